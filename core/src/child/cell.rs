@@ -1,0 +1,525 @@
+//! A whole child: header, scope and future or outcome, in one allocation.
+//!
+//! The functions here are the typed half of [`Raw`]: it has made sure who may do what, they do
+//! it. A child ends in [`finish`], in this order:
+//!
+//! 1. the future is dropped in place, as whatever it borrows must be free from then on;
+//! 2. the scope looks at the outcome (and may cancel the siblings);
+//! 3. the outcome is stored and the child is done;
+//! 4. without a handle the outcome is dropped, with a waiting one its waker is fired;
+//! 5. the child leaves its scope, which is its last access to it;
+//! 6. the executor is told that it holds an empty shell.
+//!
+//! So a child that has left its scope holds nothing of its future. Its outcome is gone too, or
+//! owned by the handle.
+
+use super::{
+    Anywhere, CancelCause, Child, ChildId, InlineChild, JoinError, JoinHandle, LocalChild,
+    LocalJoinHandle, Panic, SameThread,
+    current::Frame,
+    origin::Origin,
+    outcome::Cancelled,
+    parent::{self, Gates, Inline, OfKind, Parent, Place, Receive},
+    raw::{By, Header, Info, NOBODY, Polled, Raw, Tail, VTable},
+    registry::Registry,
+    state::{Keeper, State},
+};
+use crate::{
+    sync::{Arc, AtomicPtr, UnsafeCell},
+    unwind::{self, Payload},
+};
+use alloc::boxed::Box;
+use core::{
+    future::Future,
+    marker::PhantomData,
+    mem,
+    pin::Pin,
+    ptr::{self, NonNull},
+    task::{Context, Poll, Waker},
+};
+use event_listener::EventListener;
+
+/// What a child is spawned with, besides its future.
+#[derive(Debug)]
+pub(crate) struct Spec {
+    pub(crate) origin: Origin,
+    pub(crate) daemon: bool,
+}
+
+#[repr(C)]
+struct Cell<F: Future, S: Receive<F::Output, Via>, Via> {
+    header: Header,
+    /// Valid until the child leaves its scope. None if it never was in one.
+    scope: Option<NonNull<S>>,
+    stage: UnsafeCell<Stage<F, S::Value, S>>,
+    tail: Tail,
+    via: PhantomData<Via>,
+}
+
+enum Stage<F, V, S> {
+    Running(F),
+    Value(V),
+    /// With the scope, to report to if the handle never looks.
+    Panicked(Box<(Panic, Arc<S>)>),
+    /// The scope has the failure. With the scope, to wait for its end.
+    Failed(Option<Arc<S>>),
+    /// With the scope, if it is coming down. The cause is in the state.
+    Cancelled(Option<Arc<S>>),
+    Taken,
+}
+
+/// How a child came to its end.
+enum End<O> {
+    Output(O),
+    Panicked(Panic),
+    Cancelled,
+}
+
+/// A child that may move between threads and owns what it uses. Without a [`Child`] in the
+/// answer, the scope refused it: `future` has been dropped unpolled, and the handle says why.
+pub(crate) fn parallel<F, S, Via>(
+    scope: &Arc<S>,
+    place: Option<Place<'_, S>>,
+    future: F,
+    spec: Spec,
+) -> (Option<Child>, JoinHandle<'static, S::Value>)
+where
+    F: Future + Send + 'static,
+    F::Output: Send + 'static,
+    S: Receive<F::Output, Via> + OfKind<Anywhere> + Send + Sync + 'static,
+{
+    // SAFETY: everything is `Send`, and nothing is borrowed.
+    unsafe { create(scope, place, future, spec) }
+}
+
+/// A child that stays on this thread and owns what it uses; as [`parallel`].
+pub(crate) fn local<F, S, Via>(
+    scope: &Arc<S>,
+    place: Option<Place<'_, S>>,
+    future: F,
+    spec: Spec,
+) -> (Option<LocalChild>, LocalJoinHandle<'static, S::Value>)
+where
+    F: Future + 'static,
+    F::Output: 'static,
+    S: Receive<F::Output, Via> + OfKind<SameThread> + 'static,
+{
+    // SAFETY: nothing is borrowed. The child and the handle are made types that stay on this
+    // thread before anybody sees them; so is the scope, as its kind says.
+    let (child, handle) = unsafe { create(scope, place, future, spec) };
+    (child.map(LocalChild::new), handle.into_local())
+}
+
+/// A child that is polled by its scope's own future, and may borrow for `'env`; as [`parallel`].
+pub(crate) fn inline<'env, F, S, Via>(
+    scope: &Arc<S>,
+    place: Option<Place<'_, S>>,
+    future: F,
+    spec: Spec,
+) -> (Option<InlineChild<'env>>, JoinHandle<'env, S::Value>)
+where
+    F: Future + Send + 'env,
+    F::Output: Send + 'env,
+    S: Receive<F::Output, Via> + OfKind<Inline<'env, Anywhere>> + Send + Sync,
+{
+    // SAFETY: everything is `Send`. What borrows for `'env` is reached through the child and the
+    // handle, which live no longer, and through the scope, which owns an `Inline<'env, _>` and so
+    // lives no longer either, but for the counts that its children hold: and a scope that is kept
+    // by a child is not dropped, nor does it touch its children by itself.
+    let (child, handle) = unsafe { create(scope, place, future, spec) };
+    (child.map(InlineChild::new), handle)
+}
+
+/// [`inline`] for children that stay on this thread.
+pub(crate) fn inline_local<'env, F, S, Via>(
+    scope: &Arc<S>,
+    place: Option<Place<'_, S>>,
+    future: F,
+    spec: Spec,
+) -> (Option<InlineChild<'env>>, LocalJoinHandle<'env, S::Value>)
+where
+    F: Future + 'env,
+    F::Output: 'env,
+    S: Receive<F::Output, Via> + OfKind<Inline<'env, SameThread>>,
+{
+    // SAFETY: as to lifetimes, see `inline`. As to threads, see `local`; an `InlineChild` goes
+    // into the scope and from there into the scope's future, which its kind keeps on this thread.
+    let (child, handle) = unsafe { create(scope, place, future, spec) };
+    (child.map(InlineChild::new), handle.into_local())
+}
+
+/// Makes a child of `scope` and lists it there.
+///
+/// # Safety
+///
+/// - Threads: if `F`, `F::Output` or `S` is not `Send`, or `S` not `Sync`, then the child, the
+///   handle and `scope` stay on this thread.
+/// - Lifetimes: if `F` or `S` borrows, then the borrow does not end before every child of `scope`
+///   has left it, unless child and scope are leaked. `'a` does not outlive the borrow.
+pub(crate) unsafe fn create<'a, F, S, Via>(
+    scope: &Arc<S>,
+    place: Option<Place<'_, S>>,
+    future: F,
+    spec: Spec,
+) -> (Option<Child>, JoinHandle<'a, S::Value>)
+where
+    F: Future,
+    S: Receive<F::Output, Via>,
+{
+    let Some(place) = place else {
+        drop(future);
+        let stage = Stage::Cancelled(None);
+        let state = State::cancelled_at_birth(CancelCause::Closed);
+        let raw = Cell::<F, S, Via>::allocate(None, stage, state, spec.origin);
+        // SAFETY: the cell is new, and has a share for its handle.
+        return (None, unsafe { JoinHandle::new(raw) });
+    };
+    let registry = scope.registry();
+    registry.sweep_if_due(scope.gates().entered());
+    let keepers = [Keeper::Handle, Keeper::Exec, Keeper::Registry];
+    let state = State::new(&keepers, place.daemon(), place.number());
+    let member = Some(place.into_member());
+    let raw = Cell::<F, S, Via>::allocate(member, Stage::Running(future), state, spec.origin);
+    // SAFETY: as above.
+    let handle = unsafe { JoinHandle::new(raw) };
+    // SAFETY: the cell has a share for its registry.
+    if unsafe { registry.push(raw) } {
+        return (Some(Child::new(raw)), handle);
+    }
+    // SAFETY: the handle keeps the child. Nobody else has seen it, and neither the registry nor
+    // the executor ever will, so their shares are given up here.
+    unsafe {
+        raw.cancel(CancelCause::Scope, By::Dropper);
+        raw.release(Keeper::Registry);
+        raw.release(Keeper::Exec);
+    }
+    (None, handle)
+}
+
+/// A child of no scope and without a handle.
+#[track_caller]
+pub(super) fn orphan<F: Future<Output = ()>>(future: F) -> Child {
+    let state = State::new(&[Keeper::Exec], false, 0);
+    let stage = Stage::Running(future);
+    Child::new(Cell::<F, Nobody, ()>::allocate(None, stage, state, Origin::here()))
+}
+
+impl<F: Future, S: Receive<F::Output, Via>, Via> Cell<F, S, Via> {
+    const VTABLE: VTable = VTable {
+        tail: mem::offset_of!(Self, tail),
+        poll: Self::poll,
+        end: Self::end,
+        take: Self::take,
+        discard: Self::discard,
+        scope_end: Self::scope_end,
+        free: Self::free,
+    };
+
+    fn allocate(
+        scope: Option<NonNull<S>>,
+        stage: Stage<F, S::Value, S>,
+        state: State,
+        origin: Origin,
+    ) -> Raw {
+        let cell = Box::new(Cell {
+            header: Header { state, vtable: &Self::VTABLE, next: AtomicPtr::new(NOBODY) },
+            scope,
+            stage: UnsafeCell::new(stage),
+            tail: Tail {
+                joiner: UnsafeCell::new(None),
+                runner: UnsafeCell::new(None),
+                kept: UnsafeCell::new(None),
+                origin,
+            },
+            via: PhantomData,
+        });
+        Raw::new(NonNull::from(Box::leak(cell)).cast())
+    }
+
+    /// # Safety
+    ///
+    /// `raw` was made by `Self::allocate`, and is kept alive for `'a`.
+    unsafe fn from_raw<'a>(raw: Raw) -> &'a Self {
+        // SAFETY: promised by the caller; the header is the first field of a `repr(C)` struct,
+        // and the pointer was made from one to the whole.
+        unsafe { &*raw.as_ptr().cast::<Self>() }
+    }
+
+    /// [`VTable::poll`].
+    unsafe fn poll(raw: Raw, cx: &mut Context<'_>) -> Polled {
+        // SAFETY: this is the vtable of the cell, and the caller keeps it.
+        let cell = unsafe { Self::from_raw(raw) };
+        let on_unwind = || {
+            // SAFETY: without `std` the poll unwinds through here, and `RUNNING` is still ours.
+            unsafe { Self::finish(raw, End::Panicked(Panic::unknown()), By::Dropper) };
+        };
+        let polled = unwind::catch_or(on_unwind, || {
+            let scope = cell.scope.map_or(ptr::null(), |scope| scope.as_ptr().cast_const().cast());
+            let frame = Frame::new(raw, scope);
+            let _inside = frame.enter();
+            let poll = cell.stage.with_mut(|stage| {
+                // SAFETY: `RUNNING` is the caller's, and so is `stage`.
+                let Stage::Running(future) = (unsafe { &mut *stage }) else {
+                    unreachable!("an idle child has its future");
+                };
+                // SAFETY: the cell is never moved, and `finish` drops the future in place.
+                unsafe { Pin::new_unchecked(future) }.poll(cx)
+            });
+            if poll.is_pending() {
+                cell.remember_runner(cx);
+            }
+            poll
+        });
+        let end = match polled {
+            Ok(Poll::Pending) if cell.header.state.end_poll() => return Polled::Pending,
+            Ok(Poll::Pending) => End::Cancelled,
+            Ok(Poll::Ready(output)) => End::Output(output),
+            Err(payload) => End::Panicked(Panic::new(payload)),
+        };
+        // SAFETY: `RUNNING` is still ours.
+        if unsafe { Self::finish(raw, end, By::Poller) } { Polled::Gone } else { Polled::Ready }
+    }
+
+    /// Keeps the executor's waker, to let it know of a cancel. Requires `RUNNING`.
+    fn remember_runner(&self, cx: &Context<'_>) {
+        let old = self.tail.runner.with_mut(|runner| {
+            // SAFETY: `RUNNING` is the caller's, and so is `runner`.
+            let runner = unsafe { &mut *runner };
+            match runner {
+                Some(waker) if waker.will_wake(cx.waker()) => None,
+                _ => runner.replace(cx.waker().clone()),
+            }
+        });
+        drop(old);
+    }
+
+    /// [`VTable::end`].
+    unsafe fn end(raw: Raw, by: By) {
+        // SAFETY: promised by the caller.
+        unsafe { Self::finish(raw, End::Cancelled, by) };
+    }
+
+    /// Ends the child; see the [module](self). Never unwinds. True if the poller's share of the
+    /// memory has been given up with it.
+    ///
+    /// # Safety
+    ///
+    /// The caller holds `RUNNING` and keeps the child; [`By::Poller`] with the executor's share.
+    unsafe fn finish(raw: Raw, mut end: End<F::Output>, by: By) -> bool {
+        // SAFETY: this is the code of the cell, and the caller keeps it.
+        let cell = unsafe { Self::from_raw(raw) };
+        let header = &cell.header;
+        // SAFETY: the child has not left its scope.
+        let scope = cell.scope.map(|scope| unsafe { scope.as_ref() });
+        let lost = |payload| match scope {
+            Some(scope) => scope.on_lost_panic(Panic::new(payload)),
+            None => unwind::discard(payload),
+        };
+
+        // The future is dropped in place. What is left of the stage is not looked at before it is
+        // written again below.
+        let dropped = unwind::catch(|| {
+            // SAFETY: `RUNNING` is ours, and so is `stage`.
+            cell.stage.with_mut(|stage| unsafe { stage.drop_in_place() });
+        });
+        if let Err(payload) = dropped {
+            unwind::discard(mem::replace(&mut end, End::Panicked(Panic::new(payload))));
+        }
+
+        let stage = unwind::catch(|| cell.judge(scope, end)).unwrap_or_else(|payload| {
+            lost(payload);
+            Stage::Taken
+        });
+        // SAFETY: as above; nothing is left there that would have to be dropped.
+        cell.stage.with_mut(|slot| unsafe { slot.write(stage) });
+        let now = header.state.now();
+        // A child that never was pending has no runner, and this thread need not look.
+        let runner = now.has_runner().then(|| {
+            // SAFETY: `RUNNING` is ours, and so is `runner`.
+            cell.tail.runner.with_mut(|runner| unsafe { (*runner).take() })
+        });
+        let member = cell.scope;
+
+        let released = by == By::Poller && header.state.finish_and_release();
+        if !released {
+            // SAFETY: `RUNNING` is ours, and the caller still keeps the child.
+            unsafe { cell.finish_slowly(lost) };
+        }
+        if let Some(scope) = member {
+            // SAFETY: the child entered its scope, and leaves it once: here.
+            unsafe { parent::leave(scope, now.is_daemon()) };
+        }
+        if let Some(runner) = runner.flatten() {
+            unwind::contain(|| if by == By::Canceller { runner.wake() } else { drop(runner) });
+        }
+        released
+    }
+
+    /// Makes the child done. Without a handle the outcome is dropped, and a waiting one is woken.
+    ///
+    /// # Safety
+    ///
+    /// The caller holds `RUNNING` and keeps the child.
+    unsafe fn finish_slowly(&self, lost: impl Fn(Payload)) {
+        let before = self.header.state.finish();
+        if !before.has_handle() {
+            // SAFETY: the handle is gone, so the outcome is ours.
+            unwind::catch(|| unsafe { self.drop_outcome() }).unwrap_or_else(lost);
+        } else if before.has_joiner() {
+            // SAFETY: `JOINER` was set when we set `DONE`, so `joiner` is ours.
+            let joiner = self.tail.joiner.with_mut(|joiner| unsafe { (*joiner).take() });
+            unwind::catch(|| joiner.map_or((), Waker::wake)).unwrap_or_else(lost);
+        }
+    }
+
+    /// What is to be stored for the handle.
+    fn judge(&self, scope: Option<&S>, end: End<F::Output>) -> Stage<F, S::Value, S> {
+        let Some(scope) = scope else {
+            unwind::discard(end);
+            return Stage::Taken;
+        };
+        let now = self.header.state.now();
+        let info =
+            Info { id: ChildId::new(now.number(), now.is_daemon()), origin: &self.tail.origin };
+        // If the handle goes away after this, what is kept for it is discarded.
+        // SAFETY: the child has not left.
+        let keep =
+            || now.has_handle().then_some(self.scope).flatten().map(|s| unsafe { parent::keep(s) });
+        match end {
+            End::Output(output) => match scope.receive(output, info) {
+                Some(value) => Stage::Value(value),
+                None => Stage::Failed(keep()),
+            },
+            End::Panicked(panic) => match (scope.on_panic(panic, info), keep()) {
+                (None, scope) => Stage::Failed(scope),
+                (Some(panic), Some(scope)) => Stage::Panicked(Box::new((panic, scope))),
+                (Some(panic), None) => {
+                    scope.on_lost_panic(panic);
+                    Stage::Taken
+                }
+            },
+            End::Cancelled => {
+                if now.cancelled() == Some(CancelCause::Executor) {
+                    scope.on_refused(info);
+                }
+                Stage::Cancelled(if scope.is_failing() { keep() } else { None })
+            }
+        }
+    }
+
+    /// [`VTable::take`].
+    unsafe fn take(raw: Raw, outcome: NonNull<()>) {
+        // SAFETY: the caller keeps the cell, which is done, and is the handle.
+        let cell = unsafe { Self::from_raw(raw) };
+        // SAFETY: as above.
+        let taken = match unsafe { cell.take_stage() } {
+            Stage::Value(value) => Ok(value),
+            Stage::Panicked(panicked) => Err(JoinError::Panicked(panicked.0)),
+            Stage::Failed(_) => Err(JoinError::Failed),
+            Stage::Cancelled(_) => {
+                let cause = cell.header.state.now().cancelled().unwrap_or(CancelCause::Scope);
+                Err(JoinError::Cancelled(Cancelled::new(cause)))
+            }
+            Stage::Taken => Err(JoinError::Taken),
+            Stage::Running(_) => unreachable!("a child that is done has no future"),
+        };
+        // SAFETY: promised by the caller, whose `T` is the value of this cell.
+        unsafe { *outcome.cast::<Result<S::Value, JoinError>>().as_ptr() = taken };
+    }
+
+    /// [`VTable::discard`].
+    unsafe fn discard(raw: Raw) {
+        // SAFETY: the caller keeps the cell, which is done, and is the handle.
+        unsafe { Self::from_raw(raw).drop_outcome() };
+    }
+
+    /// # Safety
+    ///
+    /// The child is done, and the outcome is the caller's.
+    unsafe fn drop_outcome(&self) {
+        // SAFETY: promised by the caller.
+        if let Stage::Panicked(panicked) = unsafe { self.take_stage() } {
+            let (panic, scope) = *panicked;
+            scope.on_lost_panic(panic);
+        }
+    }
+
+    /// # Safety
+    ///
+    /// The child is done, and the outcome is the caller's.
+    unsafe fn take_stage(&self) -> Stage<F, S::Value, S> {
+        // SAFETY: promised by the caller.
+        self.stage.with_mut(|stage| unsafe { mem::replace(&mut *stage, Stage::Taken) })
+    }
+
+    /// [`VTable::scope_end`].
+    unsafe fn scope_end(raw: Raw) -> Option<EventListener> {
+        // SAFETY: the caller keeps the cell, which is done, and is the handle.
+        let cell = unsafe { Self::from_raw(raw) };
+        // SAFETY: as above.
+        cell.stage.with(|stage| match unsafe { &*stage } {
+            Stage::Failed(Some(scope)) | Stage::Cancelled(Some(scope)) => scope.end_of_failure(),
+            _ => None,
+        })
+    }
+
+    /// [`VTable::free`].
+    unsafe fn free(raw: Raw) {
+        // SAFETY: `allocate` made the cell with `Box`, and the caller gave up the last share.
+        drop(unsafe { Box::from_raw(raw.as_ptr().cast::<Self>()) });
+    }
+}
+
+/// The scope of a child that has none.
+enum Nobody {}
+
+// SAFETY: there is no value to call anything on.
+unsafe impl Parent for Nobody {
+    fn gates(&self) -> &Gates {
+        match *self {}
+    }
+
+    fn registry(&self) -> &Registry {
+        match *self {}
+    }
+
+    fn watches_leaves(&self) -> bool {
+        match *self {}
+    }
+
+    fn on_leave(&self) {
+        match *self {}
+    }
+
+    fn on_empty(&self) {
+        match *self {}
+    }
+
+    fn on_panic(&self, _: Panic, _: Info<'_>) -> Option<Panic> {
+        match *self {}
+    }
+
+    fn on_lost_panic(&self, _: Panic) {
+        match *self {}
+    }
+
+    fn on_refused(&self, _: Info<'_>) {
+        match *self {}
+    }
+
+    fn is_failing(&self) -> bool {
+        match *self {}
+    }
+
+    fn end_of_failure(&self) -> Option<EventListener> {
+        match *self {}
+    }
+}
+
+impl Receive<(), ()> for Nobody {
+    type Value = ();
+
+    fn receive(&self, _: (), _: Info<'_>) -> Option<()> {
+        match *self {}
+    }
+}

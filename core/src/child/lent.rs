@@ -1,0 +1,142 @@
+//! What an executor gets: the right to poll a child, or to drop it.
+
+use super::{
+    CancelCause, cell,
+    raw::{By, Polled, Raw},
+    state::Keeper,
+};
+use core::{
+    fmt,
+    future::Future,
+    marker::PhantomData,
+    pin::Pin,
+    task::{Context, Poll},
+};
+
+/// The right to poll a child of a scope, as handed to an executor.
+///
+/// One type whatever the child's future is: pointer-sized, `Send` and `'static`. It is ready when
+/// the child has ended, in whatever way; panics of the child do not come through (with `std`).
+/// Dropping it before that cancels the child, whose handle then names the cause
+/// [`Executor`](CancelCause::Executor).
+///
+/// A child can end without the executor: a canceller drops the future at once, wakes the executor,
+/// and the next poll is ready. Polling after that, late or on another thread is harmless.
+#[must_use = "a child does nothing unless an executor polls it; dropping it cancels the child"]
+pub struct Child(Option<Raw>);
+
+// SAFETY: made of a future that is `Send`, or wrapped in a type that is not (`LocalChild`). What
+// it points to is guarded by the state word.
+unsafe impl Send for Child {}
+// SAFETY: a `&Child` gives access to nothing.
+unsafe impl Sync for Child {}
+
+impl Child {
+    /// For the executor's share of `child`.
+    pub(super) fn new(child: Raw) -> Self {
+        Child(Some(child))
+    }
+
+    /// A child of no scope, for adapters between executor traits.
+    ///
+    /// Nobody joins it. A panic of `future` is reported by the panic hook and goes no further
+    /// (with `std`).
+    #[track_caller]
+    pub fn detached(future: impl Future<Output = ()> + Send + 'static) -> Self {
+        cell::orphan(future)
+    }
+}
+
+impl Future for Child {
+    type Output = ();
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
+        let Some(child) = self.0 else { return Poll::Ready(()) };
+        // SAFETY: this is the executor, which has its share as long as `self` is not empty.
+        match unsafe { child.poll(cx) } {
+            Polled::Pending => return Poll::Pending,
+            Polled::Gone => self.0 = None,
+            Polled::Ready => {
+                self.0 = None;
+                // SAFETY: the share was ours, and `self` is empty now.
+                unsafe { child.release(Keeper::Exec) };
+            }
+        }
+        Poll::Ready(())
+    }
+}
+
+impl Drop for Child {
+    fn drop(&mut self) {
+        let Some(child) = self.0 else { return };
+        // SAFETY: the executor's share keeps it, and is given up at the end.
+        unsafe {
+            child.cancel(CancelCause::Executor, By::Dropper);
+            child.release(Keeper::Exec);
+        }
+    }
+}
+
+impl fmt::Debug for Child {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Some(child) = self.0 else { return f.write_str("Child(done)") };
+        // SAFETY: the executor's share keeps it.
+        let (state, info) = unsafe { (child.state(), child.info()) };
+        f.debug_struct("Child")
+            .field("state", &state)
+            .field("id", &info.id)
+            .field("origin", info.origin)
+            .finish()
+    }
+}
+
+/// A [`Child`] that stays on its thread.
+#[must_use = "a child does nothing unless an executor polls it; dropping it cancels the child"]
+#[derive(Debug)]
+pub struct LocalChild {
+    child: Child,
+    /// Neither `Send` nor `Sync`: the future is polled and dropped on one thread.
+    _thread: PhantomData<*const ()>,
+}
+
+impl LocalChild {
+    pub(super) fn new(child: Child) -> Self {
+        LocalChild { child, _thread: PhantomData }
+    }
+
+    /// A local child of no scope; as [`Child::detached`].
+    #[track_caller]
+    pub fn detached(future: impl Future<Output = ()> + 'static) -> Self {
+        LocalChild::new(cell::orphan(future))
+    }
+}
+
+impl Future for LocalChild {
+    type Output = ();
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
+        Pin::new(&mut self.child).poll(cx)
+    }
+}
+
+/// A [`Child`] that is polled by the future of its own scope.
+#[derive(Debug)]
+pub(crate) struct InlineChild<'env> {
+    child: Child,
+    /// Invariant, so that a child which borrows is not put where it would outlive the borrow.
+    _env: PhantomData<&'env mut &'env ()>,
+}
+
+impl InlineChild<'_> {
+    pub(super) fn new(child: Child) -> Self {
+        InlineChild { child, _env: PhantomData }
+    }
+}
+
+impl Future for InlineChild<'_> {
+    type Output = ();
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
+        Pin::new(&mut self.child).poll(cx)
+    }
+}

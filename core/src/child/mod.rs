@@ -1,0 +1,38 @@
+//! One child: its future, its output, its state and both wakers in one allocation.
+//!
+//! The scope owns its children. An executor holds a [`Child`], which is no more than the right to
+//! poll one; the user holds a [`JoinHandle`]. Ending a child therefore needs nobody's help.
+//!
+//! | file | what |
+//! |---|---|
+//! | [`state`] | the state word: documented bits, and every transition |
+//! | [`raw`] | the part of a child that knows nothing of the future's type, and who keeps it alive |
+//! | [`parent`], [`gate`] | what a child asks of its scope; being counted there |
+//! | [`cell`] | the rest: polling, ending, the output |
+//! | [`registry`] | all children of a scope, to find them when it is cancelled |
+//! | [`lent`] | what an executor gets |
+//! | [`handle`] | what the user gets |
+//! | [`kept`] | what an executor wants kept with a child |
+//! | [`origin`] | where a child comes from and what it is called |
+//! | [`outcome`] | why a child has no value |
+//! | [`current`] | which child this thread is running |
+
+pub(crate) mod cell;
+pub(crate) mod current;
+pub(crate) mod gate;
+mod handle;
+mod kept;
+mod lent;
+pub(crate) mod origin;
+mod outcome;
+pub(crate) mod parent;
+pub(crate) mod raw;
+pub(crate) mod registry;
+pub(crate) mod state;
+
+pub use handle::{Cancel, ChildId, JoinHandle, LocalJoinHandle, Value};
+pub use kept::Kept;
+pub(crate) use lent::InlineChild;
+pub use lent::{Child, LocalChild};
+pub use outcome::{CancelCause, Cancelled, JoinError, Panic};
+pub use parent::{Anywhere, SameThread};

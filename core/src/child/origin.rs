@@ -1,0 +1,111 @@
+//! Where a child comes from and what it is called, in one word.
+
+use alloc::{borrow::Cow, boxed::Box};
+use core::{fmt, marker::PhantomData, panic::Location, ptr::NonNull};
+
+/// Set in the pointer if it leads to a [`Named`]. Both pointees are more strictly aligned.
+const NAMED: usize = 1;
+
+/// Where a child was spawned, and its name if it has one. A name costs an allocation.
+pub(crate) struct Origin {
+    /// A `&'static Location<'static>`, or a `Box<Named>` with the lowest bit set.
+    pointer: NonNull<()>,
+    owned: PhantomData<Named>,
+}
+
+struct Named {
+    name: Cow<'static, str>,
+    spawned_at: &'static Location<'static>,
+}
+
+const _: () = assert!(align_of::<Named>() > NAMED && align_of::<Location<'static>>() > NAMED);
+
+// SAFETY: a reference to something `Sync`, or a box of something `Send`.
+unsafe impl Send for Origin {}
+// SAFETY: gives out references to things that are `Sync`.
+unsafe impl Sync for Origin {}
+
+impl Origin {
+    /// The caller of the caller, without a name.
+    #[track_caller]
+    pub(crate) fn here() -> Self {
+        Self::at(Location::caller())
+    }
+
+    pub(crate) fn at(location: &'static Location<'static>) -> Self {
+        Origin { pointer: NonNull::from(location).cast(), owned: PhantomData }
+    }
+
+    /// The same place, with a name.
+    pub(crate) fn named(self, name: Cow<'static, str>) -> Self {
+        let named = Box::new(Named { name, spawned_at: self.spawned_at() });
+        let pointer = NonNull::from(Box::leak(named)).cast::<()>();
+        Origin { pointer: pointer.map_addr(|addr| addr | NAMED), owned: PhantomData }
+    }
+
+    pub(crate) fn spawned_at(&self) -> &'static Location<'static> {
+        match self.as_named() {
+            Some(named) => named.spawned_at,
+            // SAFETY: without the mark, it came from a reference to a location.
+            None => unsafe { self.pointer.cast().as_ref() },
+        }
+    }
+
+    pub(crate) fn name(&self) -> Option<&str> {
+        self.as_named().map(|named| &*named.name)
+    }
+
+    fn as_named(&self) -> Option<&Named> {
+        // SAFETY: with the mark, it came from a box, which is freed by `drop` only.
+        self.named_pointer().map(|named| unsafe { named.as_ref() })
+    }
+
+    fn named_pointer(&self) -> Option<NonNull<Named>> {
+        let addr = self.pointer.addr().get();
+        // Not null without the mark, as the pointer to a box is not.
+        let unmarked = self.pointer.as_ptr().map_addr(|addr| addr & !NAMED).cast();
+        if addr & NAMED != 0 { NonNull::new(unmarked) } else { None }
+    }
+}
+
+impl Drop for Origin {
+    fn drop(&mut self) {
+        if let Some(named) = self.named_pointer() {
+            // SAFETY: it came from a box, and this is its end.
+            drop(unsafe { Box::from_raw(named.as_ptr()) });
+        }
+    }
+}
+
+impl fmt::Debug for Origin {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Origin")
+            .field("name", &self.name())
+            .field("spawned_at", &format_args!("{}", self.spawned_at()))
+            .finish()
+    }
+}
+
+/// `child `name`, spawned at ..` in messages.
+impl fmt::Display for Origin {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.name() {
+            Some(name) => write!(f, "child `{name}`, spawned at {}", self.spawned_at()),
+            None => write!(f, "the child spawned at {}", self.spawned_at()),
+        }
+    }
+}
+
+#[cfg(all(test, not(anyscope_loom)))]
+mod tests {
+    use super::*;
+    use alloc::string::String;
+
+    #[test]
+    fn a_name_does_not_hide_the_place() {
+        let (line, plain) = (line!(), Origin::here());
+        assert_eq!((plain.name(), plain.spawned_at().line()), (None, line));
+        let named = plain.named(Cow::Owned(String::from("worker")));
+        assert_eq!((named.name(), named.spawned_at().line()), (Some("worker"), line));
+    }
+}

@@ -1,0 +1,270 @@
+//! The part of a child that knows nothing of the type of its future.
+//!
+//! A [`Raw`] is a pointer to it, as cheap to copy as it is dangerous to keep: it is valid while
+//! its holder has a share of the memory (one of the [`Keeper`]s in the state word), and the
+//! methods below say which share they count on.
+
+use super::{
+    CancelCause, ChildId, JoinError, Kept, current,
+    origin::Origin,
+    state::{CancelStep, Keeper, Snapshot, State},
+};
+use crate::{
+    sync::{AtomicPtr, UnsafeCell},
+    unwind,
+};
+use core::{
+    ptr::{self, NonNull},
+    task::{Context, Poll, Waker},
+};
+use event_listener::EventListener;
+
+/// The head of a child's allocation: what an executor that runs the child has to look at.
+pub(super) struct Header {
+    pub(super) state: State,
+    pub(super) vtable: &'static VTable,
+    /// The next child of the registry's list; see there.
+    pub(super) next: AtomicPtr<Header>,
+}
+
+/// The tail of it: what only pending, awaited or failing children need.
+pub(super) struct Tail {
+    /// What the handle waits with. The handle's, or the finisher's: see `JOINER`.
+    pub(super) joiner: UnsafeCell<Option<Waker>>,
+    /// What lets the executor know that a cancelled child is an empty shell. `RUNNING`'s.
+    pub(super) runner: UnsafeCell<Option<Waker>>,
+    /// What the executor wants kept with the child. The spawner's until it has spawned, then
+    /// nobody's.
+    pub(super) kept: UnsafeCell<Option<Kept>>,
+    pub(super) origin: Origin,
+}
+
+/// What depends on the type of the future. All of these require that the child is kept alive by
+/// the caller for the time of the call.
+pub(super) struct VTable {
+    /// Where the tail is, in bytes from the header.
+    pub(super) tail: usize,
+    /// Polls the future, and ends the child when it is ready or panics. Requires `RUNNING`.
+    pub(super) poll: unsafe fn(Raw, &mut Context<'_>) -> Polled,
+    /// Ends the child as cancelled. Requires `RUNNING`.
+    pub(super) end: unsafe fn(Raw, By),
+    /// Moves the outcome to the `Result<T, JoinError>` that the pointer leads to. Requires `DONE`
+    /// and to be the handle.
+    pub(super) take: unsafe fn(Raw, NonNull<()>),
+    /// Drops the outcome. Requires `DONE` and to be the handle. May run destructors that panic.
+    pub(super) discard: unsafe fn(Raw),
+    /// A listener for the end of the scope, if the child has no value because its scope is coming
+    /// down. Requires `DONE` and to be the handle.
+    pub(super) scope_end: unsafe fn(Raw) -> Option<EventListener>,
+    /// Frees the memory. Requires that no keeper is left.
+    pub(super) free: unsafe fn(Raw),
+}
+
+/// What a poll came to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Polled {
+    Pending,
+    /// The executor is rid of the child: it is done, or somebody else is ending it.
+    Ready,
+    /// Besides, the executor's share has been given up.
+    Gone,
+}
+
+/// Who ends a child.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum By {
+    /// The executor, in a poll.
+    Poller,
+    /// The executor, by dropping the child.
+    Dropper,
+    /// Somebody else: the executor has to be told that it holds an empty shell.
+    Canceller,
+}
+
+/// Which child something is about.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Info<'a> {
+    pub(crate) id: ChildId,
+    pub(crate) origin: &'a Origin,
+}
+
+/// A pointer to a child; see the [module](self).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Raw(NonNull<Header>);
+
+impl Raw {
+    /// From the pointer to a whole cell, of which the header is the first field.
+    pub(super) fn new(cell: NonNull<Header>) -> Self {
+        Raw(cell)
+    }
+
+    pub(super) fn as_ptr(self) -> *mut Header {
+        self.0.as_ptr()
+    }
+
+    pub(super) fn from_ptr(header: *mut Header) -> Option<Self> {
+        NonNull::new(header).map(Raw)
+    }
+
+    /// # Safety
+    ///
+    /// The child must be kept alive for `'a`.
+    pub(super) unsafe fn header<'a>(self) -> &'a Header {
+        // SAFETY: the caller keeps the child, and nobody has a `&mut Header` to one that is kept.
+        unsafe { self.0.as_ref() }
+    }
+
+    /// # Safety
+    ///
+    /// The child must be kept alive for `'a`.
+    pub(super) unsafe fn tail<'a>(self) -> &'a Tail {
+        // SAFETY: the caller keeps the child, whose tail is there, in the same allocation that the
+        // pointer was made of.
+        unsafe { self.0.byte_add(self.header().vtable.tail).cast::<Tail>().as_ref() }
+    }
+
+    /// The state now.
+    ///
+    /// # Safety
+    ///
+    /// The child must be kept alive during the call.
+    pub(super) unsafe fn state(self) -> Snapshot {
+        // SAFETY: promised by the caller.
+        unsafe { self.header() }.state.now()
+    }
+
+    /// Which child this is.
+    ///
+    /// # Safety
+    ///
+    /// The child must be kept alive for `'a`.
+    pub(super) unsafe fn info<'a>(self) -> Info<'a> {
+        // SAFETY: promised by the caller.
+        let (state, tail) = unsafe { (self.state(), self.tail()) };
+        Info { id: ChildId::new(state.number(), state.is_daemon()), origin: &tail.origin }
+    }
+
+    /// Polls the child.
+    ///
+    /// # Safety
+    ///
+    /// The caller is the executor, and does not touch the child again if it is
+    /// [`Gone`](Polled::Gone).
+    pub(super) unsafe fn poll(self, cx: &mut Context<'_>) -> Polled {
+        // SAFETY: the executor keeps the child.
+        let header = unsafe { self.header() };
+        if !header.state.begin_poll() {
+            return Polled::Ready;
+        }
+        // SAFETY: kept by the executor, and `begin_poll` made us the holder of `RUNNING`.
+        unsafe { (header.vtable.poll)(self, cx) }
+    }
+
+    /// Asks for the end of the child. An idle one has been dropped when this returns; one that
+    /// is being polled is dropped right after that poll. Never unwinds.
+    ///
+    /// # Safety
+    ///
+    /// The child must be kept alive during the call.
+    pub(super) unsafe fn cancel(self, cause: CancelCause, by: By) {
+        // SAFETY: promised by the caller.
+        let header = unsafe { self.header() };
+        if header.state.cancel(cause) == CancelStep::Claimed {
+            // SAFETY: kept by the caller, and `cancel` made us the holder of `RUNNING`.
+            unsafe { (header.vtable.end)(self, by) };
+        }
+    }
+
+    /// Gives up `keeper`'s share; the last one frees the memory.
+    ///
+    /// # Safety
+    ///
+    /// The caller holds that share and does not touch the child afterwards.
+    pub(super) unsafe fn release(self, keeper: Keeper) {
+        // SAFETY: the caller's share keeps the child.
+        let header = unsafe { self.header() };
+        let free = header.vtable.free;
+        if header.state.release(keeper) {
+            // SAFETY: that was the last share.
+            unsafe { free(self) };
+        }
+    }
+
+    /// Waits for the child with the waker of `cx`.
+    ///
+    /// # Panics
+    ///
+    /// When called from inside the child: it would wait for itself.
+    ///
+    /// # Safety
+    ///
+    /// The caller is the handle.
+    pub(super) unsafe fn poll_done(self, cx: &mut Context<'_>) -> Poll<()> {
+        // SAFETY: the handle keeps the child.
+        let (header, tail) = unsafe { (self.header(), self.tail()) };
+        let now = header.state.now();
+        if now.is_done() || now.has_joiner() && !header.state.retract_joiner() {
+            return Poll::Ready(());
+        }
+        if current::inside_child(self) {
+            panic!("{} awaits its own handle, and would wait for ever", tail.origin);
+        }
+        let old = tail.joiner.with_mut(|joiner| {
+            // SAFETY: we are the handle, and `JOINER` is not set.
+            let joiner = unsafe { &mut *joiner };
+            match joiner {
+                Some(waker) if waker.will_wake(cx.waker()) => None,
+                _ => joiner.replace(cx.waker().clone()),
+            }
+        });
+        drop(old);
+        if header.state.publish_joiner() {
+            return Poll::Pending;
+        }
+        // SAFETY: as above. Whoever finds `JOINER` unset need not look for a waker.
+        unwind::discard(tail.joiner.with_mut(|joiner| unsafe { (*joiner).take() }));
+        Poll::Ready(())
+    }
+
+    /// Takes the outcome of a child whose values are `T`s.
+    ///
+    /// # Safety
+    ///
+    /// The caller is the handle, the child is done, and the cell was made for values of type `T`.
+    pub(super) unsafe fn take<T>(self) -> Result<T, JoinError> {
+        let mut outcome = Err(JoinError::Taken);
+        // SAFETY: promised by the caller; the pointer leads to a `Result<T, JoinError>`.
+        unsafe {
+            (self.header().vtable.take)(self, NonNull::from(&mut outcome).cast());
+        }
+        outcome
+    }
+
+    /// What the handle does when it is dropped.
+    ///
+    /// # Safety
+    ///
+    /// The caller is the handle, and does not touch the child afterwards.
+    pub(super) unsafe fn drop_handle(self) {
+        // SAFETY: the handle keeps the child until `leave_handle` or `release`.
+        let (header, tail) = unsafe { (self.header(), self.tail()) };
+        let now = header.state.now();
+        if !now.is_done() && (!now.has_joiner() || header.state.retract_joiner()) {
+            if now.has_joiner() {
+                // SAFETY: `JOINER` is not set any more, so `joiner` is the handle's.
+                unwind::discard(tail.joiner.with_mut(|joiner| unsafe { (*joiner).take() }));
+            }
+            if header.state.leave_handle() {
+                return;
+            }
+        }
+        // SAFETY: we are the handle until then, and the guard runs last, even if a destructor of
+        // the outcome panics.
+        let _release = unwind::Finally::new(|| unsafe { self.release(Keeper::Handle) });
+        // SAFETY: the child is done, and we are the handle.
+        unsafe { (header.vtable.discard)(self) };
+    }
+}
+
+/// A pointer for a list that is empty.
+pub(super) const NOBODY: *mut Header = ptr::null_mut();

@@ -1,0 +1,322 @@
+//! The state word of a child: who may touch what, and who keeps it alive.
+//!
+//! | bit | set by | cleared by | while it is set |
+//! |---|---|---|---|
+//! | `RUNNING` | whoever polls the child or ends it, by compare-and-swap | the same thread | `stage` and `runner` belong to that thread |
+//! | `DONE` | the same thread, in the step that clears `RUNNING` | never | the future is gone; `stage` holds the outcome, for the handle if there is one |
+//! | `CANCELLED` | the first canceller, with the cause | never | nobody starts another poll; whoever holds `RUNNING` ends the child |
+//! | `JOINER` | the handle, after it wrote `joiner` | the handle, before `DONE` | `joiner` belongs to whoever sets `DONE`; otherwise it is the handle's |
+//! | `HANDLE` | birth | the handle's drop | one owner of the memory: the handle |
+//! | `EXEC` | birth | the executor's drop, or its last poll | one owner of the memory: the executor |
+//! | `LISTED` | birth | the registry | one owner of the memory: the registry of the scope |
+//! | `RUNNER` | whoever polls the child, when it goes idle | never | `runner` holds a waker, to be taken by whoever ends the child |
+//! | `DAEMON` | birth | never | the child does not keep its scope open |
+//! | cause (3 bits) | with `CANCELLED` | never | who cancelled: [`CancelCause`] |
+//! | bits 12 and 13 | | | kept free for a shield and a grace period |
+//! | the rest | birth | never | the child's number, see [`Snapshot::number`] |
+//!
+//! `RUNNING` and `DONE` exclude each other, but for a moment in which a late poll finds out that it
+//! is late. A child that is neither is *idle*: its future is
+//! there and nobody touches it, so a canceller may claim it and drop the future at once. If the
+//! child is `RUNNING`, the canceller leaves its bit, and the poller, which must pass through
+//! [`end_poll`](State::end_poll), ends the child.
+//!
+//! The memory is freed by whoever clears the last of `HANDLE`, `EXEC` and `LISTED`.
+//!
+//! Nothing here waits: every method is a load or one successful compare-and-swap.
+
+use super::CancelCause;
+use crate::sync::{AtomicUsize, Ordering};
+use core::fmt;
+
+const RUNNING: usize = 1 << 0;
+const DONE: usize = 1 << 1;
+const CANCELLED: usize = 1 << 2;
+const JOINER: usize = 1 << 3;
+const HANDLE: usize = 1 << 4;
+const EXEC: usize = 1 << 5;
+const LISTED: usize = 1 << 6;
+const DAEMON: usize = 1 << 7;
+const RUNNER: usize = 1 << 8;
+const CAUSE_SHIFT: u32 = 9;
+const CAUSE: usize = 0b111 << CAUSE_SHIFT;
+const NUMBER_SHIFT: u32 = 14;
+
+/// Who keeps the memory of a child.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(usize)]
+pub(super) enum Keeper {
+    Handle = HANDLE,
+    Exec = EXEC,
+    Registry = LISTED,
+}
+
+const KEEPERS: usize = HANDLE | EXEC | LISTED;
+
+/// The state word; see the [module](self).
+pub(super) struct State(AtomicUsize);
+
+/// The state word as it was at some moment.
+#[derive(Clone, Copy)]
+pub(super) struct Snapshot(usize);
+
+/// What [`State::cancel`] found.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum CancelStep {
+    /// The child was idle and is the caller's to end.
+    Claimed,
+    /// It is being polled, and will be ended right after.
+    Requested,
+    /// It is done, or was cancelled before.
+    Nothing,
+}
+
+impl State {
+    /// An idle child with the given keepers.
+    pub(super) fn new(keepers: &[Keeper], daemon: bool, number: usize) -> Self {
+        let bits = keepers.iter().fold(0, |bits, keeper| bits | *keeper as usize);
+        let daemon = if daemon { DAEMON } else { 0 };
+        State(AtomicUsize::new(bits | daemon | number << NUMBER_SHIFT))
+    }
+
+    /// A child that was refused before it lived: done, with a handle.
+    pub(super) fn cancelled_at_birth(cause: CancelCause) -> Self {
+        State(AtomicUsize::new(DONE | CANCELLED | HANDLE | cause.to_bits() << CAUSE_SHIFT))
+    }
+
+    /// The state now. Acquire: if the child is done, its outcome can be read.
+    pub(super) fn now(&self) -> Snapshot {
+        Snapshot(self.0.load(Ordering::Acquire))
+    }
+
+    /// Idle to running. False if the child is done, or somebody is ending it.
+    pub(super) fn begin_poll(&self) -> bool {
+        // One read-modify-write, before any load: the line comes from the spawner's core, and
+        // should come once, to be written. Acquire: the last poll, on another thread, happened
+        // before ours.
+        if self.0.fetch_or(RUNNING, Ordering::Acquire) & RUNNING != 0 {
+            return false;
+        }
+        // Nobody sets `DONE` while we are `RUNNING`.
+        if self.0.load(Ordering::Relaxed) & DONE != 0 {
+            self.0.fetch_and(!RUNNING, Ordering::Relaxed);
+            return false;
+        }
+        true
+    }
+
+    /// Running to idle, with a waker in `runner`. False if the child was cancelled meanwhile: it
+    /// is still running, and the caller's to end.
+    pub(super) fn end_poll(&self) -> bool {
+        let mut now = self.0.load(Ordering::Relaxed);
+        loop {
+            if now & CANCELLED != 0 {
+                return false;
+            }
+            // Release: this poll happens before the next one, or before the drop by a canceller.
+            match self.0.compare_exchange_weak(
+                now,
+                now & !RUNNING | RUNNER,
+                Ordering::Release,
+                Ordering::Relaxed,
+            ) {
+                Ok(_) => return true,
+                Err(changed) => now = changed,
+            }
+        }
+    }
+
+    /// Asks for the end of the child; an idle one becomes the caller's to end.
+    pub(super) fn cancel(&self, cause: CancelCause) -> CancelStep {
+        let mut now = self.0.load(Ordering::Relaxed);
+        loop {
+            if now & (DONE | CANCELLED) != 0 {
+                return CancelStep::Nothing;
+            }
+            let asked = now | CANCELLED | RUNNING | cause.to_bits() << CAUSE_SHIFT;
+            // Acquire: the last poll happened before the drop of the future.
+            match self.0.compare_exchange_weak(now, asked, Ordering::Acquire, Ordering::Relaxed) {
+                Ok(_) if now & RUNNING == 0 => return CancelStep::Claimed,
+                Ok(_) => return CancelStep::Requested,
+                Err(changed) => now = changed,
+            }
+        }
+    }
+
+    /// Running to done; answers the state before. The caller has written the outcome.
+    pub(super) fn finish(&self) -> Snapshot {
+        // Release: the outcome is there for the joiner, and the future is gone for everybody.
+        // Acquire: see the waker behind `JOINER`.
+        Snapshot(self.0.fetch_add(DONE - RUNNING, Ordering::AcqRel))
+    }
+
+    /// Running to done, for the executor that has polled the child for the last time: gives up
+    /// its share in the same step, if that is all there is to do. That is, if the handle is there
+    /// and does not wait. Otherwise nothing happens, and the answer is false.
+    pub(super) fn finish_and_release(&self) -> bool {
+        let now = self.0.load(Ordering::Relaxed);
+        // The registry's share is there as long as the child is not done, so this is not the last.
+        now & (HANDLE | JOINER | LISTED) == HANDLE | LISTED
+            && self
+                .0
+                .compare_exchange(
+                    now,
+                    now + DONE - RUNNING - EXEC,
+                    // As for `finish`, and for `release`.
+                    Ordering::AcqRel,
+                    Ordering::Relaxed,
+                )
+                .is_ok()
+    }
+
+    /// Hands the waker in `joiner` to whoever ends the child. False if it is done already, and
+    /// `joiner` stays the handle's.
+    pub(super) fn publish_joiner(&self) -> bool {
+        // Release: the waker was written before.
+        self.change_unless_done(|now| now | JOINER)
+    }
+
+    /// Takes the waker in `joiner` back. False if the child is done, and the waker is gone.
+    pub(super) fn retract_joiner(&self) -> bool {
+        self.change_unless_done(|now| now & !JOINER)
+    }
+
+    /// The handle is gone, and never looks at the outcome. False if the child is done already:
+    /// then the outcome is the handle's to drop, and it must [`release`](Self::release) itself.
+    /// Requires that the handle has no published joiner.
+    pub(super) fn leave_handle(&self) -> bool {
+        self.change_unless_done(|now| now & !HANDLE)
+    }
+
+    fn change_unless_done(&self, change: impl Fn(usize) -> usize) -> bool {
+        // Acquire, here and on failure: if the child is done, its outcome is looked at next.
+        let mut now = self.0.load(Ordering::Acquire);
+        loop {
+            if now & DONE != 0 {
+                return false;
+            }
+            match self.0.compare_exchange_weak(
+                now,
+                change(now),
+                Ordering::Release,
+                Ordering::Acquire,
+            ) {
+                Ok(_) => return true,
+                Err(changed) => now = changed,
+            }
+        }
+    }
+
+    /// Gives up one keeper's share of the memory. True if it was the last: free it.
+    pub(super) fn release(&self, keeper: Keeper) -> bool {
+        // Acquire: as below. Nobody else is left who could change the word.
+        if self.0.load(Ordering::Acquire) & KEEPERS == keeper as usize {
+            return true;
+        }
+        // Release: all this keeper did happens before the memory is freed. Acquire: so does
+        // what the others did.
+        let before = self.0.fetch_sub(keeper as usize, Ordering::AcqRel);
+        debug_assert!(before & keeper as usize != 0, "a keeper let go twice");
+        before & KEEPERS == keeper as usize
+    }
+}
+
+impl Snapshot {
+    pub(super) fn is_done(self) -> bool {
+        self.0 & DONE != 0
+    }
+
+    pub(super) fn is_running(self) -> bool {
+        self.0 & RUNNING != 0
+    }
+
+    pub(super) fn has_handle(self) -> bool {
+        self.0 & HANDLE != 0
+    }
+
+    pub(super) fn has_joiner(self) -> bool {
+        self.0 & JOINER != 0
+    }
+
+    pub(super) fn has_runner(self) -> bool {
+        self.0 & RUNNER != 0
+    }
+
+    pub(super) fn is_daemon(self) -> bool {
+        self.0 & DAEMON != 0
+    }
+
+    /// How many children of the same scope and kind were spawned before. Wraps around: after 2^50
+    /// children, or 2^18 where a word has 32 bits.
+    pub(super) fn number(self) -> usize {
+        self.0 >> NUMBER_SHIFT
+    }
+
+    /// Who cancelled the child, if somebody did.
+    pub(super) fn cancelled(self) -> Option<CancelCause> {
+        let cause = (self.0 & CAUSE) >> CAUSE_SHIFT;
+        (self.0 & CANCELLED != 0).then(|| CancelCause::from_bits(cause))
+    }
+}
+
+impl fmt::Debug for Snapshot {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match (self.is_done(), self.is_running(), self.cancelled()) {
+            (true, ..) => "done",
+            (_, true, Some(_)) => "being cancelled",
+            (_, true, None) => "running",
+            (..) => "idle",
+        })
+    }
+}
+
+#[cfg(all(test, not(anyscope_loom)))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_idle_child_is_claimed_by_the_first_canceller_only() {
+        let state = State::new(&[Keeper::Exec], false, 7);
+        assert_eq!(state.cancel(CancelCause::Handle), CancelStep::Claimed);
+        assert_eq!(state.cancel(CancelCause::Scope), CancelStep::Nothing);
+        assert!(!state.begin_poll());
+        assert_eq!(state.finish().cancelled(), Some(CancelCause::Handle));
+        assert_eq!(state.now().number(), 7);
+        assert!(state.now().is_done() && !state.now().is_running());
+    }
+
+    #[test]
+    fn a_running_child_is_left_to_its_poller() {
+        let state = State::new(&[Keeper::Exec], true, 0);
+        assert!(state.begin_poll());
+        assert!(!state.begin_poll());
+        assert_eq!(state.cancel(CancelCause::Scope), CancelStep::Requested);
+        assert!(!state.end_poll());
+        assert!(state.finish().is_daemon());
+        assert_eq!(state.cancel(CancelCause::Scope), CancelStep::Nothing);
+    }
+
+    #[test]
+    fn every_cause_survives_the_word() {
+        for cause in [
+            CancelCause::Scope,
+            CancelCause::Finished,
+            CancelCause::Closed,
+            CancelCause::Handle,
+            CancelCause::Executor,
+        ] {
+            let state = State::new(&[], false, 1 << 20);
+            state.cancel(cause);
+            assert_eq!(state.now().cancelled(), Some(cause));
+            assert_eq!(state.now().number() % (1 << 18), (1 << 20) % (1 << 18));
+        }
+    }
+
+    #[test]
+    fn the_last_keeper_is_told_so() {
+        let state = State::new(&[Keeper::Exec, Keeper::Handle, Keeper::Registry], false, 0);
+        assert!(!state.release(Keeper::Exec));
+        assert!(!state.release(Keeper::Registry));
+        assert!(state.release(Keeper::Handle));
+    }
+}

@@ -1,0 +1,203 @@
+//! Finds out when a thread blocks on an executor it is already inside of.
+//!
+//! A thread that waits for an executor it should be driving can wait for ever. An adapter
+//! therefore calls [`block`] at the start of its [`BlockOn::block_on`](crate::BlockOn::block_on)
+//! and [`work`] around whatever its own threads run; a second `block` with the same key on the
+//! same thread panics and names both calls. Executors around us that do not use this module
+//! cannot be noticed.
+//!
+//! # Examples
+//!
+//! ```
+//! use anyscope_core::{BlockOn, enter};
+//!
+//! struct Park;
+//!
+//! impl BlockOn for Park {
+//!     fn block_on<F: Future>(&self, future: F) -> F::Output {
+//!         let _inside = enter::block(std::ptr::from_ref(self).addr(), "Park");
+//!         // park and poll ...
+//! #       let mut future = std::pin::pin!(future);
+//! #       let mut cx = std::task::Context::from_waker(std::task::Waker::noop());
+//! #       loop {
+//! #           if let std::task::Poll::Ready(output) = future.as_mut().poll(&mut cx) {
+//! #               return output;
+//! #           }
+//! #       }
+//!     }
+//! }
+//!
+//! assert_eq!(Park.block_on(async { 7 }), 7);
+//! ```
+
+use core::{
+    cell::{Cell, RefCell},
+    fmt,
+    future::Future,
+    marker::PhantomData,
+    panic::Location,
+    pin::Pin,
+    task::{Context, Poll},
+};
+use std::{thread_local, vec::Vec};
+
+/// One executor that the thread is inside of.
+#[derive(Clone, Copy)]
+struct Entry {
+    key: usize,
+    how: How,
+    at: &'static Location<'static>,
+}
+
+/// What the end of an [`Entered`] does.
+#[derive(Clone, Copy)]
+enum Undo {
+    Nothing,
+    /// There was no executor around.
+    Clear,
+    /// The innermost of those around is the top again.
+    Pop,
+}
+
+#[derive(Clone, Copy)]
+enum How {
+    Blocks,
+    Works,
+}
+
+thread_local! {
+    /// The innermost executor. Apart from the others, because there usually are none.
+    static TOP: Cell<Option<Entry>> = const { Cell::new(None) };
+    /// Those around it, outermost first.
+    static AROUND: RefCell<Vec<Entry>> = const { RefCell::new(Vec::new()) };
+}
+
+/// The thread is inside an executor until this is dropped. Guards are dropped in reverse order.
+#[must_use = "the thread counts as inside the executor only while the guard lives"]
+pub struct Entered {
+    undo: Undo,
+    /// Belongs to the thread that made it.
+    _thread: PhantomData<*const ()>,
+}
+
+/// Notes that this thread starts to block on the executor `key`, called `name` in messages.
+///
+/// `key` is anything unique to a living executor, usually its address.
+///
+/// # Panics
+///
+/// When the thread is already inside that executor, in a `block_on` or as one of its workers.
+/// The message names both places.
+#[track_caller]
+pub fn block(key: usize, name: &str) -> Entered {
+    let at = Location::caller();
+    let is_same = |entry: &Entry| entry.key == key;
+    let top = TOP.get().filter(is_same);
+    match top.or_else(|| AROUND.with_borrow(|around| around.iter().copied().find(is_same))) {
+        None => push(Entry { key, how: How::Blocks, at }),
+        Some(Entry { how: How::Blocks, at: outer, .. }) => panic!(
+            "this thread already blocks on this {name}, since the call at {outer}: \
+             blocking on it again at {at} could wait for ever; await the inner work instead"
+        ),
+        Some(Entry { how: How::Works, at: outer, .. }) => panic!(
+            "this thread is running a child of this {name} (started at {outer}): \
+             blocking on it at {at} could wait for ever; await the inner work instead"
+        ),
+    }
+}
+
+/// Notes that this thread runs tasks of the executor `key` until the guard is dropped.
+///
+/// For the threads of a pool, or around one poll where an adapter does not own the threads.
+/// Nests freely. Costs two accesses to a thread-local, unless executors are nested.
+#[track_caller]
+pub fn work(key: usize) -> Entered {
+    match TOP.get() {
+        Some(top) if top.key == key => Entered { undo: Undo::Nothing, _thread: PhantomData },
+        _ => push(Entry { key, how: How::Works, at: Location::caller() }),
+    }
+}
+
+/// A future during whose polls the thread counts as a worker of an executor; see [`inside`].
+#[derive(Debug)]
+#[must_use = "futures do nothing unless you `.await` or poll them"]
+pub struct Inside<F> {
+    future: F,
+    key: usize,
+}
+
+/// Wraps a task of the executor `key`, for adapters that do not own the threads it runs on: each
+/// poll counts as [`work`].
+#[track_caller]
+pub fn inside<F: Future + Unpin>(key: usize, future: F) -> Inside<F> {
+    Inside { future, key }
+}
+
+impl<F: Future + Unpin> Future for Inside<F> {
+    type Output = F::Output;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<F::Output> {
+        let _inside = work(self.key);
+        Pin::new(&mut self.future).poll(cx)
+    }
+}
+
+fn push(entry: Entry) -> Entered {
+    let undo = match TOP.replace(Some(entry)) {
+        None => Undo::Clear,
+        Some(around) => {
+            AROUND.with_borrow_mut(|stack| stack.push(around));
+            Undo::Pop
+        }
+    };
+    Entered { undo, _thread: PhantomData }
+}
+
+impl Drop for Entered {
+    fn drop(&mut self) {
+        match self.undo {
+            Undo::Nothing => {}
+            Undo::Clear => TOP.set(None),
+            Undo::Pop => {
+                // A thread that is going down may have lost its stack before its last guard.
+                let around = AROUND.try_with(|stack| stack.borrow_mut().pop());
+                TOP.set(around.ok().flatten());
+            }
+        }
+    }
+}
+
+impl fmt::Debug for Entered {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Entered(..)")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::{panic::catch_unwind, string::String};
+
+    fn message_of(f: impl FnOnce() + std::panic::UnwindSafe) -> String {
+        *catch_unwind(f).unwrap_err().downcast::<String>().unwrap()
+    }
+
+    #[test]
+    fn a_second_block_names_both_calls() {
+        let _outer = block(1, "pool");
+        let message = message_of(|| drop(block(1, "pool")));
+        assert_eq!(message.matches("enter.rs").count(), 2, "{message}");
+        // Another executor is fine, and so is this one afterwards.
+        drop(block(2, "pool"));
+    }
+
+    #[test]
+    fn a_worker_may_not_block_on_its_own_executor() {
+        {
+            let _worker = work(1);
+            let _nested = work(1);
+            assert!(message_of(|| drop(block(1, "pool"))).contains("running a child of this pool"));
+        }
+        drop(block(1, "pool"));
+    }
+}

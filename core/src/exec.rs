@@ -1,0 +1,194 @@
+//! What an adapter implements: one required method per trait, none a supertrait of another.
+//!
+//! An executor sees one concrete type, [`Child`] (or [`LocalChild`]), whatever the user's future
+//! is. So [`Spawn`] is dyn-compatible, adapters cannot disagree about cancellation, panics or
+//! joins (all of that is written once, in this crate), and the executor traits of other libraries
+//! convert both ways.
+//!
+//! Nothing here is `unsafe` to implement: no safety of this crate rests on an executor. One that
+//! loses, hoards, leaks or polls children at the wrong time can keep a scope waiting, never make
+//! it unsound.
+
+use alloc::{boxed::Box, rc::Rc, sync::Arc};
+use core::{fmt, future::Future};
+
+pub use crate::child::{Child, Kept, LocalChild};
+
+/// Starts children on an executor.
+///
+/// # Contract
+///
+/// Poll `child` once soon, then whenever its waker fires, until it is ready; or drop it. Refusing
+/// is dropping: the child's handle then reports
+/// [`Cancelled`](crate::JoinError::Cancelled) with the cause
+/// [`Executor`](crate::CancelCause::Executor). After [`Poll::Ready`](core::task::Poll::Ready) the
+/// child is an empty shell; polling it again is harmless.
+///
+/// `spawn` must not block and should not poll the child inside the call: the spawner may hold
+/// what the child wants.
+///
+/// # Examples
+///
+/// A complete adapter for an executor that takes boxed futures:
+///
+/// ```
+/// use anyscope_core::{Child, Spawn};
+/// # use std::{future::Future, pin::Pin, sync::Mutex};
+/// # struct TheirExecutor(Mutex<Vec<Pin<Box<dyn Future<Output = ()> + Send>>>>);
+/// # impl TheirExecutor {
+/// #     fn submit(&self, task: Pin<Box<dyn Future<Output = ()> + Send>>) {
+/// #         self.0.lock().unwrap().push(task);
+/// #     }
+/// # }
+/// struct Adapter(TheirExecutor);
+///
+/// impl Spawn for Adapter {
+///     fn spawn(&self, child: Child) {
+///         self.0.submit(Box::pin(child));
+///     }
+/// }
+/// ```
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is not an executor that anyscope can spawn on",
+    label = "not an executor",
+    note = "pass the handle of an adapter (`anyscope::{{smol, tokio, threads}}`), or wrap a closure with `spawn_fn`"
+)]
+pub trait Spawn {
+    /// Hands `child` to the executor and returns at once.
+    #[track_caller]
+    fn spawn(&self, child: Child);
+
+    /// Hands `child` to the executor, and returns what is to be kept until the memory of the child
+    /// is freed: the executor's own handle of the task, if that is what keeps the task's memory.
+    ///
+    /// An optimisation, and optional. Memory is cheapest to free on the thread that allocated it.
+    /// An executor that frees a task on the thread that ran it does the opposite whenever children
+    /// move between threads, and with glibc that costs more than the child itself. Keeping the
+    /// handle moves the task's end to where the child's is, in the scope that spawned it.
+    ///
+    /// What is kept is dropped on whichever thread frees the child, and must not detach or end
+    /// anything that matters: the child is over by then.
+    #[track_caller]
+    fn spawn_kept(&self, child: Child) -> Option<Kept> {
+        self.spawn(child);
+        None
+    }
+}
+
+/// Starts children on the current thread. The contract is that of [`Spawn`].
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is not an executor that anyscope can spawn `!Send` children on",
+    label = "not a local executor",
+    note = "pass the handle of a local adapter, for instance of a `LocalSet` or a `LocalExecutor`"
+)]
+pub trait SpawnLocal {
+    /// Hands `child` to the executor of this thread and returns at once.
+    #[track_caller]
+    fn spawn_local(&self, child: LocalChild);
+}
+
+/// Runs closures that block on threads where blocking is allowed.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` has no threads to run blocking closures on",
+    label = "cannot run blocking closures",
+    note = "the smol, tokio and threads adapters all can"
+)]
+pub trait SpawnBlocking {
+    /// Queues `job` and returns at once. Dropping it unrun is the way to refuse it.
+    #[track_caller]
+    fn spawn_blocking(&self, job: Box<dyn FnOnce() + Send>);
+}
+
+/// Blocks the calling thread on a future, driving the executor if it must be driven.
+///
+/// Implemented by the *owner* of an executor, not by its handles: `block_on` has to drive what
+/// only the blocked thread can drive (the tasks of a current-thread runtime, or of a pool without
+/// threads of its own).
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` cannot block a thread on a future",
+    label = "no `BlockOn`",
+    note = "pass the owner of an executor (`TokioRuntime`, `SmolExecutor`, `ThreadPool`), not a handle to it"
+)]
+pub trait BlockOn {
+    /// Polls `future` to completion on this thread.
+    ///
+    /// # Panics
+    ///
+    /// When the thread is already inside this executor; see [`enter`](crate::enter). The adapters
+    /// of anyscope panic before `future` is polled, naming both calls.
+    #[track_caller]
+    fn block_on<F: Future>(&self, future: F) -> F::Output;
+}
+
+/// A [`Spawn`] made of a closure; see [`spawn_fn`].
+#[derive(Clone, Copy)]
+pub struct SpawnFn<F>(F);
+
+/// Makes an executor of a closure that is given the children.
+///
+/// # Examples
+///
+/// ```
+/// use anyscope_core::{Child, scope, spawn_fn};
+///
+/// // An executor that refuses everything.
+/// let nobody = spawn_fn(|child: Child| drop(child));
+/// # let waker = std::task::Waker::noop();
+/// # let mut cx = std::task::Context::from_waker(&waker);
+/// let mut future = Box::pin(scope(&nobody, async |s| s.spawn(async { 1 }).await));
+/// # let std::task::Poll::Ready(refused) = future.as_mut().poll(&mut cx) else { panic!() };
+/// assert!(refused.unwrap_err().is_cancelled());
+/// ```
+pub fn spawn_fn<F: Fn(Child)>(f: F) -> SpawnFn<F> {
+    SpawnFn(f)
+}
+
+impl<F: Fn(Child)> Spawn for SpawnFn<F> {
+    fn spawn(&self, child: Child) {
+        (self.0)(child);
+    }
+}
+
+impl<F> fmt::Debug for SpawnFn<F> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("SpawnFn(..)")
+    }
+}
+
+macro_rules! forward {
+    ($($pointer:ty),*) => {$(
+        impl<T: Spawn + ?Sized> Spawn for $pointer {
+            fn spawn(&self, child: Child) {
+                (**self).spawn(child);
+            }
+
+            fn spawn_kept(&self, child: Child) -> Option<Kept> {
+                (**self).spawn_kept(child)
+            }
+        }
+
+        impl<T: SpawnLocal + ?Sized> SpawnLocal for $pointer {
+            fn spawn_local(&self, child: LocalChild) {
+                (**self).spawn_local(child);
+            }
+        }
+
+        impl<T: SpawnBlocking + ?Sized> SpawnBlocking for $pointer {
+            fn spawn_blocking(&self, job: Box<dyn FnOnce() + Send>) {
+                (**self).spawn_blocking(job);
+            }
+        }
+
+        impl<T: BlockOn + ?Sized> BlockOn for $pointer {
+            fn block_on<F: Future>(&self, future: F) -> F::Output {
+                (**self).block_on(future)
+            }
+        }
+    )*};
+}
+
+forward!(&T, Box<T>, Rc<T>, Arc<T>);
+
+const _: Option<&dyn Spawn> = None;
+const _: Option<&dyn SpawnLocal> = None;
+const _: Option<&dyn SpawnBlocking> = None;

@@ -1,0 +1,49 @@
+//! Bounded operations over sources: iterators and streams.
+//!
+//! A source becomes a [`Flow`] with [`iter`] or [`stream`]; a method of the flow drives it to its
+//! end, and takes the limit. The operation owns the loop, so that work which has started never
+//! waits for somebody to ask for the next item:
+//!
+//! ```
+//! use anyscope_core::{Limit, flow};
+//!
+//! # smol::block_on(async {
+//! let total = std::cell::Cell::new(0);
+//! flow::iter([1, 2, 3])
+//!     .for_each(Limit::new(2), async |n| total.set(total.get() + n))
+//!     .await;
+//! assert_eq!(total.get(), 6);
+//! # });
+//! ```
+//!
+//! | | work runs in the awaiting task, may borrow | work runs on an executor |
+//! |---|---|---|
+//! | side effects | [`for_each`](Flow::for_each) | [`for_each_on`](Flow::for_each_on) |
+//! | side effects that may fail | [`try_for_each`](Flow::try_for_each) | [`try_for_each_on`](Flow::try_for_each_on) |
+//!
+//! # What they all promise
+//!
+//! - **The limit holds**: no more than that many pieces of work are under way at any moment.
+//! - **Nothing is snoozed**: while the operation is polled, all work that has started is polled
+//!   when its waker fires, and so is a source whose read has begun. That includes a source at the
+//!   limit that has work of its own under way (a merge, say, with one half-read input) and wakes
+//!   us for it: at most one item is then taken ahead and held. A source that has not been woken is
+//!   not asked at the limit.
+//! - **Nothing grows with the source**: memory is that of the limit.
+//!
+//! Work in the awaiting task stops when nobody polls that task's future; work on an executor goes
+//! on.
+
+mod feed;
+mod for_each;
+mod for_each_on;
+mod source;
+
+pub use for_each::{ForEach, TryForEach};
+pub use for_each_on::{ForEachOn, TryForEachOn};
+pub use source::{Flow, Iter, iter, stream};
+
+/// How many polls of children before the task yields to its executor.
+const POLLS: usize = 64;
+/// How many passes before the task yields to its executor.
+const PASSES: usize = 2;

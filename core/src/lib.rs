@@ -1,0 +1,82 @@
+//! The core of [anyscope](https://crates.io/crates/anyscope): structured concurrency on any
+//! executor.
+//!
+//! A *scope* is a piece of code with children that do not outlive it. This crate has the scopes,
+//! what an executor must offer to host them (the traits of [`exec`] and [`time`]), and bounded
+//! operations over sources ([`flow`]). It depends on no runtime; the adapters for smol, tokio and
+//! plain threads are crates of their own.
+//!
+//! # Three scopes
+//!
+//! | | who polls the children | may borrow | in parallel | blocks the thread |
+//! |---|---|---|---|---|
+//! | [`scope(&exec, async \|s\| ..)`](scope()) | the executor | no (`'static`) | yes | no |
+//! | [`concurrent(async \|s\| ..)`](concurrent()) | the awaiting task | yes | no | no |
+//! | [`block_scope(&exec, async \|s\| ..)`](block_scope()) | the executor | yes | yes | yes |
+//!
+//! Parallel, borrowing *and* not blocking is impossible in safe Rust: such a future could be
+//! forgotten while its children run on.
+//!
+//! Each of them has a fail-fast form ([`try_scope()`], [`try_concurrent()`],
+//! [`try_block_scope()`]); the first two have a form for children that are not `Send`
+//! ([`scope_local()`], [`concurrent_local()`]); the first can be limited ([`scope_limited()`]) or
+//! live in a struct ([`OwnedScope`]).
+//!
+//! # What every scope promises
+//!
+//! - It ends when its last child has ended. Dropping it drops every idle child before the drop
+//!   returns; a child that is being polled on another thread goes right after that poll.
+//! - A panic is never lost: it goes to the child's handle, or else to whoever awaits the scope.
+//! - A child that ends frees its value at once if nobody can ask for it.
+//!
+//! # Features
+//!
+//! | feature | adds |
+//! |---|---|
+//! | none | [`Instant`], [`Clock`], [`Timer`], [`Limit`] |
+//! | `alloc` | children, scopes, flow |
+//! | `std` (default) | panic capture, [`block_scope()`], detection of joins that wait for themselves |
+
+#![no_std]
+#![warn(clippy::undocumented_unsafe_blocks)]
+#![forbid(unsafe_op_in_unsafe_fn)]
+
+#[cfg(feature = "alloc")]
+extern crate alloc;
+#[cfg(feature = "std")]
+extern crate std;
+
+#[cfg(feature = "alloc")]
+mod child;
+#[cfg(feature = "std")]
+pub mod enter;
+#[cfg(feature = "alloc")]
+pub mod exec;
+#[cfg(feature = "alloc")]
+pub mod flow;
+mod limit;
+#[cfg(feature = "alloc")]
+pub mod observe;
+#[cfg(feature = "alloc")]
+mod scope;
+#[cfg(feature = "alloc")]
+mod set;
+#[cfg(feature = "alloc")]
+mod sync;
+pub mod time;
+#[cfg(feature = "alloc")]
+mod unwind;
+
+#[cfg(feature = "alloc")]
+pub use child::{
+    Anywhere, Cancel, CancelCause, Cancelled, ChildId, JoinError, JoinHandle, LocalJoinHandle,
+    Panic, SameThread, Value,
+};
+#[cfg(feature = "alloc")]
+pub use exec::{
+    BlockOn, Child, Kept, LocalChild, Spawn, SpawnBlocking, SpawnFn, SpawnLocal, spawn_fn,
+};
+pub use limit::{Limit, ZeroLimit};
+#[cfg(feature = "alloc")]
+pub use scope::*;
+pub use time::{Clock, Instant, Timer};

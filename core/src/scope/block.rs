@@ -1,0 +1,285 @@
+//! Scopes whose children run in parallel *and* borrow, while the calling thread waits.
+//!
+//! # Why this is sound
+//!
+//! Children are lent to the executor as if they were `'static`, which they are not. What makes up
+//! for it is one invariant: **a child that has left its scope holds nothing of `'scope`.** Its
+//! future is dropped in place before it leaves; its outcome is dropped before it leaves if the
+//! handle is gone, and otherwise owned by the handle, which cannot leave `'scope`, or is leaked,
+//! and then never dropped. [`block_scope`] does not return, nor unwind, before every child has
+//! left: [`Wait`] cancels them and waits for polls in progress, and needs no executor for it.
+//!
+//! So an executor may lose, hoard or keep its shells, and poll, wake or drop them at any later
+//! time, and its `block_on` may panic or leak what it was given.
+//!
+//! The errors of a fail-fast scope may borrow too. They are in the shared part of the scope, of
+//! which the last child to leave may hold a count for a moment longer than we do; so they are
+//! taken out before the end.
+//!
+//! The caveat is that of [`std::thread::scope`]: a stackful coroutine that is forgotten in the
+//! middle of the call breaks it.
+
+use super::{
+    driver::{self, Driver},
+    methods::{control_methods, spawn_methods},
+    policy::{Accept, Conclude, FailFast, Policy, Supervise},
+    shared::{self, Blocking, Optional, Owner, Plain, Shared, ValueOf},
+    start::{self, Ready, Start},
+};
+use crate::{
+    child::{
+        Anywhere, Child, JoinHandle,
+        cell::{self, Spec},
+        parent::Receive,
+    },
+    exec::{BlockOn, Spawn, SpawnBlocking},
+    limit::Limit,
+    sync::Arc,
+};
+use alloc::{borrow::Cow, boxed::Box, task::Wake};
+use core::{
+    fmt,
+    future::{Future, poll_fn},
+    marker::PhantomData,
+    ops::AsyncFnOnce,
+    pin::pin,
+    task::{Context, Waker},
+};
+use std::thread::{self, Thread};
+
+/// Runs `body` on this thread and its children on `exec`, and returns when all are done.
+///
+/// The children run in parallel and may borrow whatever lives longer than the call, `&mut`
+/// included, as in [`std::thread::scope`]; the price is that the calling thread blocks. Use it at
+/// the edge of synchronous code. Inside async code await a [`scope`](super::scope) (parallel, owns)
+/// or a [`concurrent`](super::concurrent) (borrows, one task): a future that is parallel, borrows
+/// and does not block cannot be sound in today's Rust, because it can be forgotten.
+///
+/// Children look after themselves, as in [`scope`](super::scope).
+///
+/// # Panics
+///
+/// - With the panic of `body`, or of a child whose handle did not receive it, after all are gone.
+/// - Before `body` runs, when this thread is already inside `exec`: in its `block_on` or in one of
+///   its children. An executor of another kind around this call cannot be noticed; a blocked
+///   worker of it may deadlock.
+///
+/// # Examples
+///
+/// ```
+/// use anyscope_core::block_scope;
+/// # use anyscope_smol::Smol;
+///
+/// let words = ["to", "be", "or"];
+/// let mut longest = "";
+/// let letters = block_scope(&Smol, async |s| {
+///     s.spawn(async { longest = words.iter().max_by_key(|word| word.len()).unwrap() });
+///     let lengths = words.each_ref().map(|word| s.spawn(async move { word.len() }));
+///     let mut sum = 0;
+///     for length in lengths {
+///         sum += length.await.unwrap();
+///     }
+///     sum
+/// });
+/// assert_eq!((letters, longest), (6, "or"));
+/// ```
+#[track_caller]
+pub fn block_scope<'env, E, F, T>(exec: &'env E, body: F) -> T
+where
+    E: Spawn + BlockOn + ?Sized,
+    F: for<'scope> AsyncFnOnce(&'scope BlockScope<'scope, 'env, E>) -> T,
+{
+    let owner = Owner::new(Limit::Unbounded, Anywhere::default());
+    let scope = BlockScope::new(exec, owner.shared().clone());
+    run(exec, owner, async || body(&scope).await)
+}
+
+/// [`block_scope`] in which the first failure ends everything, as in
+/// [`try_scope`](super::try_scope).
+///
+/// # Errors
+///
+/// As [`try_scope`](super::try_scope).
+///
+/// # Panics
+///
+/// As [`block_scope`], but with the panic of any child.
+#[track_caller]
+pub fn try_block_scope<'env, E, F, T, Err>(
+    exec: &'env E,
+    body: F,
+) -> Result<T, super::ScopeError<Err>>
+where
+    E: Spawn + BlockOn + ?Sized,
+    F: for<'scope> AsyncFnOnce(&'scope TryBlockScope<'scope, 'env, E, Err>) -> Result<T, Err>,
+{
+    let owner = Owner::new(Limit::Unbounded, Anywhere::default());
+    let scope = BlockScope::new(exec, owner.shared().clone());
+    run(exec, owner, async || body(&scope).await)
+}
+
+/// Handle of a scope whose children run on an executor while the caller blocks, and may borrow
+/// for `'scope`.
+///
+/// Got by reference from [`block_scope`] and [`try_block_scope`], so children simply capture it.
+/// The lifetimes are those of [`std::thread::Scope`].
+pub struct BlockScope<'scope, 'env: 'scope, E: ?Sized, P = Supervise> {
+    shared: Arc<Shared<P, Anywhere>>,
+    exec: &'env E,
+    /// Invariant, as in std, so that `'scope` cannot shrink.
+    scope: PhantomData<&'scope mut &'scope ()>,
+    env: PhantomData<&'env mut &'env ()>,
+}
+
+/// A [`BlockScope`] in which the first failure ends everything; see [`try_block_scope`].
+pub type TryBlockScope<'scope, 'env, E, Err> = BlockScope<'scope, 'env, E, FailFast<Err>>;
+
+impl<'env, E: ?Sized, P: Policy> BlockScope<'_, 'env, E, P> {
+    fn new(exec: &'env E, shared: Arc<Shared<P, Anywhere>>) -> Self {
+        BlockScope { shared, exec, scope: PhantomData, env: PhantomData }
+    }
+
+    fn shared(&self) -> &Arc<Shared<P, Anywhere>> {
+        &self.shared
+    }
+
+    control_methods!();
+
+    /// The executor, for its timer, its blocking threads and the like.
+    pub fn executor(&self) -> &'env E {
+        self.exec
+    }
+}
+
+impl<'scope, E: Spawn + ?Sized, P: Policy + Send + Sync> BlockScope<'scope, '_, E, P> {
+    spawn_methods! {
+        receiver: (&'scope) self,
+        lifetime: 'scope,
+        children: (Send + 'scope),
+        handle: JoinHandle,
+        mode: Anywhere,
+    }
+
+    /// Starts a child of this scope on another executor.
+    #[track_caller]
+    pub fn spawn_on<X, F>(&'scope self, other: &X, future: F) -> JoinHandle<'scope, P::Value>
+    where
+        X: Spawn + ?Sized,
+        F: Future + Send + 'scope,
+        F::Output: Send + 'scope,
+        P: Accept<F::Output>,
+    {
+        let (child, handle) = self.create::<_, Plain>(future, shared::plain());
+        if let Some(child) = child {
+            handle.keep(|| other.spawn_kept(child));
+        }
+        handle
+    }
+
+    #[track_caller]
+    fn adopt<F, Via>(
+        &'scope self,
+        future: F,
+        spec: Spec,
+    ) -> JoinHandle<'scope, ValueOf<P, Anywhere, F::Output, Via>>
+    where
+        F: Future + Send + 'scope,
+        F::Output: Send + 'scope,
+        Shared<P, Anywhere>: Receive<F::Output, Via>,
+    {
+        let (child, handle) = self.create::<_, Via>(future, spec);
+        if let Some(child) = child {
+            handle.keep(|| self.exec.spawn_kept(child));
+        }
+        handle
+    }
+}
+
+impl<'scope, E: ?Sized, P: Policy + Send + Sync> BlockScope<'scope, '_, E, P> {
+    /// Runs `f` as a child on a thread where blocking is allowed; it may borrow.
+    ///
+    /// Until it starts, the child can be cancelled like any other, and `f` is dropped. Once
+    /// started it runs to its end, and the scope waits for it.
+    #[track_caller]
+    pub fn spawn_blocking<F, O>(&'scope self, f: F) -> JoinHandle<'scope, P::Value>
+    where
+        E: SpawnBlocking,
+        F: FnOnce() -> O + Send + 'scope,
+        O: Send + 'scope,
+        P: Accept<O>,
+    {
+        let (child, handle) = self.create::<_, Plain>(Blocking::new(f), shared::plain());
+        if let Some(child) = child {
+            self.exec.spawn_blocking(shared::job(child));
+        }
+        handle
+    }
+
+    fn create<F, Via>(
+        &'scope self,
+        future: F,
+        spec: Spec,
+    ) -> Created<'scope, ValueOf<P, Anywhere, F::Output, Via>>
+    where
+        F: Future + Send + 'scope,
+        F::Output: Send + 'scope,
+        Shared<P, Anywhere>: Receive<F::Output, Via>,
+    {
+        let place = self.shared.place(spec.daemon);
+        // SAFETY:
+        // - Threads: future and output are `Send`, the scope is `Send + Sync` as `P` is.
+        // - Lifetimes: `'scope` does not end before `run` returns, and `run` does not return or
+        //   unwind before every child has left and every error is out of the shared part; see the
+        //   module. The handle is bound to `'scope`.
+        unsafe { cell::create(&self.shared, place, future, spec) }
+    }
+}
+
+/// A child for the executor, if it was not refused, and its handle.
+type Created<'scope, V> = (Option<Child>, JoinHandle<'scope, V>);
+
+/// Runs the body on `exec`, and sees every child off.
+#[track_caller]
+fn run<E, P, B, F>(exec: &E, owner: Owner<P, Anywhere>, body: F) -> P::Output
+where
+    E: BlockOn + ?Sized,
+    P: Conclude<B>,
+    F: AsyncFnOnce() -> B,
+{
+    // Dropped last, on every way out.
+    let _wait = Wait(owner.shared().clone());
+    // The body is called within, so that nothing of it runs if `block_on` refuses.
+    let mut driver = pin!(Driver::new(async { body().await }, owner));
+    let result = exec.block_on(poll_fn(|cx| driver.as_mut().poll(cx)));
+    driver::unwrap(result)
+}
+
+/// Waits until every child has left, whatever happened.
+struct Wait<P: Policy>(Arc<Shared<P, Anywhere>>);
+
+impl<P: Policy> Drop for Wait<P> {
+    fn drop(&mut self) {
+        // If `block_on` has unwound, the driver has been dropped and has cancelled the children.
+        let shared = &self.0;
+        let waker = Waker::from(alloc::sync::Arc::new(Unpark(thread::current())));
+        let cx = Context::from_waker(&waker);
+        while shared.poll_end(|| shared.register(&cx)).is_pending() {
+            thread::park();
+        }
+        shared.policy().clear();
+    }
+}
+
+struct Unpark(Thread);
+
+impl Wake for Unpark {
+    fn wake(self: alloc::sync::Arc<Self>) {
+        self.0.unpark();
+    }
+}
+
+impl<E: ?Sized, P: fmt::Debug> fmt::Debug for BlockScope<'_, '_, E, P> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.shared.fmt(f)
+    }
+}

@@ -1,0 +1,401 @@
+//! Scopes whose children are polled by the awaiting task, and may borrow from around it.
+
+use super::{
+    driver::{self, Driver},
+    methods::{control_methods, spawn_methods},
+    policy::{Accept, Conclude, FailFast, Policy, Supervise},
+    shared::{self, Optional, Owner, Plain, Shared, ValueOf},
+    start::{self, Ready, Start},
+};
+use crate::{
+    child::{
+        Anywhere, InlineChild, JoinHandle, LocalJoinHandle, SameThread,
+        cell::{self, Spec},
+        parent::{Inline, Receive},
+    },
+    limit::Limit,
+    set::{ready::ReadyQueue, slots::Slots},
+    sync::Arc,
+};
+use alloc::{borrow::Cow, boxed::Box, vec::Vec};
+use core::{
+    fmt,
+    future::Future,
+    pin::Pin,
+    task::{Context, Poll, Waker},
+};
+use pin_project_lite::pin_project;
+
+/// Runs `body` and the children it spawns, all inside the returned future.
+///
+/// No executor is needed, and children may borrow whatever lives longer than the future, `&mut`
+/// included. They run concurrently, not in parallel: one at a time, on whichever thread polls the
+/// future, and they stop if nobody polls it. Each child has a waker of its own and is polled only
+/// when that has fired; so is the body.
+///
+/// Otherwise as [`scope`](super::scope): the future is ready with the value of the body when all
+/// children have ended, and children look after themselves.
+///
+/// A child that spawns siblings takes a clone of the [`Concurrent`], see the example.
+///
+/// # Cancel safety
+///
+/// Dropping the future drops every child, and then the body, before the drop returns.
+///
+/// # Panics
+///
+/// As [`scope`](super::scope).
+///
+/// # Fairness
+///
+/// In passes: whoever is ready when a pass begins is polled once in it before anyone is polled
+/// again. After 64 polls or two passes the task yields to its executor.
+///
+/// # Cost
+///
+/// One allocation for the scope if it stays empty; two for each child, and two for as many as
+/// there were at the same time, for their wakers.
+///
+/// # Examples
+///
+/// ```
+/// # use smol::block_on;
+/// # block_on(async {
+/// use anyscope_core::concurrent;
+///
+/// let words = vec!["to", "be", "or"];
+/// let mut longest = "";
+/// let total = concurrent(async |s| {
+///     // Borrows, also mutably:
+///     s.spawn(async { longest = words.iter().max_by_key(|word| word.len()).unwrap() });
+///     // Spawns a sibling:
+///     let (s2, words) = (s.clone(), &words);
+///     let total = s.spawn(async move {
+///         let rest = s2.spawn(async move { words[1].len() + words[2].len() });
+///         words[0].len() + rest.await.unwrap()
+///     });
+///     total.await.unwrap()
+/// })
+/// .await;
+/// assert_eq!((total, longest), (6, "or"));
+/// # });
+/// ```
+pub fn concurrent<'env, F, Fut>(body: F) -> ConcurrentFuture<'env, Fut>
+where
+    F: FnOnce(Concurrent<'env>) -> Fut,
+    Fut: Future,
+{
+    start(body)
+}
+
+/// [`concurrent`] in which the first failure ends everything, as in
+/// [`try_scope`](super::try_scope).
+///
+/// # Errors
+///
+/// As [`try_scope`](super::try_scope).
+pub fn try_concurrent<'env, F, Fut, T, Err>(body: F) -> ConcurrentFuture<'env, Fut, FailFast<Err>>
+where
+    F: FnOnce(TryConcurrent<'env, Err>) -> Fut,
+    Fut: Future<Output = Result<T, Err>>,
+{
+    start(body)
+}
+
+/// [`concurrent`] for children that are not `Send`. Neither is the returned future.
+pub fn concurrent_local<'env, F, Fut>(body: F) -> ConcurrentFuture<'env, Fut, Supervise, SameThread>
+where
+    F: FnOnce(ConcurrentLocal<'env>) -> Fut,
+    Fut: Future,
+{
+    start(body)
+}
+
+/// [`try_concurrent`] for children that are not `Send`. Neither is the returned future.
+///
+/// # Errors
+///
+/// As [`try_scope`](super::try_scope).
+pub fn try_concurrent_local<'env, F, Fut, T, Err>(
+    body: F,
+) -> ConcurrentFuture<'env, Fut, FailFast<Err>, SameThread>
+where
+    F: FnOnce(TryConcurrentLocal<'env, Err>) -> Fut,
+    Fut: Future<Output = Result<T, Err>>,
+{
+    start(body)
+}
+
+fn start<'env, F, Fut, P, M>(body: F) -> ConcurrentFuture<'env, Fut, P, M>
+where
+    F: FnOnce(Concurrent<'env, P, M>) -> Fut,
+    Fut: Future,
+    P: Conclude<Fut::Output>,
+{
+    let owner = Owner::new(Limit::Unbounded, Inline::default());
+    let body = body(Concurrent { shared: owner.shared().clone() });
+    ConcurrentFuture {
+        driver: Driver::new(body, owner),
+        body_ready: true,
+        body_uses_task: true,
+        set: None,
+    }
+}
+
+/// Handle of a scope whose children run inside the scope's own future and may borrow for `'env`.
+///
+/// Cheap to clone, so that children can spawn siblings. Got from [`concurrent`] and its kin; for
+/// `P` and `M` see [`Scope`](super::Scope).
+pub struct Concurrent<'env, P = Supervise, M = Anywhere> {
+    shared: Arc<InlineShared<'env, P, M>>,
+}
+
+type InlineShared<'env, P, M> = Shared<P, Inline<'env, M>>;
+
+/// A [`Concurrent`] in which the first failure ends everything; see [`try_concurrent`].
+pub type TryConcurrent<'env, Err> = Concurrent<'env, FailFast<Err>>;
+
+/// A [`Concurrent`] of children that are not `Send`; see [`concurrent_local`].
+pub type ConcurrentLocal<'env, P = Supervise> = Concurrent<'env, P, SameThread>;
+
+/// A [`ConcurrentLocal`] in which the first failure ends everything; see
+/// [`try_concurrent_local`].
+pub type TryConcurrentLocal<'env, Err> = Concurrent<'env, FailFast<Err>, SameThread>;
+
+impl<P, M> Clone for Concurrent<'_, P, M> {
+    fn clone(&self) -> Self {
+        Concurrent { shared: self.shared.clone() }
+    }
+}
+
+impl<'env, P: Policy, M> Concurrent<'env, P, M> {
+    fn shared(&self) -> &Arc<InlineShared<'env, P, M>> {
+        &self.shared
+    }
+
+    control_methods!();
+
+    /// Whether the scope has ended. Nothing can be spawned then.
+    pub fn is_closed(&self) -> bool {
+        self.shared.is_ended()
+    }
+
+    /// Leaves a new child for the next poll of the scope.
+    fn admit(&self, child: Option<InlineChild<'env>>) {
+        if let Some(child) = child {
+            self.shared.kind.new.push(child);
+            self.shared.wake_owner();
+        }
+    }
+}
+
+impl<'env, P: Policy + Send + Sync + 'env> Concurrent<'env, P> {
+    spawn_methods! {
+        receiver: (&) self,
+        lifetime: 'env,
+        children: (Send + 'env),
+        handle: JoinHandle,
+        mode: Anywhere,
+    }
+
+    #[track_caller]
+    fn adopt<F, Via>(
+        &self,
+        future: F,
+        spec: Spec,
+    ) -> JoinHandle<'env, ValueOf<P, Inline<'env, Anywhere>, F::Output, Via>>
+    where
+        F: Future + Send + 'env,
+        F::Output: Send + 'env,
+        InlineShared<'env, P, Anywhere>: Receive<F::Output, Via>,
+    {
+        let place = self.shared.place(spec.daemon);
+        let (child, handle) = cell::inline(&self.shared, place, future, spec);
+        self.admit(child);
+        handle
+    }
+}
+
+impl<'env, P: Policy + 'env> Concurrent<'env, P, SameThread> {
+    spawn_methods! {
+        receiver: (&) self,
+        lifetime: 'env,
+        children: ('env),
+        handle: LocalJoinHandle,
+        mode: SameThread,
+    }
+
+    #[track_caller]
+    fn adopt<F, Via>(
+        &self,
+        future: F,
+        spec: Spec,
+    ) -> LocalJoinHandle<'env, ValueOf<P, Inline<'env, SameThread>, F::Output, Via>>
+    where
+        F: Future + 'env,
+        F::Output: 'env,
+        InlineShared<'env, P, SameThread>: Receive<F::Output, Via>,
+    {
+        let place = self.shared.place(spec.daemon);
+        let (child, handle) = cell::inline_local(&self.shared, place, future, spec);
+        self.admit(child);
+        handle
+    }
+}
+
+impl<P: fmt::Debug, M> fmt::Debug for Concurrent<'_, P, M> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.shared.fmt(f)
+    }
+}
+
+pin_project! {
+    /// Future of [`concurrent`] and its kin.
+    #[must_use = "futures do nothing unless you `.await` or poll them"]
+    pub struct ConcurrentFuture<'env, Fut, P = Supervise, M = Anywhere>
+    where
+        Fut: Future,
+        P: Conclude<Fut::Output>,
+    {
+        // First, so that children and body are dropped before their shells.
+        #[pin]
+        driver: Driver<Fut, P, Inline<'env, M>>,
+        body_ready: bool,
+        // The body was last polled with the waker of the task, as it is while it is alone: any
+        // poll of the scope may be meant for it.
+        body_uses_task: bool,
+        // Made with the first child.
+        set: Option<Set<'env>>,
+    }
+}
+
+/// The children of a [`ConcurrentFuture`] and what wakes them.
+struct Set<'env> {
+    queue: Arc<ReadyQueue>,
+    children: Slots<InlineChild<'env>>,
+    body: Waker,
+    /// Who is to be polled in this pass, from `next` on.
+    pass: Vec<usize>,
+    next: usize,
+}
+
+/// The body's key; children have higher ones.
+const BODY: usize = 0;
+/// How many polls before the task yields.
+const POLLS: usize = 64;
+/// How many passes before the task yields.
+const PASSES: usize = 2;
+
+impl<'env> Set<'env> {
+    fn new() -> Self {
+        let queue = ReadyQueue::new();
+        let body = queue.waker(BODY);
+        let children = Slots::new(queue.clone(), BODY + 1);
+        Set { queue, children, body, pass: Vec::new(), next: 0 }
+    }
+
+    /// Polls who is to be polled in this pass; true if that includes the body. `polls` counts
+    /// down, and what is left at zero is left for later.
+    fn poll_pass(&mut self, polls: &mut usize) -> bool {
+        let mut body_ready = false;
+        while let Some(&key) = self.pass.get(self.next) {
+            if *polls == 0 {
+                return body_ready;
+            }
+            self.next += 1;
+            if key == BODY {
+                body_ready = true;
+            } else {
+                *polls -= 1;
+                self.children.poll(key);
+            }
+        }
+        self.pass.clear();
+        self.next = 0;
+        body_ready
+    }
+}
+
+impl Drop for Set<'_> {
+    fn drop(&mut self) {
+        self.queue.close();
+    }
+}
+
+impl<Fut, P, M> Future for ConcurrentFuture<'_, Fut, P, M>
+where
+    Fut: Future,
+    P: Conclude<Fut::Output>,
+{
+    type Output = P::Output;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<P::Output> {
+        let mut this = self.project();
+        this.driver.check_not_over();
+        *this.body_ready |= *this.body_uses_task;
+        let mut polls = POLLS;
+        for _ in 0..PASSES {
+            let stopped = this.driver.shared().is_stopped();
+            let body_is_gone = if *this.body_ready || stopped {
+                *this.body_ready = false;
+                *this.body_uses_task = this.set.is_none();
+                match this.set {
+                    Some(set) => {
+                        this.driver.as_mut().poll_body(&mut Context::from_waker(&set.body))
+                    }
+                    None => this.driver.as_mut().poll_body(cx),
+                }
+            } else {
+                this.driver.body_is_gone()
+            };
+
+            let new = this.driver.shared().kind.new.take();
+            if !new.is_empty() {
+                let set = this.set.get_or_insert_with(Set::new);
+                for child in new {
+                    let key = set.children.insert(child);
+                    set.pass.push(key);
+                }
+            }
+            if let Some(set) = this.set {
+                set.queue.drain(&mut set.pass);
+                *this.body_ready |= set.poll_pass(&mut polls);
+            }
+
+            if body_is_gone {
+                if let Poll::Ready(result) = this.driver.as_mut().poll_end(cx) {
+                    return Poll::Ready(driver::unwrap(result));
+                }
+            } else {
+                this.driver.shared().register(cx);
+            }
+            // Whether anything came up since it was last looked at.
+            let shared = this.driver.shared();
+            let idle = !*this.body_ready
+                && (body_is_gone || !shared.is_stopped())
+                && shared.kind.new.is_empty()
+                && this.set.as_ref().is_none_or(|set| set.pass.is_empty() && set.queue.wait(cx));
+            if idle {
+                return Poll::Pending;
+            }
+            if polls == 0 {
+                break;
+            }
+        }
+        cx.waker().wake_by_ref();
+        Poll::Pending
+    }
+}
+
+impl<Fut, P, M> fmt::Debug for ConcurrentFuture<'_, Fut, P, M>
+where
+    Fut: Future,
+    P: Conclude<Fut::Output> + fmt::Debug,
+{
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ConcurrentFuture")
+            .field("driver", &self.driver)
+            .field("polled_children", &self.set.as_ref().map_or(0, |set| set.children.len()))
+            .finish()
+    }
+}

@@ -1,0 +1,150 @@
+//! The life of a scope: its body, then its remaining children, then its result.
+//!
+//! ```text
+//! body polled ──value──────────────► children awaited ──► result
+//!      │                                  ▲
+//!      └─failure, panic, cancel: dropped ─┘ (and children cancelled)
+//!
+//! dropped before the result: children cancelled first, then the body dropped
+//! ```
+
+use super::{
+    policy::{Accept, Conclude},
+    shared::{Owner, Shared},
+};
+use crate::{child::Panic, sync::Arc, unwind};
+use core::{
+    fmt,
+    future::Future,
+    pin::Pin,
+    task::{Context, Poll, ready},
+};
+use pin_project_lite::pin_project;
+
+pin_project! {
+    /// The body of a scope, and what became of it. All scope futures are made of one.
+    pub(super) struct Driver<Fut, P, K>
+    where
+        Fut: Future,
+        P: Conclude<Fut::Output>,
+    {
+        // Dropped first: the children go before the body, as they may use what it made.
+        owner: Owner<P, K>,
+        #[pin]
+        body: Option<Fut>,
+        value: Option<<P as Accept<Fut::Output>>::Value>,
+        over: bool,
+    }
+}
+
+impl<Fut, P, K> Driver<Fut, P, K>
+where
+    Fut: Future,
+    P: Conclude<Fut::Output>,
+{
+    pub(super) fn new(body: Fut, owner: Owner<P, K>) -> Self {
+        Driver { owner, body: Some(body), value: None, over: false }
+    }
+
+    pub(super) fn shared(&self) -> &Arc<Shared<P, K>> {
+        self.owner.shared()
+    }
+
+    /// Whether the body has returned or was dropped.
+    pub(super) fn body_is_gone(&self) -> bool {
+        self.body.is_none()
+    }
+
+    /// Polls the body, or drops it if it must not go on. False if it is still there.
+    pub(super) fn poll_body(self: Pin<&mut Self>, cx: &mut Context<'_>) -> bool {
+        let mut this = self.project();
+        let Some(body) = this.body.as_mut().as_pin_mut() else { return true };
+        if !this.owner.is_stopped() {
+            match unwind::catch(|| body.poll(cx)) {
+                Ok(Poll::Pending) => return false,
+                Ok(Poll::Ready(output)) => match P::judge(output) {
+                    Ok(value) => {
+                        this.owner.decide();
+                        *this.value = Some(value);
+                    }
+                    Err(failure) => this.owner.fail(failure, None),
+                },
+                Err(payload) => this.owner.panicked(Panic::new(payload)),
+            }
+        }
+        if let Err(payload) = unwind::catch(|| this.body.set(None)) {
+            this.owner.panicked(Panic::new(payload));
+        }
+        true
+    }
+
+    /// Waits for the children once the body is gone, and then for the result.
+    pub(super) fn poll_end(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Result<P::Output, Panic>> {
+        let this = self.project();
+        ready!(this.owner.poll_end(|| this.owner.register(cx)));
+        *this.over = true;
+        // Always, so that no error is left behind in the shared part: it may outlive us.
+        let output = unwind::catch(|| {
+            let stopped = this.owner.is_stopped();
+            let value = this.value.take();
+            (!stopped || P::FAIL_FAST)
+                .then(|| this.owner.policy().conclude(value, this.owner.cancel_cause()))
+        });
+        match (this.owner.take_panic(), output) {
+            (None, Ok(Some(output))) => Poll::Ready(Ok(output)),
+            (None, Err(payload)) => Poll::Ready(Err(Panic::new(payload))),
+            (Some(panic), output) => {
+                unwind::discard(output);
+                Poll::Ready(Err(panic))
+            }
+            (None, Ok(None)) => unreachable!("only a panic stops a supervised scope"),
+        }
+    }
+
+    /// Polls a scope whose children run elsewhere.
+    ///
+    /// # Panics
+    ///
+    /// When polled after it was ready.
+    pub(super) fn poll(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Result<P::Output, Panic>> {
+        self.check_not_over();
+        if !self.as_mut().poll_body(cx) {
+            self.owner.register(cx);
+            // A stop between the poll of the body and the registration.
+            if !self.owner.is_stopped() {
+                return Poll::Pending;
+            }
+            let gone = self.as_mut().poll_body(cx);
+            debug_assert!(gone, "a stopped body is dropped");
+        }
+        self.poll_end(cx)
+    }
+
+    pub(super) fn check_not_over(&self) {
+        assert!(!self.over, "a scope was polled after it had returned its result");
+    }
+}
+
+impl<Fut, P, K> fmt::Debug for Driver<Fut, P, K>
+where
+    Fut: Future,
+    P: Conclude<Fut::Output> + fmt::Debug,
+{
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ScopeFuture")
+            .field("body", &self.body.as_ref().map(|_| format_args!("..")))
+            .field("shared", self.shared())
+            .finish()
+    }
+}
+
+/// The result of a scope, or its panic.
+pub(super) fn unwrap<T>(result: Result<T, Panic>) -> T {
+    result.unwrap_or_else(|panic| panic.resume())
+}

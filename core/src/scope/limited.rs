@@ -1,0 +1,347 @@
+//! Scopes in which only so many children run at once.
+
+use super::{
+    methods::control_methods,
+    parallel::{self, Scope, ScopeFuture},
+    policy::{Accept, FailFast, Policy, Supervise},
+    shared::{self, Plain, Shared},
+};
+use crate::{
+    child::{Anywhere, JoinHandle, cell::Spec, gate::Refusal, origin::Origin, parent::Place},
+    exec::Spawn,
+    limit::Limit,
+    sync::{Arc, Ordering},
+};
+use alloc::boxed::Box;
+use core::{
+    error::Error,
+    fmt,
+    future::Future,
+    mem,
+    panic::Location,
+    pin::Pin,
+    task::{Context, Poll, ready},
+};
+use event_listener::EventListener;
+
+/// [`scope`](super::scope) with at most `limit` children at the same time.
+///
+/// A child takes its place when it is spawned and gives it back when it has ended, or was
+/// cancelled and is gone; whether its handle has been read does not matter.
+///
+/// # Errors, cancel safety, panics
+///
+/// As for [`scope`](super::scope). A limit of zero cannot be expressed; see [`Limit`].
+///
+/// # Examples
+///
+/// ```
+/// # use anyscope_smol::Smol;
+/// # use smol::block_on;
+/// # block_on(async {
+/// use anyscope_core::{Limit, scope_limited};
+///
+/// let squares = scope_limited(&Smol, Limit::new(2), async |s| {
+///     let mut handles = Vec::new();
+///     for n in 0..10 {
+///         // Waits while two are running.
+///         handles.push(s.spawn_when_free(async move { n * n }).await.unwrap());
+///     }
+///     let mut sum = 0;
+///     for handle in handles {
+///         sum += handle.await.unwrap();
+///     }
+///     sum
+/// })
+/// .await;
+/// assert_eq!(squares, 285);
+/// # });
+/// ```
+pub fn scope_limited<E, F, Fut>(exec: &E, limit: impl Into<Limit>, body: F) -> ScopeFuture<Fut>
+where
+    E: Spawn + Clone,
+    F: FnOnce(LimitedScope<E>) -> Fut,
+    Fut: Future,
+{
+    parallel::start_scope(exec, limit.into(), body)
+}
+
+/// [`try_scope`](super::try_scope) with at most `limit` children at the same time; see
+/// [`scope_limited`].
+///
+/// # Errors
+///
+/// As [`try_scope`](super::try_scope).
+pub fn try_scope_limited<E, F, Fut, T, Err>(
+    exec: &E,
+    limit: impl Into<Limit>,
+    body: F,
+) -> ScopeFuture<Fut, FailFast<Err>>
+where
+    E: Spawn + Clone,
+    F: FnOnce(TryLimitedScope<E, Err>) -> Fut,
+    Fut: Future<Output = Result<T, Err>>,
+{
+    parallel::start_scope(exec, limit.into(), body)
+}
+
+/// Handle of a scope in which only so many children run at once; see [`scope_limited`].
+///
+/// It has no plain `spawn`: a child is spawned if there is room ([`try_spawn`](Self::try_spawn)),
+/// or when there is ([`spawn_when_free`](Self::spawn_when_free)). Cheap to clone; but mind that a
+/// child which waits for room may wait for itself, if all the others do the same.
+pub struct LimitedScope<E, P = Supervise> {
+    scope: Scope<E, P>,
+}
+
+/// A [`LimitedScope`] in which the first failure ends everything.
+pub type TryLimitedScope<E, Err> = LimitedScope<E, FailFast<Err>>;
+
+impl<E, P: Policy> From<Scope<E, P>> for LimitedScope<E, P> {
+    fn from(scope: Scope<E, P>) -> Self {
+        LimitedScope { scope }
+    }
+}
+
+impl<E: Clone, P: Policy> Clone for LimitedScope<E, P> {
+    fn clone(&self) -> Self {
+        self.scope.clone().into()
+    }
+}
+
+impl<E, P: Policy> LimitedScope<E, P> {
+    fn shared(&self) -> &Arc<Shared<P, Anywhere>> {
+        self.scope.shared()
+    }
+
+    control_methods!();
+
+    /// Whether the scope has ended. Nothing can be spawned then.
+    pub fn is_closed(&self) -> bool {
+        self.shared().is_ended()
+    }
+
+    /// The executor, for its timer, its blocking threads and the like.
+    pub fn executor(&self) -> &E {
+        self.scope.executor()
+    }
+
+    /// Whether children are refused, whatever room there is.
+    pub(crate) fn is_closing(&self) -> bool {
+        self.shared().is_closing()
+    }
+
+    /// Whether a child could be spawned now.
+    pub(crate) fn has_room(&self) -> bool {
+        self.shared().has_room()
+    }
+
+    /// Fires when a child has left, or the scope is closed. Check after listening.
+    pub(crate) fn listen_for_room(&self) -> EventListener {
+        self.shared().freed()
+    }
+
+    /// How many children may run at the same time.
+    pub fn limit(&self) -> Limit {
+        self.shared().limit()
+    }
+}
+
+impl<E: Spawn, P: Policy + Send + Sync + 'static> LimitedScope<E, P> {
+    /// Starts a child if there is room for it now.
+    ///
+    /// Others who wait for room in [`spawn_when_free`](Self::spawn_when_free) come first.
+    ///
+    /// # Errors
+    ///
+    /// Gives the future back, unpolled, if as many children run as may
+    /// ([`TrySpawnError::Full`]), or the scope was cancelled or has ended
+    /// ([`TrySpawnError::Closed`]).
+    #[track_caller]
+    pub fn try_spawn<F>(&self, future: F) -> Result<JoinHandle<'static, P::Value>, TrySpawnError<F>>
+    where
+        F: Future + Send + 'static,
+        F::Output: Send + 'static,
+        P: Accept<F::Output>,
+    {
+        if self.shared().queue().load(Ordering::Relaxed) > 0 {
+            return Err(TrySpawnError::Full(future));
+        }
+        match self.shared().place_below() {
+            Ok(place) => Ok(self.put(place, future, shared::plain())),
+            Err(Refusal::Full) => Err(TrySpawnError::Full(future)),
+            Err(Refusal::Closed) => Err(TrySpawnError::Closed(future)),
+        }
+    }
+
+    /// Waits until there is room, then starts a child.
+    ///
+    /// Who waits is served in the order of arrival: of the first poll, that is.
+    ///
+    /// # Errors
+    ///
+    /// Gives the future back, unpolled, if the scope is cancelled or has ended.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropping the returned future drops `future` unpolled and takes no place.
+    #[track_caller]
+    pub fn spawn_when_free<F>(&self, future: F) -> SpawnWhenFree<'_, E, P, F>
+    where
+        F: Future + Send + 'static,
+        F::Output: Send + 'static,
+        P: Accept<F::Output>,
+    {
+        SpawnWhenFree {
+            scope: self,
+            future: Some(future),
+            spawned_at: Location::caller(),
+            queued: false,
+            freed: None,
+        }
+    }
+
+    fn put<F>(
+        &self,
+        place: Place<'_, Shared<P, Anywhere>>,
+        future: F,
+        spec: Spec,
+    ) -> JoinHandle<'static, P::Value>
+    where
+        F: Future + Send + 'static,
+        F::Output: Send + 'static,
+        P: Accept<F::Output>,
+    {
+        let exec = self.scope.executor();
+        parallel::adopt::<_, _, _, Plain>(self.shared(), Some(place), exec, future, spec)
+    }
+}
+
+impl<E, P: fmt::Debug> fmt::Debug for LimitedScope<E, P> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.scope.fmt(f)
+    }
+}
+
+/// Future of [`LimitedScope::spawn_when_free`].
+#[must_use = "futures do nothing unless you `.await` or poll them"]
+pub struct SpawnWhenFree<'s, E, P: Policy, F> {
+    scope: &'s LimitedScope<E, P>,
+    future: Option<F>,
+    spawned_at: &'static Location<'static>,
+    /// Counted among those who wait.
+    queued: bool,
+    freed: Option<EventListener>,
+}
+
+/// The future to be spawned is not pinned here.
+impl<E, P: Policy, F> Unpin for SpawnWhenFree<'_, E, P, F> {}
+
+impl<E, P, F> Future for SpawnWhenFree<'_, E, P, F>
+where
+    E: Spawn,
+    P: Accept<F::Output> + Send + Sync + 'static,
+    F: Future + Send + 'static,
+    F::Output: Send + 'static,
+{
+    type Output = Result<JoinHandle<'static, P::Value>, TrySpawnError<F>>;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let this = &mut *self;
+        let shared = this.scope.shared();
+        loop {
+            if let Some(freed) = &mut this.freed {
+                ready!(Pin::new(freed).poll(cx));
+                this.freed = None;
+            }
+            // Who has waited is next; who comes late lets the others go first.
+            if this.queued || shared.queue().load(Ordering::Relaxed) == 0 {
+                let place = shared.place_below();
+                if !matches!(place, Err(Refusal::Full)) {
+                    let future = this.future.take().expect("polled after it was ready");
+                    this.leave_queue();
+                    let Ok(place) = place else {
+                        return Poll::Ready(Err(TrySpawnError::Closed(future)));
+                    };
+                    let spec = Spec { origin: Origin::at(this.spawned_at), daemon: false };
+                    let handle = this.scope.put(place, future, spec);
+                    shared.pass_on();
+                    return Poll::Ready(Ok(handle));
+                }
+            }
+            if !this.queued {
+                this.queued = true;
+                shared.queue().fetch_add(1, Ordering::Relaxed);
+            }
+            this.freed = Some(shared.freed());
+            // A place that came free before we listened.
+            shared.pass_on();
+        }
+    }
+}
+
+impl<E, P: Policy, F> SpawnWhenFree<'_, E, P, F> {
+    fn leave_queue(&mut self) {
+        if mem::take(&mut self.queued) {
+            self.scope.shared().queue().fetch_sub(1, Ordering::Relaxed);
+        }
+    }
+}
+
+impl<E, P: Policy, F> Drop for SpawnWhenFree<'_, E, P, F> {
+    fn drop(&mut self) {
+        // The listener passes on a notification that it has not used.
+        self.leave_queue();
+    }
+}
+
+impl<E, P: Policy + fmt::Debug, F> fmt::Debug for SpawnWhenFree<'_, E, P, F> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("SpawnWhenFree")
+            .field("scope", self.scope)
+            .field("queued", &self.queued)
+            .finish()
+    }
+}
+
+/// Why [`LimitedScope`] did not spawn a future, and the future.
+pub enum TrySpawnError<F> {
+    /// As many children run as may.
+    Full(F),
+    /// The scope was cancelled or has ended.
+    Closed(F),
+}
+
+impl<F> TrySpawnError<F> {
+    /// The future, unpolled.
+    pub fn into_future(self) -> F {
+        match self {
+            TrySpawnError::Full(future) | TrySpawnError::Closed(future) => future,
+        }
+    }
+
+    /// Whether there was no room.
+    pub fn is_full(&self) -> bool {
+        matches!(self, TrySpawnError::Full(_))
+    }
+}
+
+impl<F> fmt::Debug for TrySpawnError<F> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            TrySpawnError::Full(_) => "Full(..)",
+            TrySpawnError::Closed(_) => "Closed(..)",
+        })
+    }
+}
+
+impl<F> fmt::Display for TrySpawnError<F> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            TrySpawnError::Full(_) => "the scope runs as many children as its limit allows",
+            TrySpawnError::Closed(_) => "the scope was cancelled or has ended",
+        })
+    }
+}
+
+impl<F> Error for TrySpawnError<F> {}

@@ -1,0 +1,44 @@
+//! Scopes: who polls the children, whether they may borrow, and whether the caller blocks.
+//!
+//! | file | what |
+//! |---|---|
+//! | [`parallel`] | `scope`: children on an executor |
+//! | [`concurrent`] | `concurrent`: children inside the scope's future |
+//! | [`block`] | `block_scope`: children on an executor, borrowing, the caller waits |
+//! | [`limited`] | scopes with a limit |
+//! | [`owned`] | scopes that live in a struct |
+//! | [`start`] | children that say when they are ready |
+//! | [`policy`], [`error`] | what the end of a child means |
+//! | [`methods`] | the methods that all kinds have in common |
+//! | [`driver`], [`shared`] | the machinery: the life of a scope, and what it shares with its children |
+
+#[cfg(feature = "std")]
+mod block;
+mod concurrent;
+mod driver;
+mod error;
+mod limited;
+mod methods;
+mod owned;
+mod parallel;
+mod policy;
+mod shared;
+mod start;
+
+#[cfg(feature = "std")]
+pub use block::{BlockScope, TryBlockScope, block_scope, try_block_scope};
+pub use concurrent::{
+    Concurrent, ConcurrentFuture, ConcurrentLocal, TryConcurrent, TryConcurrentLocal, concurrent,
+    concurrent_local, try_concurrent, try_concurrent_local,
+};
+pub use error::ScopeError;
+pub use limited::{
+    LimitedScope, SpawnWhenFree, TryLimitedScope, TrySpawnError, scope_limited, try_scope_limited,
+};
+pub use owned::OwnedScope;
+pub use parallel::{
+    Scope, ScopeFuture, ScopeLocal, TryScope, TryScopeLocal, scope, scope_local, try_scope,
+    try_scope_local,
+};
+pub use policy::{Accept, Conclude, FailFast, Policy, Supervise};
+pub use start::{Ready, Start, StartError};

@@ -1,0 +1,166 @@
+//! Scopes that live in a struct.
+
+use super::{
+    parallel::Scope,
+    policy::{Conclude, FailFast, Policy, Supervise},
+    shared::Owner,
+};
+use crate::{child::Anywhere, exec::Spawn, limit::Limit};
+use core::{
+    fmt,
+    future::poll_fn,
+    ops::Deref,
+    pin::Pin,
+    task::{Context, Poll},
+};
+use event_listener::EventListener;
+
+/// A scope without a body, to be kept in a struct.
+///
+/// For servers, connections and other things that live as long as their owner says, where a
+/// function body cannot be the scope. Children are spawned through the [`Scope`] to which this
+/// derefs, or through its clones. [`close`](Self::close) waits for them; dropping this cancels
+/// them, at once and without waiting, as the drop of a [`ScopeFuture`](super::ScopeFuture) does.
+///
+/// Children look after themselves, as in [`scope`](super::scope); with
+/// [`fail_fast`](OwnedScope::fail_fast), the first failure ends all of them, as in
+/// [`try_scope`](super::try_scope).
+///
+/// # Comparison with tokio's `JoinSet` and `TaskTracker`
+///
+/// - Children may run on any executor, and spawn siblings.
+/// - A handle is given to whoever spawns. Values that nobody can ask for are freed at completion,
+///   so a scope that spawns for a year stays small; there is nothing to drain.
+/// - A drop leaves no idle child behind, and `close` reports a panic that nobody has seen.
+/// - A spawn after the end is refused, says so, and cannot race with the end.
+///
+/// # Examples
+///
+/// ```
+/// # use anyscope_smol::Smol;
+/// # use smol::block_on;
+/// use anyscope_core::OwnedScope;
+/// use std::sync::{Arc, atomic::{AtomicUsize, Ordering}};
+///
+/// struct Server {
+///     requests: OwnedScope<Smol>,
+///     served: Arc<AtomicUsize>,
+/// }
+///
+/// impl Server {
+///     fn accept(&self) {
+///         let served = self.served.clone();
+///         drop(self.requests.spawn(async move { served.fetch_add(1, Ordering::Relaxed) }));
+///     }
+/// }
+///
+/// # block_on(async {
+/// let server = Server { requests: OwnedScope::new(&Smol), served: Arc::default() };
+/// (0..3).for_each(|_| server.accept());
+/// server.requests.close().await;
+/// assert_eq!(server.served.load(Ordering::Relaxed), 3);
+/// # });
+/// ```
+pub struct OwnedScope<E, P: Policy = Supervise> {
+    scope: Scope<E, P>,
+    owner: Owner<P, Anywhere>,
+}
+
+impl<E: Spawn + Clone> OwnedScope<E> {
+    /// A scope with children on `exec`, which look after themselves.
+    pub fn new(exec: &E) -> Self {
+        Self::start(exec)
+    }
+
+    /// Waits until all children have ended, those that they still spawn included, then cancels
+    /// the daemons. From then on nothing can be spawned.
+    ///
+    /// To end it sooner, [`cancel`](Scope::cancel) first.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropping the returned future changes nothing; call it again. Several may wait.
+    ///
+    /// # Panics
+    ///
+    /// - With the panic of a child that no handle received.
+    /// - When awaited inside a child of this scope, which would wait for itself (with `std`).
+    pub async fn close(&self) {
+        self.closed::<()>().await;
+    }
+}
+
+impl<E: Spawn + Clone, Err> OwnedScope<E, FailFast<Err>> {
+    /// A scope with children on `exec`, in which the first failure ends all of them.
+    pub fn fail_fast(exec: &E) -> Self {
+        Self::start(exec)
+    }
+
+    /// Waits until all children have ended, those that they still spawn included, then cancels
+    /// the daemons. From then on nothing can be spawned.
+    ///
+    /// # Errors
+    ///
+    /// As [`try_scope`](super::try_scope): `Failed` with the errors of the children, or
+    /// `Cancelled`. If several wait, the first to return gets the errors.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropping the returned future changes nothing; call it again. Several may wait.
+    ///
+    /// # Panics
+    ///
+    /// - With the panic of a child.
+    /// - When awaited inside a child of this scope, which would wait for itself (with `std`).
+    pub async fn close(&self) -> Result<(), super::ScopeError<Err>> {
+        self.closed::<Result<(), Err>>().await
+    }
+}
+
+impl<E: Clone, P: Policy> OwnedScope<E, P> {
+    fn start(exec: &E) -> Self {
+        let owner = Owner::new(Limit::Unbounded, Anywhere::default());
+        OwnedScope { scope: Scope::new(owner.shared().clone(), exec.clone()), owner }
+    }
+
+    async fn closed<B>(&self) -> P::Output
+    where
+        P: Conclude<B, Value = ()>,
+    {
+        let shared = &self.owner;
+        let mut changed: Option<EventListener> = None;
+        poll_fn(|cx: &mut Context<'_>| {
+            loop {
+                if let Some(listener) = &mut changed {
+                    if Pin::new(listener).poll(cx).is_pending() {
+                        return Poll::Pending;
+                    }
+                    changed = None;
+                }
+                if shared.poll_end(|| changed = Some(shared.changed())).is_ready() {
+                    return Poll::Ready(());
+                }
+            }
+        })
+        .await;
+        if let Some(panic) = shared.take_panic() {
+            panic.resume();
+        }
+        let value = (!shared.is_cancelled()).then_some(());
+        shared.policy().conclude(value, shared.cancel_cause())
+    }
+}
+
+impl<E, P: Policy> Deref for OwnedScope<E, P> {
+    type Target = Scope<E, P>;
+
+    fn deref(&self) -> &Scope<E, P> {
+        &self.scope
+    }
+}
+
+impl<E, P: Policy + fmt::Debug> fmt::Debug for OwnedScope<E, P> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.scope.fmt(f)
+    }
+}

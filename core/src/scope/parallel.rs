@@ -1,0 +1,422 @@
+//! Scopes whose children run in parallel on an executor, and own what they use.
+
+use super::{
+    driver::{self, Driver},
+    methods::{control_methods, spawn_methods},
+    policy::{Accept, Conclude, FailFast, Policy, Supervise},
+    shared::{self, Blocking, Optional, Owner, Plain, Shared, ValueOf},
+    start::{self, Ready, Start},
+};
+use crate::{
+    child::{
+        Anywhere, JoinHandle, LocalJoinHandle, SameThread,
+        cell::{self, Spec},
+        parent::{Place, Receive},
+    },
+    exec::{Spawn, SpawnBlocking, SpawnLocal},
+    limit::Limit,
+    sync::Arc,
+};
+use alloc::{borrow::Cow, boxed::Box};
+use core::{
+    fmt,
+    future::Future,
+    pin::Pin,
+    task::{Context, Poll},
+};
+use pin_project_lite::pin_project;
+
+/// Runs `body` with a scope of children on `exec`, then waits for every child.
+///
+/// `body` is called at once with the [`Scope`]; what it returns is polled by the returned future
+/// and may borrow. The children are polled by the executor, own what they use, and go on while
+/// the body waits for something else. The result is that of the body.
+///
+/// Children look after themselves: a child's panic goes to its handle and disturbs nobody. If the
+/// handle is gone, or dropped without a look, the panic ends the scope: the other children and
+/// the body are dropped, and it goes on in whoever awaits the scope. For "the first failure ends
+/// everything" see [`try_scope`].
+///
+/// # Cancel safety
+///
+/// Dropping the returned future cancels every child: those that are idle have been dropped when
+/// the drop returns, one that is being polled on another thread goes as soon as that poll
+/// returns. Nothing blocks. The body is dropped after its children. See also
+/// [`Event::Abandoned`](crate::observe::Event::Abandoned).
+///
+/// # Panics
+///
+/// - With the panic of `body`, after every child is gone.
+/// - With a child's panic that no handle received, likewise. Of several the first goes on.
+/// - When polled after it was ready, or awaited inside one of its own children.
+///
+/// # Cost
+///
+/// One allocation for the scope, one for each child besides the executor's own.
+///
+/// # Examples
+///
+/// ```
+/// # use anyscope_smol::Smol;
+/// # smol::block_on(async {
+/// use anyscope_core::scope;
+///
+/// let words = ["to", "be"];
+/// let letters = scope(&Smol, async |s| {
+///     // The body borrows `words`; the children get what they own.
+///     let first = s.spawn(async { "or".len() });
+///     let rest: usize = words.iter().map(|word| word.len()).sum();
+///     first.await.unwrap() + rest
+/// })
+/// .await;
+/// assert_eq!(letters, 6);
+/// # });
+/// ```
+pub fn scope<E, F, Fut>(exec: &E, body: F) -> ScopeFuture<Fut>
+where
+    E: Spawn + Clone,
+    F: FnOnce(Scope<E>) -> Fut,
+    Fut: Future,
+{
+    start_scope(exec, Limit::Unbounded, body)
+}
+
+/// Runs `body` with a scope in which the first failure ends everything.
+///
+/// As [`scope`], but children and body return `Result`s with the same error type. When a child or
+/// the body returns an `Err`, or a child panics, then the other children and the body are dropped,
+/// and once they are gone the scope returns the error, or lets the panic go on. A handle's
+/// [`value`](JoinHandle::value) therefore is the plain `T`: after a failure nobody is left to see
+/// that there is none.
+///
+/// [`Scope::cancel`] ends the body too.
+///
+/// # Errors
+///
+/// [`ScopeError::Failed`](crate::ScopeError::Failed) with the first error in time and those that
+/// came while the rest was coming down; [`ScopeError::Cancelled`](crate::ScopeError::Cancelled) if
+/// the scope was cancelled, or the executor refused a child, before the body returned.
+///
+/// # Cancel safety
+///
+/// That of [`scope`].
+///
+/// # Panics
+///
+/// As [`scope`], but with the panic of *any* child; a panic goes before errors.
+///
+/// # Examples
+///
+/// ```
+/// # use anyscope_smol::Smol;
+/// # smol::block_on(async {
+/// use anyscope_core::try_scope;
+/// use std::num::ParseIntError;
+///
+/// let sum = try_scope(&Smol, async |s| -> Result<i32, ParseIntError> {
+///     let a = s.spawn(async { "40".parse::<i32>() });
+///     let b = s.spawn(async { "2".parse::<i32>() });
+///     Ok(a.value().await + b.value().await)
+/// })
+/// .await;
+/// assert_eq!(sum.unwrap(), 42);
+///
+/// let failed = try_scope(&Smol, async |s| -> Result<(), ParseIntError> {
+///     s.spawn(async { "forty".parse::<i32>() }).value().await;
+///     unreachable!("the body is dropped here");
+/// })
+/// .await;
+/// assert!(failed.unwrap_err().into_first().is_some());
+/// # });
+/// ```
+pub fn try_scope<E, F, Fut, T, Err>(exec: &E, body: F) -> ScopeFuture<Fut, FailFast<Err>>
+where
+    E: Spawn + Clone,
+    F: FnOnce(TryScope<E, Err>) -> Fut,
+    Fut: Future<Output = Result<T, Err>>,
+{
+    start_scope(exec, Limit::Unbounded, body)
+}
+
+/// [`scope`] for children that stay on this thread.
+///
+/// Neither the children nor the returned future need be `Send`, and they are not.
+pub fn scope_local<E, F, Fut>(exec: &E, body: F) -> ScopeFuture<Fut, Supervise, SameThread>
+where
+    E: SpawnLocal + Clone,
+    F: FnOnce(ScopeLocal<E>) -> Fut,
+    Fut: Future,
+{
+    start_scope(exec, Limit::Unbounded, body)
+}
+
+/// [`try_scope`] for children that stay on this thread.
+///
+/// # Errors
+///
+/// As [`try_scope`].
+pub fn try_scope_local<E, F, Fut, T, Err>(
+    exec: &E,
+    body: F,
+) -> ScopeFuture<Fut, FailFast<Err>, SameThread>
+where
+    E: SpawnLocal + Clone,
+    F: FnOnce(TryScopeLocal<E, Err>) -> Fut,
+    Fut: Future<Output = Result<T, Err>>,
+{
+    start_scope(exec, Limit::Unbounded, body)
+}
+
+/// Makes the parts of a scope and calls `body`.
+pub(super) fn start_scope<E, S, F, Fut, P, M>(
+    exec: &E,
+    limit: Limit,
+    body: F,
+) -> ScopeFuture<Fut, P, M>
+where
+    E: Clone,
+    S: From<Scope<E, P, M>>,
+    F: FnOnce(S) -> Fut,
+    Fut: Future,
+    P: Conclude<Fut::Output>,
+    M: Default,
+{
+    let owner = Owner::new(limit, M::default());
+    let body = body(S::from(Scope::new(owner.shared().clone(), exec.clone())));
+    ScopeFuture { driver: Driver::new(body, owner) }
+}
+
+pin_project! {
+    /// Future of [`scope`] and its kin.
+    #[must_use = "futures do nothing unless you `.await` or poll them"]
+    pub struct ScopeFuture<Fut, P = Supervise, M = Anywhere>
+    where
+        Fut: Future,
+        P: Conclude<Fut::Output>,
+    {
+        #[pin]
+        driver: Driver<Fut, P, M>,
+    }
+}
+
+impl<Fut, P, M> Future for ScopeFuture<Fut, P, M>
+where
+    Fut: Future,
+    P: Conclude<Fut::Output>,
+{
+    type Output = P::Output;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<P::Output> {
+        self.project().driver.poll(cx).map(driver::unwrap)
+    }
+}
+
+impl<Fut, P, M> fmt::Debug for ScopeFuture<Fut, P, M>
+where
+    Fut: Future,
+    P: Conclude<Fut::Output> + fmt::Debug,
+{
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.driver.fmt(f)
+    }
+}
+
+/// Handle of a scope whose children run on the executor `E`.
+///
+/// Cheap to clone, so that children can spawn siblings. It may outlive the scope: then it spawns
+/// nothing any more, and says so.
+///
+/// Got from [`scope`], [`try_scope`], [`scope_local`] or [`try_scope_local`], or through an
+/// [`OwnedScope`](super::OwnedScope). `P` says what a child's end means ([`Supervise`] or
+/// [`FailFast`]), `M` whether the handle and the children may move between threads.
+pub struct Scope<E, P = Supervise, M = Anywhere> {
+    shared: Arc<Shared<P, M>>,
+    exec: E,
+}
+
+/// A [`Scope`] in which the first failure ends everything; see [`try_scope`].
+pub type TryScope<E, Err> = Scope<E, FailFast<Err>>;
+
+/// A [`Scope`] of children that stay on this thread; see [`scope_local`].
+pub type ScopeLocal<E, P = Supervise> = Scope<E, P, SameThread>;
+
+/// A [`ScopeLocal`] in which the first failure ends everything; see [`try_scope_local`].
+pub type TryScopeLocal<E, Err> = Scope<E, FailFast<Err>, SameThread>;
+
+impl<E: Clone, P, M> Clone for Scope<E, P, M> {
+    fn clone(&self) -> Self {
+        Scope { shared: self.shared.clone(), exec: self.exec.clone() }
+    }
+}
+
+impl<E, P: Policy, M> Scope<E, P, M> {
+    pub(super) fn new(shared: Arc<Shared<P, M>>, exec: E) -> Self {
+        Scope { shared, exec }
+    }
+
+    pub(super) fn shared(&self) -> &Arc<Shared<P, M>> {
+        &self.shared
+    }
+
+    control_methods!();
+
+    /// Whether the scope has ended. Nothing can be spawned then.
+    pub fn is_closed(&self) -> bool {
+        self.shared.is_ended()
+    }
+
+    /// The executor, for its timer, its blocking threads and the like.
+    pub fn executor(&self) -> &E {
+        &self.exec
+    }
+}
+
+impl<E: Spawn, P: Policy + Send + Sync + 'static> Scope<E, P> {
+    spawn_methods! {
+        receiver: (&) self,
+        lifetime: 'static,
+        children: (Send + 'static),
+        handle: JoinHandle,
+        mode: Anywhere,
+    }
+
+    /// Starts a child of this scope on another executor.
+    #[track_caller]
+    pub fn spawn_on<X, F>(&self, other: &X, future: F) -> JoinHandle<'static, P::Value>
+    where
+        X: Spawn + ?Sized,
+        F: Future + Send + 'static,
+        F::Output: Send + 'static,
+        P: Accept<F::Output>,
+    {
+        adopt::<_, _, _, Plain>(
+            &self.shared,
+            self.shared.place(false),
+            other,
+            future,
+            shared::plain(),
+        )
+    }
+
+    #[track_caller]
+    fn adopt<F, Via>(
+        &self,
+        future: F,
+        spec: Spec,
+    ) -> JoinHandle<'static, ValueOf<P, Anywhere, F::Output, Via>>
+    where
+        F: Future + Send + 'static,
+        F::Output: Send + 'static,
+        Shared<P, Anywhere>: Receive<F::Output, Via>,
+    {
+        adopt(&self.shared, self.shared.place(spec.daemon), &self.exec, future, spec)
+    }
+}
+
+impl<E: SpawnBlocking, P: Policy + Send + Sync + 'static> Scope<E, P> {
+    /// Runs `f` as a child on a thread where blocking is allowed.
+    ///
+    /// Until it starts, the child can be cancelled like any other, and `f` is dropped. Once
+    /// started it runs to its end, and the scope waits for it.
+    #[track_caller]
+    pub fn spawn_blocking<F, O>(&self, f: F) -> JoinHandle<'static, P::Value>
+    where
+        F: FnOnce() -> O + Send + 'static,
+        O: Send + 'static,
+        P: Accept<O>,
+    {
+        let place = self.shared.place(false);
+        let (child, handle) =
+            cell::parallel(&self.shared, place, Blocking::new(f), shared::plain());
+        if let Some(child) = child {
+            self.exec.spawn_blocking(shared::job(child));
+        }
+        handle
+    }
+}
+
+impl<E: SpawnLocal, P: Policy + 'static> Scope<E, P, SameThread> {
+    spawn_methods! {
+        receiver: (&) self,
+        lifetime: 'static,
+        children: ('static),
+        handle: LocalJoinHandle,
+        mode: SameThread,
+    }
+
+    /// Starts a child of this scope on another executor of this thread.
+    #[track_caller]
+    pub fn spawn_on<X, F>(&self, other: &X, future: F) -> LocalJoinHandle<'static, P::Value>
+    where
+        X: SpawnLocal + ?Sized,
+        F: Future + 'static,
+        F::Output: 'static,
+        P: Accept<F::Output>,
+    {
+        adopt_local::<_, _, _, Plain>(&self.shared, other, future, shared::plain())
+    }
+
+    #[track_caller]
+    fn adopt<F, Via>(
+        &self,
+        future: F,
+        spec: Spec,
+    ) -> LocalJoinHandle<'static, ValueOf<P, SameThread, F::Output, Via>>
+    where
+        F: Future + 'static,
+        F::Output: 'static,
+        Shared<P, SameThread>: Receive<F::Output, Via>,
+    {
+        adopt_local(&self.shared, &self.exec, future, spec)
+    }
+}
+
+/// Makes a child and hands it to `exec`.
+#[track_caller]
+pub(super) fn adopt<X, P, F, Via>(
+    shared: &Arc<Shared<P, Anywhere>>,
+    place: Option<Place<'_, Shared<P, Anywhere>>>,
+    exec: &X,
+    future: F,
+    spec: Spec,
+) -> JoinHandle<'static, ValueOf<P, Anywhere, F::Output, Via>>
+where
+    X: Spawn + ?Sized,
+    P: Policy + Send + Sync + 'static,
+    Shared<P, Anywhere>: Receive<F::Output, Via>,
+    F: Future + Send + 'static,
+    F::Output: Send + 'static,
+{
+    let (child, handle) = cell::parallel(shared, place, future, spec);
+    if let Some(child) = child {
+        handle.keep(|| exec.spawn_kept(child));
+    }
+    handle
+}
+
+#[track_caller]
+fn adopt_local<X, P, F, Via>(
+    shared: &Arc<Shared<P, SameThread>>,
+    exec: &X,
+    future: F,
+    spec: Spec,
+) -> LocalJoinHandle<'static, ValueOf<P, SameThread, F::Output, Via>>
+where
+    X: SpawnLocal + ?Sized,
+    P: Policy + 'static,
+    Shared<P, SameThread>: Receive<F::Output, Via>,
+    F: Future + 'static,
+    F::Output: 'static,
+{
+    let (child, handle) = cell::local(shared, shared.place(spec.daemon), future, spec);
+    if let Some(child) = child {
+        exec.spawn_local(child);
+    }
+    handle
+}
+
+impl<E, P: fmt::Debug, M> fmt::Debug for Scope<E, P, M> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.shared.fmt(f)
+    }
+}

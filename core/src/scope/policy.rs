@@ -1,0 +1,156 @@
+//! What a scope makes of its children's ends.
+//!
+//! | policy | a child returns | its handle gives | a failure |
+//! |---|---|---|---|
+//! | [`Supervise`] | any `T` | `T` | is the handle's, and disturbs nobody |
+//! | [`FailFast<E>`] | `Result<T, E>` | `T` | ends siblings and body; the scope returns it |
+
+use super::ScopeError;
+use crate::{
+    child::{CancelCause, Cancelled},
+    set::stack::Stack,
+};
+use core::{convert::Infallible, fmt};
+
+/// What a scope does when a child ends. Implemented by [`Supervise`] and [`FailFast`].
+///
+/// Sealed for now: its methods will change when users can write policies of their own.
+pub trait Policy: sealed::Sealed + Default {
+    /// How a child of the scope fails.
+    type Error;
+
+    /// Whether a failure, a cancel or a panic of a child ends siblings and body at once.
+    #[doc(hidden)]
+    const FAIL_FAST: bool;
+
+    /// Keeps the failure of a child or of the body.
+    #[doc(hidden)]
+    fn keep(&self, failure: Self::Error);
+
+    /// Drops the failures kept so far.
+    #[doc(hidden)]
+    fn clear(&self);
+}
+
+/// A [`Policy`] that can take children that return an `O`.
+#[diagnostic::on_unimplemented(
+    message = "a child of this scope cannot return `{O}`",
+    note = "children of a fail-fast scope (`try_scope` and its kin) return a `Result<T, E>` with the `E` of the scope: convert the error, or wrap the value in `Ok`"
+)]
+pub trait Accept<O>: Policy {
+    /// What the handle of such a child gives.
+    type Value;
+
+    /// Tells values from failures.
+    #[doc(hidden)]
+    fn judge(output: O) -> Result<Self::Value, Self::Error>;
+}
+
+/// A [`Policy`] for scopes whose body returns a `B`.
+#[diagnostic::on_unimplemented(
+    message = "the body of this scope cannot return `{B}`",
+    note = "the body of a fail-fast scope (`try_scope` and its kin) returns a `Result<T, E>`"
+)]
+pub trait Conclude<B>: Accept<B> {
+    /// What the scope returns.
+    type Output;
+
+    /// The result of the scope, when all is over. Without a value the body failed, or was dropped
+    /// because of a failure or of the given cancel.
+    #[doc(hidden)]
+    fn conclude(&self, value: Option<Self::Value>, cancel: CancelCause) -> Self::Output;
+}
+
+/// Children look after themselves: how they end is their handle's to know.
+///
+/// Only a panic that no handle receives ends the scope.
+#[derive(Debug, Default)]
+pub struct Supervise(());
+
+/// The first failure ends everything: siblings and body are dropped, and the scope returns it.
+pub struct FailFast<E> {
+    errors: Stack<E>,
+}
+
+impl<E> Default for FailFast<E> {
+    fn default() -> Self {
+        FailFast { errors: Stack::new() }
+    }
+}
+
+impl<E> fmt::Debug for FailFast<E> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("FailFast").field("failed", &!self.errors.is_empty()).finish()
+    }
+}
+
+mod sealed {
+    #[allow(unnameable_types)]
+    pub trait Sealed {}
+}
+
+impl sealed::Sealed for Supervise {}
+impl<E> sealed::Sealed for FailFast<E> {}
+
+impl Policy for Supervise {
+    type Error = Infallible;
+
+    const FAIL_FAST: bool = false;
+
+    fn keep(&self, failure: Infallible) {
+        match failure {}
+    }
+
+    fn clear(&self) {}
+}
+
+impl<O> Accept<O> for Supervise {
+    type Value = O;
+
+    fn judge(output: O) -> Result<O, Infallible> {
+        Ok(output)
+    }
+}
+
+impl<B> Conclude<B> for Supervise {
+    type Output = B;
+
+    fn conclude(&self, value: Option<B>, _: CancelCause) -> B {
+        value.expect("the body of a supervised scope is dropped only because of a panic")
+    }
+}
+
+impl<E> Policy for FailFast<E> {
+    type Error = E;
+
+    const FAIL_FAST: bool = true;
+
+    fn keep(&self, failure: E) {
+        self.errors.push(failure);
+    }
+
+    fn clear(&self) {
+        drop(self.errors.take());
+    }
+}
+
+impl<T, E> Accept<Result<T, E>> for FailFast<E> {
+    type Value = T;
+
+    fn judge(output: Result<T, E>) -> Result<T, E> {
+        output
+    }
+}
+
+impl<T, E> Conclude<Result<T, E>> for FailFast<E> {
+    type Output = Result<T, ScopeError<E>>;
+
+    fn conclude(&self, value: Option<T>, cancel: CancelCause) -> Self::Output {
+        let mut errors = self.errors.take().into_iter();
+        match (errors.next(), value) {
+            (Some(first), _) => Err(ScopeError::Failed { first, rest: errors.collect() }),
+            (None, Some(value)) => Ok(value),
+            (None, None) => Err(ScopeError::Cancelled(Cancelled::new(cancel))),
+        }
+    }
+}

@@ -1,0 +1,529 @@
+//! What a scope and its children share: counts, children, failures, and who waits for what.
+
+use super::policy::{Accept, Policy};
+use crate::{
+    child::{
+        CancelCause, Child, Panic,
+        cell::Spec,
+        current,
+        gate::{Gate, Refusal},
+        origin::Origin,
+        parent::{Gates, OfKind, Parent, Place, Receive},
+        raw::Info,
+        registry::Registry,
+    },
+    limit::Limit,
+    observe,
+    set::{notice::Notice, set_once::SetOnce, stack::Stack, waker_cell::WakerCell},
+    sync::{Arc, AtomicUsize, Ordering},
+    unwind,
+};
+use alloc::boxed::Box;
+use core::{
+    fmt,
+    future::Future,
+    mem,
+    ops::Deref,
+    pin::Pin,
+    ptr,
+    task::{Context, Poll, Waker},
+};
+use event_listener::EventListener;
+
+/// The body must not be polled again.
+const STOPPED: usize = 1 << 0;
+/// Somebody asked for a cancel.
+const CANCELLED: usize = 1 << 1;
+/// The cancel was the executor's, by refusing a child.
+const REFUSED: usize = 1 << 2;
+/// The body returned a value after a cancel: later failures no longer count.
+const DECIDED: usize = 1 << 3;
+/// All is over.
+const ENDED: usize = 1 << 4;
+/// The owner is gone and has left its count to the last child.
+const ORPHANED: usize = 1 << 5;
+
+type Observer = Box<dyn Fn(&observe::Event<'_>) + Send + Sync>;
+
+/// The part of a scope that its handles, its future and its children have in common. `K` is the
+/// kind of scope, and what that kind needs besides.
+pub(crate) struct Shared<P, K> {
+    gates: Gates,
+    registry: Registry,
+    flags: AtomicUsize,
+    /// Whoever polls the future of the scope.
+    owner: WakerCell,
+    /// Fires when one of the gates is empty and somebody waits, and at the end.
+    changed: Notice,
+    panics: Stack<Panic>,
+    policy: P,
+    /// Failures that came too late to be reported.
+    late: AtomicUsize,
+    observer: SetOnce<Observer>,
+    /// How many `tasks` there may be. Not looked at by scopes without a limit.
+    limit: Limit,
+    /// Fires when a child of a limited scope leaves.
+    freed: Notice,
+    /// How many wait for that.
+    queue: AtomicUsize,
+    pub(super) kind: K,
+}
+
+/// The owner of a scope: whoever drives it to its end. Dropped before that, it cancels the scope.
+///
+/// It keeps the shared part until no child is left, or hands it on to those that are.
+pub(crate) struct Owner<P: Policy, K> {
+    shared: Arc<Shared<P, K>>,
+}
+
+impl<P: Policy, K> Owner<P, K> {
+    /// A new scope.
+    pub(super) fn new(limit: Limit, kind: K) -> Self {
+        let shared = Arc::new(Shared {
+            gates: Gates::new(),
+            registry: Registry::new(),
+            flags: AtomicUsize::new(0),
+            owner: WakerCell::new(),
+            changed: Notice::new(),
+            panics: Stack::new(),
+            policy: P::default(),
+            late: AtomicUsize::new(0),
+            observer: SetOnce::new(),
+            limit,
+            freed: Notice::new(),
+            queue: AtomicUsize::new(0),
+            kind,
+        });
+        Owner { shared }
+    }
+
+    pub(super) fn shared(&self) -> &Arc<Shared<P, K>> {
+        &self.shared
+    }
+
+    /// Cancels the scope without waiting for it. It counts as ended from then on.
+    pub(super) fn abandon(&self) {
+        let children = self.live();
+        self.cancel();
+        if children > 0 {
+            let running = self.live();
+            self.emit(|| observe::Event::Abandoned { children, running });
+        }
+        self.end();
+    }
+}
+
+impl<P: Policy, K> Deref for Owner<P, K> {
+    type Target = Shared<P, K>;
+
+    fn deref(&self) -> &Shared<P, K> {
+        &self.shared
+    }
+}
+
+impl<P: Policy, K> Drop for Owner<P, K> {
+    fn drop(&mut self) {
+        if !self.is_ended() {
+            self.abandon();
+        }
+        if !self.close_all() {
+            // Some are being polled. The last of them drops this count.
+            mem::forget(self.shared.clone());
+            self.flags.fetch_or(ORPHANED, Ordering::AcqRel);
+            self.gates.tasks.watch();
+            self.gates.daemons.watch();
+            self.adopt_orphan();
+        }
+    }
+}
+
+impl<P: Policy, K> Shared<P, K> {
+    /// A place for a child that has been told `daemon`, unless the scope has ended.
+    pub(super) fn place(self: &Arc<Self>, daemon: bool) -> Option<Place<'_, Self>> {
+        Place::take(self, daemon)
+    }
+
+    /// A place under the limit.
+    pub(super) fn place_below(self: &Arc<Self>) -> Result<Place<'_, Self>, Refusal> {
+        if self.is_closing() {
+            return Err(Refusal::Closed);
+        }
+        Place::take_below(self, self.limit.get())
+    }
+
+    /// How many children have not ended, daemons included.
+    pub(super) fn live(&self) -> usize {
+        self.gates.tasks.count() + self.gates.daemons.count()
+    }
+
+    /// How many children were ever spawned.
+    pub(super) fn spawned(&self) -> usize {
+        self.gates.entered()
+    }
+
+    pub(super) fn limit(&self) -> Limit {
+        self.limit
+    }
+
+    /// Ends all children, present and future; in a fail-fast scope the body too.
+    pub(super) fn cancel(&self) {
+        self.stop(CANCELLED | if P::FAIL_FAST { STOPPED } else { 0 });
+    }
+
+    pub(super) fn is_cancelled(&self) -> bool {
+        self.has(CANCELLED)
+    }
+
+    pub(super) fn is_stopped(&self) -> bool {
+        self.has(STOPPED)
+    }
+
+    pub(super) fn is_ended(&self) -> bool {
+        self.has(ENDED)
+    }
+
+    /// Makes `cx` learn of what stops the body. Check [`is_stopped`](Self::is_stopped) after it.
+    pub(super) fn register(&self, cx: &Context<'_>) {
+        self.owner.register(cx.waker());
+    }
+
+    /// Wakes whoever polls the future of the scope.
+    pub(super) fn wake_owner(&self) {
+        self.owner.wake();
+    }
+
+    /// Keeps a failure of the body, or of a child if `info` is given, and brings the scope down.
+    pub(super) fn fail(&self, failure: P::Error, info: Option<Info<'_>>) {
+        let late = self.has(DECIDED | ENDED);
+        if let Some(info) = info {
+            self.emit(|| observe::Event::Failed { child: info.into(), late });
+        }
+        if late {
+            self.late.fetch_add(1, Ordering::Relaxed);
+            unwind::discard(failure);
+        } else {
+            self.policy.keep(failure);
+            self.stop(STOPPED);
+        }
+    }
+
+    /// Keeps a panic of the body, or one that nobody else will receive, and brings the scope down.
+    pub(super) fn panicked(&self, panic: Panic) {
+        if self.is_ended() {
+            self.drop_panic(panic);
+        } else {
+            self.panics.push(panic);
+            self.stop(STOPPED);
+        }
+    }
+
+    /// How many failures came after the result was decided.
+    pub(super) fn late_failures(&self) -> usize {
+        self.late.load(Ordering::Relaxed)
+    }
+
+    /// The body returned a value. If the scope was cancelled, that settles it.
+    pub(super) fn decide(&self) {
+        if P::FAIL_FAST && self.is_cancelled() {
+            self.flags.fetch_or(DECIDED, Ordering::AcqRel);
+        }
+    }
+
+    /// Installs the observer. False if there is one.
+    pub(super) fn observe(&self, observer: Observer) -> bool {
+        self.observer.set(observer).is_ok()
+    }
+
+    /// Ready when all children have left; daemons are cancelled when there are no others. Then
+    /// no child can enter any more. `wait` sees to it that [`changed`](Self::changed) or a wake of
+    /// the owner leads to another call.
+    ///
+    /// # Panics
+    ///
+    /// When called from inside a child of this scope, which it would wait for.
+    pub(super) fn poll_end(&self, mut wait: impl FnMut()) -> Poll<()> {
+        if !self.close(&self.gates.tasks, &mut wait) {
+            return Poll::Pending;
+        }
+        self.registry.close_and_cancel(CancelCause::Finished);
+        if !self.close(&self.gates.daemons, &mut wait) {
+            return Poll::Pending;
+        }
+        self.end();
+        Poll::Ready(())
+    }
+
+    fn close(&self, gate: &Gate, wait: &mut impl FnMut()) -> bool {
+        if gate.close() {
+            return true;
+        }
+        if let Some(child) = current::inside_scope(ptr::from_ref(self).cast()) {
+            panic!(
+                "the child spawned at {child} waits for the end of its own scope, \
+                 and would wait for ever"
+            );
+        }
+        wait();
+        gate.watch();
+        gate.close()
+    }
+
+    /// Whether no child is left, and none can come.
+    fn close_all(&self) -> bool {
+        self.gates.tasks.close() && self.gates.daemons.close()
+    }
+
+    /// Drops the count that a gone owner has left, if it has and nobody needs it any more.
+    fn adopt_orphan(&self) {
+        if self.has(ORPHANED)
+            && self.close_all()
+            && self.flags.fetch_and(!ORPHANED, Ordering::AcqRel) & ORPHANED != 0
+        {
+            // SAFETY: the count that `Owner::drop` forgot, dropped once; the caller has another.
+            unsafe { Arc::decrement_strong_count(ptr::from_ref(self)) };
+        }
+    }
+
+    fn end(&self) {
+        self.flags.fetch_or(ENDED, Ordering::AcqRel);
+        self.changed.notify(usize::MAX);
+        self.freed.notify(usize::MAX);
+    }
+
+    /// The policy, when all is over.
+    pub(super) fn policy(&self) -> &P {
+        &self.policy
+    }
+
+    /// Who cancelled the scope, if somebody did.
+    pub(super) fn cancel_cause(&self) -> CancelCause {
+        if self.has(REFUSED) { CancelCause::Executor } else { CancelCause::Scope }
+    }
+
+    /// The first panic, when all is over. The observer is told of the others.
+    pub(super) fn take_panic(&self) -> Option<Panic> {
+        let mut panics = self.panics.take().into_iter();
+        let first = panics.next();
+        panics.for_each(|panic| self.drop_panic(panic));
+        first
+    }
+
+    /// Fires when a gate that somebody waits for is empty, and at the end. Check after listening.
+    pub(super) fn changed(&self) -> EventListener {
+        self.changed.listen()
+    }
+
+    /// Fires when a child has left or the scope is closed. Check after listening.
+    pub(super) fn freed(&self) -> EventListener {
+        self.freed.listen()
+    }
+
+    /// How many wait for room.
+    pub(super) fn queue(&self) -> &AtomicUsize {
+        &self.queue
+    }
+
+    /// Sees to it that while there is room, one of those who wait for it has been notified.
+    ///
+    /// A child that leaves does so; whoever takes a place does so for the next in the queue; and
+    /// whoever has begun to listen does so, as the place may have come free before.
+    pub(super) fn pass_on(&self) {
+        if self.has_room() {
+            self.freed.notify(1);
+        }
+    }
+
+    /// Whether children are refused, whatever room there is.
+    pub(crate) fn is_closing(&self) -> bool {
+        self.registry.is_closed()
+    }
+
+    /// Whether a child could enter, or nobody need wait for that, as none ever will.
+    pub(crate) fn has_room(&self) -> bool {
+        self.gates.tasks.count() < self.limit.get() || self.is_closing()
+    }
+}
+
+/// What needs nothing of the policy.
+impl<P, K> Shared<P, K> {
+    /// Sets `flags`, then cancels the children and lets everybody who waits know.
+    fn stop(&self, flags: usize) {
+        // Before the children go, because their handles ask `is_failing`. AcqRel: who sees the
+        // flags sees what led to them.
+        self.flags.fetch_or(flags, Ordering::AcqRel);
+        if self.registry.close_and_cancel(CancelCause::Scope) {
+            self.freed.notify(usize::MAX);
+        }
+        if flags & STOPPED != 0 {
+            unwind::contain(|| self.owner.wake());
+        }
+    }
+
+    fn has(&self, flag: usize) -> bool {
+        // Acquire: pairs with `stop`.
+        self.flags.load(Ordering::Acquire) & flag != 0
+    }
+
+    fn emit<'e>(&self, event: impl FnOnce() -> observe::Event<'e>) {
+        if let Some(observer) = self.observer.get() {
+            if let Err(payload) = unwind::catch(|| observer(&event())) {
+                // Not through `panicked`, which may tell the observer.
+                self.panics.push(Panic::new(payload));
+                self.stop(STOPPED);
+            }
+        }
+    }
+
+    fn drop_panic(&self, panic: Panic) {
+        self.emit(|| observe::Event::PanicDropped { panic: &panic });
+        panic.discard();
+    }
+}
+
+// SAFETY: there is a field `kind: K`.
+unsafe impl<P: Policy, K> OfKind<K> for Shared<P, K> {}
+
+// SAFETY: `gates` is that field, private to this file, which only reads and closes it. An `Owner`
+// holds a count until they are closed, or leaves one to the last child.
+unsafe impl<P: Policy, K> Parent for Shared<P, K> {
+    fn gates(&self) -> &Gates {
+        &self.gates
+    }
+
+    fn registry(&self) -> &Registry {
+        &self.registry
+    }
+
+    fn watches_leaves(&self) -> bool {
+        self.limit != Limit::Unbounded
+    }
+
+    fn on_leave(&self) {
+        self.freed.notify(1);
+    }
+
+    fn on_empty(&self) {
+        unwind::contain(|| self.owner.wake());
+        self.changed.notify(usize::MAX);
+        self.adopt_orphan();
+    }
+
+    fn on_panic(&self, panic: Panic, info: Info<'_>) -> Option<Panic> {
+        self.emit(|| observe::Event::Panicked { child: info.into(), panic: &panic });
+        if !P::FAIL_FAST {
+            return Some(panic);
+        }
+        self.panicked(panic);
+        None
+    }
+
+    fn on_lost_panic(&self, panic: Panic) {
+        self.panicked(panic);
+    }
+
+    fn on_refused(&self, info: Info<'_>) {
+        self.emit(|| observe::Event::Refused { child: info.into() });
+        if P::FAIL_FAST {
+            self.stop(CANCELLED | REFUSED | STOPPED);
+        }
+    }
+
+    fn is_failing(&self) -> bool {
+        P::FAIL_FAST && self.is_stopped()
+    }
+
+    fn end_of_failure(&self) -> Option<EventListener> {
+        if !self.is_failing() || self.is_ended() {
+            return None;
+        }
+        let listener = self.changed.listen();
+        (!self.is_ended()).then_some(listener)
+    }
+}
+
+/// Children as users write them.
+pub(super) struct Plain;
+
+impl<P: Accept<O>, K, O> Receive<O, Plain> for Shared<P, K> {
+    type Value = P::Value;
+
+    fn receive(&self, output: O, info: Info<'_>) -> Option<P::Value> {
+        match P::judge(output) {
+            Ok(value) => Some(value),
+            Err(failure) => {
+                self.fail(failure, Some(info));
+                None
+            }
+        }
+    }
+}
+
+/// What the handle gives of a child of `Shared<P, K>` that returns an `O`.
+pub(super) type ValueOf<P, K, O, Via> = <Shared<P, K> as Receive<O, Via>>::Value;
+
+/// Children that may end without an output, and without a failure of the scope.
+pub(super) struct Optional;
+
+impl<P: Accept<O>, K, O> Receive<Option<O>, Optional> for Shared<P, K> {
+    type Value = P::Value;
+
+    fn receive(&self, output: Option<O>, info: Info<'_>) -> Option<P::Value> {
+        Receive::<O, Plain>::receive(self, output?, info)
+    }
+}
+
+impl<P, K> Drop for Shared<P, K> {
+    fn drop(&mut self) {
+        // Of children whose handles were dropped while the scope ended.
+        for panic in self.panics.take() {
+            self.drop_panic(panic);
+        }
+    }
+}
+
+impl<P: fmt::Debug, K> fmt::Debug for Shared<P, K> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Scope")
+            .field("policy", &self.policy)
+            .field("children", &self.gates.tasks.count())
+            .field("daemons", &self.gates.daemons.count())
+            .field("ended", &(self.flags.load(Ordering::Relaxed) & ENDED != 0))
+            .finish_non_exhaustive()
+    }
+}
+
+/// A future that runs a closure when polled.
+pub(super) struct Blocking<F>(Option<F>);
+
+impl<F> Blocking<F> {
+    pub(super) fn new(f: F) -> Self {
+        Blocking(Some(f))
+    }
+}
+
+/// The closure is moved out, never pinned.
+impl<F> Unpin for Blocking<F> {}
+
+impl<F: FnOnce() -> O, O> Future for Blocking<F> {
+    type Output = O;
+
+    fn poll(mut self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<O> {
+        let f = self.0.take().expect("a child that is done is not polled");
+        Poll::Ready(f())
+    }
+}
+
+/// What runs a [`Blocking`] child on a thread for it.
+pub(super) fn job(mut child: Child) -> Box<dyn FnOnce() + Send> {
+    Box::new(move || {
+        // Ready after one poll: the closure runs in it, or the child was cancelled before.
+        let poll = Pin::new(&mut child).poll(&mut Context::from_waker(Waker::noop()));
+        debug_assert!(poll.is_ready());
+    })
+}
+
+/// What an ordinary child is spawned with.
+#[track_caller]
+pub(super) fn plain() -> Spec {
+    Spec { origin: Origin::here(), daemon: false }
+}

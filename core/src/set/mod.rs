@@ -1,0 +1,17 @@
+//! Storage shared between threads without locks.
+//!
+//! | file | what |
+//! |---|---|
+//! | [`stack`] | values pushed from anywhere, taken all at once |
+//! | [`waker_cell`] | the one waker of whoever polls a scope |
+//! | [`notice`] | an event that costs nothing while nobody listens |
+//! | [`set_once`] | a value set at most once, read from anywhere |
+//! | [`ready`] | which of many futures want to be polled: one waker each, one queue |
+//! | [`slots`] | futures of one task, each polled only when its own waker fired |
+
+pub(crate) mod notice;
+pub(crate) mod ready;
+pub(crate) mod set_once;
+pub(crate) mod slots;
+pub(crate) mod stack;
+pub(crate) mod waker_cell;

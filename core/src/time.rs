@@ -1,0 +1,159 @@
+//! Time without `std::time::Instant`: an [`Instant`] of core's own, and two traits.
+//!
+//! Sleeping needs a [`Timer`] only; deadlines need a [`Clock`] too. Both are values the caller
+//! passes, so that everything timed can be tested in virtual time.
+
+use core::{fmt, future::Future, time::Duration};
+
+/// A moment on one clock: nanoseconds since an epoch which the clock chose.
+///
+/// 64 bits last 584 years. Instants of different clocks do not compare meaningfully, except
+/// those made from [`std::time::Instant`], which share one epoch.
+///
+/// # Examples
+///
+/// ```
+/// use anyscope_core::Instant;
+/// use std::time::Duration;
+///
+/// let start = Instant::from_epoch(Duration::from_secs(1));
+/// let end = start.saturating_add(Duration::from_millis(5));
+/// assert_eq!(end.saturating_duration_since(start), Duration::from_millis(5));
+/// assert_eq!(start.saturating_add(Duration::MAX), Instant::NEVER);
+/// ```
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Instant(u64);
+
+impl Instant {
+    /// The last representable moment, which no clock reaches: "no deadline".
+    pub const NEVER: Instant = Instant(u64::MAX);
+
+    /// The moment `since_epoch` after the clock's epoch, or [`NEVER`](Self::NEVER) if that is too
+    /// far away to be represented.
+    pub const fn from_epoch(since_epoch: Duration) -> Self {
+        let nanos = since_epoch.as_nanos();
+        Instant(if nanos > u64::MAX as u128 { u64::MAX } else { nanos as u64 })
+    }
+
+    /// Time since the clock's epoch.
+    pub const fn since_epoch(self) -> Duration {
+        Duration::from_nanos(self.0)
+    }
+
+    /// `self + duration`, or [`NEVER`](Self::NEVER) on overflow.
+    pub const fn saturating_add(self, duration: Duration) -> Self {
+        Self::from_epoch(self.since_epoch().saturating_add(duration))
+    }
+
+    /// `self - earlier`, or zero if `earlier` is later.
+    pub const fn saturating_duration_since(self, earlier: Self) -> Duration {
+        Duration::from_nanos(self.0.saturating_sub(earlier.0))
+    }
+}
+
+impl fmt::Debug for Instant {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match *self {
+            Instant::NEVER => f.write_str("Instant(never)"),
+            _ => f.debug_tuple("Instant").field(&self.since_epoch()).finish(),
+        }
+    }
+}
+
+/// Every instant of the operating system's monotonic clock has one meaning in a process: adapters
+/// that convert from it agree with each other.
+#[cfg(feature = "std")]
+impl From<std::time::Instant> for Instant {
+    fn from(moment: std::time::Instant) -> Self {
+        use std::sync::OnceLock;
+
+        /// Where the first conversion of the process lands. Not zero, because a clock may show
+        /// moments before it: a paused tokio runtime shows the time at which it was built.
+        const ANCHOR: Instant = Instant(1 << 60);
+        static FIRST: OnceLock<std::time::Instant> = OnceLock::new();
+
+        let first = *FIRST.get_or_init(|| moment);
+        match moment.checked_duration_since(first) {
+            Some(after) => ANCHOR.saturating_add(after),
+            None => {
+                let before = first.duration_since(moment);
+                Instant::from_epoch(ANCHOR.since_epoch().saturating_sub(before))
+            }
+        }
+    }
+}
+
+/// Tells the time. Needed for deadlines, not for plain sleeps.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is not a clock",
+    note = "the handles of the smol, tokio and threads adapters all are"
+)]
+pub trait Clock {
+    /// The current moment; never less than an earlier answer of the same clock.
+    fn now(&self) -> Instant;
+}
+
+/// Makes futures that wait.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is not a timer",
+    note = "the handles of the smol, tokio and threads adapters all are"
+)]
+pub trait Timer {
+    /// What [`sleep`](Timer::sleep) returns. Named, so that callers can ask `T::Sleep: Send`.
+    type Sleep: Future<Output = ()>;
+
+    /// A future that is ready once `duration` has passed since this call.
+    ///
+    /// Dropping it releases what the timer holds for it.
+    fn sleep(&self, duration: Duration) -> Self::Sleep;
+}
+
+macro_rules! forward {
+    ($($pointer:ty),*) => {$(
+        impl<T: Clock + ?Sized> Clock for $pointer {
+            fn now(&self) -> Instant {
+                (**self).now()
+            }
+        }
+
+        impl<T: Timer + ?Sized> Timer for $pointer {
+            type Sleep = T::Sleep;
+
+            fn sleep(&self, duration: Duration) -> T::Sleep {
+                (**self).sleep(duration)
+            }
+        }
+    )*};
+}
+
+forward!(&T);
+#[cfg(feature = "alloc")]
+forward!(alloc::boxed::Box<T>, alloc::rc::Rc<T>, alloc::sync::Arc<T>);
+
+const _: Option<&dyn Clock> = None;
+
+#[cfg(all(test, feature = "std"))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn arithmetic_saturates_at_never_and_at_zero() {
+        let t = Instant::from_epoch(Duration::from_secs(3));
+        assert_eq!(t.saturating_add(Duration::MAX), Instant::NEVER);
+        assert_eq!(Instant::NEVER.saturating_add(Duration::from_secs(1)), Instant::NEVER);
+        assert_eq!(Instant::from_epoch(Duration::MAX), Instant::NEVER);
+        assert_eq!(t.saturating_duration_since(Instant::NEVER), Duration::ZERO);
+    }
+
+    #[test]
+    fn std_instants_keep_their_distance_and_order_around_the_first_one() {
+        let now = std::time::Instant::now();
+        let converted = Instant::from(now);
+        let second = Duration::from_secs(1);
+        assert_eq!(Instant::from(now + second), converted.saturating_add(second));
+        assert!(
+            now.checked_sub(second)
+                .is_none_or(|before| { Instant::from(before).saturating_add(second) == converted })
+        );
+    }
+}
