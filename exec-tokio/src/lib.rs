@@ -1,0 +1,315 @@
+//! [anyscope](https://crates.io/crates/anyscope) on tokio, current-thread and multi-thread.
+//!
+//! | type | what | children | blocks |
+//! |---|---|---|---|
+//! | [`Tokio`] | handle to a runtime, cheap to clone | on its workers | no |
+//! | [`TokioRuntime`] | owns a [`Runtime`] | on its workers | yes, driving it |
+//! | [`TokioLocal`], [`TokioLocalHandle`] | owns a [`LocalSet`]; handle to it | on this thread, `!Send` | no |
+//! | [`WithTokio`] | another executor, whose children may use tokio's I/O and timers | on that executor | as that executor |
+//!
+//! Handles do not keep a runtime alive. When its owner is dropped, its children are dropped, and
+//! children spawned later are refused: their handles say
+//! [`Cancelled`](anyscope_core::JoinError::Cancelled), with the cause
+//! [`Executor`](anyscope_core::CancelCause::Executor).
+//!
+//! Time is tokio's: with paused time (`tokio::time::pause`) both [`Timer`] and [`Clock`] follow it.
+//!
+//! # Examples
+//!
+//! ```
+//! use anyscope_core::scope;
+//! use anyscope_tokio::Tokio;
+//!
+//! # let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+//! # runtime.block_on(async {
+//! // Inside a runtime:
+//! let sum = scope(&Tokio::current(), async |s| {
+//!     let a = s.spawn(async { 40 });
+//!     a.await.unwrap() + 2
+//! })
+//! .await;
+//! assert_eq!(sum, 42);
+//! # });
+//! ```
+
+use anyscope_core::{
+    BlockOn, Child, Clock, Instant, Kept, LocalChild, Spawn, SpawnBlocking, SpawnLocal, Timer,
+    enter,
+};
+use std::{
+    future::Future,
+    panic::Location,
+    pin::Pin,
+    rc::{Rc, Weak},
+    task::{Context, Poll},
+    time::Duration,
+};
+use tokio::{
+    runtime::{Handle, Runtime},
+    task::LocalSet,
+    time::Sleep,
+};
+
+/// A handle to a tokio runtime.
+#[derive(Clone, Debug)]
+pub struct Tokio {
+    handle: Handle,
+}
+
+impl Tokio {
+    /// The runtime around this code.
+    ///
+    /// # Panics
+    ///
+    /// When there is none. Elsewhere, make a `Tokio` from a [`Handle`].
+    #[track_caller]
+    pub fn current() -> Self {
+        Handle::current().into()
+    }
+}
+
+impl From<Handle> for Tokio {
+    fn from(handle: Handle) -> Self {
+        Tokio { handle }
+    }
+}
+
+impl Spawn for Tokio {
+    fn spawn(&self, child: Child) {
+        drop(self.handle.spawn(child));
+    }
+
+    fn spawn_kept(&self, child: Child) -> Option<Kept> {
+        Some(Kept::new(self.handle.spawn(child)))
+    }
+}
+
+impl SpawnBlocking for Tokio {
+    fn spawn_blocking(&self, job: Box<dyn FnOnce() + Send>) {
+        drop(self.handle.spawn_blocking(job));
+    }
+}
+
+/// # Panics
+///
+/// When the runtime was built without `enable_time`.
+impl Timer for Tokio {
+    type Sleep = Sleep;
+
+    fn sleep(&self, duration: Duration) -> Sleep {
+        let _context = self.handle.enter();
+        tokio::time::sleep(duration)
+    }
+}
+
+/// The time of the runtime, which may be paused.
+impl Clock for Tokio {
+    fn now(&self) -> Instant {
+        let _context = self.handle.enter();
+        tokio::time::Instant::now().into_std().into()
+    }
+}
+
+/// The owner of a tokio runtime.
+///
+/// Dropping it shuts the runtime down: it waits for the workers, and for blocking closures that
+/// have started. Inside tokio tasks, where waiting is forbidden, it does not wait.
+///
+/// # Panics
+///
+/// `block_on` and `block_scope` panic inside themselves, and inside any tokio runtime.
+#[derive(Debug)]
+pub struct TokioRuntime {
+    /// There until the drop.
+    runtime: Option<Runtime>,
+    tokio: Tokio,
+}
+
+impl TokioRuntime {
+    /// A handle that spawns here.
+    pub fn handle(&self) -> Tokio {
+        self.tokio.clone()
+    }
+}
+
+impl From<Runtime> for TokioRuntime {
+    fn from(runtime: Runtime) -> Self {
+        let tokio = runtime.handle().clone().into();
+        TokioRuntime { runtime: Some(runtime), tokio }
+    }
+}
+
+impl Drop for TokioRuntime {
+    fn drop(&mut self) {
+        if let (Some(runtime), Ok(_)) = (self.runtime.take(), Handle::try_current()) {
+            runtime.shutdown_background();
+        }
+    }
+}
+
+impl BlockOn for TokioRuntime {
+    fn block_on<F: Future>(&self, future: F) -> F::Output {
+        let runtime = self.runtime.as_ref().expect("there until the drop");
+        let _inside = enter::block(std::ptr::from_ref(runtime).addr(), "tokio runtime");
+        if let Ok(around) = Handle::try_current() {
+            let which = if around.id() == runtime.handle().id() { "this" } else { "another" };
+            panic!(
+                "this thread is running a task of {which} tokio runtime: blocking on one at {} \
+                 could wait for ever; await the inner work instead",
+                Location::caller()
+            );
+        }
+        runtime.block_on(future)
+    }
+}
+
+impl Spawn for TokioRuntime {
+    fn spawn(&self, child: Child) {
+        self.tokio.spawn(child);
+    }
+
+    fn spawn_kept(&self, child: Child) -> Option<Kept> {
+        self.tokio.spawn_kept(child)
+    }
+}
+
+/// The owner of a [`LocalSet`]. Dropping it drops the children that it has.
+#[derive(Debug, Default)]
+pub struct TokioLocal {
+    set: Rc<LocalSet>,
+}
+
+impl TokioLocal {
+    /// A set with no children.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// A handle that spawns here as long as this lives.
+    pub fn handle(&self) -> TokioLocalHandle {
+        TokioLocalHandle { set: Rc::downgrade(&self.set) }
+    }
+
+    /// Runs children until `future` is ready. To be awaited inside a tokio runtime.
+    pub async fn run_until<F: Future>(&self, future: F) -> F::Output {
+        self.set.run_until(future).await
+    }
+}
+
+impl From<LocalSet> for TokioLocal {
+    fn from(set: LocalSet) -> Self {
+        TokioLocal { set: Rc::new(set) }
+    }
+}
+
+impl SpawnLocal for TokioLocal {
+    fn spawn_local(&self, child: LocalChild) {
+        drop(self.set.spawn_local(child));
+    }
+}
+
+/// A handle to a [`LocalSet`] that it does not keep alive.
+#[derive(Clone, Debug)]
+pub struct TokioLocalHandle {
+    set: Weak<LocalSet>,
+}
+
+impl SpawnLocal for TokioLocalHandle {
+    fn spawn_local(&self, child: LocalChild) {
+        if let Some(set) = self.set.upgrade() {
+            drop(set.spawn_local(child));
+        }
+    }
+}
+
+/// Another executor, whose children are polled and dropped in the context of a tokio runtime, so
+/// that tokio's I/O and timers work there. The runtime must be running somewhere.
+///
+/// Costs one more allocation for each child.
+///
+/// # Examples
+///
+/// ```
+/// use anyscope_core::{BlockOn, scope};
+/// use anyscope_threads::ThreadPool;
+/// use anyscope_tokio::WithTokio;
+/// use std::time::Duration;
+///
+/// # let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_time().build().unwrap();
+/// let pool = ThreadPool::new(1);
+/// let exec = WithTokio::new(pool.handle(), runtime.handle().clone());
+/// pool.block_on(scope(&exec, async |s| {
+///     // On a thread of the pool, with a timer of the runtime.
+///     s.spawn(async { tokio::time::sleep(Duration::from_millis(1)).await }).await.unwrap();
+/// }));
+/// ```
+#[derive(Clone, Debug)]
+pub struct WithTokio<E> {
+    exec: E,
+    handle: Handle,
+}
+
+impl<E> WithTokio<E> {
+    /// Children run on `exec`, in the context of the runtime of `handle`.
+    pub fn new(exec: E, handle: Handle) -> Self {
+        WithTokio { exec, handle }
+    }
+}
+
+impl<E: Spawn> Spawn for WithTokio<E> {
+    fn spawn(&self, child: Child) {
+        let in_context = InContext { child: Some(child), handle: self.handle.clone() };
+        self.exec.spawn(Child::detached(in_context));
+    }
+}
+
+/// Polls and drops a child in the context of a runtime.
+struct InContext {
+    child: Option<Child>,
+    handle: Handle,
+}
+
+impl Future for InContext {
+    type Output = ();
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
+        let InContext { child, handle } = &mut *self;
+        let _context = handle.enter();
+        child.as_mut().map_or(Poll::Ready(()), |child| Pin::new(child).poll(cx))
+    }
+}
+
+impl Drop for InContext {
+    fn drop(&mut self) {
+        let _context = self.handle.enter();
+        self.child = None;
+    }
+}
+
+/// Implements for the first type what the second one, its field, implements.
+macro_rules! forward {
+    ([$($e:ident)?] $outer:ty, $field:ident: $inner:ty) => {
+        impl $(<$e: SpawnBlocking>)? SpawnBlocking for $outer {
+            fn spawn_blocking(&self, job: Box<dyn FnOnce() + Send>) {
+                self.$field.spawn_blocking(job);
+            }
+        }
+
+        impl $(<$e: Timer>)? Timer for $outer {
+            type Sleep = <$inner as Timer>::Sleep;
+
+            fn sleep(&self, duration: Duration) -> Self::Sleep {
+                self.$field.sleep(duration)
+            }
+        }
+
+        impl $(<$e: Clock>)? Clock for $outer {
+            fn now(&self) -> Instant {
+                self.$field.now()
+            }
+        }
+    };
+}
+
+forward!([] TokioRuntime, tokio: Tokio);
+forward!([E] WithTokio<E>, exec: E);
