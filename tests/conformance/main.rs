@@ -1,0 +1,13 @@
+//! The conformance suite: what anyscope promises, shown on every executor.
+//!
+//! Each behaviour has an id from the list of behaviours (`S1`, `F12`, ..), which its test bears in
+//! its name. One macro runs it on every executor and in every kind of scope it applies to; see
+//! [`support::executors`] for how to add an executor. Tests never sleep, and never look at the
+//! wall clock: they wait for events, and count polls, wakes, drops and allocations.
+
+mod block_scope;
+mod cancellation;
+mod failure;
+mod scope_lifetime;
+mod start;
+mod support;

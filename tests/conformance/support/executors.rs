@@ -1,0 +1,273 @@
+//! The executors, and the macro that runs a behaviour on all of them.
+//!
+//! To add an executor: implement [`Under`] for a new unit struct, and add a line to `on_each`.
+
+use anyscope::{
+    BlockOn, Clock, Spawn, SpawnBlocking, Timer,
+    smol::{Smol, SmolExecutor, SmolHandle},
+    threads::{ThreadPool, ThreadPoolHandle},
+    tokio::{Tokio, TokioRuntime},
+};
+use std::future::Future;
+
+/// What a behaviour may ask of an executor.
+pub(crate) trait Exec:
+    Spawn + SpawnBlocking + Timer<Sleep: Send> + Clock + Clone + Send + Sync + 'static
+{
+}
+
+impl<E> Exec for E where
+    E: Spawn + SpawnBlocking + Timer<Sleep: Send> + Clock + Clone + Send + Sync + 'static
+{
+}
+
+/// A kind of executor that tests can be run under.
+pub(crate) trait Under {
+    type Handle: Exec;
+    type Owner: BlockOn + Spawn + SpawnBlocking + Sync;
+
+    /// A new one, with a handle to it.
+    fn start() -> (Self::Owner, Self::Handle);
+}
+
+/// smol's global executor.
+pub(crate) struct SmolGlobal;
+
+impl Under for SmolGlobal {
+    type Handle = Smol;
+    type Owner = Smol;
+
+    fn start() -> (Smol, Smol) {
+        (Smol, Smol)
+    }
+}
+
+/// An executor of one's own, driven by the test's thread only.
+pub(crate) struct SmolOwn;
+
+impl Under for SmolOwn {
+    type Handle = SmolHandle;
+    type Owner = SmolExecutor;
+
+    fn start() -> (SmolExecutor, SmolHandle) {
+        let owner = SmolExecutor::new();
+        let handle = owner.handle();
+        (owner, handle)
+    }
+}
+
+/// tokio, with everything on the test's thread.
+pub(crate) struct TokioCurrent;
+
+impl Under for TokioCurrent {
+    type Handle = Tokio;
+    type Owner = TokioRuntime;
+
+    fn start() -> (TokioRuntime, Tokio) {
+        own(tokio::runtime::Builder::new_current_thread())
+    }
+}
+
+/// tokio, with two workers.
+pub(crate) struct TokioMulti;
+
+impl Under for TokioMulti {
+    type Handle = Tokio;
+    type Owner = TokioRuntime;
+
+    fn start() -> (TokioRuntime, Tokio) {
+        let mut builder = tokio::runtime::Builder::new_multi_thread();
+        builder.worker_threads(2);
+        own(builder)
+    }
+}
+
+fn own(mut builder: tokio::runtime::Builder) -> (TokioRuntime, Tokio) {
+    let owner = TokioRuntime::from(builder.enable_all().build().unwrap());
+    let handle = owner.handle();
+    (owner, handle)
+}
+
+/// A pool of two threads.
+pub(crate) struct Threads;
+
+impl Under for Threads {
+    type Handle = ThreadPoolHandle;
+    type Owner = ThreadPool;
+
+    fn start() -> (ThreadPool, ThreadPoolHandle) {
+        let owner = ThreadPool::new(2);
+        let handle = owner.handle();
+        (owner, handle)
+    }
+}
+
+/// A pool without threads: the test's is lent to it.
+pub(crate) struct NoThreads;
+
+impl Under for NoThreads {
+    type Handle = ThreadPoolHandle;
+    type Owner = ThreadPool;
+
+    fn start() -> (ThreadPool, ThreadPoolHandle) {
+        let owner = ThreadPool::new(0);
+        let handle = owner.handle();
+        (owner, handle)
+    }
+}
+
+/// Runs `test` under `U`, on the thread that drives it.
+pub(crate) fn run<U: Under, F: Future>(test: impl FnOnce(U::Handle) -> F) -> F::Output {
+    let (owner, handle) = U::start();
+    owner.block_on(test(handle))
+}
+
+/// Runs `test` outside of `U`, with its owner.
+pub(crate) fn run_outside<U: Under, R>(test: impl FnOnce(&U::Owner) -> R) -> R {
+    let (owner, _handle) = U::start();
+    test(&owner)
+}
+
+/// Makes one `#[test]` for every executor, of `$run` (a function generic over [`Under`]) and
+/// `$show`.
+macro_rules! on_each {
+    ($run:ident, $show:ident) => {
+        $crate::support::executors::on_each! { @one smol SmolGlobal $run $show }
+        $crate::support::executors::on_each! { @one smol_own SmolOwn $run $show }
+        $crate::support::executors::on_each! { @one tokio_current TokioCurrent $run $show }
+        $crate::support::executors::on_each! { @one tokio_multi TokioMulti $run $show }
+        $crate::support::executors::on_each! { @one threads Threads $run $show }
+        $crate::support::executors::on_each! { @one no_threads NoThreads $run $show }
+    };
+    (@one $name:ident $under:ident $run:ident $show:ident) => {
+        #[test]
+        fn $name() {
+            use $crate::support::executors::{$run, $under};
+            $run::<$under, _>($show);
+        }
+    };
+}
+
+/// Shows a behaviour on every executor, and in every kind of scope that is named.
+///
+/// ```ignore
+/// behaviour! {
+///     /// Given .., when .., then ..
+///     s1_scope_waits_for_last_child in [spawned, inline] |ex| {
+///         open!(async |s| { .. s.spawn(..) .. }).await;
+///     }
+/// }
+/// ```
+///
+/// In the body, `ex` is a handle of the executor (see [`Exec`]), `open!(body)` opens a scope of
+/// the kind in question and `try_open!(body)` a fail-fast one: for `spawned` these are `scope` and
+/// `try_scope` on `ex`, for `inline` they are `concurrent` and `try_concurrent`, polled by a task
+/// of the executor. `open!(ex, body)` takes the executor from a variable: a child has to bring its
+/// own. Without a list of kinds, the body runs once for each executor and opens what it likes.
+macro_rules! behaviour {
+    ($($(#[$doc:meta])* $name:ident $(in [$($kind:ident),+])? |$ex:ident| $body:block)+) => {$(
+        $(#[$doc])*
+        mod $name {
+            #[allow(unused_imports)]
+            use super::*;
+
+            $crate::support::executors::behaviour! { @kinds [$($($kind),+)?] |$ex| $body }
+        }
+    )+};
+
+    (@kinds [] |$ex:ident| $body:block) => {
+        async fn show<E: $crate::support::executors::Exec>($ex: E) $body
+
+        $crate::support::executors::on_each!(run, show);
+    };
+    (@kinds [$($kind:ident),+] |$ex:ident| $body:block) => {$(
+        mod $kind {
+            #[allow(unused_imports)]
+            use super::*;
+
+            $crate::support::executors::behaviour! { @$kind |$ex| $body }
+
+            $crate::support::executors::on_each!(run, show);
+        }
+    )+};
+
+    (@spawned |$ex:ident| $body:block) => {
+        async fn show<E: $crate::support::executors::Exec>($ex: E) {
+            #[allow(unused_macros)]
+            macro_rules! open {
+                ($b:expr) => {
+                    anyscope::scope(&$ex, $b)
+                };
+                ($on:expr, $b:expr) => {
+                    anyscope::scope(&$on, $b)
+                };
+            }
+            #[allow(unused_macros)]
+            macro_rules! try_open {
+                ($b:expr) => {
+                    anyscope::try_scope(&$ex, $b)
+                };
+                ($on:expr, $b:expr) => {
+                    anyscope::try_scope(&$on, $b)
+                };
+            }
+            $body
+        }
+    };
+    (@inline |$ex:ident| $body:block) => {
+        async fn show<E: $crate::support::executors::Exec>($ex: E) {
+            let _ = &$ex;
+            #[allow(unused_macros)]
+            macro_rules! open {
+                ($b:expr) => {
+                    anyscope::concurrent($b)
+                };
+                ($on:expr, $b:expr) => {{
+                    let _ = &$on;
+                    anyscope::concurrent($b)
+                }};
+            }
+            #[allow(unused_macros)]
+            macro_rules! try_open {
+                ($b:expr) => {
+                    anyscope::try_concurrent($b)
+                };
+                ($on:expr, $b:expr) => {{
+                    let _ = &$on;
+                    anyscope::try_concurrent($b)
+                }};
+            }
+            $body
+        }
+    };
+}
+
+/// Shows a behaviour of `block_scope` on every executor: `owner` is its owner, and the body runs
+/// on a thread of its own, outside of it.
+///
+/// ```ignore
+/// blocking! {
+///     /// Given .., when .., then ..
+///     block_scope_borrows |owner| {
+///         block_scope(owner, async |s| { .. });
+///     }
+/// }
+/// ```
+macro_rules! blocking {
+    ($($(#[$doc:meta])* $name:ident |$owner:ident| $body:block)+) => {$(
+        $(#[$doc])*
+        mod $name {
+            #[allow(unused_imports)]
+            use super::*;
+
+            fn show<O>($owner: &O)
+            where
+                O: anyscope::BlockOn + anyscope::Spawn + anyscope::SpawnBlocking + Sync,
+            $body
+
+            $crate::support::executors::on_each!(run_outside, show);
+        }
+    )+};
+}
+
+pub(crate) use {behaviour, blocking, on_each};
