@@ -1,0 +1,88 @@
+//! Finds the files of a tree, one at a time, without following links.
+
+use std::{
+    fs::{self, FileType, ReadDir},
+    io,
+    path::PathBuf,
+};
+
+/// What a walk comes across, besides directories.
+pub(crate) enum Found {
+    File(PathBuf),
+    Link,
+    /// A fifo, socket or device.
+    Special,
+}
+
+/// Something that could not be read.
+pub(crate) struct Failure {
+    pub(crate) path: PathBuf,
+    pub(crate) error: io::Error,
+}
+
+/// A walk through a tree. It remembers the directories that are still to be read, and no files.
+pub(crate) struct Walk {
+    root: Option<PathBuf>,
+    unread: Vec<PathBuf>,
+    reading: Option<(PathBuf, ReadDir)>,
+}
+
+impl Walk {
+    /// A walk that starts at a directory, or at a file: it then finds just that one.
+    pub(crate) fn new(root: PathBuf) -> Self {
+        Walk { root: Some(root), unread: Vec::new(), reading: None }
+    }
+
+    /// Keeps directories for later.
+    fn sort(
+        &mut self,
+        path: PathBuf,
+        kind: io::Result<FileType>,
+    ) -> Option<Result<Found, Failure>> {
+        match kind {
+            Err(error) => Some(Err(Failure { path, error })),
+            Ok(kind) if kind.is_file() => Some(Ok(Found::File(path))),
+            Ok(kind) if kind.is_symlink() => Some(Ok(Found::Link)),
+            Ok(kind) if kind.is_dir() => {
+                self.unread.push(path);
+                None
+            }
+            Ok(_) => Some(Ok(Found::Special)),
+        }
+    }
+}
+
+impl Iterator for Walk {
+    type Item = Result<Found, Failure>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        loop {
+            let found = if let Some(root) = self.root.take() {
+                // Somebody has named it, so it may be a link.
+                let kind = fs::metadata(&root).map(|metadata| metadata.file_type());
+                self.sort(root, kind)
+            } else if let Some((directory, entries)) = &mut self.reading {
+                match entries.next() {
+                    Some(Ok(entry)) => self.sort(entry.path(), entry.file_type()),
+                    Some(Err(error)) => Some(Err(Failure { path: directory.clone(), error })),
+                    None => {
+                        self.reading = None;
+                        None
+                    }
+                }
+            } else {
+                let directory = self.unread.pop()?;
+                match fs::read_dir(&directory) {
+                    Ok(entries) => {
+                        self.reading = Some((directory, entries));
+                        None
+                    }
+                    Err(error) => Some(Err(Failure { path: directory, error })),
+                }
+            };
+            if found.is_some() {
+                return found;
+            }
+        }
+    }
+}

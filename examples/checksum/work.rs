@@ -1,0 +1,143 @@
+//! The work, written once for all executors.
+
+use crate::{
+    progress::Progress,
+    walk::{Failure, Found, Walk},
+};
+use anyscope::{JoinError, Limit, Scope, Spawn, SpawnBlocking, flow, scope};
+use async_channel::Receiver;
+use blake3::{Hash, Hasher};
+use futures_lite::{StreamExt, stream};
+use std::{
+    cell::RefCell,
+    fs::{self, File},
+    io::{self, Read},
+    path::{Path, PathBuf},
+};
+
+/// How many files the walk is ahead.
+const AHEAD: usize = 64;
+
+/// What is to be done.
+pub(crate) struct Task {
+    pub(crate) root: PathBuf,
+    pub(crate) limit: Limit,
+    pub(crate) progress: Progress,
+    /// Closed to interrupt the work.
+    pub(crate) interrupt: Receiver<()>,
+}
+
+/// What became of it.
+#[derive(Default)]
+pub(crate) struct Tree {
+    /// In no order.
+    pub(crate) files: Vec<(PathBuf, Hash)>,
+    pub(crate) failures: Vec<Failure>,
+    pub(crate) links: usize,
+    pub(crate) specials: usize,
+    pub(crate) interrupted: bool,
+}
+
+/// Hashes the files of a tree.
+pub(crate) async fn hash_tree<E>(exec: &E, task: &Task) -> Tree
+where
+    E: Spawn + SpawnBlocking + Clone + Send + Sync + 'static,
+{
+    let tree = RefCell::new(Tree::default());
+    scope(exec, async |s| {
+        let (canceller, interrupt) = (s.clone(), task.interrupt.clone());
+        drop(s.spawn_daemon(async move {
+            // Nothing is ever sent: this waits until the channel is closed.
+            let _ = interrupt.recv().await;
+            canceller.cancel();
+        }));
+        if task.progress.is_shown() {
+            let (s2, root, progress) = (s.clone(), task.root.clone(), task.progress.clone());
+            drop(s.spawn_blocking(move || survey(root, &s2, &progress)));
+        }
+
+        // The walk goes to a blocking thread for a few files at a time, and holds none while they
+        // wait to be hashed.
+        let found = stream::unfold(Walk::new(task.root.clone()), |mut walk| {
+            let batch = s.spawn_blocking(move || {
+                let batch: Vec<_> = walk.by_ref().take(AHEAD).collect();
+                (!batch.is_empty()).then_some((batch, walk))
+            });
+            async { unless_cancelled(batch.await).flatten() }
+        });
+        flow::stream(found.flat_map(stream::iter))
+            .for_each(task.limit, async |found| match found {
+                Ok(Found::File(path)) => {
+                    let (s2, progress) = (s.clone(), task.progress.clone());
+                    let child = s.spawn_blocking(move || {
+                        let digest = progress.in_flight(|| hash_file(&path, &s2, &progress));
+                        (path, digest)
+                    });
+                    match unless_cancelled(child.await) {
+                        Some((path, Ok(Some(digest)))) => {
+                            tree.borrow_mut().files.push((path, digest))
+                        }
+                        Some((path, Err(error))) => {
+                            tree.borrow_mut().failures.push(Failure { path, error });
+                        }
+                        Some((_, Ok(None))) | None => {}
+                    }
+                }
+                Ok(Found::Link) => tree.borrow_mut().links += 1,
+                Ok(Found::Special) => tree.borrow_mut().specials += 1,
+                Err(failure) => tree.borrow_mut().failures.push(failure),
+            })
+            .await;
+        tree.borrow_mut().interrupted = s.is_cancelled();
+    })
+    .await;
+    tree.into_inner()
+}
+
+/// Hashes one file. Nothing if the scope is cancelled before the end.
+fn hash_file<E>(path: &Path, s: &Scope<E>, progress: &Progress) -> io::Result<Option<Hash>> {
+    let mut file = File::open(path)?;
+    let mut hasher = Hasher::new();
+    let mut chunk = [0; 64 * 1024];
+    // A closure that has started is not ended by a cancel, so it must look.
+    while !s.is_cancelled() {
+        match file.read(&mut chunk) {
+            Ok(0) => {
+                progress.file_done();
+                return Ok(Some(hasher.finalize()));
+            }
+            Ok(length) => {
+                hasher.update(&chunk[..length]);
+                progress.bytes_done(length);
+            }
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(None)
+}
+
+/// Finds out how much there is to do, for the progress bar. What cannot be read is reported by
+/// whoever hashes it.
+fn survey<E>(root: PathBuf, s: &Scope<E>, progress: &Progress) {
+    let (mut files, mut bytes) = (0, 0);
+    for found in Walk::new(root) {
+        if s.is_cancelled() {
+            return;
+        }
+        if let Ok(Found::File(path)) = found {
+            files += 1;
+            bytes += fs::metadata(path).map_or(0, |metadata| metadata.len());
+        }
+    }
+    progress.set_total(files, bytes);
+}
+
+/// The value of a child, if Ctrl-C did not come first. A panic goes on.
+fn unless_cancelled<T>(outcome: Result<T, JoinError>) -> Option<T> {
+    match outcome {
+        Ok(value) => Some(value),
+        Err(JoinError::Panicked(panic)) => panic.resume(),
+        Err(_) => None,
+    }
+}
