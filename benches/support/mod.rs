@@ -1,0 +1,105 @@
+//! What the benchmarks share: a counting allocator, and comparisons that can be trusted.
+//!
+//! Criterion measures one contender after the other, so a machine that changes its speed in
+//! between changes the ratio. [`compare`] takes turns instead, and compares what it measured in
+//! the same round.
+
+use std::{
+    alloc::{GlobalAlloc, Layout, System},
+    sync::atomic::{AtomicUsize, Ordering},
+    time::Duration,
+};
+
+/// The system's allocator, counting.
+pub(crate) struct Counting;
+
+static ALLOCATIONS: AtomicUsize = AtomicUsize::new(0);
+static BYTES: AtomicUsize = AtomicUsize::new(0);
+
+// SAFETY: forwards to the system's allocator.
+unsafe impl GlobalAlloc for Counting {
+    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
+        ALLOCATIONS.fetch_add(1, Ordering::Relaxed);
+        BYTES.fetch_add(layout.size(), Ordering::Relaxed);
+        // SAFETY: as the caller promises.
+        unsafe { System.alloc(layout) }
+    }
+
+    unsafe fn dealloc(&self, block: *mut u8, layout: Layout) {
+        // SAFETY: as the caller promises.
+        unsafe { System.dealloc(block, layout) }
+    }
+}
+
+/// Something to be measured.
+pub(crate) struct Contender<'a> {
+    pub(crate) name: String,
+    /// Runs so many iterations, and answers how long they took.
+    pub(crate) run: Box<dyn Fn(u64) -> Duration + 'a>,
+}
+
+/// What was measured of one contender.
+pub(crate) struct Measured {
+    /// Nanoseconds an iteration, the median of all rounds.
+    pub(crate) nanos: f64,
+    /// The medians of its ratios to the contenders before it and to itself.
+    pub(crate) ratios: Vec<f64>,
+    /// Allocations an iteration, and their bytes.
+    pub(crate) allocations: f64,
+    pub(crate) bytes: f64,
+}
+
+const ROUNDS: usize = 31;
+const ROUND: Duration = Duration::from_millis(20);
+
+/// Measures all contenders in turns.
+pub(crate) fn compare(contenders: &[Contender<'_>]) -> Vec<Measured> {
+    let iterations: Vec<u64> = contenders.iter().map(iterations_of_a_round).collect();
+    let mut times = vec![Vec::with_capacity(ROUNDS); contenders.len()];
+    for _ in 0..ROUNDS {
+        for ((contender, times), &iterations) in contenders.iter().zip(&mut times).zip(&iterations)
+        {
+            let time = (contender.run)(iterations);
+            times.push(time.as_nanos() as f64 / iterations as f64);
+        }
+    }
+    contenders
+        .iter()
+        .enumerate()
+        .map(|(n, contender)| {
+            let ratio = |other: &Vec<f64>| {
+                median(times[n].iter().zip(other).map(|(own, other)| own / other).collect())
+            };
+            let (allocations, bytes) = allocated(contender);
+            Measured {
+                nanos: median(times[n].clone()),
+                ratios: times[..=n].iter().map(ratio).collect(),
+                allocations,
+                bytes,
+            }
+        })
+        .collect()
+}
+
+fn iterations_of_a_round(contender: &Contender<'_>) -> u64 {
+    (contender.run)(2);
+    let one = (contender.run)(2) / 2;
+    (ROUND.as_nanos() / one.as_nanos().max(1)).clamp(1, 100_000) as u64
+}
+
+/// Allocations and bytes of one iteration: those of a hundred and one less those of one, so that
+/// what is set up once does not count.
+fn allocated(contender: &Contender<'_>) -> (f64, f64) {
+    let count = |iterations| {
+        let before = (ALLOCATIONS.load(Ordering::SeqCst), BYTES.load(Ordering::SeqCst));
+        (contender.run)(iterations);
+        (ALLOCATIONS.load(Ordering::SeqCst) - before.0, BYTES.load(Ordering::SeqCst) - before.1)
+    };
+    let (one, many) = (count(1), count(101));
+    (many.0.saturating_sub(one.0) as f64 / 100.0, many.1.saturating_sub(one.1) as f64 / 100.0)
+}
+
+fn median(mut values: Vec<f64>) -> f64 {
+    values.sort_by(f64::total_cmp);
+    values[values.len() / 2]
+}

@@ -1,0 +1,28 @@
+#!/usr/bin/env bash
+# Every set of features builds, and core depends on no runtime.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+export RUSTFLAGS="-D warnings"
+
+for features in "" alloc std; do
+    echo "anyscope-core: '$features'"
+    cargo check --quiet -p anyscope-core --no-default-features --features "$features"
+done
+
+optional=(smol tokio threads hyper futures)
+for ((set = 0; set < 1 << ${#optional[@]}; set++)); do
+    features=""
+    for n in "${!optional[@]}"; do
+        if ((set >> n & 1)); then features+=" ${optional[n]}"; fi
+    done
+    for base in "" alloc std; do
+        cargo check --quiet -p anyscope --no-default-features --features "$base $features"
+    done
+    echo "anyscope:$features"
+done
+
+if cargo tree -p anyscope-core --all-features -e normal --prefix none |
+    grep -E '^(tokio|smol|async-executor|async-io|async-task|blocking|futures-util|futures-executor) '; then
+    echo "anyscope-core must not depend on a runtime" >&2
+    exit 1
+fi

@@ -1,0 +1,6 @@
+#!/usr/bin/env bash
+# Formatting and lints, with warnings denied. `incompatible_msrv` checks against Rust 1.85.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+cargo fmt --all --check
+RUSTFLAGS="-D warnings" cargo clippy --workspace --all-features --all-targets
