@@ -8,6 +8,7 @@
 mod block_scope;
 mod cancellation;
 mod failure;
+mod hostile;
 mod scope_lifetime;
 mod start;
 mod support;
