@@ -272,7 +272,10 @@ impl<F: Future, S: Receive<F::Output, Via>, Via> Cell<F, S, Via> {
         });
         let end = match polled {
             Ok(Poll::Pending) if cell.header.state.end_poll() => return Polled::Pending,
-            Ok(Poll::Pending) => End::Cancelled,
+            Ok(Poll::Pending) => {
+                cell.forget_runner();
+                End::Cancelled
+            }
             Ok(Poll::Ready(output)) => End::Output(output),
             Err(payload) => End::Panicked(Panic::new(payload)),
         };
@@ -291,6 +294,12 @@ impl<F: Future, S: Receive<F::Output, Via>, Via> Cell<F, S, Via> {
             }
         });
         drop(old);
+    }
+
+    /// Drops the executor's waker. Requires `RUNNING`.
+    fn forget_runner(&self) {
+        // SAFETY: `RUNNING` is the caller's, and so is `runner`.
+        unwind::discard(self.tail.runner.with_mut(|runner| unsafe { (*runner).take() }));
     }
 
     /// [`VTable::end`].

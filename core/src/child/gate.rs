@@ -15,6 +15,8 @@ const WATCHED: usize = 1;
 /// In `entered`: nobody can enter any more. Set only when all have left.
 const CLOSED: usize = 1;
 const ONE: usize = 2;
+/// One in so many of those who leave holds on in any case, a power of two.
+const TURN: usize = 512;
 
 /// How many children are in a scope; see the [module](self).
 #[derive(Debug)]
@@ -80,8 +82,8 @@ impl Gate {
     }
 
     /// One child less. `hold` is called first, while the child is still inside, if `always` says
-    /// so or if the gate is watched and this may be the last child. Its answer comes back, with a
-    /// flag that says whether nobody is left.
+    /// so, if the gate is watched and this may be the last child, and for one in [`TURN`]. Its
+    /// answer comes back, with a flag that says whether nobody is left.
     ///
     /// Without an answer, this was the last access.
     pub(crate) fn leave<H>(&self, always: bool, hold: impl FnOnce() -> H) -> Option<(H, bool)> {
@@ -89,6 +91,7 @@ impl Gate {
         // not smaller.
         let mut left = self.left.0.load(Ordering::Acquire);
         while !always
+            && !is_turn(left)
             && (left & WATCHED == 0 || inside(self.entered.0.load(Ordering::Relaxed), left) > 1)
         {
             // Release: what the child did happens before the end of the scope.
@@ -162,9 +165,21 @@ fn inside(entered: usize, left: usize) -> usize {
     (entered & !CLOSED).wrapping_sub(left & !WATCHED) / ONE
 }
 
+fn is_turn(left: usize) -> bool {
+    left / ONE % TURN == TURN - 1
+}
+
 #[cfg(all(test, not(anyscope_loom)))]
 mod tests {
     use super::*;
+
+    #[test]
+    fn every_so_often_one_holds_on() {
+        let gate = Gate::new();
+        (0..2 * TURN).for_each(|_| assert!(gate.enter().is_ok()));
+        let holding = (0..2 * TURN).filter(|_| gate.leave(false, || ()).is_some());
+        assert_eq!(holding.collect::<alloc::vec::Vec<_>>(), [TURN - 1, 2 * TURN - 1]);
+    }
 
     #[test]
     fn closes_only_when_empty_and_refuses_then() {

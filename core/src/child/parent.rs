@@ -57,6 +57,11 @@ impl Gates {
         self.tasks.entered().wrapping_add(self.daemons.entered())
     }
 
+    /// How many are inside. May be too high by those who leave at this moment.
+    pub(crate) fn count(&self) -> usize {
+        self.tasks.count() + self.daemons.count()
+    }
+
     fn of(&self, daemon: bool) -> &Gate {
         if daemon { &self.daemons } else { &self.tasks }
     }
@@ -176,6 +181,9 @@ pub(super) unsafe fn leave<S: Parent>(scope: NonNull<S>, daemon: bool) {
     if let Some((parent, last)) = left {
         if last {
             parent.on_empty();
+        } else {
+            let gates = parent.gates();
+            parent.registry().sweep_if_sparse(gates.entered(), gates.count());
         }
         if always {
             parent.on_leave();

@@ -1,9 +1,10 @@
 //! All children of a scope, so that a cancel finds them.
 //!
-//! A list of pointers, pushed to by spawners (Treiber's stack) and never touched by a child that
-//! finishes: in a scope of short children a spawn costs one compare-and-swap, an end nothing at all. What has finished is swept out by a spawner whenever the list may have
-//! doubled, so that a scope that runs for a year holds no more than twice its live children and a
-//! constant.
+//! A list of pointers, pushed to by spawners (Treiber's stack) and not touched by a child that
+//! finishes: in a scope of short children a spawn costs one compare-and-swap, an end nothing at
+//! all. What has finished is swept out by a spawner when the list may have doubled, and by one in
+//! many of those who leave when less than half of the list may be alive. So a scope that runs for
+//! a year, or has seen a flood of children, holds no more than twice its live ones and a constant.
 //!
 //! ```text
 //! head ──► newest ──► … ──► oldest        links: `Header::next`
@@ -13,11 +14,10 @@
 //! Only the one sweeper unlinks, never the newest, and leaves `next` of what it unlinked as it
 //! was. A walker may therefore be anywhere, even on an unlinked child, and still comes to the
 //! end of the list. What is unlinked (in runs, kept in `retired`) is released only when the
-//! sweeper finds that nobody walks:
-//! walkers announce themselves before they look at `head`, and a sweeper looks at the
-//! announcements after it has unlinked, with a sequentially consistent fence on either side, so
-//! that one of the two sees the other. (With weaker fences, both could miss: the walker would
-//! step on a child that the sweeper frees.)
+//! sweeper finds that nobody walks: walkers announce themselves before they look at `head`, and a
+//! sweeper looks at the announcements after it has unlinked, with a sequentially consistent fence
+//! on either side, so that one of the two sees the other. (With weaker fences, both could miss:
+//! the walker would step on a child that the sweeper frees.)
 
 use super::{
     CancelCause,
@@ -41,6 +41,8 @@ pub(crate) struct Registry {
     head: Line<AtomicPtr<Header>>,
     /// How many children will have entered the scope when the next sweep is due.
     sweep_at: AtomicUsize,
+    /// How many have entered the scope and are not in the list any more. The sweeper's to write.
+    swept: AtomicUsize,
     sweeping: AtomicBool,
     /// Unlinked, not yet released. The sweeper's.
     retired: UnsafeCell<Vec<Run>>,
@@ -65,6 +67,7 @@ impl Registry {
         Registry {
             head: Line::new(AtomicPtr::new(NOBODY)),
             sweep_at: AtomicUsize::new(SLACK),
+            swept: AtomicUsize::new(0),
             sweeping: AtomicBool::new(false),
             retired: UnsafeCell::new(Vec::new()),
             walkers: AtomicUsize::new(0),
@@ -76,6 +79,15 @@ impl Registry {
     pub(super) fn sweep_if_due(&self, entered: usize) {
         // Not negative, as a difference of counts that may wrap around.
         if entered.wrapping_sub(self.sweep_at.load(Ordering::Relaxed)) <= usize::MAX / 2 {
+            self.sweep(entered);
+        }
+    }
+
+    /// Sweeps if of the `entered` children so few are `alive` that most of the list has finished.
+    pub(super) fn sweep_if_sparse(&self, entered: usize, alive: usize) {
+        let listed = entered.wrapping_sub(self.swept.load(Ordering::Relaxed));
+        // More than half of the address space: a sweeper has counted later arrivals meanwhile.
+        if listed > 2 * alive + SLACK && listed <= usize::MAX / 2 {
             self.sweep(entered);
         }
     }
@@ -172,6 +184,7 @@ impl Registry {
             }
         });
         self.sweep_at.store(entered.wrapping_add(kept + SLACK), Ordering::Relaxed);
+        self.swept.store(entered.wrapping_sub(kept), Ordering::Relaxed);
         // Release: leave the list to the next sweeper.
         self.sweeping.store(false, Ordering::Release);
     }

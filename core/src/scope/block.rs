@@ -35,6 +35,7 @@ use crate::{
     exec::{BlockOn, Spawn, SpawnBlocking},
     limit::Limit,
     sync::Arc,
+    unwind,
 };
 use alloc::{borrow::Cow, boxed::Box, task::Wake};
 use core::{
@@ -266,7 +267,9 @@ impl<P: Policy> Drop for Wait<P> {
         while shared.poll_end(|| shared.register(&cx)).is_pending() {
             thread::park();
         }
-        shared.policy().clear();
+        // There are errors only if `block_on` has unwound or was left early. This may be part of
+        // that unwinding, where a panic of theirs would abort.
+        unwind::contain(|| shared.policy().clear());
     }
 }
 

@@ -164,7 +164,7 @@ impl<E: Spawn, P: Policy + Send + Sync + 'static> LimitedScope<E, P> {
         F::Output: Send + 'static,
         P: Accept<F::Output>,
     {
-        if self.shared().queue().load(Ordering::Relaxed) > 0 {
+        if self.shared().queue().load(Ordering::Relaxed) > 0 && !self.is_closing() {
             return Err(TrySpawnError::Full(future));
         }
         match self.shared().place_below() {

@@ -153,7 +153,7 @@ impl<P: Policy, K> Shared<P, K> {
 
     /// How many children have not ended, daemons included.
     pub(super) fn live(&self) -> usize {
-        self.gates.tasks.count() + self.gates.daemons.count()
+        self.gates.count()
     }
 
     /// How many children were ever spawned.
