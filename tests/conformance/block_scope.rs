@@ -9,7 +9,7 @@ blocking! {
         let words = ["to", "be", "or"];
         let mut longest = "";
         let letters = block_scope(owner, async |s| {
-            drop(s.spawn(async { longest = words.iter().max_by_key(|word| word.len()).unwrap() }));
+            s.spawn(async { longest = words.iter().max_by_key(|word| word.len()).unwrap() });
             let lengths = words.each_ref().map(|word| s.spawn(async move { word.len() }));
             let mut sum = 0;
             for length in lengths {

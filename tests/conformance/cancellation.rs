@@ -1,8 +1,7 @@
 //! Cancellation (C).
 
 use crate::support::{
-    Hoard, Log, Signal, Tracer, behaviour, cause, is_send, poll_once, until_idle,
-    yield_now,
+    Hoard, Log, Signal, Tracer, behaviour, cause, is_send, poll_once, until_idle, yield_now,
 };
 use anyscope::{CancelCause, Limit, ScopeError, scope, scope_limited};
 use std::{
@@ -123,7 +122,7 @@ behaviour! {
                 40
             });
             let inner = try_open!(async |s| -> Failing {
-                drop(s.spawn(pending::<Failing>()));
+                s.spawn(pending::<Failing>());
                 s.cancel();
                 pending().await
             })
@@ -192,7 +191,7 @@ behaviour! {
     c6_value_that_is_there_counts_whoever_cancels_later in [spawned, inline] |ex| {
         let kept = Mutex::new(None);
         let mut scope = pin!(try_open!(async |s| -> Result<i32, &'static str> {
-            drop(s.spawn(pending::<Failing>()));
+            s.spawn(pending::<Failing>());
             *kept.lock().unwrap() = Some(s);
             Ok(7)
         }));
@@ -208,11 +207,11 @@ behaviour! {
             let _gone = log.on_drop("fail-fast body");
             let gone = log.on_drop("child");
             let s2 = s.clone();
-            drop(s.spawn(async move {
+            s.spawn(async move {
                 let _gone = gone;
                 s2.cancel();
                 pending::<Failing>().await
-            }));
+            });
             pending().await
         })
         .await;
@@ -287,7 +286,7 @@ behaviour! {
             let tracer = Tracer::new();
             let result = try_open!(async |s| -> Failing {
                 for _ in 0..3 {
-                    drop(s.spawn(tracer.trace(pending::<Failing>())));
+                    s.spawn(tracer.trace(pending::<Failing>()));
                 }
                 let canceller = is_send(s.clone());
                 drop(thread::spawn(move || canceller.cancel()));

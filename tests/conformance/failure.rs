@@ -41,12 +41,12 @@ behaviour! {
         let result = try_open!(async |s| -> Result<i32, &'static str> {
             for _ in 0..3 {
                 let gone = log.on_drop("sibling");
-                drop(s.spawn(tracer.trace(async move {
+                s.spawn(tracer.trace(async move {
                     let _gone = gone;
                     pending::<Failing>().await
-                })));
+                }));
             }
-            drop(s.spawn(async { Err::<(), _>("broken") }));
+            s.spawn(async { Err::<(), _>("broken") });
             Ok(7)
         })
         .await;
@@ -84,16 +84,16 @@ behaviour! {
             s.on_event(record(&log));
             // Hangs up when the first error has been kept, and the children are being cancelled.
             let (until_cancelled, cancelled) = mpsc::channel::<()>();
-            drop(s.spawn(async move {
+            s.spawn(async move {
                 let _until_cancelled = until_cancelled;
                 pending::<Failing>().await
-            }));
+            });
             let running = entered.clone();
-            drop(s.spawn_blocking(move || {
+            s.spawn_blocking(move || {
                 running.fire();
                 cancelled.recv().unwrap_err();
                 Err::<(), _>("second")
-            }));
+            });
             entered.wait().await;
             s.spawn(async { Err::<(), _>("first") }).value().await;
             unreachable!("the body is dropped here");
@@ -109,11 +109,11 @@ behaviour! {
         let result = try_open!(async |s| -> Failing {
             s.on_event(record(&log));
             for _ in 0..5 {
-                drop(s.spawn(pending::<Failing>()));
+                s.spawn(pending::<Failing>());
             }
             yield_now().await;
-            drop(s.spawn(async { Err::<(), _>("broken") }));
-            drop(s.spawn_daemon(pending::<Failing>()));
+            s.spawn(async { Err::<(), _>("broken") });
+            s.spawn_daemon(pending::<Failing>());
             pending().await
         })
         .await;
@@ -125,10 +125,10 @@ behaviour! {
     f8_error_of_a_child_that_runs_during_the_cancel_is_reported in [spawned, inline] |ex| {
         let result = try_open!(async |s| -> Failing {
             let s2 = s.clone();
-            drop(s.spawn(async move {
+            s.spawn(async move {
                 s2.cancel();
                 Err::<(), _>("cleanup")
-            }));
+            });
             pending().await
         })
         .await;
@@ -179,7 +179,7 @@ behaviour! {
         let log = Log::new();
         let failed = open!(async |s| {
             s.on_event(record(&log));
-            drop(s.spawn(async { Err::<(), _>("nobody asks") }));
+            s.spawn(async { Err::<(), _>("nobody asks") });
             s.spawn(async { Err::<(), _>("broken") }).await.unwrap()
         })
         .await;
@@ -210,14 +210,14 @@ behaviour! {
         let (log, ex2) = (Log::new(), ex.clone());
         let result = try_open!(async |s| -> Result<(), ScopeError<String>> {
             s.on_event(record(&log));
-            drop(s.spawn(async move {
+            s.spawn(async move {
                 try_open!(ex2, async |s| -> Result<(), String> {
-                    drop(s.spawn(pending::<Result<(), String>>()));
-                    drop(s.spawn(async { Err::<(), _>("inner".to_owned()) }));
+                    s.spawn(pending::<Result<(), String>>());
+                    s.spawn(async { Err::<(), _>("inner".to_owned()) });
                     pending().await
                 })
                 .await
-            }));
+            });
             pending().await
         })
         .await;
@@ -259,7 +259,7 @@ behaviour! {
                 pending::<()>().await;
             }));
             until_idle(&tracer, &sibling).await;
-            drop(s.spawn(async { blow_up::<()>("boom") }));
+            s.spawn(async { blow_up::<()>("boom") });
             pending::<()>().await;
         }))
         .await;
@@ -279,7 +279,7 @@ behaviour! {
                 pending::<Failing>().await
             }));
             until_idle(&tracer, &sibling).await;
-            drop(s.spawn(async { blow_up::<Failing>("first") }));
+            s.spawn(async { blow_up::<Failing>("first") });
             pending().await
         }))
         .await;
@@ -312,18 +312,18 @@ behaviour! {
         let message = panic_of(try_open!(async |s| -> Failing {
             s.on_event(record(&log));
             let (until_cancelled, cancelled) = mpsc::channel::<()>();
-            drop(s.spawn(async move {
+            s.spawn(async move {
                 let _until_cancelled = until_cancelled;
                 pending::<Failing>().await
-            }));
+            });
             let running = entered.clone();
-            drop(s.spawn_blocking(move || {
+            s.spawn_blocking(move || {
                 running.fire();
                 cancelled.recv().unwrap_err();
                 blow_up::<Failing>("second")
-            }));
+            });
             entered.wait().await;
-            drop(s.spawn(async { blow_up::<Failing>("first") }));
+            s.spawn(async { blow_up::<Failing>("first") });
             pending().await
         }))
         .await;
@@ -352,18 +352,18 @@ behaviour! {
         let message = panic_of(try_open!(async |s| -> Failing {
             s.on_event(record(&log));
             let (until_cancelled, cancelled) = mpsc::channel::<()>();
-            drop(s.spawn(async move {
+            s.spawn(async move {
                 let _until_cancelled = until_cancelled;
                 pending::<Failing>().await
-            }));
+            });
             let running = entered.clone();
-            drop(s.spawn_blocking(move || {
+            s.spawn_blocking(move || {
                 running.fire();
                 cancelled.recv().unwrap_err();
                 Err::<(), _>("error")
-            }));
+            });
             entered.wait().await;
-            drop(s.spawn(async { blow_up::<Failing>("panic") }));
+            s.spawn(async { blow_up::<Failing>("panic") });
             pending().await
         }))
         .await;
@@ -381,11 +381,11 @@ behaviour! {
             s.on_event(record(&log));
             let late = OnceDropped { _gone: Box::new(log.on_drop("error")) };
             let running = entered.clone();
-            drop(s.spawn_blocking(move || {
+            s.spawn_blocking(move || {
                 running.fire();
                 may_leave.recv().unwrap_err();
                 Err::<(), _>(late)
-            }));
+            });
             entered.wait().await;
             s.cancel();
             *kept.lock().unwrap() = Some(s);
@@ -423,7 +423,7 @@ behaviour! {
     /// the panic to the scope, whether it came before or after the drop.
     f18_panic_that_nobody_reads_surfaces_through_the_scope in [spawned, inline] |ex| {
         let before = panic_of(open!(async |s| {
-            drop(s.spawn(async { blow_up::<()>("dropped before") }));
+            s.spawn(async { blow_up::<()>("dropped before") });
         }));
         assert_eq!(before.await, "dropped before");
         let after = panic_of(open!(async |s| {
@@ -453,7 +453,7 @@ behaviour! {
     /// A panic in the destructor of a value that nobody can ask for is a panic of the child.
     panic_of_a_dropped_value_surfaces_through_the_scope in [spawned, inline] |ex| {
         let message = panic_of(open!(async |s| {
-            drop(s.spawn(async { on_drop(|| blow_up::<()>("value")) }));
+            s.spawn(async { on_drop(|| blow_up::<()>("value")) });
             pending::<()>().await;
         }))
         .await;
@@ -477,10 +477,10 @@ behaviour! {
         let message = panic_of(open!(async |s| {
             let _bomb = on_drop(|| blow_up::<()>("destructor"));
             let gone = log.on_drop("child");
-            drop(s.spawn(async move {
+            s.spawn(async move {
                 let _gone = gone;
                 pending::<()>().await;
-            }));
+            });
         }))
         .await;
         log.add("poller");
@@ -499,8 +499,8 @@ struct OnceDropped {
 fn f12_siblings_that_were_never_polled_are_dropped_unpolled() {
     let (hoard, tracer) = (Hoard::new(), Tracer::new());
     let mut scope = pin!(panic_of(scope(&hoard, async |s| {
-        drop(s.spawn(async { blow_up::<()>("boom") }));
-        drop(s.spawn(tracer.trace(pending::<()>())));
+        s.spawn(async { blow_up::<()>("boom") });
+        s.spawn(tracer.trace(pending::<()>()));
         pending::<()>().await;
     })));
     assert!(poll_once(scope.as_mut()).is_pending());

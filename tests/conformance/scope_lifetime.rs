@@ -21,11 +21,11 @@ behaviour! {
         open!(async |s| {
             for n in 0..3 {
                 let (log, go) = (log.clone(), go.clone());
-                drop(s.spawn(async move {
+                s.spawn(async move {
                     go.wait().await;
                     yield_now().await;
                     log.add(format!("child {n}"));
-                }));
+                });
             }
             log.add("body");
             go.fire();
@@ -61,13 +61,13 @@ behaviour! {
         let (log, go) = (Log::new(), Signal::new());
         let mut scope = pin!(open!(async |s| {
             let (s2, log, go) = (s.clone(), log.clone(), go.clone());
-            drop(s.spawn(async move {
+            s.spawn(async move {
                 go.wait().await;
-                drop(s2.spawn(async move {
+                s2.spawn(async move {
                     yield_now().await;
                     log.add("grandchild");
-                }));
-            }));
+                });
+            });
         }));
         assert!(poll_once(scope.as_mut()).is_pending());
         // The body waits for nothing, so it has ended.
@@ -91,7 +91,7 @@ behaviour! {
         assert_eq!(cause(refused.await), CancelCause::Closed);
         let refused = s.spawn_daemon(tracer.trace(async {}));
         assert_eq!(cause(refused.await), CancelCause::Closed);
-        drop(s.spawn(tracer.trace(async {})));
+        s.spawn(tracer.trace(async {}));
         let kept = Mutex::new(None);
         let refused = s.start(|ready: Ready<()>| {
             *kept.lock().unwrap() = Some(ready);
@@ -221,10 +221,10 @@ behaviour! {
         let (log, tracer, go) = (Log::new(), Tracer::new(), Signal::new());
         open!(async |s| {
             let (log, waited) = (log.clone(), go.wait());
-            drop(s.spawn(tracer.trace(async move {
+            s.spawn(tracer.trace(async move {
                 waited.await;
                 log.add("child");
-            })));
+            }));
             while go.waiting() == 0 {
                 yield_now().await;
             }
@@ -244,10 +244,10 @@ behaviour! {
             open!(async |inner| {
                 for _ in 0..3 {
                     let gone = log.on_drop("child");
-                    drop(inner.spawn(async move {
+                    inner.spawn(async move {
                         let _gone = gone;
                         yield_now().await;
-                    }));
+                    });
                 }
             })
             .await;
@@ -266,10 +266,10 @@ behaviour! {
             let _gone = log.on_drop("body");
             for _ in 0..3 {
                 let (gone, waited) = (log.on_drop("child"), go.wait());
-                drop(s.spawn(tracer.trace(async move {
+                s.spawn(tracer.trace(async move {
                     let _gone = gone;
                     waited.await;
-                })));
+                }));
             }
             pending::<()>().await;
         }));
@@ -407,10 +407,10 @@ behaviour! {
                             .unwrap();
                     }
                     let gone = log2.on_drop("innermost");
-                    drop(s.spawn(async move {
+                    s.spawn(async move {
                         let _gone = gone;
                         yield_now().await;
-                    }));
+                    });
                     sum
                 })
                 .await
@@ -434,17 +434,17 @@ fn s13_child_that_is_being_polled_outlives_the_drop_for_that_poll_only() {
     let mut scope = Box::pin(scope(&hoard, async |s| {
         s.on_event(record(&log));
         let gone = log.on_drop("running");
-        drop(s.spawn(async move {
+        s.spawn(async move {
             let _gone = gone;
             entered.send(()).unwrap();
             wait_for_leave.recv().unwrap();
             pending::<()>().await;
-        }));
+        });
         let gone = log.on_drop("idle");
-        drop(s.spawn(async move {
+        s.spawn(async move {
             let _gone = gone;
             pending::<()>().await;
-        }));
+        });
         pending::<()>().await;
     }));
     assert!(poll_once(scope.as_mut()).is_pending());

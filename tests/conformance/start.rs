@@ -297,10 +297,7 @@ fn start_errors_say_what_went_wrong() {
     let failed: StartError<String> = StartError::Failed("port is taken".into());
     assert_eq!(failed.to_string(), "child did not start: port is taken");
     let never = StartError::<String>::NeverStarted;
-    assert_eq!(
-        never.to_string(),
-        "child did not start: it never signalled that it was ready"
-    );
+    assert_eq!(never.to_string(), "child did not start: it never signalled that it was ready");
     let boxed: Box<dyn std::error::Error + Send + Sync> = failed.into();
     assert!(boxed.source().is_none());
 }

@@ -51,7 +51,6 @@ use event_listener::EventListener;
 /// .await;
 /// # });
 /// ```
-#[must_use = "dropping a handle gives up the child's value, but neither ends the child nor waits for it"]
 pub struct JoinHandle<'a, T, M = Anywhere> {
     child: Raw,
     /// Values come out of it; and whatever the child borrows lives for `'a`.

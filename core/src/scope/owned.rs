@@ -50,7 +50,7 @@ use event_listener::EventListener;
 /// impl Server {
 ///     fn accept(&self) {
 ///         let served = self.served.clone();
-///         drop(self.requests.spawn(async move { served.fetch_add(1, Ordering::Relaxed) }));
+///         self.requests.spawn(async move { served.fetch_add(1, Ordering::Relaxed) });
 ///     }
 /// }
 ///
