@@ -145,7 +145,9 @@ fn children_may_be_polled_inside_spawn() {
 
     let (mut sum, words) = (0, vec!["to", "be"]);
     block_scope(&eager, async |s| {
-        drop(s.spawn(async { sum = s.spawn(async { words.len() }).await.unwrap() + words[0].len() }));
+        drop(
+            s.spawn(async { sum = s.spawn(async { words.len() }).await.unwrap() + words[0].len() }),
+        );
     });
     assert_eq!(sum, 4);
 }

@@ -7,6 +7,7 @@
 
 mod block_scope;
 mod cancellation;
+mod counts;
 mod failure;
 mod hostile;
 mod scope_lifetime;

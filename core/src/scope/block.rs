@@ -262,9 +262,15 @@ impl<P: Policy> Drop for Wait<P> {
     fn drop(&mut self) {
         // If `block_on` has unwound, the driver has been dropped and has cancelled the children.
         let shared = &self.0;
-        let waker = Waker::from(alloc::sync::Arc::new(Unpark(thread::current())));
-        let cx = Context::from_waker(&waker);
-        while shared.poll_end(|| shared.register(&cx)).is_pending() {
+        // Not made unless it is needed: usually the end has come.
+        let mut waker = None;
+        let mut wait = || {
+            let waker = waker.get_or_insert_with(|| {
+                Waker::from(alloc::sync::Arc::new(Unpark(thread::current())))
+            });
+            shared.register(&Context::from_waker(waker));
+        };
+        while shared.poll_end(&mut wait).is_pending() {
             thread::park();
         }
         // There are errors only if `block_on` has unwound or was left early. This may be part of

@@ -14,7 +14,7 @@ use crate::{
         parent::{Inline, Receive},
     },
     limit::Limit,
-    set::{ready::ReadyQueue, slots::Slots},
+    set::{ready::ReadyQueue, slots::Slots, stack::Stack},
     sync::Arc,
 };
 use alloc::{borrow::Cow, boxed::Box, vec::Vec};
@@ -267,12 +267,27 @@ pin_project! {
         // Made with the first child.
         set: Option<Set<'env>>,
     }
+
+    impl<'env, Fut, P, M> PinnedDrop for ConcurrentFuture<'env, Fut, P, M>
+    where
+        Fut: Future,
+        P: Conclude<Fut::Output>,
+    {
+        fn drop(this: Pin<&mut Self>) {
+            // First: the children that go would wake us, to let go of their shells.
+            if let Some(set) = this.project().set {
+                set.queue.close();
+            }
+        }
+    }
 }
 
 /// The children of a [`ConcurrentFuture`] and what wakes them.
 struct Set<'env> {
     queue: Arc<ReadyQueue>,
     children: Slots<InlineChild<'env>>,
+    /// On the way to `children`: empty, but with room for some.
+    new: Vec<InlineChild<'env>>,
     body: Waker,
     /// Who is to be polled in this pass, from `next` on.
     pass: Vec<usize>,
@@ -291,7 +306,16 @@ impl<'env> Set<'env> {
         let queue = ReadyQueue::new();
         let body = queue.waker(BODY);
         let children = Slots::new(queue.clone(), BODY + 1);
-        Set { queue, children, body, pass: Vec::new(), next: 0 }
+        Set { queue, children, new: Vec::new(), body, pass: Vec::new(), next: 0 }
+    }
+
+    /// Takes in new children. They are polled in this pass.
+    fn admit(&mut self, new: &Stack<InlineChild<'env>>) {
+        new.take_into(&mut self.new);
+        for child in self.new.drain(..) {
+            let key = self.children.insert(child);
+            self.pass.push(key);
+        }
     }
 
     /// Polls who is to be polled in this pass; true if that includes the body. `polls` counts
@@ -313,12 +337,6 @@ impl<'env> Set<'env> {
         self.pass.clear();
         self.next = 0;
         body_ready
-    }
-}
-
-impl Drop for Set<'_> {
-    fn drop(&mut self) {
-        self.queue.close();
     }
 }
 
@@ -349,13 +367,9 @@ where
                 this.driver.body_is_gone()
             };
 
-            let new = this.driver.shared().kind.new.take();
+            let new = &this.driver.shared().kind.new;
             if !new.is_empty() {
-                let set = this.set.get_or_insert_with(Set::new);
-                for child in new {
-                    let key = set.children.insert(child);
-                    set.pass.push(key);
-                }
+                this.set.get_or_insert_with(Set::new).admit(new);
             }
             if let Some(set) = this.set {
                 set.queue.drain(&mut set.pass);

@@ -146,7 +146,7 @@ impl<E: Clone, P: Policy> OwnedScope<E, P> {
         if let Some(panic) = shared.take_panic() {
             panic.resume();
         }
-        let value = (!shared.is_cancelled()).then_some(());
+        let value = (!P::FAIL_FAST || !shared.is_cancelled()).then_some(());
         shared.policy().conclude(value, shared.cancel_cause())
     }
 }

@@ -57,9 +57,16 @@ impl<T> Stack<T> {
     /// Takes everything, oldest first. Allocates only if there is something.
     pub(crate) fn take(&self) -> Vec<T> {
         let mut values = Vec::new();
+        self.take_into(&mut values);
+        values
+    }
+
+    /// Takes everything and puts it at the end of `values`, oldest first.
+    pub(crate) fn take_into(&self, values: &mut Vec<T>) {
         if self.is_empty() {
-            return values;
+            return;
         }
+        let start = values.len();
         // Acquire: pairs with the push of every node in the chain, as each push was a
         // read-modify-write of `head` and so continues the release sequence of those before it.
         let mut head = self.head.swap(ptr::null_mut(), Ordering::Acquire);
@@ -70,8 +77,7 @@ impl<T> Stack<T> {
             head = node.below;
             values.push(node.value);
         }
-        values.reverse();
-        values
+        values[start..].reverse();
     }
 }
 
@@ -97,8 +103,10 @@ mod tests {
         drop(stack);
         assert_eq!(Arc::strong_count(&kept), 1);
         let stack = Stack::new();
+        let mut values = Vec::from([0]);
         (1..=3).for_each(|n| stack.push(n));
-        assert_eq!(stack.take(), [1, 2, 3]);
+        stack.take_into(&mut values);
+        assert_eq!(values, [0, 1, 2, 3]);
         assert!(stack.is_empty());
     }
 }

@@ -291,6 +291,11 @@ impl Spy {
         self.0.wakes.load(SeqCst)
     }
 
+    /// How often any of the wakers was woken since this was last called.
+    pub(crate) fn take_wakes(&self) -> usize {
+        self.0.wakes.swap(0, SeqCst)
+    }
+
     /// How often any of the wakers was cloned.
     pub(crate) fn clones(&self) -> usize {
         self.0.clones.load(SeqCst)
