@@ -22,9 +22,10 @@ pub enum Event<'a> {
         /// cancelled, which decided the result.
         late: bool,
     },
-    /// The executor dropped a child before its end: it refused the child, or was shut down.
+    /// The executor dropped a child before its end, as it refused the child or was shut down; or
+    /// the child was spawned after the end of the scope, and never polled.
     Refused {
-        /// Which child.
+        /// Which child. One that came after the end of the scope has no number of its own.
         child: ChildInfo<'a>,
     },
     /// The scope was dropped, not awaited to its end, while it had children. Those that were idle

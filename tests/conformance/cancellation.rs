@@ -298,8 +298,8 @@ behaviour! {
         }
     }
 
-    /// The same for a handle that is aborted on another thread while the body awaits it.
-    c11_abort_from_another_thread_wakes_who_awaits in [spawned, inline] |ex| {
+    /// The same for a body that awaits the handle of a child.
+    c11_cancel_from_another_thread_wakes_who_awaits_a_handle in [spawned, inline] |ex| {
         for _ in 0..30 {
             open!(async |s| {
                 let child = s.spawn(pending::<()>());

@@ -8,8 +8,13 @@
 mod block_scope;
 mod cancellation;
 mod counts;
+mod daemons;
 mod failure;
+mod handles;
 mod hostile;
+mod limited;
+mod owned;
 mod scope_lifetime;
+mod spawning;
 mod start;
 mod support;

@@ -226,6 +226,7 @@ behaviour! {
                 log.add("child");
             }));
             while go.waiting() == 0 {
+                assert_eq!(tracer.drops(), 0);
                 yield_now().await;
             }
             assert_eq!(tracer.drops(), 0);

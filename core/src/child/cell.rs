@@ -168,6 +168,7 @@ where
 {
     let Some(place) = place else {
         drop(future);
+        scope.on_closed(Info { id: ChildId::new(0, spec.daemon), origin: &spec.origin });
         let stage = Stage::Cancelled(None);
         let state = State::cancelled_at_birth(CancelCause::Closed);
         let raw = Cell::<F, S, Via>::allocate(None, stage, state, spec.origin);
@@ -513,6 +514,10 @@ unsafe impl Parent for Nobody {
     }
 
     fn on_refused(&self, _: Info<'_>) {
+        match *self {}
+    }
+
+    fn on_closed(&self, _: Info<'_>) {
         match *self {}
     }
 

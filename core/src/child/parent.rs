@@ -97,6 +97,9 @@ pub(crate) unsafe trait Parent: Sized {
     /// The executor dropped a child before its end.
     fn on_refused(&self, info: Info<'_>);
 
+    /// A child was dropped unpolled because the scope had ended.
+    fn on_closed(&self, info: Info<'_>);
+
     /// Whether the scope is coming down because of a failure or a cancel, and its body with it.
     fn is_failing(&self) -> bool;
 

@@ -102,7 +102,8 @@ impl<E: Spawn + Clone, Err> OwnedScope<E, FailFast<Err>> {
     /// # Errors
     ///
     /// As [`try_scope`](super::try_scope): `Failed` with the errors of the children, or
-    /// `Cancelled`. If several wait, the first to return gets the errors.
+    /// `Cancelled`. If several wait, or it is called again, the first to return gets the errors, and
+    /// the others `Cancelled`.
     ///
     /// # Cancel safety
     ///
@@ -146,7 +147,9 @@ impl<E: Clone, P: Policy> OwnedScope<E, P> {
         if let Some(panic) = shared.take_panic() {
             panic.resume();
         }
-        let value = (!P::FAIL_FAST || !shared.is_cancelled()).then_some(());
+        // Whoever comes after the errors were taken learns at least that it was no success.
+        let failed = P::FAIL_FAST && shared.is_stopped();
+        let value = (!failed).then_some(());
         shared.policy().conclude(value, shared.cancel_cause())
     }
 }

@@ -428,6 +428,10 @@ unsafe impl<P: Policy, K> Parent for Shared<P, K> {
         }
     }
 
+    fn on_closed(&self, info: Info<'_>) {
+        self.emit(|| observe::Event::Refused { child: info.into() });
+    }
+
     fn is_failing(&self) -> bool {
         P::FAIL_FAST && self.is_stopped()
     }

@@ -14,7 +14,7 @@ pub(crate) mod signal;
 pub(crate) use executors::{behaviour, blocking};
 pub(crate) use hoard::{Hoard, Refusing};
 pub(crate) use local::local_behaviour;
-pub(crate) use observed::{Log, Tracer, is_send, on_drop, until_idle};
+pub(crate) use observed::{Gauge, Log, Tracer, is_send, on_drop, until_idle};
 pub(crate) use outcome::{cause, errors, panic_message, record};
 pub(crate) use panics::{blow_up, panic_in, panic_of};
 pub(crate) use signal::{Signal, yield_now};

@@ -115,6 +115,42 @@ impl<F> Drop for Traced<F> {
     }
 }
 
+/// Counts how many are somewhere at the same time.
+#[derive(Clone, Default)]
+pub(crate) struct Gauge(Arc<Levels>);
+
+#[derive(Default)]
+struct Levels {
+    now: AtomicUsize,
+    peak: AtomicUsize,
+}
+
+impl Gauge {
+    pub(crate) fn new() -> Self {
+        Self::default()
+    }
+
+    /// One more, until what is returned is dropped.
+    pub(crate) fn enter(&self) -> impl Send + Sync + 'static + use<> {
+        let levels = self.0.clone();
+        let now = levels.now.fetch_add(1, SeqCst) + 1;
+        levels.peak.fetch_max(now, SeqCst);
+        on_drop(move || {
+            levels.now.fetch_sub(1, SeqCst);
+        })
+    }
+
+    /// How many there are.
+    pub(crate) fn now(&self) -> usize {
+        self.0.now.load(SeqCst)
+    }
+
+    /// How many there were at most.
+    pub(crate) fn peak(&self) -> usize {
+        self.0.peak.load(SeqCst)
+    }
+}
+
 /// Waits until the child behind `handle` has been polled and is waiting for something: its future
 /// is at rest, and nobody is inside it.
 pub(crate) async fn until_idle(tracer: &Tracer, handle: &impl Debug) {
