@@ -17,4 +17,5 @@ mod owned;
 mod scope_lifetime;
 mod spawning;
 mod start;
+mod storms;
 mod support;
