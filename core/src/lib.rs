@@ -55,6 +55,9 @@ pub mod exec;
 #[cfg(feature = "alloc")]
 pub mod flow;
 mod limit;
+#[cfg(anyscope_loom)]
+#[doc(hidden)]
+pub mod model;
 #[cfg(feature = "alloc")]
 pub mod observe;
 #[cfg(feature = "alloc")]

@@ -1,4 +1,5 @@
-//! Atomics, `Arc` and `UnsafeCell`: those of `core` and `alloc`, or loom's when its models run.
+//! Atomics, `Arc`, `UnsafeCell` and events: those of `core`, `alloc` and `event-listener`, or
+//! loom's when its models run.
 //!
 //! The models are built with `--cfg anyscope_loom`, a private name: `--cfg loom` would also
 //! change our dependencies.
@@ -7,6 +8,7 @@
 mod imp {
     pub(crate) use alloc::sync::Arc;
     pub(crate) use core::sync::atomic::{AtomicBool, AtomicPtr, AtomicUsize, Ordering, fence};
+    pub(crate) use event_listener::{Event, EventListener};
 
     /// [`core::cell::UnsafeCell`] with loom's interface, so that a model sees every access.
     #[derive(Debug)]
@@ -30,10 +32,44 @@ mod imp {
 }
 
 #[cfg(anyscope_loom)]
+mod event;
+
+#[cfg(anyscope_loom)]
 mod imp {
+    pub(crate) use super::event::{Event, EventListener};
     pub(crate) use loom::cell::UnsafeCell;
     pub(crate) use loom::sync::Arc;
     pub(crate) use loom::sync::atomic::{AtomicBool, AtomicPtr, AtomicUsize, Ordering, fence};
+
+    /// What a model should take for an access when it is freed: everything that was ever done to
+    /// it must happen before. loom by itself does not look.
+    pub(crate) trait Freed {
+        fn freed(&mut self);
+    }
+
+    impl Freed for AtomicUsize {
+        fn freed(&mut self) {
+            if !loom::thread::panicking() {
+                self.with_mut(|_| ());
+            }
+        }
+    }
+
+    impl<T> Freed for AtomicPtr<T> {
+        fn freed(&mut self) {
+            if !loom::thread::panicking() {
+                self.with_mut(|_| ());
+            }
+        }
+    }
+
+    impl<T> Freed for UnsafeCell<T> {
+        fn freed(&mut self) {
+            if !loom::thread::panicking() {
+                self.with_mut(|_| ());
+            }
+        }
+    }
 }
 
 pub(crate) use imp::*;

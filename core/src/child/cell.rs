@@ -25,7 +25,7 @@ use super::{
     state::{Keeper, State},
 };
 use crate::{
-    sync::{Arc, AtomicPtr, UnsafeCell},
+    sync::{Arc, AtomicPtr, EventListener, UnsafeCell},
     unwind::{self, Payload},
 };
 use alloc::boxed::Box;
@@ -37,7 +37,6 @@ use core::{
     ptr::{self, NonNull},
     task::{Context, Poll, Waker},
 };
-use event_listener::EventListener;
 
 /// What a child is spawned with, besides its future.
 #[derive(Debug)]

@@ -8,6 +8,8 @@
 //! it holds a count of the scope. It takes one if it finds the gate `WATCHED`; that flag is in
 //! the word that it changes by compare-and-swap, so it cannot be missed.
 
+#[cfg(anyscope_loom)]
+use crate::sync::Freed;
 use crate::sync::{AtomicUsize, Ordering};
 
 /// In `left`: whoever leaves from now on must look whether it is the last.
@@ -16,7 +18,7 @@ const WATCHED: usize = 1;
 const CLOSED: usize = 1;
 const ONE: usize = 2;
 /// One in so many of those who leave holds on in any case, a power of two.
-const TURN: usize = 512;
+const TURN: usize = if cfg!(anyscope_loom) { 4 } else { 512 };
 
 /// How many children are in a scope; see the [module](self).
 #[derive(Debug)]
@@ -157,6 +159,15 @@ impl Gate {
 
     fn change_entered(&self, from: usize, to: usize) -> bool {
         self.entered.0.compare_exchange(from, to, Ordering::Relaxed, Ordering::Relaxed).is_ok()
+    }
+}
+
+/// For models: freeing is an access.
+#[cfg(anyscope_loom)]
+impl Drop for Gate {
+    fn drop(&mut self) {
+        self.entered.0.freed();
+        self.left.0.freed();
     }
 }
 

@@ -4,6 +4,7 @@ use super::{
     Anywhere, CancelCause, JoinError, Kept, SameThread,
     raw::{By, Info, Raw},
 };
+use crate::sync::EventListener;
 use core::{
     fmt,
     future::Future,
@@ -12,7 +13,6 @@ use core::{
     pin::Pin,
     task::{Context, Poll, ready},
 };
-use event_listener::EventListener;
 
 /// The handle of a child: a future of its outcome.
 ///

@@ -23,6 +23,8 @@ pub(crate) mod gate;
 mod handle;
 mod kept;
 mod lent;
+#[cfg(all(test, anyscope_loom))]
+mod models;
 pub(crate) mod origin;
 mod outcome;
 pub(crate) mod parent;

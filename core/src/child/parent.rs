@@ -13,9 +13,12 @@ use super::{
     raw::Info,
     registry::Registry,
 };
-use crate::{set::stack::Stack, sync::Arc, unwind};
+use crate::{
+    set::stack::Stack,
+    sync::{Arc, EventListener},
+    unwind,
+};
 use core::{fmt, marker::PhantomData, mem, ptr::NonNull};
-use event_listener::EventListener;
 
 /// Marks scopes, children and handles that may move between threads.
 #[derive(Clone, Copy, Debug, Default)]

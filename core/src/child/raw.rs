@@ -9,15 +9,16 @@ use super::{
     origin::Origin,
     state::{CancelStep, Keeper, Snapshot, State},
 };
+#[cfg(anyscope_loom)]
+use crate::sync::Freed;
 use crate::{
-    sync::{AtomicPtr, UnsafeCell},
+    sync::{AtomicPtr, EventListener, UnsafeCell},
     unwind,
 };
 use core::{
     ptr::{self, NonNull},
     task::{Context, Poll, Waker},
 };
-use event_listener::EventListener;
 
 /// The head of a child's allocation: what an executor that runs the child has to look at.
 pub(super) struct Header {
@@ -37,6 +38,24 @@ pub(super) struct Tail {
     /// nobody's.
     pub(super) kept: UnsafeCell<Option<Kept>>,
     pub(super) origin: Origin,
+}
+
+/// For models: freeing is an access.
+#[cfg(anyscope_loom)]
+impl Drop for Header {
+    fn drop(&mut self) {
+        self.next.freed();
+    }
+}
+
+/// As for [`Header`].
+#[cfg(anyscope_loom)]
+impl Drop for Tail {
+    fn drop(&mut self) {
+        self.joiner.freed();
+        self.runner.freed();
+        self.kept.freed();
+    }
 }
 
 /// What depends on the type of the future. All of these require that the child is kept alive by

@@ -32,7 +32,7 @@ use alloc::vec::Vec;
 const CLOSED: usize = 1;
 
 /// How many finished children may lie about besides as many as live ones.
-const SLACK: usize = 64;
+const SLACK: usize = if cfg!(anyscope_loom) { 1 } else { 64 };
 
 /// The children of one scope; see the [module](self).
 #[derive(Debug)]

@@ -26,6 +26,8 @@
 //! Nothing here waits: every method is a load or one successful compare-and-swap.
 
 use super::CancelCause;
+#[cfg(anyscope_loom)]
+use crate::sync::Freed;
 use crate::sync::{AtomicUsize, Ordering};
 use core::fmt;
 
@@ -218,6 +220,14 @@ impl State {
         let before = self.0.fetch_sub(keeper as usize, Ordering::AcqRel);
         debug_assert!(before & keeper as usize != 0, "a keeper let go twice");
         before & KEEPERS == keeper as usize
+    }
+}
+
+/// For models: freeing is an access.
+#[cfg(anyscope_loom)]
+impl Drop for State {
+    fn drop(&mut self) {
+        self.0.freed();
     }
 }
 

@@ -10,6 +10,7 @@ use crate::{
     limit::Limit,
     scope::{FailFast, ScopeError, ScopeFuture, TryLimitedScope, try_scope_limited},
     set::ready::ReadyQueue,
+    sync::EventListener,
 };
 use alloc::{sync::Arc, vec::Vec};
 use core::{
@@ -19,7 +20,6 @@ use core::{
     pin::Pin,
     task::{Context, Poll, ready},
 };
-use event_listener::EventListener;
 use futures_core::Stream;
 use pin_project_lite::pin_project;
 

@@ -226,7 +226,7 @@ impl<'scope, E: ?Sized, P: Policy + Send + Sync> BlockScope<'scope, '_, E, P> {
         F::Output: Send + 'scope,
         Shared<P, Anywhere>: Receive<F::Output, Via>,
     {
-        let place = self.shared.place(spec.daemon);
+        let place = Shared::place(&self.shared, spec.daemon);
         // SAFETY:
         // - Threads: future and output are `Send`, the scope is `Send + Sync` as `P` is.
         // - Lifetimes: `'scope` does not end before `run` returns, and `run` does not return or

@@ -209,7 +209,7 @@ impl<'env, P: Policy + Send + Sync + 'env> Concurrent<'env, P> {
         F::Output: Send + 'env,
         InlineShared<'env, P, Anywhere>: Receive<F::Output, Via>,
     {
-        let place = self.shared.place(spec.daemon);
+        let place = Shared::place(&self.shared, spec.daemon);
         let (child, handle) = cell::inline(&self.shared, place, future, spec);
         self.admit(child);
         handle
@@ -236,7 +236,7 @@ impl<'env, P: Policy + 'env> Concurrent<'env, P, SameThread> {
         F::Output: 'env,
         InlineShared<'env, P, SameThread>: Receive<F::Output, Via>,
     {
-        let place = self.shared.place(spec.daemon);
+        let place = Shared::place(&self.shared, spec.daemon);
         let (child, handle) = cell::inline_local(&self.shared, place, future, spec);
         self.admit(child);
         handle
@@ -284,7 +284,7 @@ pin_project! {
 
 /// The children of a [`ConcurrentFuture`] and what wakes them.
 struct Set<'env> {
-    queue: Arc<ReadyQueue>,
+    queue: alloc::sync::Arc<ReadyQueue>,
     children: Slots<InlineChild<'env>>,
     /// On the way to `children`: empty, but with room for some.
     new: Vec<InlineChild<'env>>,

@@ -10,7 +10,7 @@ use crate::{
     child::{Anywhere, JoinHandle, cell::Spec, gate::Refusal, origin::Origin, parent::Place},
     exec::Spawn,
     limit::Limit,
-    sync::{Arc, Ordering},
+    sync::{Arc, EventListener, Ordering},
 };
 use alloc::boxed::Box;
 use core::{
@@ -22,7 +22,6 @@ use core::{
     pin::Pin,
     task::{Context, Poll, ready},
 };
-use event_listener::EventListener;
 
 /// [`scope`](super::scope) with at most `limit` children at the same time.
 ///
@@ -167,7 +166,7 @@ impl<E: Spawn, P: Policy + Send + Sync + 'static> LimitedScope<E, P> {
         if self.shared().queue().load(Ordering::Relaxed) > 0 && !self.is_closing() {
             return Err(TrySpawnError::Full(future));
         }
-        match self.shared().place_below() {
+        match Shared::place_below(self.shared()) {
             Ok(place) => Ok(self.put(place, future, shared::plain())),
             Err(Refusal::Full) => Err(TrySpawnError::Full(future)),
             Err(Refusal::Closed) => Err(TrySpawnError::Closed(future)),
@@ -256,7 +255,7 @@ where
             }
             // Who has waited is next; who comes late lets the others go first.
             if this.queued || shared.queue().load(Ordering::Relaxed) == 0 {
-                let place = shared.place_below();
+                let place = Shared::place_below(shared);
                 if !matches!(place, Err(Refusal::Full)) {
                     let future = this.future.take().expect("polled after it was ready");
                     this.leave_queue();

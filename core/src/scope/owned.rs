@@ -5,7 +5,7 @@ use super::{
     policy::{Conclude, FailFast, Policy, Supervise},
     shared::Owner,
 };
-use crate::{child::Anywhere, exec::Spawn, limit::Limit};
+use crate::{child::Anywhere, exec::Spawn, limit::Limit, sync::EventListener};
 use core::{
     fmt,
     future::poll_fn,
@@ -13,7 +13,6 @@ use core::{
     pin::Pin,
     task::{Context, Poll},
 };
-use event_listener::EventListener;
 
 /// A scope without a body, to be kept in a struct.
 ///

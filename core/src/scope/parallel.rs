@@ -291,7 +291,7 @@ impl<E: Spawn, P: Policy + Send + Sync + 'static> Scope<E, P> {
     {
         adopt::<_, _, _, Plain>(
             &self.shared,
-            self.shared.place(false),
+            Shared::place(&self.shared, false),
             other,
             future,
             shared::plain(),
@@ -309,7 +309,7 @@ impl<E: Spawn, P: Policy + Send + Sync + 'static> Scope<E, P> {
         F::Output: Send + 'static,
         Shared<P, Anywhere>: Receive<F::Output, Via>,
     {
-        adopt(&self.shared, self.shared.place(spec.daemon), &self.exec, future, spec)
+        adopt(&self.shared, Shared::place(&self.shared, spec.daemon), &self.exec, future, spec)
     }
 }
 
@@ -325,7 +325,7 @@ impl<E: SpawnBlocking, P: Policy + Send + Sync + 'static> Scope<E, P> {
         O: Send + 'static,
         P: Accept<O>,
     {
-        let place = self.shared.place(false);
+        let place = Shared::place(&self.shared, false);
         let (child, handle) =
             cell::parallel(&self.shared, place, Blocking::new(f), shared::plain());
         if let Some(child) = child {
@@ -408,7 +408,7 @@ where
     F: Future + 'static,
     F::Output: 'static,
 {
-    let (child, handle) = cell::local(shared, shared.place(spec.daemon), future, spec);
+    let (child, handle) = cell::local(shared, Shared::place(shared, spec.daemon), future, spec);
     if let Some(child) = child {
         exec.spawn_local(child);
     }

@@ -15,7 +15,7 @@ use crate::{
     limit::Limit,
     observe,
     set::{notice::Notice, set_once::SetOnce, stack::Stack, waker_cell::WakerCell},
-    sync::{Arc, AtomicUsize, Ordering},
+    sync::{Arc, AtomicUsize, EventListener, Ordering},
     unwind,
 };
 use alloc::boxed::Box;
@@ -28,7 +28,6 @@ use core::{
     ptr,
     task::{Context, Poll, Waker},
 };
-use event_listener::EventListener;
 
 /// The body must not be polled again.
 const STOPPED: usize = 1 << 0;
@@ -139,16 +138,16 @@ impl<P: Policy, K> Drop for Owner<P, K> {
 
 impl<P: Policy, K> Shared<P, K> {
     /// A place for a child that has been told `daemon`, unless the scope has ended.
-    pub(super) fn place(self: &Arc<Self>, daemon: bool) -> Option<Place<'_, Self>> {
-        Place::take(self, daemon)
+    pub(super) fn place(this: &Arc<Self>, daemon: bool) -> Option<Place<'_, Self>> {
+        Place::take(this, daemon)
     }
 
     /// A place under the limit.
-    pub(super) fn place_below(self: &Arc<Self>) -> Result<Place<'_, Self>, Refusal> {
-        if self.is_closing() {
+    pub(super) fn place_below(this: &Arc<Self>) -> Result<Place<'_, Self>, Refusal> {
+        if this.is_closing() {
             return Err(Refusal::Closed);
         }
-        Place::take_below(self, self.limit.get())
+        Place::take_below(this, this.limit.get())
     }
 
     /// How many children have not ended, daemons included.

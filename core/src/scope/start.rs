@@ -4,7 +4,7 @@ use super::policy::{Accept, Policy};
 use crate::{
     child::{Anywhere, Cancelled, JoinError, JoinHandle, Panic},
     set::{notice::Notice, stack::Stack},
-    sync::{Arc, AtomicBool, Ordering},
+    sync::{Arc, AtomicBool, EventListener, Ordering},
     unwind,
 };
 use core::{
@@ -15,7 +15,6 @@ use core::{
     pin::Pin,
     task::{Context, Poll, ready},
 };
-use event_listener::EventListener;
 use pin_project_lite::pin_project;
 
 /// How a child started with `start` says that it is ready.

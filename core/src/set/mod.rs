@@ -9,6 +9,8 @@
 //! | [`ready`] | which of many futures want to be polled: one waker each, one queue |
 //! | [`slots`] | futures of one task, each polled only when its own waker fired |
 
+#[cfg(all(test, anyscope_loom))]
+mod models;
 pub(crate) mod notice;
 pub(crate) mod ready;
 pub(crate) mod set_once;

@@ -3,8 +3,7 @@
 //! [`Event::notify`] allocates its list of listeners even if there are none; a scope that ends
 //! would pay for waiters that it never had.
 
-use crate::sync::{AtomicBool, Ordering, fence};
-use event_listener::{Event, EventListener};
+use crate::sync::{AtomicBool, Event, EventListener, Ordering, fence};
 
 /// An [`Event`] that is made with its first listener; see the [module](self).
 #[derive(Debug)]

@@ -1,0 +1,23 @@
+#!/usr/bin/env bash
+# The models: every interleaving, within a bound on preemptions (3 unless given; `none` for all),
+# and every answer that a weak memory may give. A second argument picks models by name.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+exec </dev/null
+bound="${1:-3}"
+filter="${2:-}"
+
+export RUSTFLAGS="--cfg anyscope_loom -C debug-assertions -D warnings"
+if [[ "$bound" != none ]]; then export LOOM_MAX_PREEMPTIONS="$bound"; fi
+# Without `std`, so that what a model finds is not taken for the panic of a child. A directory of
+# its own, as the flags would have everything else built again.
+test=(cargo test --release -p anyscope-core --no-default-features --features alloc --lib --test loom
+    --target-dir "${CARGO_TARGET_DIR:-target}/loom")
+"${test[@]}" --no-run
+
+start=$SECONDS
+log="$(mktemp)"
+trap 'rm -f "$log"' EXIT
+"${test[@]}" "$filter" -- --nocapture 2>&1 | tee "$log" | grep --line-buffered -v '^test .* ok$'
+models="$(grep -c '^model .* executions' "$log")"
+echo "$models models, bound $bound: $((SECONDS - start)) s"
