@@ -1,9 +1,10 @@
 //! Hashes a tree of files with BLAKE3, many files at a time, on any executor.
 //!
-//! The shape, in [`work`]: one [`scope`](anyscope::scope()) around everything. A walk of the tree,
-//! a few files ahead, is the source of a bounded flow. The flow's limit is how many files are
-//! hashed at once: for each it awaits a blocking child, which reads and hashes that file. Ctrl-C
-//! cancels the scope, and what was done until then is reported.
+//! The shape, in [`work`]: one [`scope`](anyscope::scope()) around everything. A child walks the
+//! tree, a few files ahead, and is the source of a bounded flow. The flow's limit is how many files
+//! are hashed at once: for each it awaits a blocking child, which reads and hashes that file. What
+//! happens to one of them disturbs nobody else. Ctrl-C cancels the scope, and what was done until
+//! then is reported.
 //!
 //! ```text
 //! cargo run --release --all-features --example checksum -- PATH
@@ -18,13 +19,13 @@ use anyscope::{BlockOn, Limit, smol::Smol, threads::ThreadPool, tokio::TokioRunt
 use async_channel::Receiver;
 use clap::Parser;
 use progress::Progress;
-use report::{Report, Run};
+use report::Report;
 use std::{
     error::Error,
     fs,
     io::{self, Write},
     path::PathBuf,
-    process::ExitCode,
+    process::{self, ExitCode},
     thread,
     time::Instant,
 };
@@ -40,7 +41,7 @@ use work::{Task, Tree};
 /// file. Directories and links have no part in it.
 ///
 /// Exits with 0 if all went well, 1 if something could not be read or the digests differ, 2 on
-/// wrong usage, 130 after Ctrl-C.
+/// wrong usage, 130 after Ctrl-C. A second Ctrl-C does not wait for reads that hang.
 #[derive(Parser)]
 #[command(name = "checksum")]
 struct Args {
@@ -53,6 +54,7 @@ struct Args {
     executor: String,
     /// How many files to hash at once; unless told otherwise, two for each processor.
     #[arg(long, value_name = "N", default_value_t = default_limit(), value_parser = parse_limit)]
+    #[arg(allow_negative_numbers = true)]
     limit: Limit,
     /// Print one JSON object instead of the table, and no progress.
     ///
@@ -102,37 +104,56 @@ fn run(args: &Args) -> Result<ExitCode, Box<dyn Error>> {
             interrupt: interrupt.clone(),
         };
         let start = Instant::now();
-        let tree = on_executor(&task)?;
+        let tree = on_executor(&task).map_err(|error| format!("{name} does not start: {error}"))?;
         let elapsed = start.elapsed();
-        report.add(Run::new(name, elapsed, progress.finish(), tree));
+        report.add(name, elapsed, progress.finish(), tree);
+    }
+    let interrupted = interrupt.is_closed();
+    if interrupted {
+        report.interrupted();
     }
 
-    match (args.json, args.list) {
-        (true, _) => report.json(io::stdout().lock())?,
-        (_, true) => {
-            report.list(io::BufWriter::new(io::stdout().lock()))?;
-            report.table(io::stderr().lock())?;
-        }
-        _ => report.table(io::stdout().lock())?,
+    if args.json {
+        unless_closed(report.json(io::stdout().lock()))?;
+    } else if args.list {
+        unless_closed(report.list(io::BufWriter::new(io::stdout().lock())))?;
+        unless_closed(report.table(io::stderr().lock()))?;
+    } else {
+        unless_closed(report.table(io::stdout().lock()))?;
     }
     if !args.json {
-        report.failures(io::stderr().lock())?;
+        unless_closed(report.failures(io::stderr().lock()))?;
     }
-    Ok(match interrupt.is_closed() {
-        true => ExitCode::from(130),
+    Ok(match interrupted {
+        true => ExitCode::from(INTERRUPTED),
         false if report.is_good() => ExitCode::SUCCESS,
         false => ExitCode::FAILURE,
     })
+}
+
+/// Who closes a pipe has read enough; that is no error.
+fn unless_closed(printed: io::Result<()>) -> io::Result<()> {
+    match printed {
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
+        printed => printed,
+    }
 }
 
 /// A channel that is closed by Ctrl-C: whoever receives from it wakes up.
 fn on_ctrl_c() -> Result<Receiver<()>, ctrlc::Error> {
     let (sender, receiver) = async_channel::bounded(1);
     ctrlc::set_handler(move || {
-        sender.close();
+        let is_first = sender.close();
+        if !is_first {
+            // A read may hang, on a network for instance, and then nothing is ever drained.
+            process::exit(INTERRUPTED.into());
+        }
     })?;
     Ok(receiver)
 }
+
+/// The exit code after Ctrl-C, as shells have it.
+const INTERRUPTED: u8 = 130;
 
 type OnExecutor = fn(&Task) -> io::Result<Tree>;
 

@@ -28,6 +28,7 @@ struct Counts {
 
 /// The final counts.
 pub(crate) struct Totals {
+    /// Those of files that were not finished, too.
     pub(crate) bytes: u64,
     /// How many files were being hashed at the same time, at most.
     pub(crate) peak: usize,
@@ -70,13 +71,11 @@ impl Progress {
         );
     }
 
-    /// Runs `work` as one of those that are in flight.
-    pub(crate) fn in_flight<T>(&self, work: impl FnOnce() -> T) -> T {
+    /// Counts one more in flight, until the guard is dropped.
+    pub(crate) fn in_flight(&self) -> InFlight<'_> {
         let now = self.counts.in_flight.fetch_add(1, Relaxed) + 1;
         self.counts.peak.fetch_max(now, Relaxed);
-        let result = work();
-        self.counts.in_flight.fetch_sub(1, Relaxed);
-        result
+        InFlight(&self.counts.in_flight)
     }
 
     pub(crate) fn file_done(&self) {
@@ -102,5 +101,14 @@ impl Progress {
         };
         let style = ProgressStyle::with_template(template).expect("a valid template");
         self.bar.set_style(style.with_key("files", files).progress_chars("=> "));
+    }
+}
+
+/// One that is in flight.
+pub(crate) struct InFlight<'a>(&'a AtomicUsize);
+
+impl Drop for InFlight<'_> {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Relaxed);
     }
 }

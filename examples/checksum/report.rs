@@ -18,19 +18,11 @@ pub(crate) struct Run {
     totals: Totals,
     tree: Tree,
     files: usize,
+    /// Of the tree, unless the run was interrupted.
+    digest: Option<Hash>,
 }
 
 impl Run {
-    pub(crate) fn new(
-        executor: &'static str,
-        elapsed: Duration,
-        totals: Totals,
-        mut tree: Tree,
-    ) -> Self {
-        tree.files.sort_by(|(a, _), (b, _)| bytes(a).cmp(bytes(b)));
-        Run { executor, seconds: elapsed.as_secs_f64(), totals, files: tree.files.len(), tree }
-    }
-
     fn mb_per_s(&self) -> f64 {
         self.totals.bytes as f64 / 1e6 / self.seconds
     }
@@ -40,73 +32,99 @@ impl Run {
 pub(crate) struct Report<'a> {
     root: &'a Path,
     limit: Limit,
+    interrupted: bool,
     runs: Vec<Run>,
-    /// Of each run that was not interrupted.
-    digests: Vec<(&'static str, Hash)>,
-    /// Of the last run.
-    files: Vec<(PathBuf, Hash)>,
 }
 
 impl<'a> Report<'a> {
     pub(crate) fn new(root: &'a Path, limit: Limit) -> Self {
-        Report { root, limit, runs: Vec::new(), digests: Vec::new(), files: Vec::new() }
+        Report { root, limit, interrupted: false, runs: Vec::new() }
     }
 
-    pub(crate) fn add(&mut self, mut run: Run) {
-        self.files = std::mem::take(&mut run.tree.files);
-        if !run.tree.interrupted {
-            self.digests.push((run.executor, tree_digest(self.root, &self.files)));
+    pub(crate) fn add(
+        &mut self,
+        executor: &'static str,
+        elapsed: Duration,
+        totals: Totals,
+        mut tree: Tree,
+    ) {
+        tree.files.sort_by(|(a, _), (b, _)| bytes(a).cmp(bytes(b)));
+        tree.failures.sort_by(|a, b| bytes(&a.path).cmp(bytes(&b.path)));
+        let digest = (!tree.interrupted).then(|| tree_digest(self.root, &tree.files));
+        if let Some(run) = self.runs.last_mut() {
+            // Only those of the last run are listed, and they may be many.
+            run.tree.files = Vec::new();
         }
-        self.runs.push(run);
+        let (seconds, files) = (elapsed.as_secs_f64(), tree.files.len());
+        self.runs.push(Run { executor, seconds, totals, tree, files, digest });
+    }
+
+    /// What there is, is not all.
+    pub(crate) fn interrupted(&mut self) {
+        self.interrupted = true;
     }
 
     /// Whether all could be read, and all executors say the same.
     pub(crate) fn is_good(&self) -> bool {
-        self.agree() && self.runs.iter().all(|run| run.tree.failures.is_empty())
+        self.agree() && !self.has_failures()
     }
 
     fn agree(&self) -> bool {
-        self.digests.windows(2).all(|pair| pair[0].1 == pair[1].1)
+        let digests: BTreeSet<_> = self.digests().map(|(_, digest)| *digest.as_bytes()).collect();
+        digests.len() <= 1
+    }
+
+    fn has_failures(&self) -> bool {
+        self.runs.iter().any(|run| !run.tree.failures.is_empty())
+    }
+
+    fn digests(&self) -> impl Iterator<Item = (&'static str, Hash)> {
+        self.runs.iter().filter_map(|run| Some((run.executor, run.digest?)))
     }
 
     pub(crate) fn table(&self, mut out: impl Write) -> io::Result<()> {
-        writeln!(out, "executor     files           bytes   seconds      MB/s  in flight")?;
+        writeln!(out, "executor     files           bytes   seconds      MB/s  peak in flight")?;
         for run in &self.runs {
-            let Run { executor, files, seconds, totals, .. } = run;
-            let peak = format!("{}/{}", totals.peak, self.limit);
             writeln!(
                 out,
-                "{executor:8} {files:>9} {:>15} {seconds:>9.3} {:>9.1} {peak:>10}",
-                totals.bytes,
+                "{:8} {:>9} {:>15} {:>9.3} {:>9.1} {:>15}",
+                run.executor,
+                run.files,
+                run.totals.bytes,
+                run.seconds,
                 run.mb_per_s(),
+                format!("{} of {}", run.totals.peak, self.limit),
             )?;
         }
-        let Some(Run { tree, files, .. }) = self.runs.last() else { return Ok(()) };
+        let Some(Run { tree, .. }) = self.runs.last() else { return Ok(()) };
         if tree.links + tree.specials > 0 {
             writeln!(
                 out,
-                "skipped: {} symbolic links, {} special files",
+                "skipped: symbolic links {}, special files {}",
                 tree.links, tree.specials
             )?;
         }
-        if tree.interrupted {
-            writeln!(out, "interrupted: {files} files were hashed in the last run")?;
-        }
-        match (&self.digests[..], self.agree()) {
-            ([], _) => Ok(()),
-            ([(_, digest), ..], true) => writeln!(out, "tree digest: {digest}"),
-            (digests, false) => {
-                for (executor, digest) in digests {
-                    writeln!(out, "tree digest on {executor}: {digest}")?;
-                }
-                writeln!(out, "the digests differ: has something changed in the tree meanwhile?")
+        if self.agree() {
+            if let Some((_, digest)) = self.digests().next() {
+                let what =
+                    if self.has_failures() { ", without what could not be read" } else { "" };
+                writeln!(out, "tree digest: {digest}{what}")?;
             }
+        } else {
+            for (executor, digest) in self.digests() {
+                writeln!(out, "tree digest on {executor}: {digest}")?;
+            }
+            writeln!(out, "the digests differ: has something changed in the tree meanwhile?")?;
         }
+        if self.interrupted {
+            writeln!(out, "interrupted: this is what was done until then")?;
+        }
+        Ok(())
     }
 
     /// Prints what `b3sum` prints, with paths byte for byte.
     pub(crate) fn list(&self, mut out: impl Write) -> io::Result<()> {
-        for (path, digest) in &self.files {
+        for (path, digest) in self.runs.last().iter().flat_map(|run| &run.tree.files) {
             let name = bytes(path);
             let mut escaped = Vec::with_capacity(name.len());
             for &byte in name {
@@ -140,7 +158,7 @@ impl<'a> Report<'a> {
         let object = json!({
             "path": json_path(self.root),
             "limit": self.limit.get(),
-            "interrupted": self.runs.iter().any(|run| run.tree.interrupted),
+            "interrupted": self.interrupted,
             "agree": self.agree(),
             "runs": runs,
         });
@@ -148,7 +166,6 @@ impl<'a> Report<'a> {
     }
 
     fn json_of(&self, run: &Run) -> Value {
-        let digest = self.digests.iter().find(|(executor, _)| *executor == run.executor);
         let failures = run.tree.failures.iter().map(
             |Failure { path, error }| json!({ "path": json_path(path), "error": error.to_string() }),
         );
@@ -159,7 +176,7 @@ impl<'a> Report<'a> {
             "seconds": run.seconds,
             "mb_per_s": run.mb_per_s(),
             "peak_in_flight": run.totals.peak,
-            "digest": digest.map(|(_, digest)| digest.to_string()),
+            "digest": run.digest.map(|digest| digest.to_string()),
             "skipped": { "symlinks": run.tree.links, "special": run.tree.specials },
             "failures": failures.collect::<Vec<_>>(),
         })

@@ -21,16 +21,18 @@ pub(crate) struct Failure {
 }
 
 /// A walk through a tree. It remembers the directories that are still to be read, and no files.
-pub(crate) struct Walk {
+pub(crate) struct Walk<F> {
     root: Option<PathBuf>,
     unread: Vec<PathBuf>,
     reading: Option<(PathBuf, ReadDir)>,
+    is_over: F,
 }
 
-impl Walk {
-    /// A walk that starts at a directory, or at a file: it then finds just that one.
-    pub(crate) fn new(root: PathBuf) -> Self {
-        Walk { root: Some(root), unread: Vec::new(), reading: None }
+impl<F: Fn() -> bool> Walk<F> {
+    /// A walk that starts at a directory, or at a file: it then finds just that one. It ends early
+    /// when `is_over`, also while it finds nothing but directories.
+    pub(crate) fn new(root: PathBuf, is_over: F) -> Self {
+        Walk { root: Some(root), unread: Vec::new(), reading: None, is_over }
     }
 
     /// Keeps directories for later.
@@ -52,11 +54,11 @@ impl Walk {
     }
 }
 
-impl Iterator for Walk {
+impl<F: Fn() -> bool> Iterator for Walk<F> {
     type Item = Result<Found, Failure>;
 
     fn next(&mut self) -> Option<Self::Item> {
-        loop {
+        while !(self.is_over)() {
             let found = if let Some(root) = self.root.take() {
                 // Somebody has named it, so it may be a link.
                 let kind = fs::metadata(&root).map(|metadata| metadata.file_type());
@@ -84,5 +86,6 @@ impl Iterator for Walk {
                 return found;
             }
         }
+        None
     }
 }

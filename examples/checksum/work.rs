@@ -4,10 +4,9 @@ use crate::{
     progress::Progress,
     walk::{Failure, Found, Walk},
 };
-use anyscope::{JoinError, Limit, Scope, Spawn, SpawnBlocking, flow, scope};
+use anyscope::{CancelCause, JoinError, Limit, Scope, Spawn, SpawnBlocking, flow, scope};
 use async_channel::Receiver;
 use blake3::{Hash, Hasher};
-use futures_lite::{StreamExt, stream};
 use std::{
     cell::RefCell,
     fs::{self, File},
@@ -44,51 +43,47 @@ where
     E: Spawn + SpawnBlocking + Clone + Send + Sync + 'static,
 {
     let tree = RefCell::new(Tree::default());
+    let fail = |path, error| tree.borrow_mut().failures.push(Failure { path, error });
     scope(exec, async |s| {
-        let (canceller, interrupt) = (s.clone(), task.interrupt.clone());
-        drop(s.spawn_daemon(async move {
+        let (s2, interrupt) = (s.clone(), task.interrupt.clone());
+        s.spawn_daemon(async move {
             // Nothing is ever sent: this waits until the channel is closed.
             let _ = interrupt.recv().await;
-            canceller.cancel();
-        }));
+            s2.cancel();
+        });
         if task.progress.is_shown() {
             let (s2, root, progress) = (s.clone(), task.root.clone(), task.progress.clone());
-            drop(s.spawn_blocking(move || survey(root, &s2, &progress)));
+            s.spawn_blocking(move || survey(root, &s2, &progress));
         }
 
-        // The walk goes to a blocking thread for a few files at a time, and holds none while they
-        // wait to be hashed.
-        let found = stream::unfold(Walk::new(task.root.clone()), |mut walk| {
-            let batch = s.spawn_blocking(move || {
-                let batch: Vec<_> = walk.by_ref().take(AHEAD).collect();
-                (!batch.is_empty()).then_some((batch, walk))
-            });
-            async { unless_cancelled(batch.await).flatten() }
+        let (sender, found) = async_channel::bounded(AHEAD);
+        let (s2, root) = (s.clone(), task.root.clone());
+        let walk = s.spawn_blocking(move || {
+            // It cannot fail while the flow below is there to receive.
+            Walk::new(root, || s2.is_cancelled()).try_for_each(|found| sender.send_blocking(found))
         });
-        flow::stream(found.flat_map(stream::iter))
+        flow::stream(found)
             .for_each(task.limit, async |found| match found {
                 Ok(Found::File(path)) => {
-                    let (s2, progress) = (s.clone(), task.progress.clone());
-                    let child = s.spawn_blocking(move || {
-                        let digest = progress.in_flight(|| hash_file(&path, &s2, &progress));
-                        (path, digest)
-                    });
+                    let (file, s2, progress) = (path.clone(), s.clone(), task.progress.clone());
+                    let child = s.spawn_blocking(move || hash_file(&file, &s2, &progress));
                     match unless_cancelled(child.await) {
-                        Some((path, Ok(Some(digest)))) => {
-                            tree.borrow_mut().files.push((path, digest))
-                        }
-                        Some((path, Err(error))) => {
-                            tree.borrow_mut().failures.push(Failure { path, error });
-                        }
-                        Some((_, Ok(None))) | None => {}
+                        Some(Ok(Ok(Some(digest)))) => tree.borrow_mut().files.push((path, digest)),
+                        Some(Ok(Err(error)) | Err(error)) => fail(path, error),
+                        Some(Ok(Ok(None))) | None => {}
                     }
                 }
                 Ok(Found::Link) => tree.borrow_mut().links += 1,
                 Ok(Found::Special) => tree.borrow_mut().specials += 1,
-                Err(failure) => tree.borrow_mut().failures.push(failure),
+                Err(Failure { path, error }) => fail(path, error),
             })
             .await;
+        if let Some(Err(error)) = unless_cancelled(walk.await) {
+            fail(task.root.clone(), error);
+        }
         tree.borrow_mut().interrupted = s.is_cancelled();
+        // The survey may not have ended, and nobody needs it any more.
+        s.cancel();
     })
     .await;
     tree.into_inner()
@@ -96,6 +91,7 @@ where
 
 /// Hashes one file. Nothing if the scope is cancelled before the end.
 fn hash_file<E>(path: &Path, s: &Scope<E>, progress: &Progress) -> io::Result<Option<Hash>> {
+    let _in_flight = progress.in_flight();
     let mut file = File::open(path)?;
     let mut hasher = Hasher::new();
     let mut chunk = [0; 64 * 1024];
@@ -121,23 +117,23 @@ fn hash_file<E>(path: &Path, s: &Scope<E>, progress: &Progress) -> io::Result<Op
 /// whoever hashes it.
 fn survey<E>(root: PathBuf, s: &Scope<E>, progress: &Progress) {
     let (mut files, mut bytes) = (0, 0);
-    for found in Walk::new(root) {
-        if s.is_cancelled() {
-            return;
-        }
+    for found in Walk::new(root, || s.is_cancelled()) {
         if let Ok(Found::File(path)) = found {
             files += 1;
             bytes += fs::metadata(path).map_or(0, |metadata| metadata.len());
         }
     }
-    progress.set_total(files, bytes);
+    if !s.is_cancelled() {
+        progress.set_total(files, bytes);
+    }
 }
 
-/// The value of a child, if Ctrl-C did not come first. A panic goes on.
-fn unless_cancelled<T>(outcome: Result<T, JoinError>) -> Option<T> {
+/// What a child has returned; nothing if the scope was cancelled first. A panic, or a refusal by
+/// the executor, is one failure among others: the scope and all other children go on.
+fn unless_cancelled<T>(outcome: Result<T, JoinError>) -> Option<io::Result<T>> {
     match outcome {
-        Ok(value) => Some(value),
-        Err(JoinError::Panicked(panic)) => panic.resume(),
-        Err(_) => None,
+        Ok(value) => Some(Ok(value)),
+        Err(JoinError::Cancelled(by)) if by.cause() == CancelCause::Scope => None,
+        Err(error) => Some(Err(io::Error::other(error))),
     }
 }
