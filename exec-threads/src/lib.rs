@@ -118,17 +118,23 @@ impl Builder {
     ///
     /// # Errors
     ///
-    /// When the operating system refuses one. Those that were started are stopped.
+    /// When the operating system refuses one, or the name contains a NUL. Those that were started
+    /// are stopped.
     pub fn build(self) -> io::Result<ThreadPool> {
         let threads =
             self.threads.unwrap_or_else(|| thread::available_parallelism().map_or(1, usize::from));
+        if self.name.contains('\0') {
+            return Err(io::Error::new(io::ErrorKind::InvalidInput, "a thread name with a NUL"));
+        }
+        let mut started = Vec::new();
+        started.try_reserve_exact(threads).map_err(|_| io::ErrorKind::OutOfMemory)?;
         let shared = Arc::new(Shared {
             executor: Executor::new(),
             drivers: AtomicUsize::new(threads),
             stopped: AtomicBool::new(false),
             stop: Event::new(),
         });
-        let mut pool = ThreadPool { shared, threads: Vec::with_capacity(threads) };
+        let mut pool = ThreadPool { shared, threads: started };
         for n in 0..threads {
             let shared = pool.shared.clone();
             let thread = thread::Builder::new().name(format!("{}-{n}", self.name));

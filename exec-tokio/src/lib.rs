@@ -225,6 +225,9 @@ impl SpawnLocal for TokioLocalHandle {
 /// Another executor, whose children are polled and dropped in the context of a tokio runtime, so
 /// that tokio's I/O and timers work there. The runtime must be running somewhere.
 ///
+/// A child that is cancelled while it waits is dropped by whoever cancels it, perhaps outside of
+/// the context: tokio's own types do not mind.
+///
 /// Costs one more allocation for each child.
 ///
 /// # Examples

@@ -5,6 +5,7 @@
 //! [`support::executors`] for how to add an executor. Tests never sleep, and never look at the
 //! wall clock: they wait for events, and count polls, wakes, drops and allocations.
 
+mod adapters;
 mod block_scope;
 mod cancellation;
 mod counts;
