@@ -323,34 +323,33 @@ behaviour! {
                 Ok(7)
             });
             let (outer_gone, inner_gone) = (log.on_drop("child"), log.on_drop("grandchild"));
-            let (started, tracer) = (Signal::new(), Tracer::new());
+            let started = Signal::new();
             let inner_started = started.clone();
-            let child = s.spawn(tracer.trace(async move {
+            let child = s.spawn(async move {
                 let _gone = outer_gone;
                 try_open!(ex2, async |s| -> Result<(), String> {
-                    let grandchild = s.spawn(async move {
+                    let tracer = Tracer::new();
+                    let grandchild = s.spawn(tracer.trace(async move {
                         let _gone = inner_gone;
-                        inner_started.fire();
                         pending::<Result<(), String>>().await
-                    });
+                    }));
+                    until_idle(&tracer, &grandchild).await;
+                    inner_started.fire();
                     grandchild.value().await;
                     Ok(())
                 })
                 .await
                 .map_err(|_| "nobody sees this".to_owned())
-            }));
+            });
             started.wait().await;
             assert_eq!(cause(child.cancel().await), CancelCause::Handle);
-            assert_eq!(log.events().last().unwrap(), "child");
+            assert_eq!(log.events(), ["grandchild", "child"]);
             assert!(!sibling.is_finished() && !s.is_cancelled());
             go.fire();
             Ok(sibling.value().await)
         })
         .await;
         assert_eq!(result.unwrap(), 7);
-        let mut events = log.events();
-        events.sort();
-        assert_eq!(events, ["child", "grandchild"]);
     }
 
     /// A child that is being polled when its scope is cancelled ends after that poll, and no poll

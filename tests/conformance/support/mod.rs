@@ -2,6 +2,7 @@
 
 pub(crate) mod alloc;
 pub(crate) mod executors;
+pub(crate) mod flow;
 pub(crate) mod hoard;
 pub(crate) mod hostile;
 pub(crate) mod kinds;
@@ -12,6 +13,7 @@ pub(crate) mod panics;
 pub(crate) mod signal;
 
 pub(crate) use executors::{behaviour, blocking};
+pub(crate) use flow::flow_behaviour;
 pub(crate) use hoard::{Hoard, Refusing};
 pub(crate) use local::local_behaviour;
 pub(crate) use observed::{Gauge, Log, Tracer, is_send, on_drop, until_idle};

@@ -1,0 +1,65 @@
+//! The macro that runs a behaviour in both forms of a bounded operation.
+
+/// As [`behaviour!`](super::behaviour), with the work in the awaiting task (`inline`) and as
+/// children on the executor (`on`).
+///
+/// In the body, `for_each!(source, limit, f)` is a future that ends with the operation, and
+/// `try_for_each!` one whose result is its `Result<(), E>`.
+macro_rules! flow_behaviour {
+    ($($(#[$doc:meta])* $name:ident |$ex:ident| $body:block)+) => {$(
+        $(#[$doc])*
+        mod $name {
+            mod inline {
+                #[allow(unused_imports)]
+                use super::super::*;
+
+                async fn show<E: $crate::support::executors::Exec>($ex: E) {
+                    let _ = &$ex;
+                    #[allow(unused_macros)]
+                    macro_rules! for_each {
+                        ($source:expr, $limit:expr, $f:expr) => {
+                            async { $source.for_each($limit, $f).await }
+                        };
+                    }
+                    #[allow(unused_macros)]
+                    macro_rules! try_for_each {
+                        ($source:expr, $limit:expr, $f:expr) => {
+                            async { $source.try_for_each($limit, $f).await }
+                        };
+                    }
+                    $body
+                }
+
+                $crate::support::executors::on_each!(run, show);
+            }
+
+            mod on {
+                #[allow(unused_imports)]
+                use super::super::*;
+
+                async fn show<E: $crate::support::executors::Exec>($ex: E) {
+                    #[allow(unused_macros)]
+                    macro_rules! for_each {
+                        ($source:expr, $limit:expr, $f:expr) => {
+                            async { $source.for_each_on(&$ex, $limit, $f).await.unwrap() }
+                        };
+                    }
+                    #[allow(unused_macros)]
+                    macro_rules! try_for_each {
+                        ($source:expr, $limit:expr, $f:expr) => {
+                            async {
+                                let result = $source.try_for_each_on(&$ex, $limit, $f).await;
+                                result.map_err(|error| error.into_first().unwrap())
+                            }
+                        };
+                    }
+                    $body
+                }
+
+                $crate::support::executors::on_each!(run, show);
+            }
+        }
+    )+};
+}
+
+pub(crate) use flow_behaviour;
