@@ -1,8 +1,8 @@
 //! Hashes a tree of files with BLAKE3, many files at a time, on any executor.
 //!
-//! The shape, in [`work`]: one [`scope`](anyscope::scope()) around everything. A child walks the
-//! tree, a few files ahead, and is the source of a bounded flow. The flow's limit is how many files
-//! are hashed at once: for each it awaits a blocking child, which reads and hashes that file. What
+//! The shape, in [`work`]: one [`scope`](anyscope::scope()) around everything. A walk of the tree,
+//! a few files ahead, is the source of a bounded flow. The flow's limit is how many files are
+//! hashed at once: for each it awaits a blocking child, which reads and hashes that file. What
 //! happens to one of them disturbs nobody else. Ctrl-C cancels the scope, and what was done until
 //! then is reported.
 //!

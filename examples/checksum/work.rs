@@ -7,6 +7,7 @@ use crate::{
 use anyscope::{CancelCause, JoinError, Limit, Scope, Spawn, SpawnBlocking, flow, scope};
 use async_channel::Receiver;
 use blake3::{Hash, Hasher};
+use futures_lite::{StreamExt, stream};
 use std::{
     cell::RefCell,
     fs::{self, File},
@@ -56,13 +57,22 @@ where
             s.spawn_blocking(move || survey(root, &s2, &progress));
         }
 
-        let (sender, found) = async_channel::bounded(AHEAD);
-        let (s2, root) = (s.clone(), task.root.clone());
-        let walk = s.spawn_blocking(move || {
-            // It cannot fail while the flow below is there to receive.
-            Walk::new(root, || s2.is_cancelled()).try_for_each(|found| sender.send_blocking(found))
+        // The walk goes to a blocking thread for a few files at a time, and holds none while they
+        // wait to be hashed: there may be no other.
+        let s2 = s.clone();
+        let walk = Walk::new(task.root.clone(), move || s2.is_cancelled());
+        let found = stream::unfold(Some(walk), async |walk| {
+            let mut walk = walk?;
+            let batch = s.spawn_blocking(move || {
+                let batch: Vec<_> = walk.by_ref().take(AHEAD).collect();
+                (!batch.is_empty()).then_some((batch, Some(walk)))
+            });
+            unless_cancelled(batch.await)?.unwrap_or_else(|error| {
+                let path = task.root.clone();
+                Some((vec![Err(Failure { path, error })], None))
+            })
         });
-        flow::stream(found)
+        flow::stream(found.flat_map(stream::iter))
             .for_each(task.limit, async |found| match found {
                 Ok(Found::File(path)) => {
                     let (file, s2, progress) = (path.clone(), s.clone(), task.progress.clone());
@@ -78,9 +88,6 @@ where
                 Err(Failure { path, error }) => fail(path, error),
             })
             .await;
-        if let Some(Err(error)) = unless_cancelled(walk.await) {
-            fail(task.root.clone(), error);
-        }
         tree.borrow_mut().interrupted = s.is_cancelled();
         // The survey may not have ended, and nobody needs it any more.
         s.cancel();

@@ -151,6 +151,23 @@ fn a_reader_may_close_the_pipe_early() {
     assert_eq!(output.status.code(), Some(0));
 }
 
+/// Given one thread for all that blocks, then the walk does not keep it from those who hash.
+#[test]
+fn one_blocking_thread_is_enough() {
+    let mut tree = Tree::new();
+    // More than what the walk is ahead.
+    for n in 0..300 {
+        tree.file(n.to_string(), b"");
+    }
+    // The two whose pool can be told.
+    for executor in ["smol", "threads"] {
+        let mut command = checksum(tree.root(), &["--executor", executor, "--list"]);
+        let output = command.env("BLOCKING_MAX_THREADS", "1").output().unwrap();
+        assert_eq!(text(&output.stdout), tree.list());
+        assert_eq!(output.status.code(), Some(0));
+    }
+}
+
 /// Given a stdout that cannot be written to, then that is an error.
 #[test]
 fn a_full_disk_is_an_error() {
