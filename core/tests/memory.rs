@@ -11,6 +11,8 @@ use std::{
 
 /// Keeps children until it is told to poll them, and something with each as long as its memory is
 /// there.
+// The outer count is that of the executor, which scopes clone.
+#[allow(clippy::redundant_allocation)]
 #[derive(Clone, Debug, Default)]
 struct Counting {
     children: Arc<Mutex<Vec<Child>>>,

@@ -343,7 +343,7 @@ behaviour! {
     payload_of_a_panic_arrives_whole in [spawned, inline] |ex| {
         open!(async |s| {
             let outcome = s.spawn(async { resume_unwind(Box::new(42)) }).await;
-            let error: JoinError = outcome.map(|()| ()).unwrap_err();
+            let error: JoinError = Result::<(), _>::unwrap_err(outcome);
             assert!(error.is_panic() && !error.is_cancelled());
             let panic = error.try_into_panic().unwrap();
             assert_eq!(panic.message(), None);

@@ -5,6 +5,9 @@
 //! [`support::executors`] for how to add an executor. Tests never sleep, and never look at the
 //! wall clock: they wait for events, and count polls, wakes, drops and allocations.
 
+// Scopes may well return handles, which are futures.
+#![allow(clippy::async_yields_async)]
+
 mod adapters;
 mod block_scope;
 mod cancellation;
@@ -13,11 +16,13 @@ mod daemons;
 mod failure;
 mod flow;
 mod flow_forms;
+mod forget;
 mod handles;
 mod hostile;
 mod limited;
 mod local;
 mod owned;
+mod panics;
 mod scope_lifetime;
 mod spawning;
 mod start;

@@ -173,8 +173,10 @@ behaviour! {
 #[derive(Clone, Default)]
 struct Later {
     hoard: Hoard,
-    jobs: Arc<Mutex<Vec<Box<dyn FnOnce() + Send>>>>,
+    jobs: Arc<Mutex<Vec<Job>>>,
 }
+
+type Job = Box<dyn FnOnce() + Send>;
 
 impl Spawn for Later {
     fn spawn(&self, child: Child) {

@@ -54,7 +54,10 @@ pub(crate) fn kinds<E: Spawn + Clone + Send + Sync + 'static>() -> [Kind<E>; 8] 
                 work.into_iter().for_each(|work| drop(s.spawn(work)));
                 body.await;
             });
-            Box::pin(async { done(scope.await) })
+            Box::pin(async {
+                scope.await;
+                End::Done
+            })
         }),
         kind("try_scope", true, |exec, work, body| {
             let scope = try_scope(exec, async move |s| {
@@ -71,7 +74,10 @@ pub(crate) fn kinds<E: Spawn + Clone + Send + Sync + 'static>() -> [Kind<E>; 8] 
                 }
                 body.await;
             });
-            Box::pin(async { done(scope.await) })
+            Box::pin(async {
+                scope.await;
+                End::Done
+            })
         }),
         kind("try_scope_limited", true, |exec, work, body| {
             let scope = try_scope_limited(exec, LIMIT, async move |s| {
@@ -87,7 +93,8 @@ pub(crate) fn kinds<E: Spawn + Clone + Send + Sync + 'static>() -> [Kind<E>; 8] 
             let scope = OwnedScope::new(exec);
             Box::pin(async move {
                 work.into_iter().for_each(|work| drop(scope.spawn(work)));
-                done(scope.close().await)
+                scope.close().await;
+                End::Done
             })
         }),
         bodiless("owned, fail-fast", true, |exec, work, _| {
@@ -111,10 +118,6 @@ pub(crate) fn kinds<E: Spawn + Clone + Send + Sync + 'static>() -> [Kind<E>; 8] 
 async fn unfailing(work: Work) -> Result<(), ()> {
     work.await;
     Ok(())
-}
-
-fn done((): ()) -> End {
-    End::Done
 }
 
 fn end(result: Result<(), ScopeError<()>>) -> End {
