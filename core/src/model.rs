@@ -17,6 +17,7 @@ use alloc::{boxed::Box, sync::Arc, task::Wake, vec::Vec};
 use core::{
     cell::Cell,
     future::Future,
+    mem,
     pin::{Pin, pin},
     sync::atomic::{AtomicBool, AtomicUsize, Ordering},
     task::{Context, Poll, Waker},
@@ -243,7 +244,7 @@ impl Future for Work {
     }
 }
 
-/// Something to wait for: set by one thread, awaited by another.
+/// Something to wait for: set by one thread, awaited by another, which uses it up.
 #[derive(Clone, Debug, Default)]
 pub struct Flag(Arc<Step<(bool, Option<Waker>)>>);
 
@@ -266,7 +267,7 @@ impl Future for Flag {
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
         self.0.run(|(set, waker)| {
             *waker = Some(cx.waker().clone());
-            if *set { Poll::Ready(()) } else { Poll::Pending }
+            if mem::take(set) { Poll::Ready(()) } else { Poll::Pending }
         })
     }
 }

@@ -42,7 +42,8 @@ mod imp {
     pub(crate) use loom::sync::atomic::{AtomicBool, AtomicPtr, AtomicUsize, Ordering, fence};
 
     /// What a model should take for an access when it is freed: everything that was ever done to
-    /// it must happen before. loom by itself does not look.
+    /// it must happen before, and whatever may also come after is tried. loom by itself does not
+    /// look.
     pub(crate) trait Freed {
         fn freed(&mut self);
     }
@@ -50,6 +51,7 @@ mod imp {
     impl Freed for AtomicUsize {
         fn freed(&mut self) {
             if !loom::thread::panicking() {
+                self.fetch_or(0, Ordering::Relaxed);
                 self.with_mut(|_| ());
             }
         }

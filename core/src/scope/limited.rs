@@ -260,6 +260,9 @@ where
                     let future = this.future.take().expect("polled after it was ready");
                     this.leave_queue();
                     let Ok(place) = place else {
+                        // Who began to listen after the cancel had told us was not told, as an
+                        // event counts those who have been and have not looked yet.
+                        shared.pass_on();
                         return Poll::Ready(Err(TrySpawnError::Closed(future)));
                     };
                     let spec = Spec { origin: Origin::at(this.spawned_at), daemon: false };

@@ -147,7 +147,9 @@ impl<P: Policy, K> Shared<P, K> {
         if this.is_closing() {
             return Err(Refusal::Closed);
         }
-        Place::take_below(this, this.limit.get())
+        let place = Place::take_below(this, this.limit.get())?;
+        // Again, as the place may be that of a child which has just been cancelled.
+        if this.is_closing() { Err(Refusal::Closed) } else { Ok(place) }
     }
 
     /// How many children have not ended, daemons included.

@@ -172,12 +172,17 @@ fn push_or_push_or_take() {
         let pushing = [0, 2].map(|first| {
             let stack = stack.clone();
             let values = [first, first + 1].map(|n| (n, census.probe()));
-            spawn(move || values.into_iter().for_each(|value| stack.push(value)))
+            spawn(move || {
+                for (n, probe) in values {
+                    probe.touch();
+                    stack.push((n, probe));
+                }
+            })
         });
         let mut taken = stack.take();
+        taken.iter().for_each(|(_, probe)| probe.touch());
         pushing.into_iter().for_each(Thread::join);
         taken.extend(stack.take());
-        taken.iter().for_each(|(_, probe)| probe.touch());
         let position = |n| taken.iter().position(|(other, _)| *other == n).unwrap();
         assert!(position(0) < position(1) && position(2) < position(3) && taken.len() == 4);
         drop(taken);
@@ -193,7 +198,10 @@ fn set_or_set_or_get() {
         let cell = Rc::new(SetOnce::new());
         let setting = [0, 1].map(|_| {
             let (cell, value) = (cell.clone(), census.probe());
-            spawn(move || cell.set(value).is_ok())
+            spawn(move || {
+                value.touch();
+                cell.set(value).is_ok()
+            })
         });
         if let Some(value) = cell.get() {
             value.touch();

@@ -91,3 +91,14 @@ impl WakerCell {
         waker
     }
 }
+
+/// For models: what may come after this is tried.
+#[cfg(anyscope_loom)]
+impl Drop for WakerCell {
+    fn drop(&mut self) {
+        if !loom::thread::panicking() {
+            // No more than a look: what keeps the cell may be a count that loom does not see.
+            self.state.load(Ordering::Relaxed);
+        }
+    }
+}

@@ -68,18 +68,19 @@ fn push_or_push_or_close() {
     });
 }
 
-/// A cancel walks over children that a spawner sweeps out.
+/// A cancel walks over children that a spawner sweeps out, and comes to those behind them.
 #[test]
 fn sweep_or_walk() {
     check("registry: sweep or walk", || {
         let setup = Setup::new();
+        let oldest = setup.spawn();
         setup.finished();
         setup.finished();
         let (child, handle) = setup.spawn();
         let spawning = setup.spawner();
         setup.scope.cancel();
-        assert!(spawning.join().is_finished() && handle.is_finished());
-        drop((child, handle));
+        assert!(spawning.join().is_finished() && handle.is_finished() && oldest.1.is_finished());
+        drop((child, handle, oldest));
         setup.check();
     });
 }

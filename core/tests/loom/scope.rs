@@ -5,7 +5,10 @@ use anyscope_core::{
     model::{Census, Flag, Tasks, Thread, Work, block_on, check, poll_once, spawn},
     scope, scope_limited, try_scope,
 };
-use std::{future::pending, task::Poll};
+use std::{
+    future::{pending, poll_fn},
+    task::Poll,
+};
 
 /// Polls `child` once, and it is ready.
 fn finish(mut child: Child) {
@@ -102,6 +105,41 @@ fn poll_or_poll_or_drop() {
         let executors = [child, daemon].map(|child| spawn(move || finish(child)));
         drop(scope);
         executors.into_iter().for_each(Thread::join);
+        assert_eq!(census.alive(), 0);
+        assert_eq!(tasks.in_memory(), 0);
+    });
+}
+
+/// The same with two children on two threads.
+#[test]
+fn finish_or_finish_or_drop() {
+    check("scope: finish or finish or drop", || {
+        let (tasks, census) = (Tasks::default(), Census::default());
+        let scope = OwnedScope::new(&tasks);
+        let children = [(); 2].map(|()| {
+            drop(scope.spawn(Work::new(&census, 1)));
+            tasks.take()
+        });
+        let executors = children.map(|child| spawn(move || finish(child)));
+        drop(scope);
+        executors.into_iter().for_each(Thread::join);
+        assert_eq!(census.alive(), 0);
+        assert_eq!(tasks.in_memory(), 0);
+    });
+}
+
+/// A child that is polled spawns a sibling while the scope is dropped: none of them is left.
+#[test]
+fn spawn_by_child_or_drop() {
+    check("scope: spawn by child or drop", || {
+        let (tasks, census) = (Tasks::default(), Census::default());
+        let scope = OwnedScope::new(&tasks);
+        let (inner, theirs) = (Scope::clone(&scope), census.clone());
+        drop(scope.spawn(async move { drop(inner.spawn(Work::new(&theirs, 1))) }));
+        let theirs = tasks.clone();
+        let executor = spawn(move || run(&theirs));
+        drop(scope);
+        executor.join();
         assert_eq!(census.alive(), 0);
         assert_eq!(tasks.in_memory(), 0);
     });
@@ -274,18 +312,64 @@ fn finish_or_wait_for_room() {
     });
 }
 
+/// Two wait for room that one child makes, one after the other.
+#[test]
+fn finish_or_wait_or_wait_for_room() {
+    check("scope: finish or wait or wait for room", || {
+        let tasks = Tasks::default();
+        block_on(scope_limited(&tasks, Limit::new(1), async |s| {
+            drop(s.spawn_when_free(async {}).await.unwrap());
+            let child = tasks.take();
+            let executor = spawn(move || finish(child));
+            let (other, theirs) = (s.clone(), tasks.clone());
+            let other = spawn(move || {
+                drop(block_on(other.spawn_when_free(async {})).unwrap());
+                finish(theirs.take());
+            });
+            drop(s.spawn_when_free(async {}).await.unwrap());
+            finish(tasks.take());
+            other.join();
+            executor.join();
+        }));
+        assert_eq!(tasks.in_memory(), 0);
+    });
+}
+
+/// A scope is cancelled while two wait for room: both are told, although only one place comes
+/// free.
+#[test]
+fn cancel_or_wait_for_room() {
+    check("scope: cancel or wait for room", || {
+        let tasks = Tasks::default();
+        block_on(scope_limited(&tasks, Limit::new(1), async |s| {
+            drop(s.spawn_when_free(async {}).await.unwrap());
+            let (other, canceller) = (s.clone(), s.clone());
+            let other = spawn(move || assert!(block_on(other.spawn_when_free(async {})).is_err()));
+            let canceller = spawn(move || canceller.cancel());
+            assert!(s.spawn_when_free(async {}).await.is_err());
+            other.join();
+            canceller.join();
+        }));
+        drop(tasks.take());
+        assert_eq!(tasks.in_memory(), 0);
+    });
+}
+
 /// A child says that it is ready while its starter begins to wait.
 #[test]
 fn signal_or_wait_for_start() {
     check("scope: signal or wait for start", || {
         let tasks = Tasks::default();
         block_on(scope(&tasks, async |s| {
-            let start = s.start(async |ready: Ready<u8>| ready.signal(1));
+            let start = s.start(async |ready: Ready<u8>| {
+                ready.signal(1);
+                pending::<()>().await
+            });
             let child = tasks.take();
-            let executor = spawn(move || finish(child));
+            let executor = spawn(move || block_on(child));
             let (value, handle) = start.await.unwrap();
             assert_eq!(value, 1);
-            handle.await.unwrap();
+            handle.abort();
             executor.join();
         }));
         assert_eq!(tasks.in_memory(), 0);
@@ -305,5 +389,29 @@ fn wake_or_poll_concurrent() {
                 drop(s.spawn(flag));
             }
         }));
+    });
+}
+
+/// The waker of a child inside the scope's future fires late: while the child finishes, or when
+/// the scope is gone.
+#[test]
+fn wake_or_finish_concurrent() {
+    check("scope: wake or finish concurrent", || {
+        let mut waking = None;
+        block_on(concurrent(async |s| {
+            let child = s.spawn(poll_fn(|cx| {
+                if waking.is_some() {
+                    return Poll::Ready(());
+                }
+                let waker = cx.waker().clone();
+                waking = Some(spawn(move || {
+                    waker.wake_by_ref();
+                    waker.wake();
+                }));
+                Poll::Pending
+            }));
+            child.await.unwrap();
+        }));
+        waking.map(Thread::join);
     });
 }
