@@ -9,6 +9,7 @@ use core::{
     fmt,
     future::Future,
     marker::PhantomData,
+    panic::Location,
     pin::Pin,
     task::{Context, Poll},
 };
@@ -35,6 +36,18 @@ impl Child {
     /// For the executor's share of `child`.
     pub(super) fn new(child: Raw) -> Self {
         Child(Some(child))
+    }
+
+    /// The name, if the child was given one and has not ended.
+    pub fn name(&self) -> Option<&str> {
+        // SAFETY: the executor's share keeps it.
+        self.0.and_then(|child| unsafe { child.info() }.origin.name())
+    }
+
+    /// Where the child was spawned, if it has not ended.
+    pub fn spawned_at(&self) -> Option<&'static Location<'static>> {
+        // SAFETY: as above.
+        self.0.map(|child| unsafe { child.info() }.origin.spawned_at())
     }
 
     /// A child of no scope, for adapters between executor traits.

@@ -1,0 +1,125 @@
+//! What is wrong with a test, said instead of a hang.
+
+use crate::trace::TaskId;
+use anyscope_core::Instant;
+use std::{error::Error, fmt, panic::Location, thread::ThreadId};
+
+/// Why a run did not come to a good end.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub enum Failure {
+    /// Nothing can run and no timer is set: whoever waits does so for ever.
+    Deadlock {
+        /// When.
+        at: Instant,
+        /// Everybody who waits, the test itself first.
+        tasks: Vec<Parked>,
+    },
+    /// Tasks ran on and on while the clock stood still.
+    Livelock {
+        /// When.
+        at: Instant,
+        /// How many polls there were.
+        polls: u64,
+        /// All tasks.
+        tasks: Vec<Parked>,
+    },
+    /// The test ended and left something behind.
+    Leak {
+        /// Tasks that have not ended.
+        tasks: Vec<Parked>,
+        /// How many sleeps somebody still holds.
+        timers: usize,
+        /// How many tasks have wakers that are still held when all futures are gone: a ring of
+        /// references, usually.
+        wakers: usize,
+    },
+    /// Another thread woke a task, so a run cannot be repeated.
+    ForeignWake {
+        /// Which thread.
+        thread: ThreadId,
+    },
+    /// The same choices led to something else the second time.
+    NotDeterministic {
+        /// The first step that was not the same.
+        step: usize,
+        /// What it was the first time.
+        first: String,
+        /// What it was the second time.
+        second: String,
+    },
+}
+
+/// A task that waits.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct Parked {
+    /// Its number in the run.
+    pub task: TaskId,
+    /// Its name, if it was given one.
+    pub name: Option<String>,
+    /// Where it was spawned. Nothing for the test itself.
+    pub spawned_at: Option<&'static Location<'static>>,
+    /// What it waits for, as far as somebody said so: see [`SimHandle::label`].
+    ///
+    /// [`SimHandle::label`]: crate::SimHandle::label
+    pub waits: Vec<String>,
+}
+
+impl fmt::Display for Parked {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match (&self.name, self.spawned_at) {
+            (None, None) => f.write_str("the test itself")?,
+            (Some(name), None) => write!(f, "{name}")?,
+            (None, Some(at)) => write!(f, "the child spawned at {at}")?,
+            (Some(name), Some(at)) => write!(f, "child `{name}`, spawned at {at}")?,
+        }
+        match &self.waits[..] {
+            [] => Ok(()),
+            waits => write!(f, ", which waits for {}", waits.join(" and ")),
+        }
+    }
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Failure::Deadlock { at, tasks } => {
+                let at = at.since_epoch();
+                write!(f, "deadlock at {at:?}: nothing can run, and no timer is set")?;
+                list(tasks, f)
+            }
+            Failure::Livelock { at, polls, tasks } => {
+                let at = at.since_epoch();
+                write!(f, "livelock at {at:?}: {polls} polls, and the clock stands still")?;
+                list(tasks, f)
+            }
+            Failure::Leak { tasks, timers, wakers } => {
+                let count = tasks.len();
+                write!(
+                    f,
+                    "the test left behind: tasks: {count}, timers: {timers}, wakers: {wakers}"
+                )?;
+                list(tasks, f)
+            }
+            Failure::ForeignWake { thread } => write!(
+                f,
+                "{thread:?} woke a task from outside of the simulation: this run cannot be \
+                 repeated; keep threads out of the test, or allow them with `foreign_threads`"
+            ),
+            Failure::NotDeterministic { step, first, second } => write!(
+                f,
+                "the test is not deterministic: with the same seed, step {step} was \
+                 \"{first}\" and then \"{second}\"; does it look at the clock of the machine, \
+                 at random numbers, or at addresses?"
+            ),
+        }
+    }
+}
+
+impl Error for Failure {}
+
+/// Tasks, one a line.
+fn list(tasks: &[Parked], f: &mut fmt::Formatter<'_>) -> fmt::Result {
+    tasks.iter().try_for_each(|task| write!(f, "\n  {} {task}", task.task))
+}

@@ -1,0 +1,347 @@
+//! One run.
+
+use crate::{
+    choice::Choices,
+    failure::Failure,
+    handle::SimHandle,
+    state::{Faults, MAIN, Next, Rules, Shared, Work},
+    trace::{Digest, Step},
+};
+use anyscope_core::{BlockOn, Child, Clock, Instant, Spawn, SpawnBlocking, Timer, enter};
+use std::{
+    fmt,
+    future::Future,
+    pin::{Pin, pin},
+    sync::Arc,
+    task::{Context, Poll, Waker},
+    time::Duration,
+};
+
+/// The owner of a simulated executor.
+///
+/// Everything runs on the thread that calls [`run`](Self::run) or [`block_on`](BlockOn::block_on),
+/// one task at a time, in an order that the seed decides. The clock starts at zero, and jumps to
+/// the next timer when nothing can run; so no test waits for real time to pass.
+///
+/// # Examples
+///
+/// ```
+/// use anyscope_core::{Timer, scope};
+/// use anyscope_sim::Sim;
+/// use std::time::Duration;
+///
+/// const HOUR: Duration = Duration::from_secs(3600);
+///
+/// let elapsed = Sim::new(7)
+///     .run(async |sim| {
+///         scope(&sim, async |s| {
+///             for hours in 1..=3 {
+///                 s.spawn(sim.sleep(hours * HOUR));
+///             }
+///         })
+///         .await;
+///         sim.elapsed()
+///     })
+///     .unwrap();
+/// assert_eq!(elapsed, 3 * HOUR);
+/// ```
+///
+/// A hang is a verdict:
+///
+/// ```
+/// use anyscope_sim::{Failure, Sim};
+///
+/// let hang = Sim::new(7).run(async |sim| {
+///     sim.label("a reply", std::future::pending::<()>()).await;
+/// });
+/// let failure = hang.unwrap_err();
+/// assert!(matches!(failure, Failure::Deadlock { .. }));
+/// assert!(failure.to_string().contains("the test itself, which waits for a reply"));
+/// ```
+pub struct Sim {
+    handle: SimHandle,
+}
+
+impl Sim {
+    /// A simulation whose choices are made by a generator with this seed.
+    pub fn new(seed: u64) -> Self {
+        Self::builder().seed(seed).build()
+    }
+
+    /// A simulation in which tasks run in the order in which they became ready, unless told
+    /// otherwise.
+    pub fn builder() -> Builder {
+        Builder {
+            choices: Choices::First,
+            rules: Rules {
+                faults: Faults::default(),
+                max_polls: MAX_POLLS,
+                foreign_threads: false,
+            },
+            keep_trace: false,
+        }
+    }
+
+    /// A handle, for tests that do not use [`run`](Self::run).
+    pub fn handle(&self) -> SimHandle {
+        self.handle.clone()
+    }
+
+    /// Runs a test to its end, with whatever it spawned, and looks what it left behind.
+    ///
+    /// When the future of the test is ready, tasks that can still run do so, but the clock stands
+    /// still from then on.
+    ///
+    /// # Errors
+    ///
+    /// A [`Failure`] instead of a hang, and if tasks, sleeps or wakers are left over.
+    ///
+    /// # Panics
+    ///
+    /// With the panic of the test.
+    pub fn run<F, Fut>(self, test: F) -> Result<Fut::Output, Failure>
+    where
+        F: FnOnce(SimHandle) -> Fut,
+        Fut: Future,
+    {
+        self.run_traced(test).0
+    }
+
+    /// As [`run`](Self::run), with what happened.
+    pub(crate) fn run_traced<F, Fut>(self, test: F) -> (Result<Fut::Output, Failure>, Ran)
+    where
+        F: FnOnce(SimHandle) -> Fut,
+        Fut: Future,
+    {
+        let shared = &self.handle.shared;
+        let result = {
+            let mut test = pin!(test(self.handle()));
+            self.drive(test.as_mut()).and_then(|output| self.settle().map(|()| output))
+        };
+        let result = result.and_then(|output| self.check_leaks().map(|()| output));
+        let state = shared.lock();
+        let ran = Ran {
+            digest: state.trace.digest(),
+            steps: state.trace.steps().to_vec(),
+            choices: state.choices.clone(),
+        };
+        drop(state);
+        (result, ran)
+    }
+
+    fn drive<F: Future>(&self, mut test: Pin<&mut F>) -> Result<F::Output, Failure> {
+        let shared = &self.handle.shared;
+        shared.lock().start();
+        loop {
+            match shared.next() {
+                Next::Poll(MAIN, _, waker) => {
+                    let _current = current::enter(shared, MAIN);
+                    if let Poll::Ready(output) =
+                        test.as_mut().poll(&mut Context::from_waker(&waker))
+                    {
+                        return Ok(output);
+                    }
+                }
+                next => self.step(next)?,
+            }
+        }
+    }
+
+    /// Runs what can run without the test and without time.
+    fn settle(&self) -> Result<(), Failure> {
+        while let Some(next) = self.handle.shared.next_ready() {
+            match next {
+                Next::Poll(MAIN, ..) => {}
+                next => self.step(next)?,
+            }
+        }
+        Ok(())
+    }
+
+    fn step(&self, next: Next) -> Result<(), Failure> {
+        match next {
+            Next::Failed(failure) => return Err(failure),
+            Next::Drop(work) => drop(work),
+            Next::Poll(slot, work, waker) => self.poll(slot, work, &waker),
+        }
+        Ok(())
+    }
+
+    fn poll(&self, slot: usize, work: Work, waker: &Waker) {
+        let shared = &self.handle.shared;
+        let _current = current::enter(shared, slot);
+        match work {
+            Work::Child(mut child) => {
+                match Pin::new(&mut child).poll(&mut Context::from_waker(waker)) {
+                    Poll::Pending => shared.put_back(slot, Work::Child(child)),
+                    Poll::Ready(()) => shared.end(slot),
+                }
+            }
+            Work::Job(job) => {
+                job();
+                shared.end(slot);
+            }
+            Work::None | Work::Elsewhere => unreachable!("only what is there is polled"),
+        }
+    }
+
+    fn check_leaks(&self) -> Result<(), Failure> {
+        let shared = &self.handle.shared;
+        let state = shared.lock();
+        let (tasks, timers) = (state.parked().split_off(1), state.timers());
+        drop(state);
+        shared.end_all();
+        let wakers = shared.wakers();
+        if tasks.is_empty() && timers == 0 && wakers == 0 {
+            return Ok(());
+        }
+        Err(Failure::Leak { tasks, timers, wakers })
+    }
+}
+
+/// What happened in a run.
+pub(crate) struct Ran {
+    pub(crate) digest: Digest,
+    pub(crate) steps: Vec<Step>,
+    pub(crate) choices: Choices,
+}
+
+/// How to make a [`Sim`].
+#[derive(Clone, Debug)]
+#[must_use = "a builder does nothing before `build`"]
+pub struct Builder {
+    choices: Choices,
+    rules: Rules,
+    keep_trace: bool,
+}
+
+/// How many polls there may be at one moment, unless told otherwise.
+pub(crate) const MAX_POLLS: u64 = 1_000_000;
+
+impl Builder {
+    /// Chooses by a generator with this seed, among them which task is polled next.
+    pub fn seed(self, seed: u64) -> Self {
+        self.choices(Choices::random(seed))
+    }
+
+    /// What goes wrong. Happens only with a seed.
+    pub fn faults(mut self, faults: Faults) -> Self {
+        self.rules.faults = faults;
+        self
+    }
+
+    /// How many polls there may be while the clock stands still, before that counts as a
+    /// [livelock](Failure::Livelock). A million unless told otherwise.
+    pub fn max_polls(mut self, polls: u64) -> Self {
+        self.rules.max_polls = polls;
+        self
+    }
+
+    /// Lets other threads wake tasks: when nothing can run and no timer is set, the run waits for
+    /// them instead of reporting a deadlock. It cannot be repeated then.
+    pub fn foreign_threads(mut self, allowed: bool) -> Self {
+        self.rules.foreign_threads = allowed;
+        self
+    }
+
+    pub(crate) fn choices(mut self, choices: Choices) -> Self {
+        self.choices = choices;
+        self
+    }
+
+    pub(crate) fn rules(mut self, rules: Rules) -> Self {
+        self.rules = rules;
+        self
+    }
+
+    pub(crate) fn keep_trace(mut self, keep: bool) -> Self {
+        self.keep_trace = keep;
+        self
+    }
+
+    /// Makes the simulation. Nothing runs before [`Sim::run`].
+    pub fn build(self) -> Sim {
+        let shared = Shared::new(self.choices, self.rules, self.keep_trace);
+        Sim { handle: SimHandle { shared } }
+    }
+}
+
+/// # Panics
+///
+/// With the message of the [`Failure`] instead of a hang.
+impl BlockOn for Sim {
+    fn block_on<F: Future>(&self, future: F) -> F::Output {
+        let key = Arc::as_ptr(&self.handle.shared).addr();
+        let _inside = enter::block(key, "simulation");
+        self.drive(pin!(future)).unwrap_or_else(|failure| panic!("{failure}"))
+    }
+}
+
+impl Spawn for Sim {
+    fn spawn(&self, child: Child) {
+        self.handle.spawn(child);
+    }
+}
+
+impl SpawnBlocking for Sim {
+    fn spawn_blocking(&self, job: Box<dyn FnOnce() + Send>) {
+        self.handle.spawn_blocking(job);
+    }
+}
+
+impl Timer for Sim {
+    type Sleep = crate::Sleep;
+
+    fn sleep(&self, duration: Duration) -> Self::Sleep {
+        self.handle.sleep(duration)
+    }
+}
+
+impl Clock for Sim {
+    fn now(&self) -> Instant {
+        self.handle.now()
+    }
+}
+
+impl Drop for Sim {
+    fn drop(&mut self) {
+        self.handle.shared.end_all();
+    }
+}
+
+impl fmt::Debug for Sim {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.handle.fmt(f)
+    }
+}
+
+/// Which task this thread is polling.
+pub(crate) mod current {
+    use super::Shared;
+    use std::{cell::Cell, ptr, sync::Arc};
+
+    thread_local! {
+        /// The address of a simulation, and the place of a task in it.
+        static CURRENT: Cell<(*const Shared, usize)> = const { Cell::new((ptr::null(), 0)) };
+    }
+
+    /// Until the answer is dropped.
+    pub(crate) fn enter(shared: &Arc<Shared>, slot: usize) -> Entered {
+        Entered { outer: CURRENT.replace((Arc::as_ptr(shared), slot)) }
+    }
+
+    pub(crate) fn slot(shared: &Arc<Shared>) -> Option<usize> {
+        let (current, slot) = CURRENT.get();
+        ptr::eq(current, Arc::as_ptr(shared)).then_some(slot)
+    }
+
+    pub(crate) struct Entered {
+        outer: (*const Shared, usize),
+    }
+
+    impl Drop for Entered {
+        fn drop(&mut self) {
+            CURRENT.set(self.outer);
+        }
+    }
+}

@@ -1,0 +1,476 @@
+//! The world of one run: tasks, timers, the clock.
+
+use crate::{
+    choice::Choices,
+    failure::{Failure, Parked},
+    trace::{Fault, Recorder, Step, TaskId},
+};
+use anyscope_core::{Child, Instant};
+use std::{
+    collections::{BTreeMap, VecDeque},
+    fmt, mem,
+    sync::{
+        Arc, Condvar, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicUsize, Ordering},
+    },
+    task::{Wake, Waker},
+    thread::{self, ThreadId},
+    time::Duration,
+};
+
+/// What goes wrong, and how often: once in so many times, at random; never if zero.
+///
+/// Faults happen only where order is random, so not in [`exhaust`](crate::exhaust).
+///
+/// # Examples
+///
+/// ```
+/// use anyscope_sim::{Explorer, Faults};
+///
+/// let faults = Faults { spurious_polls: 10, late_wakes: 10, ..Faults::default() };
+/// Explorer::new(100).faults(faults).run(async |sim| {
+///     anyscope_core::scope(&sim, async |s| s.spawn(async { 1 }).await).await.unwrap();
+/// });
+/// ```
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Faults {
+    /// A task is polled although nobody woke it: once in so many polls.
+    pub spurious_polls: u32,
+    /// A wake takes effect only after other tasks have run: once in so many wakes.
+    pub late_wakes: u32,
+    /// The executor drops a child instead of polling it: once in so many polls.
+    pub drops: u32,
+    /// The clock jumps further than the next timer, as when a machine sleeps: by up to this.
+    pub oversleep: Duration,
+}
+
+/// What does not change during a run.
+#[derive(Clone, Debug)]
+pub(crate) struct Rules {
+    pub(crate) faults: Faults,
+    /// How many polls there may be before time goes on.
+    pub(crate) max_polls: u64,
+    /// Whether other threads may wake tasks.
+    pub(crate) foreign_threads: bool,
+}
+
+/// Shared by the owner, the handles and the wakers of a run.
+pub(crate) struct Shared {
+    state: Mutex<State>,
+    /// Notified when a task becomes ready, for a run that waits for other threads.
+    woken: Condvar,
+    /// How many wakers of tasks there are, counting clones of one as one.
+    wakers: AtomicUsize,
+    rules: Rules,
+}
+
+/// The future of the test.
+pub(crate) const MAIN: usize = 0;
+
+pub(crate) struct State {
+    pub(crate) now: Instant,
+    pub(crate) choices: Choices,
+    pub(crate) trace: Recorder,
+    tasks: Vec<Task>,
+    free: Vec<usize>,
+    spawned: u64,
+    ready: VecDeque<usize>,
+    /// Woken, but the wake takes effect later.
+    late: Vec<usize>,
+    timers: BTreeMap<TimerKey, Option<Waker>>,
+    timers_made: u64,
+    /// Who wants to know when nothing is runnable.
+    idle: Vec<Waker>,
+    /// How many polls there were at this moment of the clock.
+    polls: u64,
+    /// The thread that runs this.
+    driver: Option<ThreadId>,
+    foreign: Option<ThreadId>,
+    /// Nothing will run any more.
+    over: bool,
+}
+
+/// When a timer is due, and which one it is among those that are due then.
+pub(crate) type TimerKey = (Instant, u64);
+
+struct Task {
+    id: TaskId,
+    work: Work,
+    /// On `ready` or `late`, or about to be polled.
+    queued: bool,
+    waker: Option<Waker>,
+    /// What it waited for when it was last polled.
+    waits: Vec<String>,
+}
+
+/// What is to be done for a task.
+pub(crate) enum Work {
+    /// Nothing: the place is free.
+    None,
+    /// Somebody is at it: the future of the test, or a task that is being polled.
+    Elsewhere,
+    Child(Child),
+    Job(Box<dyn FnOnce() + Send>),
+}
+
+/// What comes next.
+pub(crate) enum Next {
+    Poll(usize, Work, Waker),
+    Drop(Work),
+    Failed(Failure),
+}
+
+impl Shared {
+    pub(crate) fn new(choices: Choices, rules: Rules, keep_trace: bool) -> Arc<Self> {
+        let state = State {
+            now: Instant::from_epoch(Duration::ZERO),
+            choices,
+            trace: Recorder::new(keep_trace),
+            tasks: Vec::new(),
+            free: Vec::new(),
+            spawned: 0,
+            ready: VecDeque::new(),
+            late: Vec::new(),
+            timers: BTreeMap::new(),
+            timers_made: 0,
+            idle: Vec::new(),
+            polls: 0,
+            driver: None,
+            foreign: None,
+            over: false,
+        };
+        let shared = Arc::new(Shared {
+            state: Mutex::new(state),
+            woken: Condvar::new(),
+            wakers: AtomicUsize::new(0),
+            rules,
+        });
+        shared.add(Work::Elsewhere);
+        shared
+    }
+
+    pub(crate) fn lock(&self) -> MutexGuard<'_, State> {
+        // Nothing of the user's runs under the lock, so nothing is left half done.
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// A new task, ready to be polled; refused when all is over.
+    pub(crate) fn add(self: &Arc<Self>, work: Work) {
+        let mut state = self.lock();
+        if state.over {
+            drop(state);
+            return drop(work);
+        }
+        let slot = state.free.pop().unwrap_or_else(|| {
+            let slot = state.tasks.len();
+            state.tasks.push(Task {
+                id: TaskId(0),
+                work: Work::None,
+                queued: false,
+                waker: None,
+                waits: Vec::new(),
+            });
+            slot
+        });
+        let id = TaskId(state.spawned);
+        state.spawned += 1;
+        self.wakers.fetch_add(1, Ordering::Relaxed);
+        let waker = Waker::from(Arc::new(TaskWaker { shared: self.clone(), slot, id }));
+        let task = &mut state.tasks[slot];
+        *task = Task { id, work, queued: true, waker: Some(waker), waits: mem::take(&mut task.waits) };
+        state.ready.push_back(slot);
+        state.trace.add(Step::Spawn(id));
+        drop(state);
+        self.woken.notify_one();
+    }
+
+    /// Puts back what was taken for a poll and is not ready.
+    pub(crate) fn put_back(&self, slot: usize, work: Work) {
+        self.lock().tasks[slot].work = work;
+    }
+
+    /// A task is over.
+    pub(crate) fn end(&self, slot: usize) {
+        let mut state = self.lock();
+        let id = state.tasks[slot].id;
+        state.trace.add(Step::End(id));
+        let waker = state.vacate(slot);
+        drop(state);
+        drop(waker);
+    }
+
+    /// Notes what the task that is being polled waits for.
+    pub(crate) fn note_wait(&self, slot: usize, what: String) {
+        self.lock().tasks[slot].waits.push(what);
+    }
+
+    /// Chooses what to do next, jumping to the next timer if nothing is ready.
+    pub(crate) fn next(&self) -> Next {
+        let mut state = self.lock();
+        loop {
+            if let Some(thread) = state.foreign.filter(|_| !self.rules.foreign_threads) {
+                return Next::Failed(Failure::ForeignWake { thread });
+            }
+            let wake = if let Some(next) = state.pick(&self.rules) {
+                return next;
+            } else if !state.late.is_empty() {
+                let late = mem::take(&mut state.late);
+                state.ready.extend(late);
+                continue;
+            } else if !state.idle.is_empty() {
+                mem::take(&mut state.idle)
+            } else if let Some(due) = state.next_timer() {
+                state.jump(due, &self.rules)
+            } else if self.rules.foreign_threads {
+                state = self.woken.wait(state).unwrap_or_else(PoisonError::into_inner);
+                continue;
+            } else {
+                return Next::Failed(Failure::Deadlock { at: state.now, tasks: state.parked() });
+            };
+            drop(state);
+            wake.into_iter().for_each(Waker::wake);
+            state = self.lock();
+        }
+    }
+
+    /// Chooses what to do next if something is ready now.
+    pub(crate) fn next_ready(&self) -> Option<Next> {
+        let mut state = self.lock();
+        if state.ready.is_empty() {
+            let late = mem::take(&mut state.late);
+            state.ready.extend(late);
+        }
+        state.pick(&self.rules)
+    }
+
+    /// Ends it all: drops the tasks, and the wakers that somebody waits with.
+    pub(crate) fn end_all(&self) {
+        let mut state = self.lock();
+        state.over = true;
+        let tasks = mem::take(&mut state.tasks);
+        let timers = mem::take(&mut state.timers);
+        let idle = mem::take(&mut state.idle);
+        state.free.clear();
+        state.ready.clear();
+        state.late.clear();
+        // Without the lock, as destructors spawn, wake, and end sleeps.
+        drop(state);
+        drop((tasks, timers, idle));
+    }
+
+    /// How many tasks have wakers that somebody still holds.
+    pub(crate) fn wakers(&self) -> usize {
+        self.wakers.load(Ordering::Relaxed)
+    }
+}
+
+impl State {
+    /// From now on this thread runs the tasks, and the future of the test is to be polled.
+    pub(crate) fn start(&mut self) {
+        self.driver = Some(thread::current().id());
+        if !mem::replace(&mut self.tasks[MAIN].queued, true) {
+            self.ready.push_back(MAIN);
+        }
+    }
+
+    pub(crate) fn new_timer(&mut self, after: Duration) -> TimerKey {
+        let due = self.now.saturating_add(after);
+        self.timers_made += 1;
+        self.trace.add(Step::Sleep(due));
+        if due > self.now && due != Instant::NEVER {
+            self.timers.insert((due, self.timers_made), None);
+        }
+        (due, self.timers_made)
+    }
+
+    /// Waits for a timer; gives back what was there for it.
+    pub(crate) fn wait_for(&mut self, timer: TimerKey, waker: Waker) -> Option<Waker> {
+        match self.timers.get_mut(&timer) {
+            Some(slot) => slot.replace(waker),
+            // It will never be due.
+            None => Some(waker),
+        }
+    }
+
+    pub(crate) fn forget_timer(&mut self, timer: TimerKey) -> Option<Waker> {
+        self.timers.remove(&timer).flatten()
+    }
+
+    pub(crate) fn wait_until_idle(&mut self, waker: Waker) {
+        self.idle.push(waker);
+    }
+
+    /// How many tasks there are besides the test itself.
+    pub(crate) fn tasks(&self) -> usize {
+        self.tasks.iter().skip(1).filter(|task| !matches!(task.work, Work::None)).count()
+    }
+
+    pub(crate) fn timers(&self) -> usize {
+        self.timers.len()
+    }
+
+    /// Who waits, and for what.
+    pub(crate) fn parked(&self) -> Vec<Parked> {
+        let parked = self.tasks.iter().enumerate().filter_map(|(slot, task)| {
+            let (name, spawned_at) = match &task.work {
+                Work::None => return None,
+                Work::Elsewhere if slot == MAIN => (None, None),
+                Work::Elsewhere | Work::Job(_) => (Some("a blocking job".into()), None),
+                Work::Child(child) => (child.name().map(String::from), child.spawned_at()),
+            };
+            Some(Parked { task: task.id, name, spawned_at, waits: task.waits.clone() })
+        });
+        parked.collect()
+    }
+
+    fn next_timer(&self) -> Option<Instant> {
+        self.timers.first_key_value().map(|((due, _), _)| *due)
+    }
+
+    /// Moves the clock, and takes the wakers of whatever is due, in the order of the sleeps' begin.
+    fn jump(&mut self, due: Instant, rules: &Rules) -> Vec<Waker> {
+        self.now = due;
+        let most = u64::try_from(rules.faults.oversleep.as_nanos()).unwrap_or(u64::MAX);
+        if most > 0 {
+            let limit = usize::try_from(most).unwrap_or(usize::MAX);
+            let extra = self.choices.choose(limit) as u64;
+            self.now = self.now.saturating_add(Duration::from_nanos(extra));
+            self.trace.add(Step::Fault(Fault::Overslept(self.now)));
+        }
+        self.polls = 0;
+        self.trace.add(Step::Jump(self.now));
+        let mut due = Vec::new();
+        while let Some(first) = self.timers.first_entry() {
+            if first.key().0 > self.now {
+                break;
+            }
+            due.extend(first.remove());
+        }
+        due
+    }
+
+    /// What is ready to be polled, one of it.
+    fn pick(&mut self, rules: &Rules) -> Option<Next> {
+        if !self.late.is_empty() && self.choices.once_in(4) {
+            let late = self.late.swap_remove(0);
+            self.ready.push_back(late);
+        }
+        if self.ready.is_empty() {
+            return None;
+        }
+        self.polls += 1;
+        if self.polls > rules.max_polls {
+            return Some(Next::Failed(Failure::Livelock {
+                at: self.now,
+                polls: rules.max_polls,
+                tasks: self.parked(),
+            }));
+        }
+        let slot = if self.choices.once_in(rules.faults.spurious_polls) {
+            let slot = self.choices.choose(self.tasks.len());
+            match &self.tasks[slot].work {
+                Work::Child(_) if !self.tasks[slot].queued => {
+                    let id = self.tasks[slot].id;
+                    self.trace.add(Step::Fault(Fault::SpuriousPoll(id)));
+                    slot
+                }
+                _ => self.take_ready(),
+            }
+        } else {
+            self.take_ready()
+        };
+        let drops = self.choices.once_in(rules.faults.drops);
+        let task = &mut self.tasks[slot];
+        task.queued = false;
+        task.waits.clear();
+        let (id, work) = (task.id, mem::replace(&mut task.work, Work::Elsewhere));
+        if drops && matches!(work, Work::Child(_)) {
+            self.trace.add(Step::Fault(Fault::Drop(id)));
+            self.vacate(slot);
+            return Some(Next::Drop(work));
+        }
+        self.trace.add(Step::Poll(id));
+        let waker = self.tasks[slot].waker.clone().expect("a task has a waker until it ends");
+        Some(Next::Poll(slot, work, waker))
+    }
+
+    fn take_ready(&mut self) -> usize {
+        let slot = match self.choices {
+            Choices::First => self.ready.pop_front(),
+            _ => {
+                let chosen = self.choices.choose(self.ready.len());
+                self.ready.remove(chosen)
+            }
+        };
+        slot.expect("something is ready")
+    }
+
+    /// Frees the place of a task. Drop the answer without the lock.
+    fn vacate(&mut self, slot: usize) -> Option<Waker> {
+        let task = &mut self.tasks[slot];
+        task.work = Work::None;
+        if mem::take(&mut task.queued) {
+            self.ready.retain(|ready| *ready != slot);
+            self.late.retain(|late| *late != slot);
+        }
+        if slot != MAIN {
+            self.free.push(slot);
+        }
+        self.tasks[slot].waker.take()
+    }
+}
+
+impl fmt::Debug for Shared {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let state = self.lock();
+        f.debug_struct("Sim")
+            .field("now", &state.now.since_epoch())
+            .field("tasks", &state.tasks())
+            .field("ready", &state.ready.len())
+            .field("timers", &state.timers())
+            .finish_non_exhaustive()
+    }
+}
+
+/// What wakes a task.
+struct TaskWaker {
+    shared: Arc<Shared>,
+    slot: usize,
+    id: TaskId,
+}
+
+impl Wake for TaskWaker {
+    fn wake(self: Arc<Self>) {
+        self.wake_by_ref();
+    }
+
+    fn wake_by_ref(self: &Arc<Self>) {
+        let mut state = self.shared.lock();
+        let this_thread = thread::current().id();
+        if state.driver.is_some_and(|driver| driver != this_thread) {
+            state.foreign = Some(this_thread);
+        }
+        let faults = self.shared.rules.faults;
+        let Some(task) = state.tasks.get_mut(self.slot) else { return };
+        // The place may have another tenant by now.
+        if task.id != self.id || matches!(task.work, Work::None) || mem::replace(&mut task.queued, true)
+        {
+            return;
+        }
+        state.trace.add(Step::Wake(self.id));
+        if state.choices.once_in(faults.late_wakes) {
+            state.trace.add(Step::Fault(Fault::LateWake(self.id)));
+            state.late.push(self.slot);
+        } else {
+            state.ready.push_back(self.slot);
+        }
+        drop(state);
+        self.shared.woken.notify_one();
+    }
+}
+
+impl Drop for TaskWaker {
+    fn drop(&mut self) {
+        self.shared.wakers.fetch_sub(1, Ordering::Relaxed);
+    }
+}
