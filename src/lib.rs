@@ -15,6 +15,9 @@ pub mod compat;
 
 pub use anyscope_core::*;
 
+#[cfg(feature = "sim")]
+#[doc(inline)]
+pub use anyscope_sim as sim;
 #[cfg(feature = "smol")]
 #[doc(inline)]
 pub use anyscope_smol as smol;

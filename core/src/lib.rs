@@ -82,4 +82,4 @@ pub use exec::{
 pub use limit::{Limit, ZeroLimit};
 #[cfg(feature = "alloc")]
 pub use scope::*;
-pub use time::{Clock, Instant, Timer};
+pub use time::{Clock, Deadline, Elapsed, Instant, Timeout, Timer, deadline, timeout};

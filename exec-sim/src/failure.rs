@@ -60,10 +60,21 @@ pub struct Parked {
     pub name: Option<String>,
     /// Where it was spawned. Nothing for the test itself.
     pub spawned_at: Option<&'static Location<'static>>,
-    /// What it waits for, as far as somebody said so: see [`SimHandle::label`].
-    ///
-    /// [`SimHandle::label`]: crate::SimHandle::label
+    /// What it waits for: children, scopes and the like by themselves, anything else if it has a
+    /// [label](crate::SimHandle::label).
     pub waits: Vec<String>,
+    /// Nobody had woken it, and yet it got on when it was polled: a wake was lost.
+    pub lost_wake: bool,
+}
+
+impl Parked {
+    pub(crate) fn new(
+        task: TaskId,
+        name: Option<String>,
+        spawned_at: Option<&'static Location<'static>>,
+    ) -> Self {
+        Parked { task, name, spawned_at, waits: Vec::new(), lost_wake: false }
+    }
 }
 
 impl fmt::Display for Parked {
@@ -74,10 +85,13 @@ impl fmt::Display for Parked {
             (None, Some(at)) => write!(f, "the child spawned at {at}")?,
             (Some(name), Some(at)) => write!(f, "child `{name}`, spawned at {at}")?,
         }
-        match &self.waits[..] {
-            [] => Ok(()),
-            waits => write!(f, ", which waits for {}", waits.join(" and ")),
+        if !self.waits.is_empty() {
+            write!(f, ", which waits for {}", self.waits.join(" and "))?;
         }
+        if self.lost_wake {
+            f.write_str("; it could get on, but nobody woke it: a wake was lost")?;
+        }
+        Ok(())
     }
 }
 

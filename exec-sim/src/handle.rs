@@ -1,9 +1,9 @@
 //! What a test and its tasks have of the simulation.
 
 use crate::{
-    sim::current,
     state::{Shared, TimerKey, Work},
     trace::Step,
+    wait,
 };
 use anyscope_core::{Child, Clock, Instant, Spawn, SpawnBlocking, Timer};
 use std::{
@@ -141,9 +141,7 @@ impl SimHandle {
         poll_fn(|cx| {
             let poll = future.as_mut().poll(cx);
             if poll.is_pending() {
-                if let Some(slot) = current::slot(&self.shared) {
-                    self.shared.note_wait(slot, what.to_string());
-                }
+                wait::tell(format_args!("{what}"));
             }
             poll
         })

@@ -26,6 +26,7 @@ mod handle;
 mod sim;
 mod state;
 mod trace;
+mod wait;
 
 pub use explore::{Exhausted, Explorer, exhaust, explore};
 pub use failure::{Failure, Parked};

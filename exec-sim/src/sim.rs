@@ -2,10 +2,11 @@
 
 use crate::{
     choice::Choices,
-    failure::Failure,
+    failure::{Failure, Parked},
     handle::SimHandle,
     state::{Faults, MAIN, Next, Rules, Shared, Work},
     trace::{Digest, Step},
+    wait,
 };
 use anyscope_core::{BlockOn, Child, Clock, Instant, Spawn, SpawnBlocking, Timer, enter};
 use std::{
@@ -135,16 +136,35 @@ impl Sim {
         loop {
             match shared.next() {
                 Next::Poll(MAIN, _, waker) => {
-                    let _current = current::enter(shared, MAIN);
                     if let Poll::Ready(output) =
                         test.as_mut().poll(&mut Context::from_waker(&waker))
                     {
                         return Ok(output);
                     }
                 }
+                Next::Failed(Failure::Deadlock { at, mut tasks }) => {
+                    tasks.iter_mut().for_each(|parked| self.question(parked, test.as_mut()));
+                    return Err(Failure::Deadlock { at, tasks });
+                }
                 next => self.step(next)?,
             }
         }
+    }
+
+    /// Asks a parked task what it waits for, by polling it once more. All is lost already, so
+    /// this changes nothing for the worse; and if the task gets on by it, then a wake was lost.
+    fn question<F: Future>(&self, parked: &mut Parked, test: Pin<&mut F>) {
+        let shared = &self.handle.shared;
+        let Some((slot, mut work, waker)) = shared.lock().take(parked.task) else { return };
+        let cx = &mut Context::from_waker(&waker);
+        let (poll, waits) = wait::collect(|| match &mut work {
+            Work::Child(child) => Pin::new(child).poll(cx).map(drop),
+            _ => test.poll(cx).map(drop),
+        });
+        parked.waits = waits;
+        parked.lost_wake = poll.is_ready() || shared.lock().forget_ready();
+        // An ended child is an empty shell.
+        shared.put_back(slot, work);
     }
 
     /// Runs what can run without the test and without time.
@@ -169,7 +189,6 @@ impl Sim {
 
     fn poll(&self, slot: usize, work: Work, waker: &Waker) {
         let shared = &self.handle.shared;
-        let _current = current::enter(shared, slot);
         match work {
             Work::Child(mut child) => {
                 match Pin::new(&mut child).poll(&mut Context::from_waker(waker)) {
@@ -312,36 +331,5 @@ impl Drop for Sim {
 impl fmt::Debug for Sim {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.handle.fmt(f)
-    }
-}
-
-/// Which task this thread is polling.
-pub(crate) mod current {
-    use super::Shared;
-    use std::{cell::Cell, ptr, sync::Arc};
-
-    thread_local! {
-        /// The address of a simulation, and the place of a task in it.
-        static CURRENT: Cell<(*const Shared, usize)> = const { Cell::new((ptr::null(), 0)) };
-    }
-
-    /// Until the answer is dropped.
-    pub(crate) fn enter(shared: &Arc<Shared>, slot: usize) -> Entered {
-        Entered { outer: CURRENT.replace((Arc::as_ptr(shared), slot)) }
-    }
-
-    pub(crate) fn slot(shared: &Arc<Shared>) -> Option<usize> {
-        let (current, slot) = CURRENT.get();
-        ptr::eq(current, Arc::as_ptr(shared)).then_some(slot)
-    }
-
-    pub(crate) struct Entered {
-        outer: (*const Shared, usize),
-    }
-
-    impl Drop for Entered {
-        fn drop(&mut self) {
-            CURRENT.set(self.outer);
-        }
     }
 }

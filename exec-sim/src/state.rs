@@ -99,8 +99,6 @@ struct Task {
     /// On `ready` or `late`, or about to be polled.
     queued: bool,
     waker: Option<Waker>,
-    /// What it waited for when it was last polled.
-    waits: Vec<String>,
 }
 
 /// What is to be done for a task.
@@ -168,7 +166,6 @@ impl Shared {
                 work: Work::None,
                 queued: false,
                 waker: None,
-                waits: Vec::new(),
             });
             slot
         });
@@ -176,8 +173,7 @@ impl Shared {
         state.spawned += 1;
         self.wakers.fetch_add(1, Ordering::Relaxed);
         let waker = Waker::from(Arc::new(TaskWaker { shared: self.clone(), slot, id }));
-        let task = &mut state.tasks[slot];
-        *task = Task { id, work, queued: true, waker: Some(waker), waits: mem::take(&mut task.waits) };
+        state.tasks[slot] = Task { id, work, queued: true, waker: Some(waker) };
         state.ready.push_back(slot);
         state.trace.add(Step::Spawn(id));
         drop(state);
@@ -197,11 +193,6 @@ impl Shared {
         let waker = state.vacate(slot);
         drop(state);
         drop(waker);
-    }
-
-    /// Notes what the task that is being polled waits for.
-    pub(crate) fn note_wait(&self, slot: usize, what: String) {
-        self.lock().tasks[slot].waits.push(what);
     }
 
     /// Chooses what to do next, jumping to the next timer if nothing is ready.
@@ -309,7 +300,22 @@ impl State {
         self.timers.len()
     }
 
-    /// Who waits, and for what.
+    /// Takes a task that is not about to be polled, for a poll out of turn.
+    pub(crate) fn take(&mut self, id: TaskId) -> Option<(usize, Work, Waker)> {
+        let slot = self.tasks.iter().position(|task| task.id == id && task.waker.is_some())?;
+        let task = &mut self.tasks[slot];
+        let work = mem::replace(&mut task.work, Work::Elsewhere);
+        Some((slot, work, task.waker.clone()?))
+    }
+
+    /// Forgets what is ready; whether something was.
+    pub(crate) fn forget_ready(&mut self) -> bool {
+        let ready = mem::take(&mut self.ready);
+        ready.iter().for_each(|slot| self.tasks[*slot].queued = false);
+        !ready.is_empty()
+    }
+
+    /// Who waits.
     pub(crate) fn parked(&self) -> Vec<Parked> {
         let parked = self.tasks.iter().enumerate().filter_map(|(slot, task)| {
             let (name, spawned_at) = match &task.work {
@@ -318,7 +324,7 @@ impl State {
                 Work::Elsewhere | Work::Job(_) => (Some("a blocking job".into()), None),
                 Work::Child(child) => (child.name().map(String::from), child.spawned_at()),
             };
-            Some(Parked { task: task.id, name, spawned_at, waits: task.waits.clone() })
+            Some(Parked::new(task.id, name, spawned_at))
         });
         parked.collect()
     }
@@ -382,7 +388,6 @@ impl State {
         let drops = self.choices.once_in(rules.faults.drops);
         let task = &mut self.tasks[slot];
         task.queued = false;
-        task.waits.clear();
         let (id, work) = (task.id, mem::replace(&mut task.work, Work::Elsewhere));
         if drops && matches!(work, Work::Child(_)) {
             self.trace.add(Step::Fault(Fault::Drop(id)));

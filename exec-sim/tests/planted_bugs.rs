@@ -1,7 +1,7 @@
 //! Bugs of the kinds that hang programs, planted; exploration has to find each of them.
 
 use anyscope_core::scope;
-use anyscope_sim::{Explorer, SimHandle, exhaust};
+use anyscope_sim::{Explorer, Failure, Sim, SimHandle, exhaust};
 use std::{
     collections::VecDeque,
     future::{Future, poll_fn},
@@ -86,6 +86,17 @@ fn lost_wake(buggy: bool) -> impl Fn(SimHandle) -> std::pin::Pin<Box<dyn Future<
 fn a_lost_wake_is_found() {
     found(lost_wake(true));
     Explorer::new(SEEDS / 10).run(lost_wake(false));
+}
+
+#[test]
+fn a_lost_wake_is_told_from_other_deadlocks() {
+    let seed = found(lost_wake(true));
+    let Err(Failure::Deadlock { tasks, .. }) = Sim::new(seed).run(lost_wake(true)) else {
+        panic!("the seed fails");
+    };
+    let lost: Vec<_> = tasks.iter().map(|task| task.lost_wake).collect();
+    assert_eq!(lost, [false, true]);
+    assert!(tasks[0].waits[0].contains("the end of a scope, with 1 to go"), "{tasks:?}");
 }
 
 #[test]

@@ -12,6 +12,7 @@ use super::{
 #[cfg(anyscope_loom)]
 use crate::sync::Freed;
 use crate::{
+    observe,
     sync::{AtomicPtr, EventListener, UnsafeCell},
     unwind,
 };
@@ -238,6 +239,7 @@ impl Raw {
         });
         drop(old);
         if header.state.publish_joiner() {
+            observe::waits_for(format_args!("{}", tail.origin));
             return Poll::Pending;
         }
         // SAFETY: as above. Whoever finds `JOINER` unset need not look for a waker.

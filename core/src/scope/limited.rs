@@ -10,6 +10,7 @@ use crate::{
     child::{Anywhere, JoinHandle, cell::Spec, gate::Refusal, origin::Origin, parent::Place},
     exec::Spawn,
     limit::Limit,
+    observe,
     sync::{Arc, EventListener, Ordering},
 };
 use alloc::boxed::Box;
@@ -20,7 +21,7 @@ use core::{
     mem,
     panic::Location,
     pin::Pin,
-    task::{Context, Poll, ready},
+    task::{Context, Poll},
 };
 
 /// [`scope`](super::scope) with at most `limit` children at the same time.
@@ -250,7 +251,10 @@ where
         let shared = this.scope.shared();
         loop {
             if let Some(freed) = &mut this.freed {
-                ready!(Pin::new(freed).poll(cx));
+                if Pin::new(freed).poll(cx).is_pending() {
+                    observe::waits_for(format_args!("room in a scope of {}", shared.limit()));
+                    return Poll::Pending;
+                }
                 this.freed = None;
             }
             // Who has waited is next; who comes late lets the others go first.

@@ -266,7 +266,11 @@ impl<P: Policy, K> Shared<P, K> {
         }
         wait();
         gate.watch();
-        gate.close()
+        let closed = gate.close();
+        if !closed {
+            observe::waits_for(format_args!("the end of a scope, with {} to go", self.live()));
+        }
+        closed
     }
 
     /// Whether no child is left, and none can come.

@@ -4,6 +4,7 @@
 
 use anyscope::{
     BlockOn, Clock, Spawn, SpawnBlocking, Timer,
+    sim::{Sim, SimHandle},
     smol::{Smol, SmolExecutor, SmolHandle},
     threads::{ThreadPool, ThreadPoolHandle},
     tokio::{Tokio, TokioRuntime},
@@ -26,8 +27,11 @@ pub(crate) trait Under {
     type Handle: Exec;
     type Owner: BlockOn + Spawn + SpawnBlocking + Sync;
 
+    /// How often a behaviour is shown: each time with another number.
+    const ROUNDS: u64 = 1;
+
     /// A new one, with a handle to it.
-    fn start() -> (Self::Owner, Self::Handle);
+    fn start(round: u64) -> (Self::Owner, Self::Handle);
 }
 
 /// smol's global executor.
@@ -37,7 +41,7 @@ impl Under for SmolGlobal {
     type Handle = Smol;
     type Owner = Smol;
 
-    fn start() -> (Smol, Smol) {
+    fn start(_: u64) -> (Smol, Smol) {
         (Smol, Smol)
     }
 }
@@ -49,7 +53,7 @@ impl Under for SmolOwn {
     type Handle = SmolHandle;
     type Owner = SmolExecutor;
 
-    fn start() -> (SmolExecutor, SmolHandle) {
+    fn start(_: u64) -> (SmolExecutor, SmolHandle) {
         let owner = SmolExecutor::new();
         let handle = owner.handle();
         (owner, handle)
@@ -63,7 +67,7 @@ impl Under for TokioCurrent {
     type Handle = Tokio;
     type Owner = TokioRuntime;
 
-    fn start() -> (TokioRuntime, Tokio) {
+    fn start(_: u64) -> (TokioRuntime, Tokio) {
         own(tokio::runtime::Builder::new_current_thread())
     }
 }
@@ -75,7 +79,7 @@ impl Under for TokioMulti {
     type Handle = Tokio;
     type Owner = TokioRuntime;
 
-    fn start() -> (TokioRuntime, Tokio) {
+    fn start(_: u64) -> (TokioRuntime, Tokio) {
         let mut builder = tokio::runtime::Builder::new_multi_thread();
         builder.worker_threads(2);
         own(builder)
@@ -95,7 +99,7 @@ impl Under for Threads {
     type Handle = ThreadPoolHandle;
     type Owner = ThreadPool;
 
-    fn start() -> (ThreadPool, ThreadPoolHandle) {
+    fn start(_: u64) -> (ThreadPool, ThreadPoolHandle) {
         let owner = ThreadPool::new(2);
         let handle = owner.handle();
         (owner, handle)
@@ -109,23 +113,43 @@ impl Under for NoThreads {
     type Handle = ThreadPoolHandle;
     type Owner = ThreadPool;
 
-    fn start() -> (ThreadPool, ThreadPoolHandle) {
+    fn start(_: u64) -> (ThreadPool, ThreadPoolHandle) {
         let owner = ThreadPool::new(0);
         let handle = owner.handle();
         (owner, handle)
     }
 }
 
+/// A simulation: in another order each time.
+pub(crate) struct Simulated;
+
+impl Under for Simulated {
+    type Handle = SimHandle;
+    type Owner = Sim;
+
+    const ROUNDS: u64 = 50;
+
+    fn start(round: u64) -> (Sim, SimHandle) {
+        let owner = Sim::new(round);
+        let handle = owner.handle();
+        (owner, handle)
+    }
+}
+
 /// Runs `test` under `U`, on the thread that drives it.
-pub(crate) fn run<U: Under, F: Future>(test: impl FnOnce(U::Handle) -> F) -> F::Output {
-    let (owner, handle) = U::start();
-    owner.block_on(test(handle))
+pub(crate) fn run<U: Under, F: Future<Output = ()>>(test: impl Fn(U::Handle) -> F) {
+    for round in 0..U::ROUNDS {
+        let (owner, handle) = U::start(round);
+        owner.block_on(test(handle));
+    }
 }
 
 /// Runs `test` outside of `U`, with its owner.
-pub(crate) fn run_outside<U: Under, R>(test: impl FnOnce(&U::Owner) -> R) -> R {
-    let (owner, _handle) = U::start();
-    test(&owner)
+pub(crate) fn run_outside<U: Under, F: Fn(&U::Owner)>(test: F) {
+    for round in 0..U::ROUNDS {
+        let (owner, _handle) = U::start(round);
+        test(&owner);
+    }
 }
 
 /// Makes one `#[test]` for every executor, of `$run` (a function generic over [`Under`]) and
@@ -138,6 +162,7 @@ macro_rules! on_each {
         $crate::support::executors::on_each! { @one tokio_multi TokioMulti $run $show }
         $crate::support::executors::on_each! { @one threads Threads $run $show }
         $crate::support::executors::on_each! { @one no_threads NoThreads $run $show }
+        $crate::support::executors::on_each! { @one simulated Simulated $run $show }
     };
     (@one $name:ident $under:ident $run:ident $show:ident) => {
         #[test]
