@@ -14,6 +14,7 @@
 //! | leave something open | [`SimHandle::choose`] |
 //! | drop a future at every point where it waits | [`SimHandle::cancel_somewhere`] |
 //! | wait until all others wait | [`SimHandle::idle`] |
+//! | write and read streams as pictures | [`SimHandle::marble`], [`SimHandle::draw`] |
 //! | make things go wrong | [`Faults`] |
 //! | name what is waited for in reports | [`SimHandle::label`] |
 
@@ -23,6 +24,7 @@ mod choice;
 mod explore;
 mod failure;
 mod handle;
+mod marble;
 mod sim;
 mod state;
 mod trace;
@@ -31,6 +33,7 @@ mod wait;
 pub use explore::{Exhausted, Explorer, exhaust, explore};
 pub use failure::{Failure, Parked};
 pub use handle::{SimHandle, Sleep};
+pub use marble::Marble;
 pub use sim::{Builder, Sim};
 pub use state::Faults;
 pub use trace::{Fault, Step, TaskId};

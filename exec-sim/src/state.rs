@@ -404,7 +404,7 @@ impl State {
             Choices::First => self.ready.pop_front(),
             _ => {
                 let chosen = self.choices.choose(self.ready.len());
-                self.ready.remove(chosen)
+                self.ready.swap_remove_back(chosen)
             }
         };
         slot.expect("something is ready")
