@@ -47,6 +47,8 @@ extern crate alloc;
 extern crate std;
 
 #[cfg(feature = "alloc")]
+mod cancel;
+#[cfg(feature = "alloc")]
 mod child;
 #[cfg(feature = "std")]
 pub mod enter;
@@ -70,6 +72,8 @@ pub mod time;
 #[cfg(feature = "alloc")]
 mod unwind;
 
+#[cfg(feature = "alloc")]
+pub use cancel::{CancelGuard, CancelReason, CancelToken, RunUntilCancelled, WaitCancelled};
 #[cfg(feature = "alloc")]
 pub use child::{
     Anywhere, Cancel, CancelCause, Cancelled, ChildId, JoinError, JoinHandle, LocalJoinHandle,

@@ -20,8 +20,7 @@ use super::{
     origin::Origin,
     outcome::Cancelled,
     parent::{self, Gates, Inline, OfKind, Parent, Place, Receive},
-    raw::{By, Header, Info, NOBODY, Polled, Raw, Tail, VTable},
-    registry::Registry,
+    raw::{By, Children, Header, Info, Polled, Raw, Tail, VTable},
     state::{Keeper, State},
 };
 use crate::{
@@ -183,7 +182,7 @@ where
     // SAFETY: as above.
     let handle = unsafe { JoinHandle::new(raw) };
     // SAFETY: the cell has a share for its registry.
-    if unsafe { registry.push(raw) } {
+    if unsafe { registry.push(raw.as_non_null()) } {
         return (Some(Child::new(raw)), handle);
     }
     // SAFETY: the handle keeps the child. Nobody else has seen it, and neither the registry nor
@@ -222,7 +221,7 @@ impl<F: Future, S: Receive<F::Output, Via>, Via> Cell<F, S, Via> {
         origin: Origin,
     ) -> Raw {
         let cell = Box::new(Cell {
-            header: Header { state, vtable: &Self::VTABLE, next: AtomicPtr::new(NOBODY) },
+            header: Header { state, vtable: &Self::VTABLE, next: AtomicPtr::new(ptr::null_mut()) },
             scope,
             stage: UnsafeCell::new(stage),
             tail: Tail {
@@ -488,7 +487,7 @@ unsafe impl Parent for Nobody {
         match *self {}
     }
 
-    fn registry(&self) -> &Registry {
+    fn registry(&self) -> &Children {
         match *self {}
     }
 

@@ -10,7 +10,10 @@
 
 #[cfg(anyscope_loom)]
 use crate::sync::Freed;
-use crate::sync::{AtomicUsize, Ordering};
+use crate::{
+    set::line::Line,
+    sync::{AtomicUsize, Ordering},
+};
 
 /// In `left`: whoever leaves from now on must look whether it is the last.
 const WATCHED: usize = 1;
@@ -25,19 +28,6 @@ const TURN: usize = if cfg!(anyscope_loom) { 4 } else { 512 };
 pub(crate) struct Gate {
     entered: Line<AtomicUsize>,
     left: Line<AtomicUsize>,
-}
-
-/// A word that shares its cache line with nothing that comes after it.
-///
-/// Padded, not aligned: memory that is aligned to more than two words takes allocators longer.
-#[derive(Debug)]
-#[repr(C)]
-pub(crate) struct Line<T>(pub(crate) T, [usize; 7]);
-
-impl<T> Line<T> {
-    pub(crate) const fn new(word: T) -> Self {
-        Line(word, [0; 7])
-    }
 }
 
 /// Why there is no way in.

@@ -9,7 +9,6 @@
 //! | [`raw`] | the part of a child that knows nothing of the future's type, and who keeps it alive |
 //! | [`parent`], [`gate`] | what a child asks of its scope; being counted there |
 //! | [`cell`] | the rest: polling, ending, the output |
-//! | [`registry`] | all children of a scope, to find them when it is cancelled |
 //! | [`lent`] | what an executor gets |
 //! | [`handle`] | what the user gets |
 //! | [`kept`] | what an executor wants kept with a child |
@@ -29,7 +28,6 @@ pub(crate) mod origin;
 mod outcome;
 pub(crate) mod parent;
 pub(crate) mod raw;
-pub(crate) mod registry;
 pub(crate) mod state;
 
 pub use handle::{Cancel, ChildId, JoinHandle, LocalJoinHandle, Value};

@@ -1,6 +1,9 @@
 //! Why a child has no value.
 
-use crate::unwind::{self, Payload};
+use crate::{
+    cancel::CancelReason,
+    unwind::{self, Payload},
+};
 use alloc::string::String;
 use core::{any::Any, error::Error, fmt};
 
@@ -57,27 +60,39 @@ impl fmt::Display for JoinError {
 
 impl Error for JoinError {}
 
-/// Something was ended before it finished, and who did it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// Something was ended before it finished, or is asked to end; by whom, and why.
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Cancelled {
     cause: CancelCause,
+    reason: Option<CancelReason>,
 }
 
 impl Cancelled {
     pub(crate) fn new(cause: CancelCause) -> Self {
-        Cancelled { cause }
+        Cancelled { cause, reason: None }
     }
 
-    /// Who ended it.
+    pub(crate) fn because(self, reason: Option<CancelReason>) -> Self {
+        Cancelled { reason, ..self }
+    }
+
+    /// Who did it.
     pub fn cause(&self) -> CancelCause {
         self.cause
+    }
+
+    /// Why, if somebody gave a reason.
+    pub fn reason(&self) -> Option<&CancelReason> {
+        self.reason.as_ref()
     }
 }
 
 impl fmt::Display for Cancelled {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("cancelled: ")?;
-        self.cause.fmt(f)
+        match &self.reason {
+            Some(reason) => write!(f, "cancelled: {reason}"),
+            None => write!(f, "cancelled: {}", self.cause),
+        }
     }
 }
 
@@ -98,6 +113,8 @@ pub enum CancelCause {
     Handle,
     /// The executor dropped it: it refused the child, or was shut down.
     Executor,
+    /// Somebody asked for it through a [`CancelToken`](crate::CancelToken).
+    Token,
 }
 
 impl CancelCause {
@@ -109,6 +126,7 @@ impl CancelCause {
             CancelCause::Closed => 3,
             CancelCause::Handle => 4,
             CancelCause::Executor => 5,
+            CancelCause::Token => 6,
         }
     }
 
@@ -119,6 +137,7 @@ impl CancelCause {
             3 => CancelCause::Closed,
             4 => CancelCause::Handle,
             5 => CancelCause::Executor,
+            6 => CancelCause::Token,
             _ => CancelCause::Scope,
         }
     }
@@ -132,6 +151,7 @@ impl fmt::Display for CancelCause {
             CancelCause::Closed => "its scope had already ended",
             CancelCause::Handle => "its handle asked for it",
             CancelCause::Executor => "the executor dropped it (refused, or shut down)",
+            CancelCause::Token => "a token asked for it",
         })
     }
 }

@@ -10,8 +10,7 @@
 use super::{
     Panic,
     gate::{Gate, Refusal},
-    raw::Info,
-    registry::Registry,
+    raw::{Children, Info},
 };
 use crate::{
     set::stack::Stack,
@@ -80,7 +79,7 @@ pub(crate) unsafe trait Parent: Sized {
     fn gates(&self) -> &Gates;
 
     /// Where the children of this scope are listed.
-    fn registry(&self) -> &Registry;
+    fn registry(&self) -> &Children;
 
     /// Whether [`on_leave`](Self::on_leave) is to be called.
     fn watches_leaves(&self) -> bool;

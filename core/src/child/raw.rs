@@ -13,19 +13,20 @@ use super::{
 use crate::sync::Freed;
 use crate::{
     observe,
+    set::registry::{Listed, Registry},
     sync::{AtomicPtr, EventListener, UnsafeCell},
     unwind,
 };
 use core::{
-    ptr::{self, NonNull},
+    ptr::NonNull,
     task::{Context, Poll, Waker},
 };
 
 /// The head of a child's allocation: what an executor that runs the child has to look at.
-pub(super) struct Header {
+pub(crate) struct Header {
     pub(super) state: State,
     pub(super) vtable: &'static VTable,
-    /// The next child of the registry's list; see there.
+    /// The next child of the scope's list; see [`Registry`].
     pub(super) next: AtomicPtr<Header>,
 }
 
@@ -122,8 +123,8 @@ impl Raw {
         self.0.as_ptr()
     }
 
-    pub(super) fn from_ptr(header: *mut Header) -> Option<Self> {
-        NonNull::new(header).map(Raw)
+    pub(super) fn as_non_null(self) -> NonNull<Header> {
+        self.0
     }
 
     /// # Safety
@@ -287,5 +288,31 @@ impl Raw {
     }
 }
 
-/// A pointer for a list that is empty.
-pub(super) const NOBODY: *mut Header = ptr::null_mut();
+/// All children of a scope.
+pub(crate) type Children = Registry<Header>;
+
+impl Children {
+    /// Closes the list and cancels every child in it, the newest first. All that are idle have
+    /// been dropped when this returns. False if it was closed already.
+    pub(crate) fn close_and_cancel(&self, cause: CancelCause) -> bool {
+        // SAFETY: `close` keeps each child alive for the call.
+        self.close(|child| unsafe { Raw(child).cancel(cause, By::Canceller) })
+    }
+}
+
+// SAFETY: `next` is a field that only the registry uses; a child keeps its memory until its
+// `Keeper::Registry` is released; and a child that is done stays done.
+unsafe impl Listed for Header {
+    fn next(&self) -> &AtomicPtr<Header> {
+        &self.next
+    }
+
+    fn has_ended(&self) -> bool {
+        self.state.now().is_done()
+    }
+
+    unsafe fn release(this: NonNull<Header>) {
+        // SAFETY: promised by the caller.
+        unsafe { Raw(this).release(Keeper::Registry) };
+    }
+}

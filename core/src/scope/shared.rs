@@ -9,8 +9,7 @@ use crate::{
         gate::{Gate, Refusal},
         origin::Origin,
         parent::{Gates, OfKind, Parent, Place, Receive},
-        raw::Info,
-        registry::Registry,
+        raw::{Children, Info},
     },
     limit::Limit,
     observe,
@@ -48,7 +47,7 @@ type Observer = Box<dyn Fn(&observe::Event<'_>) + Send + Sync>;
 /// kind of scope, and what that kind needs besides.
 pub(crate) struct Shared<P, K> {
     gates: Gates,
-    registry: Registry,
+    registry: Children,
     flags: AtomicUsize,
     /// Whoever polls the future of the scope.
     owner: WakerCell,
@@ -80,7 +79,7 @@ impl<P: Policy, K> Owner<P, K> {
     pub(super) fn new(limit: Limit, kind: K) -> Self {
         let shared = Arc::new(Shared {
             gates: Gates::new(),
-            registry: Registry::new(),
+            registry: Children::new(),
             flags: AtomicUsize::new(0),
             owner: WakerCell::new(),
             changed: Notice::new(),
@@ -395,7 +394,7 @@ unsafe impl<P: Policy, K> Parent for Shared<P, K> {
         &self.gates
     }
 
-    fn registry(&self) -> &Registry {
+    fn registry(&self) -> &Children {
         &self.registry
     }
 

@@ -5,14 +5,18 @@
 //! | [`stack`] | values pushed from anywhere, taken all at once |
 //! | [`waker_cell`] | the one waker of whoever polls a scope |
 //! | [`notice`] | an event that costs nothing while nobody listens |
+//! | [`line`] | a word on a cache line of its own |
+//! | [`registry`] | all members of a group, found by whoever ends it |
 //! | [`set_once`] | a value set at most once, read from anywhere |
 //! | [`ready`] | which of many futures want to be polled: one waker each, one queue |
 //! | [`slots`] | futures of one task, each polled only when its own waker fired |
 
 #[cfg(all(test, anyscope_loom))]
 mod models;
+pub(crate) mod line;
 pub(crate) mod notice;
 pub(crate) mod ready;
+pub(crate) mod registry;
 pub(crate) mod set_once;
 pub(crate) mod slots;
 pub(crate) mod stack;

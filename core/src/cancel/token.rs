@@ -1,0 +1,417 @@
+//! A tree of requests.
+
+use super::CancelReason;
+use crate::{
+    child::{CancelCause, Cancelled},
+    observe,
+    set::{
+        notice::Notice,
+        registry::{Listed, Registry},
+        set_once::SetOnce,
+    },
+    sync::{Arc, AtomicBool, AtomicPtr, AtomicUsize, EventListener, Ordering},
+};
+use alloc::vec::Vec;
+use core::{
+    fmt,
+    future::Future,
+    pin::Pin,
+    ptr::{self, NonNull},
+    task::{Context, Poll},
+};
+use pin_project_lite::pin_project;
+
+/// A request to end, and the tokens that it is handed on to.
+///
+/// Cloning gives another handle to the same token; [`child_token`](Self::child_token) a token of
+/// its own that is cancelled with this one, and can be cancelled alone. Cancelling is final, and
+/// whoever looks later sees it too, as often as he looks.
+///
+/// # Cost
+///
+/// [`is_cancelled`](Self::is_cancelled) is one relaxed load. A child token is one allocation, and
+/// forgotten by its parent soon after its last handle is gone.
+///
+/// # Examples
+///
+/// ```
+/// use anyscope_core::CancelToken;
+///
+/// let server = CancelToken::new();
+/// let request = server.child_token();
+///
+/// // A loop that computes looks now and then:
+/// let sum = |token: &CancelToken| {
+///     let mut sum = 0;
+///     for n in 0..1000 {
+///         token.checkpoint()?;
+///         sum += n;
+///     }
+///     Ok::<_, anyscope_core::Cancelled>(sum)
+/// };
+/// assert_eq!(sum(&request), Ok(499_500));
+///
+/// server.cancel("shutting down");
+/// let cancelled = sum(&request).unwrap_err();
+/// assert_eq!(cancelled.reason().unwrap().message(), "shutting down");
+/// ```
+#[derive(Clone)]
+pub struct CancelToken {
+    node: Arc<Node>,
+    /// Whether there are handles.
+    _alive: Arc<Alive>,
+}
+
+struct Node {
+    cancelled: AtomicBool,
+    reason: SetOnce<CancelReason>,
+    requested: Notice,
+    children: Registry<Node>,
+    /// How many children there ever were.
+    made: AtomicUsize,
+    /// No handle is left.
+    gone: AtomicBool,
+    /// The next one in the parent's list.
+    next: AtomicPtr<Node>,
+}
+
+/// Ends with the last handle of a node.
+struct Alive {
+    node: Arc<Node>,
+}
+
+impl Drop for Alive {
+    fn drop(&mut self) {
+        self.node.gone.store(true, Ordering::Release);
+    }
+}
+
+// SAFETY: `next` is a field that only the registry uses; a member has a count of its `Arc` for the
+// registry; and a node that is cancelled or has no handles stays so.
+unsafe impl Listed for Node {
+    fn next(&self) -> &AtomicPtr<Node> {
+        &self.next
+    }
+
+    fn has_ended(&self) -> bool {
+        self.gone.load(Ordering::Acquire) || self.cancelled.load(Ordering::Acquire)
+    }
+
+    unsafe fn release(this: NonNull<Node>) {
+        // SAFETY: promised by the caller: the count that `child_token` left to the registry.
+        unsafe { Arc::decrement_strong_count(this.as_ptr()) };
+    }
+}
+
+/// Long chains of tokens end one after the other, not inside each other.
+impl Drop for Node {
+    fn drop(&mut self) {
+        let mut members = Vec::new();
+        self.children.drain(&mut members);
+        while let Some(member) = members.pop() {
+            // SAFETY: the registry's count, which `drain` handed on.
+            let node = unsafe { Arc::from_raw(member.as_ptr()) };
+            if let Ok(mut last) = Arc::try_unwrap(node) {
+                last.children.drain(&mut members);
+            }
+        }
+    }
+}
+
+impl CancelToken {
+    /// A token that nobody has cancelled, and that has no parent.
+    pub fn new() -> Self {
+        let node = Arc::new(Node {
+            cancelled: AtomicBool::new(false),
+            reason: SetOnce::new(),
+            requested: Notice::new(),
+            children: Registry::new(),
+            made: AtomicUsize::new(0),
+            gone: AtomicBool::new(false),
+            next: AtomicPtr::new(ptr::null_mut()),
+        });
+        let alive = Arc::new(Alive { node: node.clone() });
+        CancelToken { node, _alive: alive }
+    }
+
+    /// A token that is cancelled when this one is. If this one is cancelled already, so is it.
+    ///
+    /// Cancelling the child leaves this one alone.
+    pub fn child_token(&self) -> Self {
+        let child = CancelToken::new();
+        let made = self.node.made.fetch_add(1, Ordering::Relaxed) + 1;
+        self.node.children.sweep_if_due(made);
+        let share = Arc::into_raw(child.node.clone()).cast_mut();
+        // SAFETY: not null, as it comes from an `Arc`; and that count is the registry's, unless it
+        // refuses it.
+        let refused = unsafe {
+            let member = NonNull::new_unchecked(share);
+            let refused = !self.node.children.push(member);
+            if refused {
+                Node::release(member);
+            }
+            refused
+        };
+        if refused {
+            // It was there before the registry was closed, and whoever is refused sees that.
+            child.node.cancel(self.node.reason.get().expect("cancelled for a reason").clone());
+        }
+        child
+    }
+
+    /// Asks for the end: of whoever looks at this token or at one of its descendants.
+    ///
+    /// All of them know it before this returns, and whoever waits for it has been woken. The first
+    /// reason counts; a second call does nothing.
+    #[track_caller]
+    pub fn cancel(&self, reason: impl Into<CancelReason>) {
+        self.node.cancel(reason.into());
+    }
+
+    /// Whether the end was asked for.
+    pub fn is_cancelled(&self) -> bool {
+        self.node.cancelled.load(Ordering::Relaxed)
+    }
+
+    /// Why the end was asked for, if it was.
+    pub fn reason(&self) -> Option<&CancelReason> {
+        // Acquire: pairs with the store in `cancel`.
+        let cancelled = self.node.cancelled.load(Ordering::Acquire);
+        if cancelled { self.node.reason.get() } else { None }
+    }
+
+    /// Goes on unless the end was asked for.
+    ///
+    /// For loops that compute, and for closures on blocking threads: nothing else can end them.
+    ///
+    /// # Errors
+    ///
+    /// [`Cancelled`], each time from then on.
+    pub fn checkpoint(&self) -> Result<(), Cancelled> {
+        if self.is_cancelled() { Err(self.to_error()) } else { Ok(()) }
+    }
+
+    /// Waits until the end is asked for.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropping the returned future changes nothing.
+    pub fn cancelled(&self) -> WaitCancelled<'_> {
+        WaitCancelled { token: self, listener: None }
+    }
+
+    /// Runs `future` until the end is asked for, and drops it then.
+    ///
+    /// If both happen at once, the value wins.
+    ///
+    /// # Errors
+    ///
+    /// [`Cancelled`] if `future` was dropped.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use anyscope_core::CancelToken;
+    ///
+    /// # smol::block_on(async {
+    /// let token = CancelToken::new();
+    /// assert_eq!(token.run_until_cancelled(async { 42 }).await, Ok(42));
+    ///
+    /// token.cancel("enough");
+    /// let never = token.run_until_cancelled(std::future::pending::<()>()).await;
+    /// assert!(never.unwrap_err().to_string().starts_with("cancelled: enough"));
+    /// # });
+    /// ```
+    pub fn run_until_cancelled<F: Future>(&self, future: F) -> RunUntilCancelled<'_, F> {
+        RunUntilCancelled { future: Some(future), cancelled: self.cancelled() }
+    }
+
+    /// Cancels this token when the guard is dropped, unless it is disarmed before.
+    #[track_caller]
+    pub fn drop_guard(self, reason: impl Into<CancelReason>) -> CancelGuard {
+        CancelGuard { armed: Some((self, reason.into())) }
+    }
+
+    fn to_error(&self) -> Cancelled {
+        Cancelled::new(CancelCause::Token).because(self.reason().cloned())
+    }
+}
+
+impl Node {
+    fn cancel(&self, reason: CancelReason) {
+        // From parent to child without recursion, as chains of tokens may be long.
+        let mut found = Vec::new();
+        self.cancel_alone(&reason, &mut found);
+        while let Some(node) = found.pop() {
+            node.cancel_alone(&reason, &mut found);
+        }
+    }
+
+    /// Cancels this one, and adds its children to `found`.
+    fn cancel_alone(&self, reason: &CancelReason, found: &mut Vec<Arc<Node>>) {
+        if self.cancelled.load(Ordering::Relaxed) {
+            return;
+        }
+        // Before the flag, so that whoever sees the flag finds it. The first one stays.
+        let _ = self.reason.set(reason.clone());
+        self.cancelled.store(true, Ordering::Release);
+        self.children.close(|child| {
+            // SAFETY: a count is left to the registry, which keeps the child for this call.
+            found.push(unsafe {
+                Arc::increment_strong_count(child.as_ptr());
+                Arc::from_raw(child.as_ptr())
+            });
+        });
+        self.requested.notify(usize::MAX);
+    }
+}
+
+impl Default for CancelToken {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl fmt::Debug for CancelToken {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("CancelToken")
+            .field("cancelled", &self.is_cancelled())
+            .field("reason", &self.reason().map(CancelReason::message))
+            .finish()
+    }
+}
+
+/// Future of [`CancelToken::cancelled`].
+#[must_use = "futures do nothing unless you `.await` or poll them"]
+pub struct WaitCancelled<'a> {
+    token: &'a CancelToken,
+    listener: Option<EventListener>,
+}
+
+impl Future for WaitCancelled<'_> {
+    type Output = ();
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
+        loop {
+            if self.token.is_cancelled() {
+                return Poll::Ready(());
+            }
+            match &mut self.listener {
+                // Look again, now that nothing can be missed.
+                None => self.listener = Some(self.token.node.requested.listen()),
+                Some(listener) => {
+                    if Pin::new(listener).poll(cx).is_pending() {
+                        observe::waits_for(format_args!("a cancel"));
+                        return Poll::Pending;
+                    }
+                    self.listener = None;
+                }
+            }
+        }
+    }
+}
+
+impl fmt::Debug for WaitCancelled<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("WaitCancelled").field(self.token).finish()
+    }
+}
+
+pin_project! {
+    /// Future of [`CancelToken::run_until_cancelled`].
+    #[must_use = "futures do nothing unless you `.await` or poll them"]
+    pub struct RunUntilCancelled<'a, F> {
+        // None when it is over.
+        #[pin]
+        future: Option<F>,
+        #[pin]
+        cancelled: WaitCancelled<'a>,
+    }
+}
+
+impl<F: Future> Future for RunUntilCancelled<'_, F> {
+    type Output = Result<F::Output, Cancelled>;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let mut this = self.project();
+        let future = this.future.as_mut().as_pin_mut().expect("polled after it was ready");
+        let result = match (future.poll(cx), this.cancelled.as_mut().poll(cx)) {
+            (Poll::Ready(output), _) => Ok(output),
+            (Poll::Pending, Poll::Ready(())) => Err(this.cancelled.token.to_error()),
+            (Poll::Pending, Poll::Pending) => return Poll::Pending,
+        };
+        this.future.set(None);
+        Poll::Ready(result)
+    }
+}
+
+impl<F> fmt::Debug for RunUntilCancelled<'_, F> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("RunUntilCancelled").field("token", self.cancelled.token).finish_non_exhaustive()
+    }
+}
+
+/// Cancels a token when dropped; see [`CancelToken::drop_guard`].
+#[derive(Debug)]
+#[must_use = "dropping the guard cancels the token"]
+pub struct CancelGuard {
+    armed: Option<(CancelToken, CancelReason)>,
+}
+
+impl CancelGuard {
+    /// Gives the token back, without cancelling it.
+    pub fn disarm(mut self) -> CancelToken {
+        let (token, _) = self.armed.take().expect("there until here");
+        token
+    }
+}
+
+impl Drop for CancelGuard {
+    fn drop(&mut self) {
+        if let Some((token, reason)) = self.armed.take() {
+            token.node.cancel(reason);
+        }
+    }
+}
+
+#[cfg(all(test, not(anyscope_loom)))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_parent_forgets_children_without_handles() {
+        let parent = CancelToken::new();
+        let kept = parent.child_token();
+        let first = Arc::downgrade(&parent.child_token().node);
+        (0..1000).for_each(|_| drop(parent.child_token()));
+        assert_eq!(first.strong_count(), 0);
+        parent.cancel("now");
+        assert!(kept.is_cancelled());
+    }
+
+    #[test]
+    fn a_chain_of_tokens_may_be_long() {
+        let first = CancelToken::new();
+        let mut tokens = Vec::from([first.child_token()]);
+        for n in 0..100_000 {
+            let next = tokens[n].child_token();
+            tokens.push(next);
+        }
+        first.cancel("all of you");
+        assert!(tokens.iter().all(CancelToken::is_cancelled));
+        assert_eq!(tokens[100_000].reason(), first.reason());
+    }
+
+    #[test]
+    fn a_child_is_cancelled_alone() {
+        let parent = CancelToken::new();
+        let [child, sibling] = [(); 2].map(|()| parent.child_token());
+        let grandchild = child.child_token();
+        child.cancel("only you");
+        assert!(grandchild.is_cancelled() && !sibling.is_cancelled() && !parent.is_cancelled());
+        parent.cancel("and you");
+        assert_eq!(child.reason().unwrap().message(), "only you");
+        assert_eq!(sibling.reason().unwrap().message(), "and you");
+        assert_eq!(parent.child_token().reason().unwrap().message(), "and you");
+    }
+}
