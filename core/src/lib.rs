@@ -73,7 +73,7 @@ pub mod time;
 mod unwind;
 
 #[cfg(feature = "alloc")]
-pub use cancel::{CancelGuard, CancelReason, CancelToken, RunUntilCancelled, WaitCancelled};
+pub use cancel::{CancelGuard, CancelReason, CancelToken, Grace, RunUntilCancelled, WaitCancelled};
 #[cfg(feature = "alloc")]
 pub use child::{
     Anywhere, Cancel, CancelCause, Cancelled, ChildId, JoinError, JoinHandle, LocalJoinHandle,

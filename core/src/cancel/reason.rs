@@ -5,41 +5,37 @@ use core::{fmt, panic::Location};
 
 /// Why something was cancelled, and where that was asked for.
 ///
-/// Made from a message, in place: `token.cancel("shutting down")`. Cheap to clone.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct CancelReason {
-    message: Message,
-    at: &'static Location<'static>,
-}
+/// Made from a message, in place: `scope.cancel("shutting down")`. One allocation; cheap to clone.
+#[derive(Clone, PartialEq, Eq)]
+pub struct CancelReason(Arc<Inner>);
 
-#[derive(Clone, Debug, PartialEq, Eq)]
-enum Message {
-    Static(&'static str),
-    Shared(Arc<str>),
+#[derive(PartialEq, Eq)]
+struct Inner {
+    message: Cow<'static, str>,
+    at: Option<&'static Location<'static>>,
 }
 
 impl CancelReason {
     /// For this reason, asked for by the caller.
     #[track_caller]
     pub fn new(message: impl Into<Cow<'static, str>>) -> Self {
-        let message = match message.into() {
-            Cow::Borrowed(message) => Message::Static(message),
-            Cow::Owned(message) => Message::Shared(message.into()),
-        };
-        CancelReason { message, at: Location::caller() }
+        CancelReason(Arc::new(Inner { message: message.into(), at: Some(Location::caller()) }))
+    }
+
+    /// A reason of the library's own.
+    pub(crate) fn internal(message: &'static str) -> Self {
+        CancelReason(Arc::new(Inner { message: message.into(), at: None }))
     }
 
     /// Why.
     pub fn message(&self) -> &str {
-        match &self.message {
-            Message::Static(message) => message,
-            Message::Shared(message) => message,
-        }
+        &self.0.message
     }
 
-    /// Where the cancel was asked for.
-    pub fn at(&self) -> &'static Location<'static> {
-        self.at
+    /// Where the cancel was asked for. Nothing if nobody did: of a scope that failed, or was
+    /// dropped.
+    pub fn asked_at(&self) -> Option<&'static Location<'static>> {
+        self.0.at
     }
 }
 
@@ -57,8 +53,18 @@ impl From<String> for CancelReason {
     }
 }
 
+impl fmt::Debug for CancelReason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "CancelReason({self})")
+    }
+}
+
 impl fmt::Display for CancelReason {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} (asked for at {})", self.message(), self.at)
+        f.write_str(self.message())?;
+        match self.asked_at() {
+            Some(at) => write!(f, " (asked for at {at})"),
+            None => Ok(()),
+        }
     }
 }

@@ -347,7 +347,9 @@ impl<F: Future> Future for RunUntilCancelled<'_, F> {
 
 impl<F> fmt::Debug for RunUntilCancelled<'_, F> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("RunUntilCancelled").field("token", self.cancelled.token).finish_non_exhaustive()
+        f.debug_struct("RunUntilCancelled")
+            .field("token", self.cancelled.token)
+            .finish_non_exhaustive()
     }
 }
 

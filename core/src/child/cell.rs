@@ -24,6 +24,7 @@ use super::{
     state::{Keeper, State},
 };
 use crate::{
+    cancel::CancelReason,
     sync::{Arc, AtomicPtr, EventListener, UnsafeCell},
     unwind::{self, Payload},
 };
@@ -61,7 +62,7 @@ enum Stage<F, V, S> {
     Panicked(Box<(Panic, Arc<S>)>),
     /// The scope has the failure. With the scope, to wait for its end.
     Failed(Option<Arc<S>>),
-    /// With the scope, if it is coming down. The cause is in the state.
+    /// With the scope, if it is coming down or has a reason. The cause is in the state.
     Cancelled(Option<Arc<S>>),
     Taken,
 }
@@ -410,7 +411,8 @@ impl<F: Future, S: Receive<F::Output, Via>, Via> Cell<F, S, Via> {
                 if now.cancelled() == Some(CancelCause::Executor) {
                     scope.on_refused(info);
                 }
-                Stage::Cancelled(if scope.is_failing() { keep() } else { None })
+                let keeps = scope.is_failing() || scope.cancel_reason().is_some();
+                Stage::Cancelled(if keeps { keep() } else { None })
             }
         }
     }
@@ -424,9 +426,11 @@ impl<F: Future, S: Receive<F::Output, Via>, Via> Cell<F, S, Via> {
             Stage::Value(value) => Ok(value),
             Stage::Panicked(panicked) => Err(JoinError::Panicked(panicked.0)),
             Stage::Failed(_) => Err(JoinError::Failed),
-            Stage::Cancelled(_) => {
+            Stage::Cancelled(scope) => {
                 let cause = cell.header.state.now().cancelled().unwrap_or(CancelCause::Scope);
-                Err(JoinError::Cancelled(Cancelled::new(cause)))
+                let reason = scope.filter(|_| cause == CancelCause::Scope);
+                let reason = reason.and_then(|scope| scope.cancel_reason().cloned());
+                Err(JoinError::Cancelled(Cancelled::new(cause).because(reason)))
             }
             Stage::Taken => Err(JoinError::Taken),
             Stage::Running(_) => unreachable!("a child that is done has no future"),
@@ -520,6 +524,10 @@ unsafe impl Parent for Nobody {
     }
 
     fn is_failing(&self) -> bool {
+        match *self {}
+    }
+
+    fn cancel_reason(&self) -> Option<&CancelReason> {
         match *self {}
     }
 

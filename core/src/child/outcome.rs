@@ -109,12 +109,14 @@ pub enum CancelCause {
     Finished,
     /// It was spawned into a scope that had already ended.
     Closed,
-    /// Its own handle cancelled it.
+    /// It alone was cancelled: by its handle, or because it was selected in its scope.
     Handle,
     /// The executor dropped it: it refused the child, or was shut down.
     Executor,
     /// Somebody asked for it through a [`CancelToken`](crate::CancelToken).
     Token,
+    /// The deadline of its scope passed.
+    Deadline,
 }
 
 impl CancelCause {
@@ -127,6 +129,7 @@ impl CancelCause {
             CancelCause::Handle => 4,
             CancelCause::Executor => 5,
             CancelCause::Token => 6,
+            CancelCause::Deadline => 7,
         }
     }
 
@@ -138,6 +141,7 @@ impl CancelCause {
             4 => CancelCause::Handle,
             5 => CancelCause::Executor,
             6 => CancelCause::Token,
+            7 => CancelCause::Deadline,
             _ => CancelCause::Scope,
         }
     }
@@ -149,9 +153,10 @@ impl fmt::Display for CancelCause {
             CancelCause::Scope => "its scope was cancelled",
             CancelCause::Finished => "a daemon ends with the other children of its scope",
             CancelCause::Closed => "its scope had already ended",
-            CancelCause::Handle => "its handle asked for it",
+            CancelCause::Handle => "it alone was asked to end",
             CancelCause::Executor => "the executor dropped it (refused, or shut down)",
             CancelCause::Token => "a token asked for it",
+            CancelCause::Deadline => "the deadline of its scope passed",
         })
     }
 }

@@ -13,6 +13,7 @@ use super::{
     raw::{Children, Info},
 };
 use crate::{
+    cancel::CancelReason,
     set::stack::Stack,
     sync::{Arc, EventListener},
     unwind,
@@ -104,6 +105,9 @@ pub(crate) unsafe trait Parent: Sized {
 
     /// Whether the scope is coming down because of a failure or a cancel, and its body with it.
     fn is_failing(&self) -> bool;
+
+    /// Why the scope was cancelled, if somebody gave a reason.
+    fn cancel_reason(&self) -> Option<&CancelReason>;
 
     /// What tells when a failing scope is down; nothing if it is.
     fn end_of_failure(&self) -> Option<EventListener>;

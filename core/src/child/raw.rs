@@ -298,6 +298,38 @@ impl Children {
         // SAFETY: `close` keeps each child alive for the call.
         self.close(|child| unsafe { Raw(child).cancel(cause, By::Canceller) })
     }
+
+    /// Cancels every child in it, closed or not.
+    pub(crate) fn cancel_all(&self, cause: CancelCause) {
+        // SAFETY: `visit` keeps each child alive for the call.
+        self.visit(|child| unsafe { Raw(child).cancel(cause, By::Canceller) });
+    }
+
+    /// Cancels every child that `select` selects; answers how many it has.
+    pub(crate) fn cancel_where(&self, mut select: impl FnMut(Info<'_>) -> bool) -> usize {
+        let mut selected = 0;
+        self.each(|child, info| {
+            if select(info) {
+                selected += 1;
+                // SAFETY: `each` keeps the child alive for the call.
+                unsafe { child.cancel(CancelCause::Handle, By::Canceller) };
+            }
+        });
+        selected
+    }
+
+    /// Calls `f` with every child that has not ended, the newest first.
+    pub(crate) fn each(&self, mut f: impl FnMut(Raw, Info<'_>)) {
+        self.visit(|child| {
+            let child = Raw(child);
+            // SAFETY: `visit` keeps the child alive for the call.
+            unsafe {
+                if !child.state().is_done() {
+                    f(child, child.info());
+                }
+            }
+        });
+    }
 }
 
 // SAFETY: `next` is a field that only the registry uses; a child keeps its memory until its

@@ -268,6 +268,7 @@ where
         Poll::Ready(match ready!(self.project().scope.poll(cx)) {
             Ok(()) => Ok(()),
             Err(ScopeError::Cancelled(cancelled)) => Err(cancelled),
+            Err(ScopeError::Elapsed(_)) => unreachable!("nobody gave it a deadline"),
             Err(ScopeError::Failed { first, .. }) => match first {},
         })
     }

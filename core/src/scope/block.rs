@@ -21,10 +21,11 @@
 
 use super::{
     driver::{self, Driver},
-    methods::{control_methods, spawn_methods},
+    methods::{control_methods, spawn_methods, timed_methods},
     policy::{Accept, Conclude, FailFast, Policy, Supervise},
     shared::{self, Blocking, Optional, Owner, Plain, Shared, ValueOf},
     start::{self, Ready, Start},
+    stop,
 };
 use crate::{
     child::{
@@ -159,6 +160,11 @@ impl<'scope, E: Spawn + ?Sized, P: Policy + Send + Sync> BlockScope<'scope, '_, 
         children: (Send + 'scope),
         handle: JoinHandle,
         mode: Anywhere,
+    }
+
+    timed_methods! {
+        receiver: (&'scope) self,
+        children: (Send + 'scope),
     }
 
     /// Starts a child of this scope on another executor.

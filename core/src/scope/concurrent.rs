@@ -2,10 +2,11 @@
 
 use super::{
     driver::{self, Driver},
-    methods::{control_methods, spawn_methods},
+    methods::{control_methods, spawn_methods, timed_methods},
     policy::{Accept, Conclude, FailFast, Policy, Supervise},
     shared::{self, Optional, Owner, Plain, Shared, ValueOf},
     start::{self, Ready, Start},
+    stop,
 };
 use crate::{
     child::{
@@ -198,6 +199,11 @@ impl<'env, P: Policy + Send + Sync + 'env> Concurrent<'env, P> {
         mode: Anywhere,
     }
 
+    timed_methods! {
+        receiver: (&) self,
+        children: (Send + 'env),
+    }
+
     #[track_caller]
     fn adopt<F, Via>(
         &self,
@@ -223,6 +229,11 @@ impl<'env, P: Policy + 'env> Concurrent<'env, P, SameThread> {
         children: ('env),
         handle: LocalJoinHandle,
         mode: SameThread,
+    }
+
+    timed_methods! {
+        receiver: (&) self,
+        children: ('env),
     }
 
     #[track_caller]

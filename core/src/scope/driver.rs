@@ -91,7 +91,7 @@ where
             let stopped = this.owner.is_stopped();
             let value = this.value.take();
             (!stopped || P::FAIL_FAST)
-                .then(|| this.owner.policy().conclude(value, this.owner.cancel_cause()))
+                .then(|| this.owner.policy().conclude(value, this.owner.ended()))
         });
         match (this.owner.take_panic(), output) {
             (None, Ok(Some(output))) => Poll::Ready(Ok(output)),

@@ -1,6 +1,6 @@
 //! How a fail-fast scope fails.
 
-use crate::child::Cancelled;
+use crate::{child::Cancelled, time::Elapsed};
 use alloc::vec::Vec;
 use core::{error::Error, fmt};
 
@@ -20,6 +20,8 @@ pub enum ScopeError<E> {
     },
     /// The scope was cancelled before its body returned, or its executor refused a child.
     Cancelled(Cancelled),
+    /// The deadline of the scope passed before its body returned.
+    Elapsed(Elapsed),
 }
 
 impl<E> ScopeError<E> {
@@ -27,7 +29,7 @@ impl<E> ScopeError<E> {
     pub fn into_first(self) -> Option<E> {
         match self {
             ScopeError::Failed { first, .. } => Some(first),
-            ScopeError::Cancelled(_) => None,
+            ScopeError::Cancelled(_) | ScopeError::Elapsed(_) => None,
         }
     }
 
@@ -35,13 +37,18 @@ impl<E> ScopeError<E> {
     pub fn first(&self) -> Option<&E> {
         match self {
             ScopeError::Failed { first, .. } => Some(first),
-            ScopeError::Cancelled(_) => None,
+            ScopeError::Cancelled(_) | ScopeError::Elapsed(_) => None,
         }
     }
 
     /// Whether the scope was cancelled and nothing failed.
     pub fn is_cancelled(&self) -> bool {
         matches!(self, ScopeError::Cancelled(_))
+    }
+
+    /// Whether the deadline passed and nothing failed.
+    pub fn is_elapsed(&self) -> bool {
+        matches!(self, ScopeError::Elapsed(_))
     }
 }
 
@@ -51,6 +58,7 @@ impl<E: fmt::Display> fmt::Display for ScopeError<E> {
             ScopeError::Failed { first, rest } if rest.is_empty() => first.fmt(f),
             ScopeError::Failed { first, rest } => write!(f, "{first} (and {} more)", rest.len()),
             ScopeError::Cancelled(cancelled) => write!(f, "scope {cancelled}"),
+            ScopeError::Elapsed(elapsed) => write!(f, "scope {elapsed}"),
         }
     }
 }

@@ -1,13 +1,20 @@
 //! Scopes in which only so many children run at once.
 
 use super::{
-    methods::control_methods,
+    methods::{control_methods, timed_methods},
     parallel::{self, Scope, ScopeFuture},
     policy::{Accept, FailFast, Policy, Supervise},
-    shared::{self, Plain, Shared},
+    shared::{self, Plain, Shared, ValueOf},
+    stop,
 };
 use crate::{
-    child::{Anywhere, JoinHandle, cell::Spec, gate::Refusal, origin::Origin, parent::Place},
+    child::{
+        Anywhere, JoinHandle,
+        cell::Spec,
+        gate::Refusal,
+        origin::Origin,
+        parent::{Place, Receive},
+    },
     exec::Spawn,
     limit::Limit,
     observe,
@@ -199,6 +206,26 @@ impl<E: Spawn, P: Policy + Send + Sync + 'static> LimitedScope<E, P> {
             queued: false,
             freed: None,
         }
+    }
+
+    timed_methods! {
+        receiver: (&) self,
+        children: (Send + 'static),
+    }
+
+    /// For the scope's own children, which are not counted under the limit.
+    #[track_caller]
+    fn adopt<F, Via>(
+        &self,
+        future: F,
+        spec: Spec,
+    ) -> JoinHandle<'static, ValueOf<P, Anywhere, F::Output, Via>>
+    where
+        F: Future + Send + 'static,
+        F::Output: Send + 'static,
+        Shared<P, Anywhere>: Receive<F::Output, Via>,
+    {
+        self.scope.adopt(future, spec)
     }
 
     fn put<F>(

@@ -122,10 +122,92 @@ macro_rules! spawn_methods {
     };
 }
 
+/// What needs a timer.
+macro_rules! timed_methods {
+    (
+        receiver: ($($by:tt)+) $self:ident,
+        children: ($($bounds:tt)+),
+    ) => {
+        /// Asks all children to end, gives them so much time for it, and then
+        /// [cancels](Self::cancel) what is left.
+        ///
+        /// Whoever looks at the [token](Self::token) sees it before this returns. Children go on
+        /// being polled; no new ones are let in. When the grace is over, the rest is dropped, in a
+        /// fail-fast scope the body too; until then it goes on.
+        ///
+        /// With [`Grace::Forever`](crate::Grace::Forever) nothing is dropped.
+        ///
+        /// # Examples
+        ///
+        /// ```
+        /// # use anyscope_smol::Smol;
+        /// # smol::block_on(async {
+        /// use anyscope_core::{Grace, concurrent};
+        /// use std::{future::pending, time::Duration};
+        ///
+        /// concurrent(async |s| {
+        ///     let token = s.token();
+        ///     let polite = s.spawn(async move {
+        ///         token.cancelled().await;
+        ///         "bye"
+        ///     });
+        ///     let stubborn = s.spawn(pending::<()>());
+        ///     s.cancel_with(&Smol, Grace::For(Duration::from_millis(1)), "closing");
+        ///     assert_eq!(polite.await.unwrap(), "bye");
+        ///     assert!(stubborn.await.unwrap_err().is_cancelled());
+        /// })
+        /// .await;
+        /// # });
+        /// ```
+        #[track_caller]
+        pub fn cancel_with<T>(
+            $($by)+ $self,
+            timer: &T,
+            grace: crate::Grace,
+            reason: impl Into<crate::CancelReason>,
+        ) where
+            T: crate::Timer<Sleep: $($bounds)+>,
+        {
+            let reason = reason.into();
+            if $self.shared().is_cancelled() {
+                return;
+            }
+            if let Some(grace) = grace.duration() {
+                let spec = stop::daemon("the end of a grace");
+                $self.adopt::<_, stop::EndOfGrace>(timer.sleep(grace), spec);
+            }
+            $self.shared().ask(reason);
+        }
+
+        /// Ends the scope when the moment `at` comes: it is cancelled then, and a fail-fast scope
+        /// returns [`Elapsed`](crate::ScopeError::Elapsed).
+        ///
+        /// The earliest deadline counts; the one that is returned can be moved. Scopes inside
+        /// this one end with it, whatever deadlines of their own they have.
+        /// [`Instant::NEVER`](crate::Instant::NEVER) is no deadline; a moment that has passed ends
+        /// the scope as soon as it waits.
+        #[track_caller]
+        pub fn deadline<T>(
+            $($by)+ $self,
+            timer: &T,
+            at: crate::Instant,
+        ) -> crate::MovableDeadline
+        where
+            T: crate::Timer<Sleep: $($bounds)+> + crate::Clock + Clone + $($bounds)+,
+        {
+            let (moved, watch) = crate::MovableDeadline::new(timer.clone(), at);
+            let spec = stop::daemon("a deadline");
+            $self.adopt::<_, stop::EndOfTime>(watch, spec);
+            moved
+        }
+    };
+}
+
 /// What can be done with any scope, whatever its children are.
 macro_rules! control_methods {
     () => {
-        /// Cancels all children, present and future.
+        /// Cancels all children, present and future, for a reason that their handles and the
+        /// scope's token then give.
         ///
         /// Idle children have been dropped when this returns, the youngest first, and with them
         /// all that they own, scopes of their own included. Children that are being polled at
@@ -134,15 +216,47 @@ macro_rules! control_methods {
         /// In a supervised scope the body goes on. In a fail-fast scope it is dropped too; if it
         /// returns a value before it waits again, the value counts.
         ///
-        /// A second call does nothing.
-        pub fn cancel(&self) {
-            self.shared().cancel();
+        /// The first reason counts, and a second call does nothing but to end a
+        /// [grace](Self::cancel_with).
+        #[track_caller]
+        pub fn cancel(&self, reason: impl Into<crate::CancelReason>) {
+            self.shared().cancel(reason.into());
         }
 
-        /// Whether somebody called [`cancel`](Self::cancel), also when it came too late to end
-        /// anything.
+        /// Cancels the children that `select` selects, by name for instance; answers how many.
+        ///
+        /// It is called once with every child that has not ended, the youngest first.
+        pub fn cancel_where(
+            &self,
+            mut select: impl FnMut(crate::observe::ChildInfo<'_>) -> bool,
+        ) -> usize {
+            self.shared().registry.cancel_where(|info| select(info.into()))
+        }
+
+        /// Calls `f` with every child that has not ended, the youngest first.
+        ///
+        /// To say which child is stubborn, for instance.
+        pub fn each_child(&self, mut f: impl FnMut(crate::observe::ChildInfo<'_>)) {
+            self.shared().registry.each(|_, info| f(info.into()));
+        }
+
+        /// Whether the scope was cancelled, also if that came too late to end anything.
         pub fn is_cancelled(&self) -> bool {
             self.shared().is_cancelled()
+        }
+
+        /// Whether a [deadline](Self::deadline) of this scope has passed.
+        pub fn has_elapsed(&self) -> bool {
+            self.shared().has_elapsed()
+        }
+
+        /// A token that is cancelled when the scope comes down: because it was cancelled, failed,
+        /// was dropped, or has ended.
+        ///
+        /// For children that want to end in good order during a [grace](Self::cancel_with), and
+        /// for closures on blocking threads, which nothing else can end.
+        pub fn token(&self) -> crate::CancelToken {
+            self.shared().token()
         }
 
         /// How many children have not ended, daemons included. A moment's truth.
@@ -175,4 +289,4 @@ macro_rules! control_methods {
     };
 }
 
-pub(super) use {control_methods, spawn_methods};
+pub(super) use {control_methods, spawn_methods, timed_methods};

@@ -10,11 +10,13 @@
 //! | [`start`] | children that say when they are ready |
 //! | [`policy`], [`error`] | what the end of a child means |
 //! | [`methods`] | the methods that all kinds have in common |
+//! | [`stop`], [`deadline`] | cancels, graces, deadlines |
 //! | [`driver`], [`shared`] | the machinery: the life of a scope, and what it shares with its children |
 
 #[cfg(feature = "std")]
 mod block;
 mod concurrent;
+mod deadline;
 mod driver;
 mod error;
 mod limited;
@@ -24,6 +26,7 @@ mod parallel;
 mod policy;
 mod shared;
 mod start;
+mod stop;
 
 #[cfg(feature = "std")]
 pub use block::{BlockScope, TryBlockScope, block_scope, try_block_scope};
@@ -31,6 +34,7 @@ pub use concurrent::{
     Concurrent, ConcurrentFuture, ConcurrentLocal, TryConcurrent, TryConcurrentLocal, concurrent,
     concurrent_local, try_concurrent, try_concurrent_local,
 };
+pub use deadline::MovableDeadline;
 pub use error::ScopeError;
 pub use limited::{
     LimitedScope, SpawnWhenFree, TryLimitedScope, TrySpawnError, scope_limited, try_scope_limited,
@@ -42,3 +46,5 @@ pub use parallel::{
 };
 pub use policy::{Accept, Conclude, FailFast, Policy, Supervise};
 pub use start::{Ready, Start, StartError};
+#[doc(hidden)]
+pub use stop::Ended;

@@ -149,7 +149,7 @@ impl<E: Clone, P: Policy> OwnedScope<E, P> {
         // Whoever comes after the errors were taken learns at least that it was no success.
         let failed = P::FAIL_FAST && shared.is_stopped();
         let value = (!failed).then_some(());
-        shared.policy().conclude(value, shared.cancel_cause())
+        shared.policy().conclude(value, shared.ended())
     }
 }
 

@@ -2,10 +2,11 @@
 
 use super::{
     driver::{self, Driver},
-    methods::{control_methods, spawn_methods},
+    methods::{control_methods, spawn_methods, timed_methods},
     policy::{Accept, Conclude, FailFast, Policy, Supervise},
     shared::{self, Blocking, Optional, Owner, Plain, Shared, ValueOf},
     start::{self, Ready, Start},
+    stop,
 };
 use crate::{
     child::{
@@ -280,6 +281,11 @@ impl<E: Spawn, P: Policy + Send + Sync + 'static> Scope<E, P> {
         mode: Anywhere,
     }
 
+    timed_methods! {
+        receiver: (&) self,
+        children: (Send + 'static),
+    }
+
     /// Starts a child of this scope on another executor.
     #[track_caller]
     pub fn spawn_on<X, F>(&self, other: &X, future: F) -> JoinHandle<'static, P::Value>
@@ -299,7 +305,7 @@ impl<E: Spawn, P: Policy + Send + Sync + 'static> Scope<E, P> {
     }
 
     #[track_caller]
-    fn adopt<F, Via>(
+    pub(super) fn adopt<F, Via>(
         &self,
         future: F,
         spec: Spec,
@@ -342,6 +348,11 @@ impl<E: SpawnLocal, P: Policy + 'static> Scope<E, P, SameThread> {
         children: ('static),
         handle: LocalJoinHandle,
         mode: SameThread,
+    }
+
+    timed_methods! {
+        receiver: (&) self,
+        children: ('static),
     }
 
     /// Starts a child of this scope on another executor of this thread.

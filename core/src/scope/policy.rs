@@ -5,11 +5,8 @@
 //! | [`Supervise`] | any `T` | `T` | is the handle's, and disturbs nobody |
 //! | [`FailFast<E>`] | `Result<T, E>` | `T` | ends siblings and body; the scope returns it |
 
-use super::ScopeError;
-use crate::{
-    child::{CancelCause, Cancelled},
-    set::stack::Stack,
-};
+use super::{ScopeError, stop::Ended};
+use crate::{set::stack::Stack, time::Elapsed};
 use core::{convert::Infallible, fmt};
 
 /// What a scope does when a child ends. Implemented by [`Supervise`] and [`FailFast`].
@@ -56,9 +53,9 @@ pub trait Conclude<B>: Accept<B> {
     type Output;
 
     /// The result of the scope, when all is over. Without a value the body failed, or was dropped
-    /// because of a failure or of the given cancel.
+    /// because of a failure or because of what `ended` says.
     #[doc(hidden)]
-    fn conclude(&self, value: Option<Self::Value>, cancel: CancelCause) -> Self::Output;
+    fn conclude(&self, value: Option<Self::Value>, ended: Ended) -> Self::Output;
 }
 
 /// Children look after themselves: how they end is their handle's to know.
@@ -115,7 +112,7 @@ impl<O> Accept<O> for Supervise {
 impl<B> Conclude<B> for Supervise {
     type Output = B;
 
-    fn conclude(&self, value: Option<B>, _: CancelCause) -> B {
+    fn conclude(&self, value: Option<B>, _: Ended) -> B {
         value.expect("the body of a supervised scope is dropped only because of a panic")
     }
 }
@@ -145,12 +142,15 @@ impl<T, E> Accept<Result<T, E>> for FailFast<E> {
 impl<T, E> Conclude<Result<T, E>> for FailFast<E> {
     type Output = Result<T, ScopeError<E>>;
 
-    fn conclude(&self, value: Option<T>, cancel: CancelCause) -> Self::Output {
+    fn conclude(&self, value: Option<T>, ended: Ended) -> Self::Output {
         let mut errors = self.errors.take().into_iter();
         match (errors.next(), value) {
             (Some(first), _) => Err(ScopeError::Failed { first, rest: errors.collect() }),
             (None, Some(value)) => Ok(value),
-            (None, None) => Err(ScopeError::Cancelled(Cancelled::new(cancel))),
+            (None, None) => Err(match ended {
+                Ended::Cancelled(cancelled) => ScopeError::Cancelled(cancelled),
+                Ended::Elapsed => ScopeError::Elapsed(Elapsed::new()),
+            }),
         }
     }
 }

@@ -1,7 +1,11 @@
 //! What a scope and its children share: counts, children, failures, and who waits for what.
 
-use super::policy::{Accept, Policy};
+use super::{
+    policy::{Accept, Policy},
+    stop::{Request, flags::*},
+};
 use crate::{
+    cancel::CancelReason,
     child::{
         CancelCause, Child, Panic,
         cell::Spec,
@@ -28,29 +32,18 @@ use core::{
     task::{Context, Poll, Waker},
 };
 
-/// The body must not be polled again.
-const STOPPED: usize = 1 << 0;
-/// Somebody asked for a cancel.
-const CANCELLED: usize = 1 << 1;
-/// The cancel was the executor's, by refusing a child.
-const REFUSED: usize = 1 << 2;
-/// The body returned a value after a cancel: later failures no longer count.
-const DECIDED: usize = 1 << 3;
-/// All is over.
-const ENDED: usize = 1 << 4;
-/// The owner is gone and has left its count to the last child.
-const ORPHANED: usize = 1 << 5;
-
 type Observer = Box<dyn Fn(&observe::Event<'_>) + Send + Sync>;
 
 /// The part of a scope that its handles, its future and its children have in common. `K` is the
 /// kind of scope, and what that kind needs besides.
 pub(crate) struct Shared<P, K> {
     gates: Gates,
-    registry: Children,
-    flags: AtomicUsize,
+    pub(super) registry: Children,
+    /// See [`flags`].
+    pub(super) flags: AtomicUsize,
+    pub(super) request: Request,
     /// Whoever polls the future of the scope.
-    owner: WakerCell,
+    pub(super) owner: WakerCell,
     /// Fires when one of the gates is empty and somebody waits, and at the end.
     changed: Notice,
     panics: Stack<Panic>,
@@ -61,7 +54,7 @@ pub(crate) struct Shared<P, K> {
     /// How many `tasks` there may be. Not looked at by scopes without a limit.
     limit: Limit,
     /// Fires when a child of a limited scope leaves.
-    freed: Notice,
+    pub(super) freed: Notice,
     /// How many wait for that.
     queue: AtomicUsize,
     pub(super) kind: K,
@@ -81,6 +74,7 @@ impl<P: Policy, K> Owner<P, K> {
             gates: Gates::new(),
             registry: Children::new(),
             flags: AtomicUsize::new(0),
+            request: Request::new(),
             owner: WakerCell::new(),
             changed: Notice::new(),
             panics: Stack::new(),
@@ -102,7 +96,7 @@ impl<P: Policy, K> Owner<P, K> {
     /// Cancels the scope without waiting for it. It counts as ended from then on.
     pub(super) fn abandon(&self) {
         let children = self.live();
-        self.cancel();
+        self.stop(CANCELLED | Shared::<P, K>::whole(), CancelCause::Scope, "its scope was dropped");
         if children > 0 {
             let running = self.live();
             self.emit(|| observe::Event::Abandoned { children, running });
@@ -165,19 +159,6 @@ impl<P: Policy, K> Shared<P, K> {
         self.limit
     }
 
-    /// Ends all children, present and future; in a fail-fast scope the body too.
-    pub(super) fn cancel(&self) {
-        self.stop(CANCELLED | if P::FAIL_FAST { STOPPED } else { 0 });
-    }
-
-    pub(super) fn is_cancelled(&self) -> bool {
-        self.has(CANCELLED)
-    }
-
-    pub(super) fn is_stopped(&self) -> bool {
-        self.has(STOPPED)
-    }
-
     pub(super) fn is_ended(&self) -> bool {
         self.has(ENDED)
     }
@@ -203,7 +184,7 @@ impl<P: Policy, K> Shared<P, K> {
             unwind::discard(failure);
         } else {
             self.policy.keep(failure);
-            self.stop(STOPPED);
+            self.stop(STOPPED, CancelCause::Scope, "its scope has failed");
         }
     }
 
@@ -213,7 +194,7 @@ impl<P: Policy, K> Shared<P, K> {
             self.drop_panic(panic);
         } else {
             self.panics.push(panic);
-            self.stop(STOPPED);
+            self.stop(STOPPED, CancelCause::Scope, "its scope has failed");
         }
     }
 
@@ -245,7 +226,7 @@ impl<P: Policy, K> Shared<P, K> {
         if !self.close(&self.gates.tasks, &mut wait) {
             return Poll::Pending;
         }
-        self.registry.close_and_cancel(CancelCause::Finished);
+        self.stop(0, CancelCause::Finished, "its scope has ended");
         if !self.close(&self.gates.daemons, &mut wait) {
             return Poll::Pending;
         }
@@ -299,11 +280,6 @@ impl<P: Policy, K> Shared<P, K> {
         &self.policy
     }
 
-    /// Who cancelled the scope, if somebody did.
-    pub(super) fn cancel_cause(&self) -> CancelCause {
-        if self.has(REFUSED) { CancelCause::Executor } else { CancelCause::Scope }
-    }
-
     /// The first panic, when all is over. The observer is told of the others.
     pub(super) fn take_panic(&self) -> Option<Panic> {
         let mut panics = self.panics.take().into_iter();
@@ -350,20 +326,7 @@ impl<P: Policy, K> Shared<P, K> {
 
 /// What needs nothing of the policy.
 impl<P, K> Shared<P, K> {
-    /// Sets `flags`, then cancels the children and lets everybody who waits know.
-    fn stop(&self, flags: usize) {
-        // Before the children go, because their handles ask `is_failing`. AcqRel: who sees the
-        // flags sees what led to them.
-        self.flags.fetch_or(flags, Ordering::AcqRel);
-        if self.registry.close_and_cancel(CancelCause::Scope) {
-            self.freed.notify(usize::MAX);
-        }
-        if flags & STOPPED != 0 {
-            unwind::contain(|| self.owner.wake());
-        }
-    }
-
-    fn has(&self, flag: usize) -> bool {
+    pub(super) fn has(&self, flag: usize) -> bool {
         // Acquire: pairs with `stop`.
         self.flags.load(Ordering::Acquire) & flag != 0
     }
@@ -373,7 +336,7 @@ impl<P, K> Shared<P, K> {
             if let Err(payload) = unwind::catch(|| observer(&event())) {
                 // Not through `panicked`, which may tell the observer.
                 self.panics.push(Panic::new(payload));
-                self.stop(STOPPED);
+                self.stop(STOPPED, CancelCause::Scope, "its scope has failed");
             }
         }
     }
@@ -428,7 +391,8 @@ unsafe impl<P: Policy, K> Parent for Shared<P, K> {
     fn on_refused(&self, info: Info<'_>) {
         self.emit(|| observe::Event::Refused { child: info.into() });
         if P::FAIL_FAST {
-            self.stop(CANCELLED | REFUSED | STOPPED);
+            let flags = CANCELLED | REFUSED | STOPPED;
+            self.stop(flags, CancelCause::Scope, "its executor refused a child");
         }
     }
 
@@ -438,6 +402,10 @@ unsafe impl<P: Policy, K> Parent for Shared<P, K> {
 
     fn is_failing(&self) -> bool {
         P::FAIL_FAST && self.is_stopped()
+    }
+
+    fn cancel_reason(&self) -> Option<&CancelReason> {
+        self.request.reason()
     }
 
     fn end_of_failure(&self) -> Option<EventListener> {

@@ -11,9 +11,9 @@
 //! | [`ready`] | which of many futures want to be polled: one waker each, one queue |
 //! | [`slots`] | futures of one task, each polled only when its own waker fired |
 
+pub(crate) mod line;
 #[cfg(all(test, anyscope_loom))]
 mod models;
-pub(crate) mod line;
 pub(crate) mod notice;
 pub(crate) mod ready;
 pub(crate) mod registry;

@@ -183,7 +183,10 @@ impl<T: Timer, F: Future> Timed<T, F> {
 
 impl<T: Timer, F> fmt::Debug for Timeout<T, F> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Timeout").field("limit", &self.limit).field("expired", &self.expired()).finish()
+        f.debug_struct("Timeout")
+            .field("limit", &self.limit)
+            .field("expired", &self.expired())
+            .finish()
     }
 }
 

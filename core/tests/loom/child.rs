@@ -150,7 +150,7 @@ fn cancel_or_cancel() {
             handle.abort();
             handle
         });
-        scope.cancel();
+        scope.cancel("test");
         let mut handle = canceller.join();
         assert_eq!(end.census.alive(), 0);
         let Poll::Ready(result) = poll_once(&mut handle) else { panic!("not done") };
@@ -173,7 +173,7 @@ fn cancel_or_cancel_or_poll() {
             let _ = poll_once(&mut child);
             child
         });
-        scope.cancel();
+        scope.cancel("test");
         let (mut handle, child) = (canceller.join(), executor.join());
         assert_eq!(end.census.alive(), 0);
         let Poll::Ready(result) = poll_once(&mut handle) else { panic!("not done") };

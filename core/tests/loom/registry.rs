@@ -59,7 +59,7 @@ fn push_or_push_or_close() {
     check("registry: push or push or close", || {
         let setup = Setup::new();
         let spawning = [setup.spawner(), setup.spawner()];
-        setup.scope.cancel();
+        setup.scope.cancel("test");
         let handles = spawning.map(Thread::join);
         assert!(handles.iter().all(Handle::is_finished));
         assert_eq!(setup.census.alive(), 0);
@@ -78,7 +78,7 @@ fn sweep_or_walk() {
         setup.finished();
         let (child, handle) = setup.spawn();
         let spawning = setup.spawner();
-        setup.scope.cancel();
+        setup.scope.cancel("test");
         assert!(spawning.join().is_finished() && handle.is_finished() && oldest.1.is_finished());
         drop((child, handle, oldest));
         setup.check();
@@ -125,7 +125,7 @@ fn sweep_or_sweep_or_walk() {
         setup.finished();
         let last = setup.spawn();
         let spawning = [setup.spawner(), setup.spawner()];
-        setup.scope.cancel();
+        setup.scope.cancel("test");
         drop((spawning.map(Thread::join), last));
         setup.check();
     });
@@ -142,7 +142,7 @@ fn leave_or_walk_or_push() {
         children.into_iter().for_each(finish);
         let executor = spawn(move || finish(last));
         let spawning = setup.spawner();
-        setup.scope.cancel();
+        setup.scope.cancel("test");
         executor.join();
         drop(spawning.join());
         setup.check();

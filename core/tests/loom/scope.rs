@@ -154,7 +154,7 @@ fn spawn_or_cancel() {
         let spawner = Scope::clone(&scope);
         let work = Work::new(&census, 1);
         let spawner = spawn(move || spawner.spawn(work));
-        scope.cancel();
+        scope.cancel("test");
         let mut handle = spawner.join();
         assert_eq!(census.alive(), 0);
         let Poll::Ready(Err(JoinError::Cancelled(cancelled))) = poll_once(&mut handle) else {
@@ -288,7 +288,7 @@ fn cancel_or_await() {
     check("scope: cancel or await", || {
         let tasks = Tasks::default();
         let result = block_on(try_scope(&tasks, async |s| -> Result<(), ()> {
-            drop(spawn(move || s.cancel()));
+            drop(spawn(move || s.cancel("test")));
             pending().await
         }));
         assert!(result.unwrap_err().into_first().is_none());
@@ -345,7 +345,7 @@ fn cancel_or_wait_for_room() {
             drop(s.spawn_when_free(async {}).await.unwrap());
             let (other, canceller) = (s.clone(), s.clone());
             let other = spawn(move || assert!(block_on(other.spawn_when_free(async {})).is_err()));
-            let canceller = spawn(move || canceller.cancel());
+            let canceller = spawn(move || canceller.cancel("test"));
             assert!(s.spawn_when_free(async {}).await.is_err());
             other.join();
             canceller.join();

@@ -1,0 +1,190 @@
+//! Bringing a scope down: what may ask for it, and what happens then.
+//!
+//! | | children | body of a fail-fast scope | new children |
+//! |---|---|---|---|
+//! | [`ask`](Shared::ask) | see the token, and run on | runs on | refused |
+//! | [`stop`](Shared::stop) | dropped, those behind a shield when it ends | dropped | refused |
+//!
+//! An `ask` is followed by a `stop` when its grace ends, if it ends.
+
+use super::{policy::Policy, shared::Shared};
+use crate::{
+    cancel::{CancelReason, CancelToken},
+    child::{CancelCause, Cancelled, cell::Spec, origin::Origin, parent::Receive, raw::Info},
+    set::set_once::SetOnce,
+    sync::{Ordering, fence},
+    unwind,
+};
+use alloc::borrow::Cow;
+use flags::*;
+
+/// The flags of a scope. None is ever cleared but `ORPHANED`.
+pub(super) mod flags {
+    /// The body must not be polled again.
+    pub(in super::super) const STOPPED: usize = 1 << 0;
+    /// Somebody asked for a cancel.
+    pub(in super::super) const CANCELLED: usize = 1 << 1;
+    /// The cancel was the executor's, by refusing a child.
+    pub(in super::super) const REFUSED: usize = 1 << 2;
+    /// The body returned a value after a cancel: later failures no longer count.
+    pub(in super::super) const DECIDED: usize = 1 << 3;
+    /// All is over.
+    pub(in super::super) const ENDED: usize = 1 << 4;
+    /// The owner is gone and has left its count to the last child.
+    pub(in super::super) const ORPHANED: usize = 1 << 5;
+    /// The children were cancelled, for whatever reason.
+    pub(in super::super) const SWEPT: usize = 1 << 6;
+    /// The cancel was that of a deadline.
+    pub(in super::super) const ELAPSED: usize = 1 << 7;
+}
+
+/// What a cancel leaves for those who ask.
+pub(super) struct Request {
+    reason: SetOnce<CancelReason>,
+    token: SetOnce<CancelToken>,
+}
+
+impl Request {
+    pub(super) fn new() -> Self {
+        Request { reason: SetOnce::new(), token: SetOnce::new() }
+    }
+
+    /// Why the scope was cancelled, if somebody gave a reason.
+    pub(super) fn reason(&self) -> Option<&CancelReason> {
+        self.reason.get()
+    }
+
+    /// Tells the token, if somebody has one.
+    fn tell(&self, otherwise: &'static str) {
+        // Pairs with the fence in `Shared::token`: that sees the flags that were set before this,
+        // or this sees the token.
+        fence(Ordering::SeqCst);
+        if let Some(token) = self.token.get() {
+            let reason = self.reason.get().cloned();
+            let reason = reason.unwrap_or_else(|| CancelReason::internal(otherwise));
+            unwind::contain(|| token.cancel(reason));
+        }
+    }
+}
+
+/// How a scope ended without a value of its body.
+#[derive(Debug)]
+pub enum Ended {
+    /// It was cancelled.
+    Cancelled(Cancelled),
+    /// Its deadline passed.
+    Elapsed,
+}
+
+impl<P: Policy, K> Shared<P, K> {
+    /// Ends all children, present and future; in a fail-fast scope the body too.
+    pub(super) fn cancel(&self, reason: CancelReason) {
+        let _ = self.request.reason.set(reason);
+        self.stop(CANCELLED | Self::whole(), CancelCause::Scope, "");
+    }
+
+    /// Asks all children to end, and lets no new ones in.
+    pub(super) fn ask(&self, reason: CancelReason) {
+        let _ = self.request.reason.set(reason);
+        self.flags.fetch_or(CANCELLED, Ordering::AcqRel);
+        if self.registry.close(|_| {}) {
+            self.freed.notify(usize::MAX);
+        }
+        self.request.tell("");
+    }
+
+    pub(super) fn is_cancelled(&self) -> bool {
+        self.has(CANCELLED)
+    }
+
+    pub(super) fn is_stopped(&self) -> bool {
+        self.has(STOPPED)
+    }
+
+    /// A token that is cancelled when this scope comes down, for whatever reason.
+    pub(super) fn token(&self) -> CancelToken {
+        if self.request.token.get().is_none() {
+            // If somebody else was faster, his is the one.
+            let _ = self.request.token.set(CancelToken::new());
+        }
+        // See `Request::tell`.
+        fence(Ordering::SeqCst);
+        if self.has(CANCELLED | SWEPT) {
+            self.request.tell("its scope has ended");
+        }
+        self.request.token.get().expect("set above").clone()
+    }
+
+    /// How the scope ended, if it did without a value of its body.
+    pub(super) fn ended(&self) -> Ended {
+        if self.has(ELAPSED) {
+            return Ended::Elapsed;
+        }
+        let cause = if self.has(REFUSED) { CancelCause::Executor } else { CancelCause::Scope };
+        Ended::Cancelled(Cancelled::new(cause).because(self.request.reason().cloned()))
+    }
+
+    /// Whether a deadline of this scope has passed before it ended.
+    pub(super) fn has_elapsed(&self) -> bool {
+        self.has(ELAPSED)
+    }
+
+    /// The flag for the body, where it comes down with the children.
+    pub(super) fn whole() -> usize {
+        if P::FAIL_FAST { STOPPED } else { 0 }
+    }
+}
+
+impl<P, K> Shared<P, K> {
+    /// Sets `flags`, then cancels the children and lets everybody who waits know. Without a reason
+    /// from outside, tokens are given `why`.
+    pub(super) fn stop(&self, flags: usize, cause: CancelCause, why: &'static str) {
+        // Before the children go, because their handles ask `is_failing`. AcqRel: who sees the
+        // flags sees what led to them.
+        let before = self.flags.fetch_or(flags | SWEPT, Ordering::AcqRel);
+        if before & SWEPT == 0 {
+            self.request.tell(why);
+            if !self.registry.close_and_cancel(cause) {
+                // They were asked before, and have had their grace.
+                self.registry.cancel_all(cause);
+            }
+            self.freed.notify(usize::MAX);
+        }
+        if flags & STOPPED != 0 {
+            unwind::contain(|| self.owner.wake());
+        }
+    }
+}
+
+/// How a daemon of the scope's own is spawned. It shows up among the children under this name.
+#[track_caller]
+pub(super) fn daemon(name: &'static str) -> Spec {
+    Spec { origin: Origin::here().named(Cow::Borrowed(name)), daemon: true }
+}
+
+/// The daemon that ends a grace: when it has slept, the scope comes down.
+pub(super) struct EndOfGrace;
+
+impl<P: Policy, K> Receive<(), EndOfGrace> for Shared<P, K> {
+    type Value = ();
+
+    fn receive(&self, (): (), _: Info<'_>) -> Option<()> {
+        self.stop(CANCELLED | Self::whole(), CancelCause::Scope, "");
+        Some(())
+    }
+}
+
+/// The daemon that watches a deadline.
+pub(super) struct EndOfTime;
+
+impl<P: Policy, K> Receive<(), EndOfTime> for Shared<P, K> {
+    type Value = ();
+
+    fn receive(&self, (): (), _: Info<'_>) -> Option<()> {
+        if !self.has(CANCELLED | SWEPT) {
+            let flags = CANCELLED | ELAPSED | Self::whole();
+            self.stop(flags, CancelCause::Deadline, "its deadline has passed");
+        }
+        Some(())
+    }
+}
