@@ -50,7 +50,7 @@ where
         s.spawn_daemon(async move {
             // Nothing is ever sent: this waits until the channel is closed.
             let _ = interrupt.recv().await;
-            s2.cancel();
+            s2.cancel("interrupted");
         });
         if task.progress.is_shown() {
             let (s2, root, progress) = (s.clone(), task.root.clone(), task.progress.clone());
@@ -90,7 +90,7 @@ where
             .await;
         tree.borrow_mut().interrupted = s.is_cancelled();
         // The survey may not have ended, and nobody needs it any more.
-        s.cancel();
+        s.cancel("interrupted");
     })
     .await;
     tree.into_inner()

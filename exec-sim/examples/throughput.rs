@@ -2,7 +2,10 @@
 
 use anyscope_core::{Timer, scope};
 use anyscope_sim::Sim;
-use std::{cell::Cell, time::{Duration, Instant}};
+use std::{
+    cell::Cell,
+    time::{Duration, Instant},
+};
 
 fn main() {
     let start = Instant::now();

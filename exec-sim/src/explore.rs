@@ -219,8 +219,7 @@ impl Explorer {
     {
         let [first, second] = [0, 1].map(|_| self.once(Choices::random(seed), true, test).1.steps);
         let same = first.iter().zip(&second).take_while(|(a, b)| a == b).count();
-        let show =
-            |steps: &[Step]| steps.get(same).map_or("the end".to_string(), Step::to_string);
+        let show = |steps: &[Step]| steps.get(same).map_or("the end".to_string(), Step::to_string);
         Trouble::Failure(Failure::NotDeterministic {
             step: same,
             first: show(&first),

@@ -79,7 +79,10 @@ fn parse(diagram: &str) -> VecDeque<Step> {
     let mut steps = VecDeque::new();
     let mut grouped = false;
     for mark in diagram.chars().filter(|mark| *mark != ' ') {
-        assert!(steps.back() != Some(&Step::End) || mark == ']', "{diagram:?} goes on after its end");
+        assert!(
+            steps.back() != Some(&Step::End) || mark == ']',
+            "{diagram:?} goes on after its end"
+        );
         match mark {
             '-' => steps.push_back(Step::Pass),
             '|' => steps.push_back(Step::End),

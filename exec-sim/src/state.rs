@@ -161,12 +161,7 @@ impl Shared {
         }
         let slot = state.free.pop().unwrap_or_else(|| {
             let slot = state.tasks.len();
-            state.tasks.push(Task {
-                id: TaskId(0),
-                work: Work::None,
-                queued: false,
-                waker: None,
-            });
+            state.tasks.push(Task { id: TaskId(0), work: Work::None, queued: false, waker: None });
             slot
         });
         let id = TaskId(state.spawned);
@@ -458,7 +453,9 @@ impl Wake for TaskWaker {
         let faults = self.shared.rules.faults;
         let Some(task) = state.tasks.get_mut(self.slot) else { return };
         // The place may have another tenant by now.
-        if task.id != self.id || matches!(task.work, Work::None) || mem::replace(&mut task.queued, true)
+        if task.id != self.id
+            || matches!(task.work, Work::None)
+            || mem::replace(&mut task.queued, true)
         {
             return;
         }

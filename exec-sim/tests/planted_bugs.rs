@@ -36,7 +36,9 @@ impl Event {
         state.0 = true;
         let waker = state.1.take();
         drop(state);
-        waker.map(Waker::wake);
+        if let Some(waker) = waker {
+            waker.wake();
+        }
     }
 
     async fn wait(&self, sim: &SimHandle, buggy: bool) {
@@ -68,7 +70,9 @@ impl Event {
     }
 }
 
-fn lost_wake(buggy: bool) -> impl Fn(SimHandle) -> std::pin::Pin<Box<dyn Future<Output = ()>>> + Sync {
+fn lost_wake(
+    buggy: bool,
+) -> impl Fn(SimHandle) -> std::pin::Pin<Box<dyn Future<Output = ()>>> + Sync {
     move |sim| {
         Box::pin(async move {
             let event = Event::default();

@@ -163,7 +163,9 @@ fn v9_a_deadlock_names_everybody_who_waits_and_for_what() {
     assert_eq!(tasks[1].name.as_deref(), Some("writer"));
     assert_eq!(tasks[1].spawned_at.unwrap().line(), here + 3);
     assert_eq!(tasks[1].waits, ["the lock"]);
-    assert!(failure.to_string().contains("child `writer`, spawned at exec-sim/tests/virtual_time.rs"));
+    assert!(
+        failure.to_string().contains("child `writer`, spawned at exec-sim/tests/virtual_time.rs")
+    );
 }
 
 #[test]
@@ -232,11 +234,9 @@ fn a_wake_from_another_thread_is_found_out() {
 
 #[test]
 fn v14_what_is_left_behind_is_a_failure() {
-    let leak = |test: fn(SimHandle)| {
-        match Sim::new(1).run(async move |sim| test(sim)) {
-            Err(Failure::Leak { tasks, timers, wakers }) => (tasks.len(), timers, wakers),
-            other => panic!("{other:?}"),
-        }
+    let leak = |test: fn(SimHandle)| match Sim::new(1).run(async move |sim| test(sim)) {
+        Err(Failure::Leak { tasks, timers, wakers }) => (tasks.len(), timers, wakers),
+        other => panic!("{other:?}"),
     };
     let task = leak(|sim| {
         use anyscope_core::{Child, Spawn};

@@ -108,11 +108,11 @@ fn block_on_inside_another_executor_is_allowed() {
     assert_eq!(both(&SmolExecutor::new(), &SmolExecutor::new()), 7);
     assert_eq!(both(&ThreadPool::new(1), &ThreadPool::new(1)), 7);
     assert_eq!(both(&Smol, &ThreadPool::new(0)), 7);
-    let (tokio, _) = TokioCurrent::start();
+    let (tokio, _) = TokioCurrent::start(0);
     assert_eq!(both(&Smol, &tokio), 7);
     assert_eq!(both(&tokio, &Smol), 7);
     let line = line!() + 2;
-    let (other, _) = TokioMulti::start();
+    let (other, _) = TokioMulti::start(0);
     let message = panic_in(|| tokio.block_on(async { other.block_on(async { 7 }) }));
     assert_names(&message, line);
     assert!(message.contains("another tokio runtime"), "{message}");
@@ -120,7 +120,7 @@ fn block_on_inside_another_executor_is_allowed() {
 
 /// What happens to scopes on `U` when its owner is dropped.
 fn shut_down<U: Under>() {
-    let (owner, handle) = U::start();
+    let (owner, handle) = U::start(0);
     let (tracer, scope, fail_fast) =
         (Tracer::new(), OwnedScope::new(&handle), OwnedScope::<_, _>::fail_fast(&handle));
     let (child, value, sibling) = owner.block_on(async {
@@ -240,7 +240,7 @@ fn a_pool_may_be_dropped_by_its_own_child() {
 /// The same for tokio, where nobody may wait.
 #[test]
 fn a_tokio_runtime_may_be_dropped_by_its_own_child() {
-    let (owner, handle) = TokioMulti::start();
+    let (owner, handle) = TokioMulti::start(0);
     let owner = Arc::new(owner);
     let scope = OwnedScope::new(&handle);
     let (alone, is_alone) = mpsc::channel::<()>();
@@ -317,7 +317,7 @@ fn tokios_paused_time_is_followed() {
 /// tokio's timers and sockets, where they ran before; and they may be cancelled while they do.
 #[test]
 fn with_tokio_children_elsewhere_use_timers_and_sockets() {
-    let (runtime, _) = TokioMulti::start();
+    let (runtime, _) = TokioMulti::start(0);
     let tokio = runtime.block_on(async { tokio::runtime::Handle::current() });
     let pool = ThreadPool::new(1);
     echo_over_tcp(&WithTokio::new(pool.handle(), tokio.clone()), "anyscope-0");

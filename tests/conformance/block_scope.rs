@@ -91,7 +91,7 @@ blocking! {
         let value = block_scope(owner, async |s| {
             let child = s.spawn(idle.trace(pending::<()>()));
             until_idle(&idle, &child).await;
-            s.cancel();
+            s.cancel("test");
             assert_eq!(idle.alive(), 0);
             assert_eq!(cause(child.await), CancelCause::Scope);
             let refused = s.spawn(late.trace(async {}));
@@ -199,7 +199,7 @@ blocking! {
     }
 
     /// Given a sibling that fails while the scope comes down, then its error is attached.
-    f6_error_of_a_sibling_on_its_way_out_is_attached |owner| {
+    f6_error_of_a_sibling_on_its_way_out_is_attached with threads |owner| {
         let result = try_block_scope(owner, async |s| -> Failing {
             let (until_cancelled, cancelled) = mpsc::channel::<()>();
             s.spawn(async move {
@@ -224,7 +224,7 @@ blocking! {
     f8_c6_cancelled_block_scope_says_so |owner| {
         let cancelled = try_block_scope(owner, async |s| -> Failing {
             s.spawn(async {
-                s.cancel();
+                s.cancel("test");
                 pending::<Failing>().await
             });
             pending().await
@@ -232,12 +232,12 @@ blocking! {
         let Err(ScopeError::Cancelled(why)) = cancelled else { panic!("{cancelled:?}") };
         assert_eq!(why.cause(), CancelCause::Scope);
         let failed = try_block_scope(owner, async |s| -> Failing {
-            s.cancel();
+            s.cancel("test");
             Err("cleanup")
         });
         assert_eq!(errors(failed), ["cleanup"]);
         let value = try_block_scope(owner, async |s| -> Result<i32, &str> {
-            s.cancel();
+            s.cancel("test");
             Ok(7)
         });
         assert_eq!(value.unwrap(), 7);
@@ -327,7 +327,7 @@ blocking! {
                 s.spawn(tracer.trace(pending::<Failing>()));
             }
             s.spawn_blocking(|| {
-                s.cancel();
+                s.cancel("test");
                 Ok::<_, &str>(())
             });
             pending().await
@@ -338,7 +338,7 @@ blocking! {
 
     /// Given a `block_scope` inside that of a *different* executor, then both work, in the body and
     /// in a child, and each borrows from the other.
-    block_scope_nests_in_that_of_another_executor |owner| {
+    block_scope_nests_in_that_of_another_executor with threads |owner| {
         let (one, other) = (ThreadPool::new(1), ThreadPool::new(0));
         let numbers = [1, 2, 3];
         let sums = block_scope(owner, async |outer| {
@@ -370,7 +370,7 @@ blocking! {
     }
 
     /// A child runs on another executor, borrows, and is waited for.
-    child_on_another_executor_borrows |owner| {
+    child_on_another_executor_borrows with threads |owner| {
         let (pool, here, mut other_thread) = (ThreadPool::new(1), thread::current().id(), None);
         block_scope(owner, async |s| {
             s.spawn_on(&pool, async { other_thread = Some(thread::current().id()) });
@@ -379,7 +379,7 @@ blocking! {
     }
 
     /// Closures that block run elsewhere, borrow, and are waited for.
-    blocking_child_borrows |owner| {
+    blocking_child_borrows with threads |owner| {
         let (text, mut length) = (String::from("to be"), 0);
         let (send, receive) = mpsc::channel();
         let receive = Mutex::new(receive);

@@ -38,7 +38,7 @@ behaviour! {
             }));
             idle.wait().await;
             until_idle(&tracer, &child).await;
-            s.cancel();
+            s.cancel("test");
             assert_eq!(log.events(), ["grandchild", "child"]);
             assert_eq!(cause(child.await), CancelCause::Scope);
         })
@@ -57,7 +57,7 @@ behaviour! {
                 }));
                 until_idle(&tracer, &child).await;
             }
-            s.cancel();
+            s.cancel("test");
             assert_eq!(log.events(), ["3", "2", "1", "0"]);
         })
         .await;
@@ -70,8 +70,8 @@ behaviour! {
             assert!(!s.is_cancelled());
             let child = s.spawn(tracer.trace(pending::<()>()));
             until_idle(&tracer, &child).await;
-            s.cancel();
-            s.cancel();
+            s.cancel("test");
+            s.cancel("test");
             assert!(s.is_cancelled());
             assert_eq!((tracer.polls(), tracer.drops()), (1, 1));
             child.abort();
@@ -82,7 +82,7 @@ behaviour! {
     }
 
     /// Given cancel called from two threads, then each child ends once.
-    c2_cancel_from_two_threads_ends_each_child_once in [spawned, inline] |ex| {
+    c2_cancel_from_two_threads_ends_each_child_once with threads in [spawned, inline] |ex| {
         for _ in 0..20 {
             let tracer = Tracer::new();
             open!(async |s| {
@@ -99,7 +99,7 @@ behaviour! {
                     for _ in 0..2 {
                         threads.spawn(|| {
                             together.wait();
-                            s.cancel();
+                            s.cancel("test");
                         });
                     }
                 });
@@ -123,7 +123,7 @@ behaviour! {
             });
             let inner = try_open!(async |s| -> Failing {
                 s.spawn(pending::<Failing>());
-                s.cancel();
+                s.cancel("test");
                 pending().await
             })
             .await;
@@ -158,8 +158,8 @@ behaviour! {
             idle.wait().await;
             until_idle(&tracer, &child).await;
             let inner = inner.lock().unwrap().take().unwrap();
-            inner.cancel();
-            s.cancel();
+            inner.cancel("test");
+            s.cancel("test");
             assert!(inner.is_cancelled());
             assert_eq!(cause(child.await), CancelCause::Scope);
         })
@@ -171,14 +171,14 @@ behaviour! {
     /// completes with the value and reports "cancel requested, not caught".
     c6_value_of_a_body_that_waits_no_more_counts in [spawned, inline] |ex| {
         let s = open!(async |s| {
-            s.cancel();
+            s.cancel("test");
             s
         })
         .await;
         assert!(s.is_cancelled());
         let result = try_open!(async |s| -> Result<_, &'static str> {
             let child = s.spawn(pending::<Failing>());
-            s.cancel();
+            s.cancel("test");
             Ok((s, child))
         })
         .await;
@@ -196,7 +196,7 @@ behaviour! {
             Ok(7)
         }));
         assert!(poll_once(scope.as_mut()).is_pending());
-        kept.lock().unwrap().as_ref().unwrap().cancel();
+        kept.lock().unwrap().as_ref().unwrap().cancel("test");
         assert_eq!(scope.await.unwrap(), 7);
     }
 
@@ -209,7 +209,7 @@ behaviour! {
             let s2 = s.clone();
             s.spawn(async move {
                 let _gone = gone;
-                s2.cancel();
+                s2.cancel("test");
                 pending::<Failing>().await
             });
             pending().await
@@ -222,7 +222,7 @@ behaviour! {
         let value = open!(async |s| {
             let s2 = s.clone();
             let child = s.spawn(async move {
-                s2.cancel();
+                s2.cancel("test");
                 pending::<()>().await;
             });
             assert_eq!(cause(child.await), CancelCause::Scope);
@@ -281,7 +281,7 @@ behaviour! {
 
     /// Given a scope cancelled from another thread, then parked children and the parked body are
     /// woken.
-    c11_cancel_from_another_thread_wakes_who_is_parked in [spawned, inline] |ex| {
+    c11_cancel_from_another_thread_wakes_who_is_parked with threads in [spawned, inline] |ex| {
         for _ in 0..30 {
             let tracer = Tracer::new();
             let result = try_open!(async |s| -> Failing {
@@ -289,7 +289,7 @@ behaviour! {
                     s.spawn(tracer.trace(pending::<Failing>()));
                 }
                 let canceller = is_send(s.clone());
-                drop(thread::spawn(move || canceller.cancel()));
+                drop(thread::spawn(move || canceller.cancel("test")));
                 pending().await
             })
             .await;
@@ -299,12 +299,12 @@ behaviour! {
     }
 
     /// The same for a body that awaits the handle of a child.
-    c11_cancel_from_another_thread_wakes_who_awaits_a_handle in [spawned, inline] |ex| {
+    c11_cancel_from_another_thread_wakes_who_awaits_a_handle with threads in [spawned, inline] |ex| {
         for _ in 0..30 {
             open!(async |s| {
                 let child = s.spawn(pending::<()>());
                 let s2 = s.clone();
-                let canceller = thread::spawn(move || s2.cancel());
+                let canceller = thread::spawn(move || s2.cancel("test"));
                 assert_eq!(cause(child.await), CancelCause::Scope);
                 canceller.join().unwrap();
             })
@@ -359,7 +359,7 @@ behaviour! {
         open!(async |s| {
             let s2 = s.clone();
             let child = s.spawn(tracer.trace(async move {
-                s2.cancel();
+                s2.cancel("test");
                 // Would be polled again at once.
                 yield_now().await;
             }));
@@ -374,7 +374,7 @@ behaviour! {
         open!(async |s| {
             let s2 = s.clone();
             let child = s.spawn(async move {
-                s2.cancel();
+                s2.cancel("test");
                 7
             });
             assert_eq!(child.await.unwrap(), 7);
@@ -389,7 +389,7 @@ fn cancel_needs_no_executor() {
     let (hoard, tracer) = (Hoard::new(), Tracer::new());
     let mut scope = pin!(scope(&hoard, async |s| {
         let children = [(); 3].map(|()| s.spawn(tracer.trace(pending::<()>())));
-        s.cancel();
+        s.cancel("test");
         for child in children {
             assert_eq!(cause(child.await), CancelCause::Scope);
         }

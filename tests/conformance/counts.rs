@@ -247,7 +247,7 @@ fn a_cancelled_scope_waits_for_a_stubborn_child_without_polls() {
     thread::scope(|threads| {
         let poller = threads.spawn(move || poll_once(Pin::new(&mut child)).is_ready());
         has_begun.recv().unwrap();
-        owned.cancel();
+        owned.cancel("test");
         assert_eq!((tracer.alive(), owned.live()), (0, 1));
         for _ in 0..10 {
             assert!(spy.poll(close.as_mut()).is_pending());
@@ -288,11 +288,11 @@ fn a_joiner_is_woken_once() {
             go.fire();
             assert!(poll_once(Pin::new(&mut child)).is_ready());
         },
-        |_, _, owned| owned.cancel(),
+        |_, _, owned| owned.cancel("test"),
         |child, _, _| drop(child),
         |child, _, owned| {
             drop(child);
-            owned.cancel();
+            owned.cancel("test");
         },
     ];
     for end in ends {
@@ -351,7 +351,7 @@ fn dropped_children_wake_nobody_but_their_executor() {
     drop(polled);
     assert_eq!((tracer.alive(), spy.wakes(), spy.alive()), (8, 0, 4));
 
-    owned.cancel();
+    owned.cancel("test");
     assert_eq!((tracer.alive(), spy.wakes(), spy.alive()), (0, 4, 0));
     polled = children.remove(0);
     assert!(spy.poll(Pin::new(&mut polled)).is_ready());

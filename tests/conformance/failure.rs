@@ -78,7 +78,7 @@ behaviour! {
     /// Given a sibling fails *while being cancelled*, then its error is recorded as secondary,
     /// never replaces the primary. A child can still fail then if it is being polled; where one
     /// task polls all children, none is.
-    f6_error_of_a_sibling_that_is_being_cancelled_is_secondary in [spawned] |ex| {
+    f6_error_of_a_sibling_that_is_being_cancelled_is_secondary with threads in [spawned] |ex| {
         let (entered, log) = (Signal::new(), Log::new());
         let result = try_open!(async |s| -> Failing {
             s.on_event(record(&log));
@@ -126,7 +126,7 @@ behaviour! {
         let result = try_open!(async |s| -> Failing {
             let s2 = s.clone();
             s.spawn(async move {
-                s2.cancel();
+                s2.cancel("test");
                 Err::<(), _>("cleanup")
             });
             pending().await
@@ -138,13 +138,13 @@ behaviour! {
     /// The same if it is the body that fails after a cancel.
     f8_error_of_a_body_after_its_own_cancel_is_reported in [spawned, inline] |ex| {
         let result = try_open!(async |s| -> Failing {
-            s.cancel();
+            s.cancel("test");
             Err("cleanup")
         })
         .await;
         assert_eq!(errors(result), ["cleanup"]);
         let cancelled = try_open!(async |s| -> Failing {
-            s.cancel();
+            s.cancel("test");
             pending().await
         })
         .await;
@@ -307,7 +307,7 @@ behaviour! {
     }
 
     /// The same for a second panic that was in full swing when the first one came.
-    f13_panic_of_a_sibling_that_is_being_cancelled_is_the_second in [spawned] |ex| {
+    f13_panic_of_a_sibling_that_is_being_cancelled_is_the_second with threads in [spawned] |ex| {
         let (entered, log) = (Signal::new(), Log::new());
         let message = panic_of(try_open!(async |s| -> Failing {
             s.on_event(record(&log));
@@ -347,7 +347,7 @@ behaviour! {
     }
 
     /// Given a panic and then an error, then the error does not overwrite it.
-    f14_panic_goes_before_a_later_error in [spawned] |ex| {
+    f14_panic_goes_before_a_later_error with threads in [spawned] |ex| {
         let (entered, log) = (Signal::new(), Log::new());
         let message = panic_of(try_open!(async |s| -> Failing {
             s.on_event(record(&log));
@@ -374,7 +374,7 @@ behaviour! {
     /// Given errors after the scope's result is already decided, then they are dropped and counted.
     /// The value of a body that returned after a cancel decides. Where one task polls all children,
     /// none can be running then.
-    f17_errors_after_the_decision_are_dropped_and_counted in [spawned] |ex| {
+    f17_errors_after_the_decision_are_dropped_and_counted with threads in [spawned] |ex| {
         let (log, entered, kept) = (Log::new(), Signal::new(), Mutex::new(None));
         let (leave, may_leave) = mpsc::channel::<()>();
         let mut scope = pin!(try_open!(async |s| -> Result<i32, OnceDropped> {
@@ -387,7 +387,7 @@ behaviour! {
                 Err::<(), _>(late)
             });
             entered.wait().await;
-            s.cancel();
+            s.cancel("test");
             *kept.lock().unwrap() = Some(s);
             Ok(7)
         }));

@@ -178,10 +178,16 @@ flow_behaviour! {
         let (log, tracer, started) = (Log::new(), Tracer::new(), Signal::new());
         let gone = log.on_drop("source");
         let source = (0..100).inspect(move |_| keep(&gone));
-        let work = |n| {
-            let started = started.clone();
+        let running = Arc::new(Mutex::new(0));
+        let work = |_| {
+            let (started, running) = (started.clone(), running.clone());
             tracer.trace(async move {
-                if n == 1 {
+                let both = {
+                    let mut running = running.lock().unwrap();
+                    *running += 1;
+                    *running == 2
+                };
+                if both {
                     started.fire();
                 }
                 std::future::pending::<()>().await;

@@ -55,7 +55,7 @@ behaviour! {
     }
 
     /// Errors that come while the rest is coming down are attached to the first.
-    operation_on_an_executor_reports_later_errors_too |ex| {
+    operation_on_an_executor_reports_later_errors_too with threads |ex| {
         let both = Arc::new(std::sync::Barrier::new(2));
         let pool = anyscope::threads::ThreadPool::new(2);
         let _ = ex;

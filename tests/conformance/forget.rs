@@ -73,7 +73,7 @@ behaviour! {
         while tracer.alive() > 1 {
             yield_now().await;
         }
-        s.cancel();
+        s.cancel("test");
         while tracer.alive() > 0 {
             yield_now().await;
         }
@@ -123,7 +123,7 @@ fn forgotten_children_are_cancelled_by_their_scope() {
     let handle = owned.spawn(tracer.trace(async {}));
     hoard.take().into_iter().for_each(forget);
     assert!(poll_once(pin!(owned.close())).is_pending());
-    owned.cancel();
+    owned.cancel("test");
     assert!(handle.is_finished());
     assert!(poll_once(pin!(owned.close())).is_ready());
     assert_eq!(tracer.alive(), 0);

@@ -56,14 +56,14 @@ behaviour! {
             let message = panic_of(child.value()).await;
             assert!(message.contains("`worker`"), "{message}");
             assert!(message.contains(&format!("{}:{line}:", file!())), "{message}");
-            assert!(message.contains("its handle asked for it"), "{message}");
+            assert!(message.contains("it alone was asked to end"), "{message}");
 
             let line = line!() + 1;
             let child = s.spawn(pending::<()>());
-            s.cancel();
+            s.cancel("test");
             let message = panic_of(child.value()).await;
             assert!(message.contains(&format!("{}:{line}:", file!())), "{message}");
-            assert!(message.contains("its scope was cancelled"), "{message}");
+            assert!(message.contains("cancelled: test"), "{message}");
         })
         .await;
     }
@@ -91,7 +91,7 @@ behaviour! {
 
     /// Given a scope that is coming down, when the `value()` of a child is awaited outside of it,
     /// then that waits until the scope is down.
-    value_outside_a_failing_scope_waits_for_its_end in [spawned] |ex| {
+    value_outside_a_failing_scope_waits_for_its_end with threads in [spawned] |ex| {
         let handles = Mutex::new(None);
         let (leave, may_leave) = mpsc::channel::<()>();
         let mut scope = pin!(try_open!(async |s| -> Failing {
@@ -218,7 +218,7 @@ behaviour! {
             }
             assert_eq!(child.await.unwrap(), 7);
             let cancelled = s.spawn(pending::<()>());
-            s.cancel();
+            s.cancel("test");
             while !cancelled.is_finished() {
                 yield_now().await;
             }
@@ -399,7 +399,7 @@ fn join_errors_say_what_went_wrong() {
     smol::block_on(scope(&anyscope::smol::Smol, async |s| {
         let message = |outcome: Result<(), JoinError>| outcome.unwrap_err().to_string();
         let cancelled = s.spawn(pending::<()>()).cancel().await;
-        assert_eq!(message(cancelled), "cancelled: its handle asked for it");
+        assert_eq!(message(cancelled), "cancelled: it alone was asked to end");
         let panicked = s.spawn(async { blow_up::<()>("boom") }).await;
         assert_eq!(message(panicked), "child panicked: boom");
         let mut taken = s.spawn(async {});

@@ -270,7 +270,7 @@ fn children_may_own_themselves() {
         drop(inbox);
         match way {
             ScopeIsDropped => drop(owned),
-            ScopeIsCancelled => owned.cancel(),
+            ScopeIsCancelled => owned.cancel("test"),
             ExecutorDrops => drop(child.take()),
             Returns => {
                 go.fire();
@@ -392,7 +392,7 @@ fn borrowed_data_is_free_after_a_block_scope() {
                 })
                 .collect();
             exec.poll_all();
-            s.cancel();
+            s.cancel("test");
             let mut causes = Vec::new();
             for handle in handles {
                 causes.push(cause(handle.await));
@@ -424,7 +424,7 @@ fn borrowed_errors_are_free_after_a_block_scope() {
             drop(s.spawn(async { Err::<(), _>(message.as_str()) }));
             if deed == Deed::Leak {
                 yield_now().await;
-                s.cancel();
+                s.cancel("test");
             }
             let value = value.value().await;
             exec.poll_all();
@@ -548,7 +548,7 @@ fn borrowing_closures_may_be_mistreated() {
                 data.push(2);
                 data.len()
             });
-            s.cancel();
+            s.cancel("test");
             child.await
         });
         if matches!(deed, Deed::PollAndKeep | Deed::PollAndLose | Deed::PollAndLeak) {

@@ -62,7 +62,7 @@ behaviour! {
     closed_scope_gives_the_future_back |ex| {
         let tracer = Tracer::new();
         let s = scope_limited(&ex, ONE, async |s| {
-            s.cancel();
+            s.cancel("test");
             let closed = s.try_spawn(tracer.trace(async {})).unwrap_err();
             assert!(!closed.is_full());
             assert_eq!(closed.to_string(), "the scope was cancelled or has ended");
@@ -196,7 +196,7 @@ behaviour! {
         scope_limited(&ex, ONE, async |s| {
             let holder = s.try_spawn(pending::<()>()).unwrap();
             let waits = s.spawn_when_free(tracer.trace(async {}));
-            let (closed, ()) = zip(waits, async { s.cancel() }).await;
+            let (closed, ()) = zip(waits, async { s.cancel("test") }).await;
             let Err(TrySpawnError::Closed(future)) = closed else { panic!("{closed:?}") };
             assert_eq!((tracer.polls(), tracer.alive()), (0, 1));
             drop(future);

@@ -68,7 +68,7 @@ local_behaviour! {
     s4_s6_child_that_comes_too_late_is_never_polled in [spawned, inline] |ex| {
         let tracer = Tracer::new();
         let s = open!(async |s| {
-            s.cancel();
+            s.cancel("test");
             assert_eq!(cause(s.spawn(tracer.trace(async {})).await), CancelCause::Scope);
             s
         })
@@ -243,12 +243,12 @@ local_behaviour! {
     f7_f8_real_errors_go_before_cancels in [spawned, inline] |ex| {
         let failed = try_open!(async |s| -> Failing {
             s.spawn(pending::<Failing>());
-            s.cancel();
+            s.cancel("test");
             Err("cleanup")
         });
         assert_eq!(errors(failed.await), ["cleanup"]);
         let cancelled = try_open!(async |s| -> Failing {
-            s.cancel();
+            s.cancel("test");
             pending().await
         });
         let Err(ScopeError::Cancelled(why)) = cancelled.await else { panic!("not cancelled") };
@@ -349,8 +349,8 @@ local_behaviour! {
             }));
             idle.wait().await;
             until_idle(&tracer, &child).await;
-            s.cancel();
-            s.cancel();
+            s.cancel("test");
+            s.cancel("test");
             assert_eq!(log.events(), ["grandchild", "child"]);
             assert_eq!(cause(child.await), CancelCause::Scope);
         })
@@ -362,7 +362,7 @@ local_behaviour! {
         let value = open!(async |outer| {
             let inner = try_open!(async |s| -> Failing {
                 s.spawn(pending::<Failing>());
-                s.cancel();
+                s.cancel("test");
                 pending().await
             });
             assert!(inner.await.unwrap_err().is_cancelled());
@@ -375,7 +375,7 @@ local_behaviour! {
     c6_value_of_a_body_that_waits_no_more_counts in [spawned, inline] |ex| {
         let result = try_open!(async |s| -> Result<Rc<i32>, &'static str> {
             s.spawn(pending::<Failing>());
-            s.cancel();
+            s.cancel("test");
             Ok(Rc::new(7))
         });
         assert_eq!(*result.await.unwrap(), 7);

@@ -150,7 +150,7 @@ behaviour! {
     close_after_cancel_waits_for_what_is_left |ex| {
         let (scope, tracer) = (OwnedScope::new(&ex), Tracer::new());
         let child = scope.spawn(tracer.trace(pending::<()>()));
-        scope.cancel();
+        scope.cancel("test");
         scope.close().await;
         assert_eq!(tracer.alive(), 0);
         assert_eq!(cause(child.await), CancelCause::Scope);
@@ -192,7 +192,7 @@ behaviour! {
     fail_fast_scope_tells_how_it_ended |ex| {
         let cancelled = OwnedScope::fail_fast(&ex);
         cancelled.spawn(pending::<Failing>());
-        cancelled.cancel();
+        cancelled.cancel("test");
         let Err(ScopeError::Cancelled(why)) = cancelled.close().await else { panic!("not so") };
         assert_eq!(why.cause(), CancelCause::Scope);
         let panicked = OwnedScope::fail_fast(&ex);

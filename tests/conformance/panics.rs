@@ -29,7 +29,7 @@ behaviour! {
                 yield_now().await;
             }
             until_idle(&tracer, &bomb).await;
-            s.cancel();
+            s.cancel("test");
             assert_eq!(panic_message(bomb.await), "drop");
             for sibling in siblings {
                 assert!(sibling.await.unwrap_err().is_cancelled());
@@ -174,7 +174,7 @@ fn panics_of_an_executors_waker_do_not_reach_the_canceller() {
         let mut child = slot.lock().unwrap().take().unwrap();
         assert!(spy.poll(Pin::new(&mut child)).is_pending());
         spy.arm(Some(bomb));
-        owned.cancel();
+        owned.cancel("test");
         assert_eq!(tracer.alive(), 0);
         assert!(poll_once(pin!(handle)).is_ready());
         spy.arm(None);

@@ -137,7 +137,7 @@ behaviour! {
     s6_child_of_a_cancelled_scope_is_never_polled in [spawned, inline] |ex| {
         let tracer = Tracer::new();
         open!(async |s| {
-            s.cancel();
+            s.cancel("test");
             let refused = s.spawn(tracer.trace(async {}));
             // Not later, when somebody finds the time.
             assert_eq!(tracer.drops(), 1);
@@ -154,7 +154,7 @@ behaviour! {
         let (hoard, tracer) = (Hoard::new(), Tracer::new());
         scope(&hoard, async |s| {
             let late = s.spawn(tracer.trace(async {}));
-            s.cancel();
+            s.cancel("test");
             assert_eq!(tracer.drops(), 1);
             hoard.hand_over(&ex);
             assert_eq!(cause(late.await), CancelCause::Scope);
@@ -162,7 +162,7 @@ behaviour! {
         .await;
         concurrent(async |s| {
             let late = s.spawn(tracer.trace(async {}));
-            s.cancel();
+            s.cancel("test");
             assert_eq!(tracer.drops(), 2);
             assert_eq!(cause(late.await), CancelCause::Scope);
         })

@@ -39,7 +39,7 @@ behaviour! {
     }
 
     /// Given a child spawned on another executor, then that one runs it, and this scope waits.
-    child_on_another_executor_belongs_to_the_scope |ex| {
+    child_on_another_executor_belongs_to_the_scope with threads |ex| {
         let (log, pool) = (Log::new(), ThreadPool::new(1));
         let here = thread::current().id();
         scope(&ex, async |s| {
@@ -58,7 +58,7 @@ behaviour! {
     }
 
     /// It fails, and is cancelled, with the scope.
-    child_on_another_executor_shares_the_fate_of_the_scope |ex| {
+    child_on_another_executor_shares_the_fate_of_the_scope with threads |ex| {
         let (pool, tracer) = (ThreadPool::new(1), Tracer::new());
         let result = try_scope(&ex, async |s| -> Failing {
             s.spawn(tracer.trace(pending::<Failing>()));
@@ -76,7 +76,7 @@ behaviour! {
     }
 
     /// It is refused by an executor that was shut down, and the scope is told.
-    child_on_an_executor_that_is_gone_is_refused |ex| {
+    child_on_an_executor_that_is_gone_is_refused with threads |ex| {
         let (log, tracer) = (Log::new(), Tracer::new());
         let pool = ThreadPool::new(1);
         let gone = pool.handle();
@@ -95,7 +95,7 @@ behaviour! {
 
     /// Given a blocking child, then it runs where blocking disturbs nobody: children of the scope
     /// run on, and may be waited for by blocking.
-    blocking_child_disturbs_nobody |ex| {
+    blocking_child_disturbs_nobody with threads |ex| {
         let value = scope(&ex, async |s| {
             let (send, receive) = mpsc::channel();
             let blocking = s.spawn_blocking(move || receive.recv().unwrap());
@@ -108,7 +108,7 @@ behaviour! {
 
     /// The scope waits for a blocking child that was started, cancelled or not; its value counts,
     /// as it was ready in the poll in which the cancel came.
-    blocking_child_that_was_started_runs_to_its_end |ex| {
+    blocking_child_that_was_started_runs_to_its_end with threads |ex| {
         let log = Log::new();
         scope(&ex, async |s| {
             let (leave, may_leave) = mpsc::channel::<()>();
@@ -121,7 +121,7 @@ behaviour! {
                 7
             });
             running.wait().await;
-            s.cancel();
+            s.cancel("test");
             blocking.abort();
             yield_now().await;
             assert!(!blocking.is_finished());
@@ -134,7 +134,7 @@ behaviour! {
     }
 
     /// The same without anybody who waits for the value.
-    scope_waits_for_a_blocking_child_that_was_started |ex| {
+    scope_waits_for_a_blocking_child_that_was_started with threads |ex| {
         let log = Log::new();
         let (leave, may_leave) = mpsc::channel::<()>();
         scope(&ex, async |s| {
@@ -146,7 +146,7 @@ behaviour! {
                 log.add("blocking child");
             });
             running.wait().await;
-            s.cancel();
+            s.cancel("test");
             drop(leave);
         })
         .await;
@@ -203,7 +203,7 @@ fn blocking_child_that_was_not_started_ends_at_once() {
                 unreachable!("it was cancelled");
             });
             if by_scope {
-                s.cancel()
+                s.cancel("test")
             } else {
                 child.abort()
             }

@@ -264,7 +264,7 @@ behaviour! {
                 pending::<()>()
             }));
             assert!(poll_once(start.as_mut()).is_pending());
-            s.cancel();
+            s.cancel("test");
             start.await
         })
         .await;

@@ -153,16 +153,22 @@ pub(crate) fn run_outside<U: Under, F: Fn(&U::Owner)>(test: F) {
 }
 
 /// Makes one `#[test]` for every executor, of `$run` (a function generic over [`Under`]) and
-/// `$show`.
+/// `$show`. With `threads`, none for the simulation, which has only one.
 macro_rules! on_each {
     ($run:ident, $show:ident) => {
+        $crate::support::executors::on_each! { $run, $show, anywhere }
+        $crate::support::executors::on_each! { @one simulated Simulated $run $show }
+    };
+    ($run:ident, $show:ident, threads) => {
+        $crate::support::executors::on_each! { $run, $show, anywhere }
+    };
+    ($run:ident, $show:ident, anywhere) => {
         $crate::support::executors::on_each! { @one smol SmolGlobal $run $show }
         $crate::support::executors::on_each! { @one smol_own SmolOwn $run $show }
         $crate::support::executors::on_each! { @one tokio_current TokioCurrent $run $show }
         $crate::support::executors::on_each! { @one tokio_multi TokioMulti $run $show }
         $crate::support::executors::on_each! { @one threads Threads $run $show }
         $crate::support::executors::on_each! { @one no_threads NoThreads $run $show }
-        $crate::support::executors::on_each! { @one simulated Simulated $run $show }
     };
     (@one $name:ident $under:ident $run:ident $show:ident) => {
         #[test]
@@ -189,32 +195,40 @@ macro_rules! on_each {
 /// `try_scope` on `ex`, for `inline` they are `concurrent` and `try_concurrent`, polled by a task
 /// of the executor. `open!(ex, body)` takes the executor from a variable: a child has to bring its
 /// own. Without a list of kinds, the body runs once for each executor and opens what it likes.
+///
+/// `name with threads in ..` leaves the simulation out: the body blocks threads or starts some.
 macro_rules! behaviour {
-    ($($(#[$doc:meta])* $name:ident $(in [$($kind:ident),+])? |$ex:ident| $body:block)+) => {$(
+    ($($(#[$doc:meta])* $name:ident $(with $threads:ident)? $(in [$($kind:ident),+])? |$ex:ident| $body:block)+) => {$(
         $(#[$doc])*
         mod $name {
             #[allow(unused_imports)]
             use super::*;
 
-            $crate::support::executors::behaviour! { @kinds [$($($kind),+)?] |$ex| $body }
+            $crate::support::executors::behaviour! {
+                @kinds [$($($kind),+)?] [$($threads)?] |$ex| $body
+            }
         }
     )+};
 
-    (@kinds [] |$ex:ident| $body:block) => {
+    (@kinds [] [$($threads:ident)?] |$ex:ident| $body:block) => {
         async fn show<E: $crate::support::executors::Exec>($ex: E) $body
 
-        $crate::support::executors::on_each!(run, show);
+        $crate::support::executors::on_each!(run, show $(, $threads)?);
     };
-    (@kinds [$($kind:ident),+] |$ex:ident| $body:block) => {$(
+    (@kinds [$($kind:ident),+] $threads:tt |$ex:ident| $body:block) => {$(
         mod $kind {
             #[allow(unused_imports)]
             use super::*;
 
             $crate::support::executors::behaviour! { @$kind |$ex| $body }
 
-            $crate::support::executors::on_each!(run, show);
+            $crate::support::executors::behaviour! { @each $threads }
         }
     )+};
+
+    (@each [$($threads:ident)?]) => {
+        $crate::support::executors::on_each!(run, show $(, $threads)?);
+    };
 
     (@spawned |$ex:ident| $body:block) => {
         async fn show<E: $crate::support::executors::Exec>($ex: E) {
@@ -279,7 +293,7 @@ macro_rules! behaviour {
 /// }
 /// ```
 macro_rules! blocking {
-    ($($(#[$doc:meta])* $name:ident |$owner:ident| $body:block)+) => {$(
+    ($($(#[$doc:meta])* $name:ident $(with $threads:ident)? |$owner:ident| $body:block)+) => {$(
         $(#[$doc])*
         mod $name {
             #[allow(unused_imports)]
@@ -290,7 +304,7 @@ macro_rules! blocking {
                 O: anyscope::BlockOn + anyscope::Spawn + anyscope::SpawnBlocking + Sync,
             $body
 
-            $crate::support::executors::on_each!(run_outside, show);
+            $crate::support::executors::on_each!(run_outside, show $(, $threads)?);
         }
     )+};
 }
