@@ -17,6 +17,7 @@ use super::{
     Anywhere, CancelCause, Child, ChildId, InlineChild, JoinError, JoinHandle, LocalChild,
     LocalJoinHandle, Panic, SameThread,
     current::Frame,
+    deferred::Deferred,
     origin::Origin,
     outcome::Cancelled,
     parent::{self, Gates, Inline, OfKind, Parent, Place, Receive},
@@ -196,12 +197,12 @@ where
     (None, handle)
 }
 
-/// A child of no scope and without a handle.
-#[track_caller]
-pub(super) fn orphan<F: Future<Output = ()>>(future: F) -> Child {
+/// A child of no scope and without a handle. It is no more `Send`, and lives no longer, than
+/// `future`, which the caller sees to.
+pub(crate) fn orphan<F: Future<Output = ()>>(future: F, origin: Origin) -> Child {
     let state = State::new(&[Keeper::Exec], false, 0);
     let stage = Stage::Running(future);
-    Child::new(Cell::<F, Nobody, ()>::allocate(None, stage, state, Origin::here()))
+    Child::new(Cell::<F, Nobody, ()>::allocate(None, stage, state, origin))
 }
 
 impl<F: Future, S: Receive<F::Output, Via>, Via> Cell<F, S, Via> {
@@ -492,6 +493,10 @@ unsafe impl Parent for Nobody {
     }
 
     fn registry(&self) -> &Children {
+        match *self {}
+    }
+
+    fn deferred(&self) -> &Deferred {
         match *self {}
     }
 

@@ -2,6 +2,7 @@
 
 use super::{
     CancelCause, cell,
+    origin::Origin,
     raw::{By, Polled, Raw},
     state::Keeper,
 };
@@ -56,7 +57,7 @@ impl Child {
     /// (with `std`).
     #[track_caller]
     pub fn detached(future: impl Future<Output = ()> + Send + 'static) -> Self {
-        cell::orphan(future)
+        cell::orphan(future, Origin::here())
     }
 }
 
@@ -120,7 +121,7 @@ impl LocalChild {
     /// A local child of no scope; as [`Child::detached`].
     #[track_caller]
     pub fn detached(future: impl Future<Output = ()> + 'static) -> Self {
-        LocalChild::new(cell::orphan(future))
+        LocalChild::new(cell::orphan(future, Origin::here()))
     }
 }
 

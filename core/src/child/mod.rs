@@ -14,10 +14,12 @@
 //! | [`kept`] | what an executor wants kept with a child |
 //! | [`origin`] | where a child comes from and what it is called |
 //! | [`outcome`] | why a child has no value |
+//! | [`deferred`] | what a scope keeps for its end |
 //! | [`current`] | which child this thread is running |
 
 pub(crate) mod cell;
 pub(crate) mod current;
+pub(crate) mod deferred;
 pub(crate) mod gate;
 mod handle;
 mod kept;

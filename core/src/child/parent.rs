@@ -9,6 +9,7 @@
 
 use super::{
     Panic,
+    deferred::Deferred,
     gate::{Gate, Refusal},
     raw::{Children, Info},
 };
@@ -81,6 +82,9 @@ pub(crate) unsafe trait Parent: Sized {
 
     /// Where the children of this scope are listed.
     fn registry(&self) -> &Children;
+
+    /// What is kept for the end of this scope.
+    fn deferred(&self) -> &Deferred;
 
     /// Whether [`on_leave`](Self::on_leave) is to be called.
     fn watches_leaves(&self) -> bool;

@@ -36,6 +36,19 @@ pub enum Event<'a> {
         /// How many of them were being polled at that moment, and go when their poll returns.
         running: usize,
     },
+    /// A finalizer of a fail-fast scope returned an error.
+    FinalizerFailed {
+        /// Where it was deferred.
+        deferred_at: &'static Location<'static>,
+        /// The scope no longer reports it: it was dropped before its finalizers had run.
+        late: bool,
+    },
+    /// A finalizer was dropped before its end: its budget was used up, the scope was dropped and it
+    /// may borrow, or the executor that it was handed to refused it.
+    FinalizerDropped {
+        /// Where it was deferred.
+        deferred_at: &'static Location<'static>,
+    },
     /// Besides the panic that the scope lets go on there was another one, which it dropped.
     PanicDropped {
         /// The other panic.

@@ -20,8 +20,9 @@
 //! middle of the call breaks it.
 
 use super::{
+    cleanup,
     driver::{self, Driver},
-    methods::{control_methods, spawn_methods, timed_methods},
+    methods::{cleanup_methods, control_methods, spawn_methods, timed_methods},
     policy::{Accept, Conclude, FailFast, Policy, Supervise},
     shared::{self, Blocking, Optional, Owner, Plain, Shared, ValueOf},
     start::{self, Ready, Start},
@@ -31,6 +32,8 @@ use crate::{
     child::{
         Anywhere, Child, JoinHandle,
         cell::{self, Spec},
+        deferred::{self, Entry},
+        origin::Origin,
         parent::Receive,
     },
     exec::{BlockOn, Spawn, SpawnBlocking},
@@ -167,6 +170,24 @@ impl<'scope, E: Spawn + ?Sized, P: Policy + Send + Sync> BlockScope<'scope, '_, 
         children: (Send + 'scope),
     }
 
+    cleanup_methods! {
+        receiver: (&'scope) self,
+        children: (Send + 'scope),
+        needs: (),
+    }
+
+    fn keep_for_end<F>(&'scope self, entry: Entry, origin: Origin, future: F)
+    where
+        F: Future<Output = ()> + Send + 'scope,
+    {
+        // SAFETY:
+        // - Threads: the future is `Send`.
+        // - Lifetimes: `'scope` does not end before `run` returns. The driver, which `run` owns, polls
+        //   the finalizers, or drops them with itself. Nobody takes them over, as there is no
+        //   runner. What a child defers after that is dropped before the child has left.
+        unsafe { deferred::keep(&self.shared, entry, origin, future) };
+    }
+
     /// Starts a child of this scope on another executor.
     #[track_caller]
     pub fn spawn_on<X, F>(&'scope self, other: &X, future: F) -> JoinHandle<'scope, P::Value>
@@ -276,9 +297,10 @@ impl<P: Policy> Drop for Wait<P> {
             });
             shared.register(&Context::from_waker(waker));
         };
-        while shared.poll_end(&mut wait).is_pending() {
+        while shared.poll_children(&mut wait).is_pending() {
             thread::park();
         }
+        shared.end();
         // There are errors only if `block_on` has unwound or was left early. This may be part of
         // that unwinding, where a panic of theirs would abort.
         unwind::contain(|| shared.policy().clear());

@@ -1,8 +1,9 @@
 //! Scopes whose children are polled by the awaiting task, and may borrow from around it.
 
 use super::{
+    cleanup,
     driver::{self, Driver},
-    methods::{control_methods, spawn_methods, timed_methods},
+    methods::{cleanup_methods, control_methods, spawn_methods, timed_methods},
     policy::{Accept, Conclude, FailFast, Policy, Supervise},
     shared::{self, Optional, Owner, Plain, Shared, ValueOf},
     start::{self, Ready, Start},
@@ -12,6 +13,8 @@ use crate::{
     child::{
         Anywhere, InlineChild, JoinHandle, LocalJoinHandle, SameThread,
         cell::{self, Spec},
+        deferred::{self, Entry},
+        origin::Origin,
         parent::{Inline, Receive},
     },
     limit::Limit,
@@ -204,6 +207,19 @@ impl<'env, P: Policy + Send + Sync + 'env> Concurrent<'env, P> {
         children: (Send + 'env),
     }
 
+    cleanup_methods! {
+        receiver: (&) self,
+        children: (Send + 'env),
+        needs: (),
+    }
+
+    fn keep_for_end<F>(&self, entry: Entry, origin: Origin, future: F)
+    where
+        F: Future<Output = ()> + Send + 'env,
+    {
+        deferred::inline(&self.shared, entry, origin, future);
+    }
+
     #[track_caller]
     fn adopt<F, Via>(
         &self,
@@ -234,6 +250,19 @@ impl<'env, P: Policy + 'env> Concurrent<'env, P, SameThread> {
     timed_methods! {
         receiver: (&) self,
         children: ('env),
+    }
+
+    cleanup_methods! {
+        receiver: (&) self,
+        children: ('env),
+        needs: (),
+    }
+
+    fn keep_for_end<F>(&self, entry: Entry, origin: Origin, future: F)
+    where
+        F: Future<Output = ()> + 'env,
+    {
+        deferred::inline_local(&self.shared, entry, origin, future);
     }
 
     #[track_caller]

@@ -1,11 +1,12 @@
 //! The life of a scope: its body, then its remaining children, then its result.
 //!
 //! ```text
-//! body polled ──value──────────────► children awaited ──► result
+//! body polled ──value──────────────► children awaited ──► finalizers ──► result
 //!      │                                  ▲
 //!      └─failure, panic, cancel: dropped ─┘ (and children cancelled)
 //!
-//! dropped before the result: children cancelled first, then the body dropped
+//! dropped before the result: children cancelled first, then the body dropped, then finalizers
+//! handed to the executor
 //! ```
 
 use super::{
@@ -28,12 +29,23 @@ pin_project! {
         Fut: Future,
         P: Conclude<Fut::Output>,
     {
-        // Dropped first: the children go before the body, as they may use what it made.
-        owner: Owner<P, K>,
         #[pin]
         body: Option<Fut>,
         value: Option<<P as Accept<Fut::Output>>::Value>,
         over: bool,
+        // Last: finalizers go on without the body.
+        owner: Owner<P, K>,
+    }
+
+    impl<Fut, P, K> PinnedDrop for Driver<Fut, P, K>
+    where
+        Fut: Future,
+        P: Conclude<Fut::Output>,
+    {
+        fn drop(this: Pin<&mut Self>) {
+            // First: the children go before the body, as they may use what it made.
+            this.project().owner.abandon();
+        }
     }
 }
 
@@ -43,7 +55,7 @@ where
     P: Conclude<Fut::Output>,
 {
     pub(super) fn new(body: Fut, owner: Owner<P, K>) -> Self {
-        Driver { owner, body: Some(body), value: None, over: false }
+        Driver { body: Some(body), value: None, over: false, owner }
     }
 
     pub(super) fn shared(&self) -> &Arc<Shared<P, K>> {
@@ -84,7 +96,9 @@ where
         cx: &mut Context<'_>,
     ) -> Poll<Result<P::Output, Panic>> {
         let this = self.project();
-        ready!(this.owner.poll_end(|| this.owner.register(cx)));
+        ready!(this.owner.poll_children(|| this.owner.register(cx)));
+        ready!(this.owner.poll_clean_up(cx));
+        this.owner.end();
         *this.over = true;
         // Always, so that no error is left behind in the shared part: it may outlive us.
         let output = unwind::catch(|| {

@@ -1,7 +1,8 @@
 //! Scopes in which only so many children run at once.
 
 use super::{
-    methods::{control_methods, timed_methods},
+    cleanup,
+    methods::{cleanup_methods, control_methods, timed_methods},
     parallel::{self, Scope, ScopeFuture},
     policy::{Accept, FailFast, Policy, Supervise},
     shared::{self, Plain, Shared, ValueOf},
@@ -11,6 +12,7 @@ use crate::{
     child::{
         Anywhere, JoinHandle,
         cell::Spec,
+        deferred::Entry,
         gate::Refusal,
         origin::Origin,
         parent::{Place, Receive},
@@ -211,6 +213,20 @@ impl<E: Spawn, P: Policy + Send + Sync + 'static> LimitedScope<E, P> {
     timed_methods! {
         receiver: (&) self,
         children: (Send + 'static),
+    }
+
+    cleanup_methods! {
+        receiver: (&) self,
+        children: (Send + 'static),
+        needs: (E: Clone + Send + Sync + 'static,),
+    }
+
+    fn keep_for_end<F>(&self, entry: Entry, origin: Origin, future: F)
+    where
+        E: Clone + Send + Sync + 'static,
+        F: Future<Output = ()> + Send + 'static,
+    {
+        self.scope.keep_for_end(entry, origin, future);
     }
 
     /// For the scope's own children, which are not counted under the limit.

@@ -203,6 +203,131 @@ macro_rules! timed_methods {
     };
 }
 
+/// What runs at the end.
+macro_rules! cleanup_methods {
+    (
+        receiver: ($($by:tt)+) $self:ident,
+        children: ($($bounds:tt)+),
+        needs: ($($needs:tt)*),
+    ) => {
+        /// Keeps `future` for the end of the scope: it runs when the body and all children are
+        /// gone, however they ended, and the scope does not end before it has.
+        ///
+        /// The last one goes first, one after the other; to have some run together, defer a
+        /// [`concurrent`](crate::concurrent()) scope of them. Each runs once. One that fails or
+        /// panics does not keep the others from running: in a fail-fast scope its error counts like
+        /// that of a child, and a panic goes on when all is over. How long they may take is set
+        /// with [`cleanup_budget`](Self::cleanup_budget); there is no limit otherwise.
+        ///
+        /// # Cancel safety
+        ///
+        /// A cancel of the scope does not reach its finalizers. If the future of the scope is
+        /// dropped before its end, finalizers that own what they use (those of
+        /// [`scope`](crate::scope()) and its kin) are handed to the executor, where they run after
+        /// the last child is gone: they are all that can outlive a scope. Those that may borrow are
+        /// dropped, and [reported](crate::observe::Event::FinalizerDropped). So is what is deferred
+        /// after the end of the scope.
+        ///
+        /// # Examples
+        ///
+        /// ```
+        /// # use smol::block_on;
+        /// # block_on(async {
+        /// use anyscope_core::concurrent;
+        /// use std::sync::Mutex;
+        ///
+        /// let log = Mutex::new(Vec::new());
+        /// concurrent(async |s| {
+        ///     s.defer(async { log.lock().unwrap().push("close the file") });
+        ///     s.defer(async { log.lock().unwrap().push("flush it") });
+        ///     s.spawn(async { log.lock().unwrap().push("write") });
+        /// })
+        /// .await;
+        /// assert_eq!(log.into_inner().unwrap(), ["write", "flush it", "close the file"]);
+        /// # });
+        /// ```
+        #[track_caller]
+        pub fn defer<F>($($by)+ $self, future: F)
+        where
+            $($needs)*
+            F: Future + $($bounds)+,
+            P: Accept<F::Output>,
+        {
+            let (entry, origin, finalizer) = cleanup::finalizer($self.shared(), future);
+            $self.keep_for_end(entry, origin, finalizer);
+            $self.shared().after_defer();
+        }
+
+        /// Gives the finalizers so much time, all together. The rest is dropped when it has
+        /// passed, and [reported](crate::observe::Event::FinalizerDropped).
+        ///
+        /// The time begins when a finalizer waits for the first time; with none at all, those run
+        /// that need not wait. The last call counts.
+        #[track_caller]
+        pub fn cleanup_budget<T>($($by)+ $self, timer: &T, budget: core::time::Duration)
+        where
+            $($needs)*
+            T: crate::Timer<Sleep: $($bounds)+> + Clone + $($bounds)+,
+        {
+            let timer = timer.clone();
+            // An `async` block, so that the time does not begin here.
+            let budget = async move { timer.sleep(budget).await };
+            $self.keep_for_end(Entry::Budget, Origin::here(), budget);
+        }
+
+        /// Waits for a resource, and sees to it that it is released at the end of the scope.
+        ///
+        /// `release` is [deferred](Self::defer) in the same step in which `acquire` is ready, so
+        /// there is no moment in between at which a cancel could lose the resource. If `acquire` is
+        /// dropped before that, nothing was acquired, and nothing is released.
+        ///
+        /// The resource is shared with `release`, which runs when all children are gone.
+        ///
+        /// # Examples
+        ///
+        /// ```
+        /// # use smol::block_on;
+        /// # block_on(async {
+        /// use anyscope_core::concurrent;
+        /// use std::sync::Mutex;
+        ///
+        /// let free = Mutex::new(vec!["connection"]);
+        /// let length = concurrent(async |s| {
+        ///     let connection = s
+        ///         .acquire(
+        ///             async { free.lock().unwrap().pop().unwrap() },
+        ///             async |connection| free.lock().unwrap().push(*connection),
+        ///         )
+        ///         .await;
+        ///     assert!(free.lock().unwrap().is_empty());
+        ///     connection.len()
+        /// })
+        /// .await;
+        /// assert_eq!((length, free.lock().unwrap().len()), (10, 1));
+        /// # });
+        /// ```
+        pub async fn acquire<A, R, C, F>(
+            $($by)+ $self,
+            acquire: A,
+            release: C,
+        ) -> alloc::sync::Arc<R>
+        where
+            $($needs)*
+            A: Future<Output = R>,
+            R: $($bounds)+,
+            alloc::sync::Arc<R>: $($bounds)+,
+            C: FnOnce(alloc::sync::Arc<R>) -> F + $($bounds)+,
+            F: Future + $($bounds)+,
+            P: Accept<F::Output>,
+        {
+            let resource = alloc::sync::Arc::new(acquire.await);
+            let shared = resource.clone();
+            $self.defer(async move { release(shared).await });
+            resource
+        }
+    };
+}
+
 /// What can be done with any scope, whatever its children are.
 macro_rules! control_methods {
     () => {
@@ -289,4 +414,4 @@ macro_rules! control_methods {
     };
 }
 
-pub(super) use {control_methods, spawn_methods, timed_methods};
+pub(super) use {cleanup_methods, control_methods, spawn_methods, timed_methods};

@@ -11,10 +11,12 @@
 //! | [`policy`], [`error`] | what the end of a child means |
 //! | [`methods`] | the methods that all kinds have in common |
 //! | [`stop`], [`deadline`] | cancels, graces, deadlines |
+//! | [`cleanup`] | what runs at the end |
 //! | [`driver`], [`shared`] | the machinery: the life of a scope, and what it shares with its children |
 
 #[cfg(feature = "std")]
 mod block;
+mod cleanup;
 mod concurrent;
 mod deadline;
 mod driver;
@@ -30,6 +32,7 @@ mod stop;
 
 #[cfg(feature = "std")]
 pub use block::{BlockScope, TryBlockScope, block_scope, try_block_scope};
+pub use cleanup::bracket;
 pub use concurrent::{
     Concurrent, ConcurrentFuture, ConcurrentLocal, TryConcurrent, TryConcurrentLocal, concurrent,
     concurrent_local, try_concurrent, try_concurrent_local,

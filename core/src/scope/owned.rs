@@ -1,6 +1,7 @@
 //! Scopes that live in a struct.
 
 use super::{
+    cleanup::CleanUp,
     parallel::Scope,
     policy::{Conclude, FailFast, Policy, Supervise},
     shared::Owner,
@@ -137,8 +138,18 @@ impl<E: Clone, P: Policy> OwnedScope<E, P> {
                     }
                     changed = None;
                 }
-                if shared.poll_end(|| changed = Some(shared.changed())).is_ready() {
+                let mut wait = || changed = Some(shared.changed());
+                if shared.poll_children(&mut wait).is_pending() {
+                    continue;
+                }
+                shared.hand_over(CleanUp::default());
+                if !shared.has_finalizers() {
+                    shared.end();
                     return Poll::Ready(());
+                }
+                wait();
+                if !shared.has_finalizers() {
+                    changed = None;
                 }
             }
         })

@@ -1,8 +1,9 @@
 //! Scopes whose children run in parallel on an executor, and own what they use.
 
 use super::{
+    cleanup,
     driver::{self, Driver},
-    methods::{control_methods, spawn_methods, timed_methods},
+    methods::{cleanup_methods, control_methods, spawn_methods, timed_methods},
     policy::{Accept, Conclude, FailFast, Policy, Supervise},
     shared::{self, Blocking, Optional, Owner, Plain, Shared, ValueOf},
     start::{self, Ready, Start},
@@ -12,6 +13,8 @@ use crate::{
     child::{
         Anywhere, JoinHandle, LocalJoinHandle, SameThread,
         cell::{self, Spec},
+        deferred::{self, Entry},
+        origin::Origin,
         parent::{Place, Receive},
     },
     exec::{Spawn, SpawnBlocking, SpawnLocal},
@@ -286,6 +289,21 @@ impl<E: Spawn, P: Policy + Send + Sync + 'static> Scope<E, P> {
         children: (Send + 'static),
     }
 
+    cleanup_methods! {
+        receiver: (&) self,
+        children: (Send + 'static),
+        needs: (E: Clone + Send + Sync + 'static,),
+    }
+
+    pub(super) fn keep_for_end<F>(&self, entry: Entry, origin: Origin, future: F)
+    where
+        E: Clone + Send + Sync + 'static,
+        F: Future<Output = ()> + Send + 'static,
+    {
+        deferred::run_on(&self.shared, &self.exec);
+        deferred::parallel(&self.shared, entry, origin, future);
+    }
+
     /// Starts a child of this scope on another executor.
     #[track_caller]
     pub fn spawn_on<X, F>(&self, other: &X, future: F) -> JoinHandle<'static, P::Value>
@@ -353,6 +371,21 @@ impl<E: SpawnLocal, P: Policy + 'static> Scope<E, P, SameThread> {
     timed_methods! {
         receiver: (&) self,
         children: ('static),
+    }
+
+    cleanup_methods! {
+        receiver: (&) self,
+        children: ('static),
+        needs: (E: Clone + 'static,),
+    }
+
+    fn keep_for_end<F>(&self, entry: Entry, origin: Origin, future: F)
+    where
+        E: Clone + 'static,
+        F: Future<Output = ()> + 'static,
+    {
+        deferred::run_on_local(&self.shared, &self.exec);
+        deferred::local(&self.shared, entry, origin, future);
     }
 
     /// Starts a child of this scope on another executor of this thread.

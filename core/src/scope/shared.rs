@@ -1,6 +1,7 @@
 //! What a scope and its children share: counts, children, failures, and who waits for what.
 
 use super::{
+    cleanup::CleanUp,
     policy::{Accept, Policy},
     stop::{Request, flags::*},
 };
@@ -10,6 +11,7 @@ use crate::{
         CancelCause, Child, Panic,
         cell::Spec,
         current,
+        deferred::Deferred,
         gate::{Gate, Refusal},
         origin::Origin,
         parent::{Gates, OfKind, Parent, Place, Receive},
@@ -57,6 +59,7 @@ pub(crate) struct Shared<P, K> {
     pub(super) freed: Notice,
     /// How many wait for that.
     queue: AtomicUsize,
+    pub(super) deferred: Deferred,
     pub(super) kind: K,
 }
 
@@ -65,6 +68,7 @@ pub(crate) struct Shared<P, K> {
 /// It keeps the shared part until no child is left, or hands it on to those that are.
 pub(crate) struct Owner<P: Policy, K> {
     shared: Arc<Shared<P, K>>,
+    cleanup: CleanUp,
 }
 
 impl<P: Policy, K> Owner<P, K> {
@@ -84,24 +88,34 @@ impl<P: Policy, K> Owner<P, K> {
             limit,
             freed: Notice::new(),
             queue: AtomicUsize::new(0),
+            deferred: Deferred::new(),
             kind,
         });
-        Owner { shared }
+        Owner { shared, cleanup: CleanUp::default() }
     }
 
     pub(super) fn shared(&self) -> &Arc<Shared<P, K>> {
         &self.shared
     }
 
-    /// Cancels the scope without waiting for it. It counts as ended from then on.
+    /// The scope, and its finalizers that are under way.
+    pub(super) fn parts(&mut self) -> (&Arc<Shared<P, K>>, &mut CleanUp) {
+        (&self.shared, &mut self.cleanup)
+    }
+
+    /// Cancels the scope without waiting for it, unless it has ended. It counts as ended from then
+    /// on.
     pub(super) fn abandon(&self) {
+        if self.is_ended() {
+            return;
+        }
         let children = self.live();
         self.stop(CANCELLED | Shared::<P, K>::whole(), CancelCause::Scope, "its scope was dropped");
         if children > 0 {
             let running = self.live();
             self.emit(|| observe::Event::Abandoned { children, running });
         }
-        self.end();
+        self.mark_ended();
     }
 }
 
@@ -115,8 +129,10 @@ impl<P: Policy, K> Deref for Owner<P, K> {
 
 impl<P: Policy, K> Drop for Owner<P, K> {
     fn drop(&mut self) {
-        if !self.is_ended() {
-            self.abandon();
+        self.abandon();
+        let cleanup = mem::take(&mut self.cleanup);
+        if self.may_hand_over() {
+            self.hand_over(cleanup);
         }
         if !self.close_all() {
             // Some are being polled. The last of them drops this count.
@@ -180,7 +196,7 @@ impl<P: Policy, K> Shared<P, K> {
             self.emit(|| observe::Event::Failed { child: info.into(), late });
         }
         if late {
-            self.late.fetch_add(1, Ordering::Relaxed);
+            self.count_late();
             unwind::discard(failure);
         } else {
             self.policy.keep(failure);
@@ -222,7 +238,7 @@ impl<P: Policy, K> Shared<P, K> {
     /// # Panics
     ///
     /// When called from inside a child of this scope, which it would wait for.
-    pub(super) fn poll_end(&self, mut wait: impl FnMut()) -> Poll<()> {
+    pub(super) fn poll_children(&self, mut wait: impl FnMut()) -> Poll<()> {
         if !self.close(&self.gates.tasks, &mut wait) {
             return Poll::Pending;
         }
@@ -230,7 +246,6 @@ impl<P: Policy, K> Shared<P, K> {
         if !self.close(&self.gates.daemons, &mut wait) {
             return Poll::Pending;
         }
-        self.end();
         Poll::Ready(())
     }
 
@@ -254,7 +269,7 @@ impl<P: Policy, K> Shared<P, K> {
     }
 
     /// Whether no child is left, and none can come.
-    fn close_all(&self) -> bool {
+    pub(super) fn close_all(&self) -> bool {
         self.gates.tasks.close() && self.gates.daemons.close()
     }
 
@@ -264,15 +279,35 @@ impl<P: Policy, K> Shared<P, K> {
             && self.close_all()
             && self.flags.fetch_and(!ORPHANED, Ordering::AcqRel) & ORPHANED != 0
         {
+            if self.deferred.runner.get().is_some() {
+                self.hand_over(CleanUp::default());
+            }
             // SAFETY: the count that `Owner::drop` forgot, dropped once; the caller has another.
             unsafe { Arc::decrement_strong_count(ptr::from_ref(self)) };
         }
     }
 
-    fn end(&self) {
+    /// All is over, and no child is left.
+    pub(super) fn end(&self) {
+        self.mark_ended();
+        // What was added in the last moment.
+        self.hand_over(CleanUp::default());
+    }
+
+    fn mark_ended(&self) {
         self.flags.fetch_or(ENDED, Ordering::AcqRel);
         self.changed.notify(usize::MAX);
         self.freed.notify(usize::MAX);
+    }
+
+    /// Lets those know who wait for the end.
+    pub(super) fn tell_of_change(&self) {
+        unwind::contain(|| self.changed.notify(usize::MAX));
+    }
+
+    /// Counts a failure that came after the result was decided.
+    pub(super) fn count_late(&self) {
+        self.late.fetch_add(1, Ordering::Relaxed);
     }
 
     /// The policy, when all is over.
@@ -331,7 +366,7 @@ impl<P, K> Shared<P, K> {
         self.flags.load(Ordering::Acquire) & flag != 0
     }
 
-    fn emit<'e>(&self, event: impl FnOnce() -> observe::Event<'e>) {
+    pub(super) fn emit<'e>(&self, event: impl FnOnce() -> observe::Event<'e>) {
         if let Some(observer) = self.observer.get() {
             if let Err(payload) = unwind::catch(|| observer(&event())) {
                 // Not through `panicked`, which may tell the observer.
@@ -359,6 +394,10 @@ unsafe impl<P: Policy, K> Parent for Shared<P, K> {
 
     fn registry(&self) -> &Children {
         &self.registry
+    }
+
+    fn deferred(&self) -> &Deferred {
+        &self.deferred
     }
 
     fn watches_leaves(&self) -> bool {

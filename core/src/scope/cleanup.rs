@@ -1,0 +1,283 @@
+//! What runs at the end of a scope, when its body and its children are gone.
+//!
+//! | the scope | its finalizers are |
+//! |---|---|
+//! | is awaited to its end | polled by whoever awaits it |
+//! | is an owned one, and closed | handed to its executor, and waited for |
+//! | is dropped before, and they own what they use | handed to its executor, after the last child |
+//! | is dropped before, and they may borrow | dropped, and reported |
+
+use super::{
+    parallel::{Scope, scope},
+    policy::{Accept, Policy},
+    shared::{Owner, Shared},
+    stop::flags::*,
+};
+use crate::{
+    child::{
+        Child, Panic, cell,
+        deferred::{Deferred, Entry},
+        origin::Origin,
+    },
+    exec::Spawn,
+    observe,
+    sync::{Arc, Ordering, fence},
+    unwind,
+};
+use alloc::vec::Vec;
+use core::{
+    future::Future,
+    mem,
+    panic::Location,
+    pin::Pin,
+    task::{Context, Poll, ready},
+};
+use pin_project_lite::pin_project;
+
+/// The finalizers of a scope, on the way to its end: the last one first.
+#[derive(Default)]
+pub(super) struct CleanUp {
+    left: Vec<Child>,
+    budgets: Vec<Child>,
+}
+
+impl CleanUp {
+    fn take_from(&mut self, deferred: &Deferred) {
+        deferred.finalizers.take_into(&mut self.left);
+        deferred.budgets.take_into(&mut self.budgets);
+    }
+
+    fn drop_all(&mut self) {
+        while let Some(finalizer) = self.left.pop() {
+            unwind::discard(finalizer);
+        }
+    }
+}
+
+impl Future for CleanUp {
+    type Output = ();
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
+        while let Some(finalizer) = self.left.last_mut() {
+            if Pin::new(finalizer).poll(cx).is_ready() {
+                self.left.pop();
+                continue;
+            }
+            let budget = self.budgets.last_mut();
+            if !budget.is_some_and(|budget| Pin::new(budget).poll(cx).is_ready()) {
+                return Poll::Pending;
+            }
+            self.drop_all();
+        }
+        Poll::Ready(())
+    }
+}
+
+/// The last ones go first, as they would if they ran.
+impl Drop for CleanUp {
+    fn drop(&mut self) {
+        self.drop_all();
+    }
+}
+
+impl<P: Policy, K> Owner<P, K> {
+    /// Runs the finalizers, those included that are added meanwhile.
+    pub(super) fn poll_clean_up(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        let (shared, cleanup) = self.parts();
+        loop {
+            cleanup.take_from(&shared.deferred);
+            if cleanup.left.is_empty() {
+                return Poll::Ready(());
+            }
+            ready!(Pin::new(&mut *cleanup).poll(cx));
+        }
+    }
+}
+
+impl<P, K> Shared<P, K> {
+    /// Whether there are finalizers that have not ended.
+    pub(super) fn has_finalizers(&self) -> bool {
+        // Acquire: what they did happens before the end of the scope.
+        self.deferred.pending.load(Ordering::Acquire) > 0
+    }
+
+    /// Hands the finalizers to the executor, or drops them if there is none. See
+    /// [`may_hand_over`](Self::may_hand_over).
+    pub(super) fn hand_over(&self, mut cleanup: CleanUp) {
+        // Pairs with the fence in `after_defer`: this finds what was added, or that sees the end.
+        fence(Ordering::SeqCst);
+        cleanup.take_from(&self.deferred);
+        if cleanup.left.is_empty() {
+            return;
+        }
+        match self.deferred.runner.get() {
+            Some(run) => unwind::contain(|| run(cell::orphan(cleanup, Origin::here()))),
+            None => drop(cleanup),
+        }
+    }
+}
+
+impl<P: Policy, K> Shared<P, K> {
+    /// Whether it is time for it: when no child is left, for those that run. Those without a
+    /// runner may borrow, and must be gone before the last child has left: nobody waits longer.
+    pub(super) fn may_hand_over(&self) -> bool {
+        self.deferred.runner.get().is_none() || self.close_all()
+    }
+
+    /// After a finalizer was added: if the scope has ended, nobody else looks any more.
+    pub(super) fn after_defer(&self) {
+        // Pairs with the fence in `hand_over`.
+        fence(Ordering::SeqCst);
+        if self.is_ended() && self.may_hand_over() {
+            self.hand_over(CleanUp::default());
+        }
+    }
+
+    fn cleanup_failed(&self, failure: P::Error, deferred_at: &'static Location<'static>) {
+        let late = self.is_ended();
+        self.emit(|| observe::Event::FinalizerFailed { deferred_at, late });
+        if late {
+            self.count_late();
+            unwind::discard(failure);
+        } else {
+            self.policy().keep(failure);
+            self.flags.fetch_or(STOPPED, Ordering::AcqRel);
+        }
+    }
+}
+
+pin_project! {
+    /// What a user deferred.
+    pub(super) struct Finalizer<F, P: Policy, K> {
+        #[pin]
+        future: F,
+        // Last: the scope is told when the future is gone.
+        report: Report<P, K>,
+    }
+}
+
+struct Report<P: Policy, K> {
+    shared: Arc<Shared<P, K>>,
+    deferred_at: &'static Location<'static>,
+    over: bool,
+}
+
+/// A finalizer of `shared`, with what else [`keep`](crate::child::deferred::keep) wants of it.
+#[track_caller]
+pub(super) fn finalizer<F, P, K>(
+    shared: &Arc<Shared<P, K>>,
+    future: F,
+) -> (Entry, Origin, Finalizer<F, P, K>)
+where
+    F: Future,
+    P: Accept<F::Output>,
+{
+    let deferred_at = Location::caller();
+    shared.deferred.pending.fetch_add(1, Ordering::Relaxed);
+    let report = Report { shared: shared.clone(), deferred_at, over: false };
+    (Entry::Finalizer, Origin::at(deferred_at), Finalizer { future, report })
+}
+
+impl<F, P, K> Future for Finalizer<F, P, K>
+where
+    F: Future,
+    P: Accept<F::Output>,
+{
+    type Output = ();
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
+        let this = self.project();
+        let shared = &this.report.shared;
+        match unwind::catch(|| this.future.poll(cx)) {
+            Ok(Poll::Pending) => {
+                let deferred_at = this.report.deferred_at;
+                observe::waits_for(format_args!("the finalizer deferred at {deferred_at}"));
+                return Poll::Pending;
+            }
+            Ok(Poll::Ready(output)) => match unwind::catch(|| P::judge(output).map(drop)) {
+                Ok(Ok(())) => {}
+                Ok(Err(failure)) => shared.cleanup_failed(failure, this.report.deferred_at),
+                Err(payload) => shared.panicked(Panic::new(payload)),
+            },
+            Err(payload) => shared.panicked(Panic::new(payload)),
+        }
+        this.report.over = true;
+        Poll::Ready(())
+    }
+}
+
+impl<P: Policy, K> Drop for Report<P, K> {
+    fn drop(&mut self) {
+        if !mem::replace(&mut self.over, true) {
+            let deferred_at = self.deferred_at;
+            self.shared.emit(|| observe::Event::FinalizerDropped { deferred_at });
+        }
+        // Release: see `has_finalizers`.
+        if self.shared.deferred.pending.fetch_sub(1, Ordering::AcqRel) == 1 {
+            self.shared.tell_of_change();
+        }
+    }
+}
+
+/// Acquires a resource, uses it, and releases it, whatever happens in between.
+///
+/// `release` runs when what `use_it` returned has ended, failed by a panic, or was dropped because
+/// the returned future was: then on `exec`. It runs once, and not at all if `acquire` was dropped
+/// before it was ready. To acquire several, or to have children that use them, see
+/// [`Scope::acquire`](super::Scope::acquire), of which this is made.
+///
+/// # Cancel safety
+///
+/// Dropping the returned future drops `acquire`, or the use of the resource; `release` then goes on
+/// without it.
+///
+/// # Panics
+///
+/// With the panic of any of the three, after the resource was released.
+///
+/// # Examples
+///
+/// ```
+/// # use anyscope_smol::Smol;
+/// # smol::block_on(async {
+/// use anyscope_core::bracket;
+/// use std::sync::{Arc, Mutex};
+///
+/// let log = Arc::new(Mutex::new(Vec::new()));
+/// let length = bracket(
+///     &Smol,
+///     async { "file" },
+///     async |file| {
+///         log.lock().unwrap().push("use");
+///         file.len()
+///     },
+///     {
+///         let log = log.clone();
+///         async move |_| log.lock().unwrap().push("release")
+///     },
+/// )
+/// .await;
+/// assert_eq!((length, &*log.lock().unwrap()), (4, &vec!["use", "release"]));
+/// # });
+/// ```
+pub async fn bracket<E, A, R, U, UseIt, C, Release>(
+    exec: &E,
+    acquire: A,
+    use_it: U,
+    release: C,
+) -> UseIt::Output
+where
+    E: Spawn + Clone + Send + Sync + 'static,
+    A: Future<Output = R>,
+    R: Send + Sync + 'static,
+    U: FnOnce(alloc::sync::Arc<R>) -> UseIt,
+    UseIt: Future,
+    C: FnOnce(alloc::sync::Arc<R>) -> Release + Send + 'static,
+    Release: Future + Send + 'static,
+{
+    let body = |s: Scope<E>| async move {
+        let resource = s.acquire(acquire, release).await;
+        use_it(resource).await
+    };
+    scope(exec, body).await
+}
