@@ -11,6 +11,7 @@
 mod adapters;
 mod block_scope;
 mod cancellation;
+mod cleanup;
 mod counts;
 mod daemons;
 mod failure;

@@ -46,6 +46,10 @@ pub(crate) fn record(log: &Log) -> impl Fn(&Event<'_>) + Send + Sync + use<> {
                 format!("abandoned: {children} children, {running} running")
             }
             Event::PanicDropped { panic } => format!("dropped: {}", panic.message().unwrap()),
+            Event::FinalizerFailed { late, .. } => {
+                format!("finalizer failed{}", if *late { " late" } else { "" })
+            }
+            Event::FinalizerDropped { .. } => "finalizer dropped".into(),
             other => format!("{other:?}"),
         });
     }
