@@ -35,7 +35,7 @@
 //! |---|---|
 //! | none | [`Instant`], [`Clock`], [`Timer`], [`Limit`] |
 //! | `alloc` | children, scopes, flow |
-//! | `std` (default) | panic capture, [`block_scope()`], detection of joins that wait for themselves |
+//! | `std` (default) | panic capture, [`block_scope()`], [`shield()`], [`checkpoint()`], detection of joins that wait for themselves |
 
 #![no_std]
 #![warn(clippy::undocumented_unsafe_blocks)]
@@ -74,6 +74,8 @@ mod unwind;
 
 #[cfg(feature = "alloc")]
 pub use cancel::{CancelGuard, CancelReason, CancelToken, Grace, RunUntilCancelled, WaitCancelled};
+#[cfg(all(feature = "std", not(anyscope_loom)))]
+pub use cancel::{Restore, Restored, Shield, checkpoint, shield, shield_with};
 #[cfg(feature = "alloc")]
 pub use child::{
     Anywhere, Cancel, CancelCause, Cancelled, ChildId, JoinError, JoinHandle, LocalJoinHandle,

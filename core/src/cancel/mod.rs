@@ -6,8 +6,12 @@
 
 mod grace;
 mod reason;
+#[cfg(all(feature = "std", not(anyscope_loom)))]
+mod shield;
 mod token;
 
 pub use grace::Grace;
 pub use reason::CancelReason;
+#[cfg(all(feature = "std", not(anyscope_loom)))]
+pub use shield::{Restore, Restored, Shield, checkpoint, shield, shield_with};
 pub use token::{CancelGuard, CancelToken, RunUntilCancelled, WaitCancelled};

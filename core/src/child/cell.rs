@@ -22,7 +22,8 @@ use super::{
     outcome::Cancelled,
     parent::{self, Gates, Inline, OfKind, Parent, Place, Receive},
     raw::{By, Children, Header, Info, Polled, Raw, Tail, VTable},
-    state::{Keeper, State},
+    shields::ShieldSlot,
+    state::{Keeper, Snapshot, State},
 };
 use crate::{
     cancel::CancelReason,
@@ -230,6 +231,7 @@ impl<F: Future, S: Receive<F::Output, Via>, Via> Cell<F, S, Via> {
                 joiner: UnsafeCell::new(None),
                 runner: UnsafeCell::new(None),
                 kept: UnsafeCell::new(None),
+                shields: ShieldSlot::new(),
                 origin,
             },
             via: PhantomData,
@@ -247,16 +249,30 @@ impl<F: Future, S: Receive<F::Output, Via>, Via> Cell<F, S, Via> {
     }
 
     /// [`VTable::poll`].
-    unsafe fn poll(raw: Raw, cx: &mut Context<'_>) -> Polled {
+    unsafe fn poll(raw: Raw, before: Snapshot, cx: &mut Context<'_>) -> Polled {
         // SAFETY: this is the vtable of the cell, and the caller keeps it.
         let cell = unsafe { Self::from_raw(raw) };
+        // A shield that has ended elsewhere, with the end of the child behind it.
+        // SAFETY: `RUNNING` is the caller's, and so is the slot.
+        let ends = before.is_shielded()
+            && before.is_asked_to_end()
+            && unsafe { !cell.tail.shields.is_up() };
+        if ends && !cell.header.state.end_poll(false) {
+            cell.forget_runner();
+            // SAFETY: `RUNNING` is still ours.
+            let gone = unsafe { Self::finish(raw, End::Cancelled, By::Poller) };
+            return if gone { Polled::Gone } else { Polled::Ready };
+        }
         let on_unwind = || {
             // SAFETY: without `std` the poll unwinds through here, and `RUNNING` is still ours.
             unsafe { Self::finish(raw, End::Panicked(Panic::unknown()), By::Dropper) };
         };
         let polled = unwind::catch_or(on_unwind, || {
             let scope = cell.scope.map_or(ptr::null(), |scope| scope.as_ptr().cast_const().cast());
-            let frame = Frame::new(raw, scope);
+            let shields = cell.tail.shields.as_ptr();
+            // SAFETY: `RUNNING` is the caller's until this has been left, and so are the slot and
+            // the place in the scope.
+            let frame = unsafe { Frame::new(Some(raw), scope, shields, Self::scope_asks) };
             let _inside = frame.enter();
             let poll = cell.stage.with_mut(|stage| {
                 // SAFETY: `RUNNING` is the caller's, and so is `stage`.
@@ -266,22 +282,33 @@ impl<F: Future, S: Receive<F::Output, Via>, Via> Cell<F, S, Via> {
                 // SAFETY: the cell is never moved, and `finish` drops the future in place.
                 unsafe { Pin::new_unchecked(future) }.poll(cx)
             });
+            let mut shielded = false;
             if poll.is_pending() {
                 cell.remember_runner(cx);
+                // SAFETY: as above.
+                shielded = unsafe { cell.tail.shields.is_up_after(cx.waker()) };
             }
-            poll
+            (poll, shielded)
         });
         let end = match polled {
-            Ok(Poll::Pending) if cell.header.state.end_poll() => return Polled::Pending,
-            Ok(Poll::Pending) => {
+            Ok((Poll::Pending, shielded)) if cell.header.state.end_poll(shielded) => {
+                return Polled::Pending;
+            }
+            Ok((Poll::Pending, _)) => {
                 cell.forget_runner();
                 End::Cancelled
             }
-            Ok(Poll::Ready(output)) => End::Output(output),
+            Ok((Poll::Ready(output), _)) => End::Output(output),
             Err(payload) => End::Panicked(Panic::new(payload)),
         };
         // SAFETY: `RUNNING` is still ours.
         if unsafe { Self::finish(raw, end, By::Poller) } { Polled::Gone } else { Polled::Ready }
+    }
+
+    /// Whether the scope at this address, if there is one, asks its children to end.
+    unsafe fn scope_asks(scope: *const ()) -> Option<Cancelled> {
+        // SAFETY: promised by the caller: it is the scope of a cell of this type.
+        unsafe { scope.cast::<S>().as_ref() }.and_then(S::asks_children)
     }
 
     /// Keeps the executor's waker, to let it know of a cancel. Requires `RUNNING`.
@@ -349,6 +376,10 @@ impl<F: Future, S: Receive<F::Output, Via>, Via> Cell<F, S, Via> {
             cell.tail.runner.with_mut(|runner| unsafe { (*runner).take() })
         });
         let member = cell.scope;
+        if now.is_shielded() {
+            // SAFETY: `RUNNING` is ours, and so is the slot.
+            unsafe { cell.tail.shields.clear() };
+        }
 
         let released = by == By::Poller && header.state.finish_and_release();
         if !released {
@@ -360,7 +391,8 @@ impl<F: Future, S: Receive<F::Output, Via>, Via> Cell<F, S, Via> {
             unsafe { parent::leave(scope, now.is_daemon()) };
         }
         if let Some(runner) = runner.flatten() {
-            unwind::contain(|| if by == By::Canceller { runner.wake() } else { drop(runner) });
+            let elsewhere = matches!(by, By::Canceller | By::Abandoner);
+            unwind::contain(|| if elsewhere { runner.wake() } else { drop(runner) });
         }
         released
     }
@@ -529,6 +561,10 @@ unsafe impl Parent for Nobody {
     }
 
     fn is_failing(&self) -> bool {
+        match *self {}
+    }
+
+    fn asks_children(&self) -> Option<Cancelled> {
         match *self {}
     }
 

@@ -1,7 +1,9 @@
-//! Which child this thread is running, to tell a wait for oneself from a wait.
+//! Which children and bodies this thread is running: to tell a wait for oneself from a wait, to
+//! shield them, and to ask whether they are to end.
 //!
-//! Every poll of a child puts a [`Frame`] on its stack, linked to the one around it. Costs two
-//! thread-local accesses a poll. Without `std` there are no thread-locals, and such waits hang.
+//! Every poll of a child puts a [`Frame`] on its stack, linked to the one around it, and so does
+//! every poll of the body of a fail-fast scope. Costs two thread-local accesses a poll. Without
+//! `std` there are no thread-locals: such waits hang, and there are no shields.
 
 use super::raw::Raw;
 use core::panic::Location;
@@ -17,17 +19,33 @@ pub(super) fn inside_child(child: Raw) -> bool {
 }
 
 pub(super) use imp::Frame;
+pub(crate) use imp::in_body;
+#[cfg(all(feature = "std", not(anyscope_loom)))]
+pub(crate) use imp::{asked_to_end, has, raise_all};
 
 #[cfg(all(feature = "std", not(anyscope_loom)))]
 mod imp {
-    use super::*;
+    use super::{
+        super::{
+            Cancelled,
+            parent::Parent,
+            shields::{self, Shields},
+        },
+        *,
+    };
+    use crate::sync::Arc;
+    use alloc::vec::Vec;
     use core::{cell::Cell, marker::PhantomData, ptr};
 
-    /// A child that is being polled on this thread.
+    /// A child, or the body of a scope, that is being polled on this thread.
     pub(in super::super) struct Frame {
-        child: Raw,
+        child: Option<Raw>,
         /// The address of its scope.
         scope: *const (),
+        /// The slot of its shields.
+        shields: *mut Option<Arc<Shields>>,
+        /// Whether the scope at that address asks for the end.
+        asks: unsafe fn(*const ()) -> Option<Cancelled>,
         outer: *const Frame,
     }
 
@@ -36,8 +54,17 @@ mod imp {
     }
 
     impl Frame {
-        pub(in super::super) fn new(child: Raw, scope: *const ()) -> Self {
-            Frame { child, scope, outer: TOP.get() }
+        /// # Safety
+        ///
+        /// While the frame is entered, the slot is this thread's, `scope` is there, and `asks` may be
+        /// called with it.
+        pub(in super::super) unsafe fn new(
+            child: Option<Raw>,
+            scope: *const (),
+            shields: *mut Option<Arc<Shields>>,
+            asks: unsafe fn(*const ()) -> Option<Cancelled>,
+        ) -> Self {
+            Frame { child, scope, shields, asks, outer: TOP.get() }
         }
 
         /// Puts the frame on the thread's list until the guard is dropped.
@@ -58,32 +85,119 @@ mod imp {
         }
     }
 
-    pub(super) fn find(
-        mut matches: impl FnMut(Raw, *const ()) -> bool,
-    ) -> Option<&'static Location<'static>> {
+    /// Polls the body of `scope` with `poll`; `slot` is for its shields.
+    pub(crate) fn in_body<S: Parent, R>(
+        scope: &S,
+        slot: &mut Option<Arc<Shields>>,
+        poll: impl FnOnce() -> R,
+    ) -> R {
+        unsafe fn asks<S: Parent>(scope: *const ()) -> Option<Cancelled> {
+            // SAFETY: promised by the caller: it is the scope below.
+            unsafe { &*scope.cast::<S>() }.asks_children()
+        }
+        // SAFETY: both are borrowed until this returns, and the frame is left before that.
+        let frame = unsafe { Frame::new(None, ptr::from_ref(scope).cast(), slot, asks::<S>) };
+        let _inside = frame.enter();
+        poll()
+    }
+
+    /// The frames of this thread, the innermost first, until `f` has an answer.
+    fn walk<R>(mut f: impl FnMut(&Frame) -> Option<R>) -> Option<R> {
         let mut frame = TOP.get();
         // SAFETY: a frame is on the list only while the guard that borrows it lives, and guards
         // are dropped in reverse order, as they never leave the poll of a child.
         while let Some(here) = unsafe { frame.as_ref() } {
-            if matches(here.child, here.scope) {
-                // SAFETY: a child that is being polled is kept.
-                return Some(unsafe { here.child.tail() }.origin.spawned_at());
+            if let Some(answer) = f(here) {
+                return Some(answer);
             }
             frame = here.outer;
         }
         None
+    }
+
+    pub(super) fn find(
+        mut matches: impl FnMut(Raw, *const ()) -> bool,
+    ) -> Option<&'static Location<'static>> {
+        walk(|frame| {
+            let child = frame.child.filter(|&child| matches(child, frame.scope))?;
+            // SAFETY: a child that is being polled is kept.
+            Some(unsafe { child.tail() }.origin.spawned_at())
+        })
+    }
+
+    /// Raises one shield in every frame; these are to be lowered.
+    pub(crate) fn raise_all() -> Vec<Arc<Shields>> {
+        let mut raised = Vec::new();
+        walk(|frame| {
+            // SAFETY: promised by `Frame::new`; nobody keeps a reference into a slot.
+            let shields = shields::in_slot(unsafe { &mut *frame.shields });
+            shields.raise();
+            raised.push(shields.clone());
+            None::<()>
+        });
+        raised
+    }
+
+    /// Whether `shields` are those of a frame.
+    pub(crate) fn has(shields: &Arc<Shields>) -> bool {
+        let is_here = |frame: &Frame| {
+            // SAFETY: as above.
+            let slot = unsafe { (*frame.shields).as_ref() };
+            slot.is_some_and(|here| Arc::ptr_eq(here, shields)).then_some(())
+        };
+        walk(is_here).is_some()
+    }
+
+    /// Why the innermost child or body is to end, if it is, or one around it. What is behind a
+    /// shield does not count.
+    pub(crate) fn asked_to_end() -> Option<Cancelled> {
+        walk(|frame| {
+            // SAFETY: as above.
+            if unsafe { (*frame.shields).as_ref() }.is_some_and(|shields| shields.is_up()) {
+                return Some(None);
+            }
+            // SAFETY: promised by `Frame::new`.
+            let scope = unsafe { (frame.asks)(frame.scope) };
+            // SAFETY: a child that is being polled is kept.
+            let state = frame.child.map(|child| unsafe { child.state() });
+            match state.filter(|state| state.is_asked_to_end()) {
+                Some(state) => {
+                    let reason = scope.and_then(|scope| scope.reason().cloned());
+                    Some(Some(Cancelled::new(state.cause()).because(reason)))
+                }
+                None => scope.map(Some),
+            }
+        })
+        .flatten()
     }
 }
 
 /// No thread-locals, or (under loom) several threads of a model on one.
 #[cfg(not(all(feature = "std", not(anyscope_loom))))]
 mod imp {
-    use super::*;
+    use super::{
+        super::{Cancelled, shields::Shields},
+        *,
+    };
+    use crate::sync::Arc;
 
     pub(in super::super) struct Frame;
 
+    pub(crate) fn in_body<S, R>(
+        _: &S,
+        _: &mut Option<Arc<Shields>>,
+        poll: impl FnOnce() -> R,
+    ) -> R {
+        poll()
+    }
+
     impl Frame {
-        pub(in super::super) fn new(_: Raw, _: *const ()) -> Self {
+        pub(in super::super) unsafe fn new(
+            _: Option<Raw>,
+            _: *const (),
+            _: *mut Option<Arc<Shields>>,
+            _: unsafe fn(*const ()) -> Option<Cancelled>,
+        ) -> Self {
             Frame
         }
 

@@ -14,6 +14,7 @@
 //! | [`kept`] | what an executor wants kept with a child |
 //! | [`origin`] | where a child comes from and what it is called |
 //! | [`outcome`] | why a child has no value |
+//! | [`shields`] | what keeps a child from being dropped for a while |
 //! | [`deferred`] | what a scope keeps for its end |
 //! | [`current`] | which child this thread is running |
 
@@ -30,6 +31,7 @@ pub(crate) mod origin;
 mod outcome;
 pub(crate) mod parent;
 pub(crate) mod raw;
+pub(crate) mod shields;
 pub(crate) mod state;
 
 pub use handle::{Cancel, ChildId, JoinHandle, LocalJoinHandle, Value};

@@ -8,7 +8,7 @@
 //! its owner had already freed.)
 
 use super::{
-    Panic,
+    Cancelled, Panic,
     deferred::Deferred,
     gate::{Gate, Refusal},
     raw::{Children, Info},
@@ -109,6 +109,9 @@ pub(crate) unsafe trait Parent: Sized {
 
     /// Whether the scope is coming down because of a failure or a cancel, and its body with it.
     fn is_failing(&self) -> bool;
+
+    /// Why the children are to end, if they are.
+    fn asks_children(&self) -> Option<Cancelled>;
 
     /// Why the scope was cancelled, if somebody gave a reason.
     fn cancel_reason(&self) -> Option<&CancelReason>;

@@ -7,6 +7,7 @@
 use super::{
     CancelCause, ChildId, JoinError, Kept, current,
     origin::Origin,
+    shields::ShieldSlot,
     state::{CancelStep, Keeper, Snapshot, State},
 };
 #[cfg(anyscope_loom)]
@@ -39,6 +40,8 @@ pub(super) struct Tail {
     /// What the executor wants kept with the child. The spawner's until it has spawned, then
     /// nobody's.
     pub(super) kept: UnsafeCell<Option<Kept>>,
+    /// The shields in the future, if there ever were any. `RUNNING`'s.
+    pub(super) shields: ShieldSlot,
     pub(super) origin: Origin,
 }
 
@@ -65,8 +68,9 @@ impl Drop for Tail {
 pub(super) struct VTable {
     /// Where the tail is, in bytes from the header.
     pub(super) tail: usize,
-    /// Polls the future, and ends the child when it is ready or panics. Requires `RUNNING`.
-    pub(super) poll: unsafe fn(Raw, &mut Context<'_>) -> Polled,
+    /// Polls the future, and ends the child when it is ready or panics. Requires `RUNNING`; the
+    /// state is that of the beginning of the poll.
+    pub(super) poll: unsafe fn(Raw, Snapshot, &mut Context<'_>) -> Polled,
     /// Ends the child as cancelled. Requires `RUNNING`.
     pub(super) end: unsafe fn(Raw, By),
     /// Moves the outcome to the `Result<T, JoinError>` that the pointer leads to. Requires `DONE`
@@ -93,13 +97,15 @@ pub(super) enum Polled {
 
 /// Who ends a child.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum By {
+pub(crate) enum By {
     /// The executor, in a poll.
     Poller,
     /// The executor, by dropping the child.
     Dropper,
     /// Somebody else: the executor has to be told that it holds an empty shell.
     Canceller,
+    /// As a canceller, but shields do not count: nobody is left to wait for their end.
+    Abandoner,
 }
 
 /// Which child something is about.
@@ -174,15 +180,14 @@ impl Raw {
     pub(super) unsafe fn poll(self, cx: &mut Context<'_>) -> Polled {
         // SAFETY: the executor keeps the child.
         let header = unsafe { self.header() };
-        if !header.state.begin_poll() {
-            return Polled::Ready;
-        }
+        let Some(before) = header.state.begin_poll() else { return Polled::Ready };
         // SAFETY: kept by the executor, and `begin_poll` made us the holder of `RUNNING`.
-        unsafe { (header.vtable.poll)(self, cx) }
+        unsafe { (header.vtable.poll)(self, before, cx) }
     }
 
     /// Asks for the end of the child. An idle one has been dropped when this returns; one that
-    /// is being polled is dropped right after that poll. Never unwinds.
+    /// is being polled is dropped right after that poll, and one behind a shield after that, unless
+    /// `by` does not care. Never unwinds.
     ///
     /// # Safety
     ///
@@ -190,7 +195,8 @@ impl Raw {
     pub(super) unsafe fn cancel(self, cause: CancelCause, by: By) {
         // SAFETY: promised by the caller.
         let header = unsafe { self.header() };
-        if header.state.cancel(cause) == CancelStep::Claimed {
+        let force = matches!(by, By::Dropper | By::Abandoner);
+        if header.state.cancel(cause, force) == CancelStep::Claimed {
             // SAFETY: kept by the caller, and `cancel` made us the holder of `RUNNING`.
             unsafe { (header.vtable.end)(self, by) };
         }
@@ -294,15 +300,15 @@ pub(crate) type Children = Registry<Header>;
 impl Children {
     /// Closes the list and cancels every child in it, the newest first. All that are idle have
     /// been dropped when this returns. False if it was closed already.
-    pub(crate) fn close_and_cancel(&self, cause: CancelCause) -> bool {
+    pub(crate) fn close_and_cancel(&self, cause: CancelCause, by: By) -> bool {
         // SAFETY: `close` keeps each child alive for the call.
-        self.close(|child| unsafe { Raw(child).cancel(cause, By::Canceller) })
+        self.close(|child| unsafe { Raw(child).cancel(cause, by) })
     }
 
     /// Cancels every child in it, closed or not.
-    pub(crate) fn cancel_all(&self, cause: CancelCause) {
+    pub(crate) fn cancel_all(&self, cause: CancelCause, by: By) {
         // SAFETY: `visit` keeps each child alive for the call.
-        self.visit(|child| unsafe { Raw(child).cancel(cause, By::Canceller) });
+        self.visit(|child| unsafe { Raw(child).cancel(cause, by) });
     }
 
     /// Cancels every child that `select` selects; answers how many it has.

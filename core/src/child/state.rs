@@ -4,20 +4,23 @@
 //! |---|---|---|---|
 //! | `RUNNING` | whoever polls the child or ends it, by compare-and-swap | the same thread | `stage` and `runner` belong to that thread |
 //! | `DONE` | the same thread, in the step that clears `RUNNING` | never | the future is gone; `stage` holds the outcome, for the handle if there is one |
-//! | `CANCELLED` | the first canceller, with the cause | never | nobody starts another poll; whoever holds `RUNNING` ends the child |
+//! | `CANCELLED` | the first canceller | `end_poll`, for `PENDING`, if the child is behind a shield | nobody starts another poll; whoever holds `RUNNING` ends the child |
+//! | `SHIELDED` | `end_poll` | the next `end_poll` | the child is idle behind a shield, or was and is being polled again |
+//! | `PENDING` | a canceller that finds `SHIELDED`, or `end_poll` | never | the child ends when its shield does |
+//! | `FORCED` | a canceller that shields do not stop | never | `end_poll` leaves `CANCELLED` as it is |
 //! | `JOINER` | the handle, after it wrote `joiner` | the handle, before `DONE` | `joiner` belongs to whoever sets `DONE`; otherwise it is the handle's |
 //! | `HANDLE` | birth | the handle's drop | one owner of the memory: the handle |
 //! | `EXEC` | birth | the executor's drop, or its last poll | one owner of the memory: the executor |
 //! | `LISTED` | birth | the registry | one owner of the memory: the registry of the scope |
 //! | `RUNNER` | whoever polls the child, when it goes idle | never | `runner` holds a waker, to be taken by whoever ends the child |
 //! | `DAEMON` | birth | never | the child does not keep its scope open |
-//! | cause (3 bits) | with `CANCELLED` | never | who cancelled: [`CancelCause`] |
-//! | bits 12 and 13 | | | kept free for a shield and a grace period |
+//! | cause (3 bits) | with the first of `CANCELLED` and `PENDING` | never | who cancelled: [`CancelCause`] |
 //! | the rest | birth | never | the child's number, see [`Snapshot::number`] |
 //!
 //! `RUNNING` and `DONE` exclude each other, but for a moment in which a late poll finds out that it
 //! is late. A child that is neither is *idle*: its future is
-//! there and nobody touches it, so a canceller may claim it and drop the future at once. If the
+//! there and nobody touches it, so a canceller may claim it and drop the future at once, unless it
+//! is `SHIELDED`: then the end of the shield wakes the child, and its next poll finds `PENDING`. If the
 //! child is `RUNNING`, the canceller leaves its bit, and the poller, which must pass through
 //! [`end_poll`](State::end_poll), ends the child.
 //!
@@ -42,7 +45,10 @@ const DAEMON: usize = 1 << 7;
 const RUNNER: usize = 1 << 8;
 const CAUSE_SHIFT: u32 = 9;
 const CAUSE: usize = 0b111 << CAUSE_SHIFT;
-const NUMBER_SHIFT: u32 = 14;
+const SHIELDED: usize = 1 << 12;
+const PENDING: usize = 1 << 13;
+const FORCED: usize = 1 << 14;
+const NUMBER_SHIFT: u32 = 15;
 
 /// Who keeps the memory of a child.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -67,7 +73,8 @@ pub(super) struct Snapshot(usize);
 pub(super) enum CancelStep {
     /// The child was idle and is the caller's to end.
     Claimed,
-    /// It is being polled, and will be ended right after.
+    /// It is being polled, and will be ended right after; or it is behind a shield, and will be
+    /// ended after that.
     Requested,
     /// It is done, or was cancelled before.
     Nothing,
@@ -91,54 +98,72 @@ impl State {
         Snapshot(self.0.load(Ordering::Acquire))
     }
 
-    /// Idle to running. False if the child is done, or somebody is ending it.
-    pub(super) fn begin_poll(&self) -> bool {
+    /// Idle to running; answers the state before. Nothing if the child is done, or somebody is
+    /// ending it.
+    pub(super) fn begin_poll(&self) -> Option<Snapshot> {
         // One read-modify-write, before any load: the line comes from the spawner's core, and
         // should come once, to be written. Acquire: the last poll, on another thread, happened
         // before ours.
         if self.0.fetch_or(RUNNING, Ordering::Acquire) & RUNNING != 0 {
-            return false;
+            return None;
         }
         // Nobody sets `DONE` while we are `RUNNING`.
-        if self.0.load(Ordering::Relaxed) & DONE != 0 {
+        let now = self.0.load(Ordering::Relaxed);
+        if now & DONE != 0 {
             self.0.fetch_and(!RUNNING, Ordering::Relaxed);
-            return false;
+            return None;
         }
-        true
+        Some(Snapshot(now))
     }
 
-    /// Running to idle, with a waker in `runner`. False if the child was cancelled meanwhile: it
-    /// is still running, and the caller's to end.
-    pub(super) fn end_poll(&self) -> bool {
+    /// Running to idle, with a waker in `runner`; behind a shield, if `shielded`. False if the
+    /// child was cancelled, and no shield is in the way: it is still running, and the caller's to
+    /// end.
+    pub(super) fn end_poll(&self, shielded: bool) -> bool {
         let mut now = self.0.load(Ordering::Relaxed);
         loop {
-            if now & CANCELLED != 0 {
+            let idle = if shielded && now & FORCED == 0 {
+                let pending = if now & CANCELLED != 0 { PENDING } else { 0 };
+                now & !(RUNNING | CANCELLED) | RUNNER | SHIELDED | pending
+            } else if now & (CANCELLED | PENDING) != 0 {
+                // The cause is there; this makes it known.
+                self.0.fetch_or(CANCELLED, Ordering::Relaxed);
                 return false;
-            }
+            } else {
+                now & !(RUNNING | SHIELDED) | RUNNER
+            };
             // Release: this poll happens before the next one, or before the drop by a canceller.
-            match self.0.compare_exchange_weak(
-                now,
-                now & !RUNNING | RUNNER,
-                Ordering::Release,
-                Ordering::Relaxed,
-            ) {
+            match self.0.compare_exchange_weak(now, idle, Ordering::Release, Ordering::Relaxed) {
                 Ok(_) => return true,
                 Err(changed) => now = changed,
             }
         }
     }
 
-    /// Asks for the end of the child; an idle one becomes the caller's to end.
-    pub(super) fn cancel(&self, cause: CancelCause) -> CancelStep {
+    /// Asks for the end of the child; an idle one becomes the caller's to end, unless it is behind
+    /// a shield. With `force`, shields do not count.
+    pub(super) fn cancel(&self, cause: CancelCause, force: bool) -> CancelStep {
         let mut now = self.0.load(Ordering::Relaxed);
         loop {
-            if now & (DONE | CANCELLED) != 0 {
+            let known = now & (CANCELLED | PENDING) != 0;
+            let forces = force && now & FORCED == 0;
+            if now & DONE != 0 || known && !forces {
                 return CancelStep::Nothing;
             }
-            let asked = now | CANCELLED | RUNNING | cause.to_bits() << CAUSE_SHIFT;
+            let cause = if known { 0 } else { cause.to_bits() << CAUSE_SHIFT };
+            let forced = if force { FORCED } else { 0 };
+            let claims = now & RUNNING == 0 && (force || now & SHIELDED == 0);
+            let asked = now
+                | cause
+                | forced
+                | match (claims, now & RUNNING != 0) {
+                    (true, _) => CANCELLED | RUNNING,
+                    (false, true) => CANCELLED,
+                    (false, false) => PENDING,
+                };
             // Acquire: the last poll happened before the drop of the future.
             match self.0.compare_exchange_weak(now, asked, Ordering::Acquire, Ordering::Relaxed) {
-                Ok(_) if now & RUNNING == 0 => return CancelStep::Claimed,
+                Ok(_) if claims => return CancelStep::Claimed,
                 Ok(_) => return CancelStep::Requested,
                 Err(changed) => now = changed,
             }
@@ -252,20 +277,34 @@ impl Snapshot {
         self.0 & RUNNER != 0
     }
 
+    /// Whether the child is idle behind a shield, or was before this poll.
+    pub(super) fn is_shielded(self) -> bool {
+        self.0 & SHIELDED != 0
+    }
+
+    /// Whether somebody asked for the end of the child, shield or not.
+    pub(super) fn is_asked_to_end(self) -> bool {
+        self.0 & (CANCELLED | PENDING) != 0
+    }
+
+    /// Who asked for it.
+    pub(super) fn cause(self) -> CancelCause {
+        CancelCause::from_bits((self.0 & CAUSE) >> CAUSE_SHIFT)
+    }
+
     pub(super) fn is_daemon(self) -> bool {
         self.0 & DAEMON != 0
     }
 
-    /// How many children of the same scope and kind were spawned before. Wraps around: after 2^50
-    /// children, or 2^18 where a word has 32 bits.
+    /// How many children of the same scope and kind were spawned before. Wraps around: after 2^49
+    /// children, or 2^17 where a word has 32 bits.
     pub(super) fn number(self) -> usize {
         self.0 >> NUMBER_SHIFT
     }
 
     /// Who cancelled the child, if somebody did.
     pub(super) fn cancelled(self) -> Option<CancelCause> {
-        let cause = (self.0 & CAUSE) >> CAUSE_SHIFT;
-        (self.0 & CANCELLED != 0).then(|| CancelCause::from_bits(cause))
+        (self.0 & CANCELLED != 0).then(|| self.cause())
     }
 }
 
@@ -287,9 +326,9 @@ mod tests {
     #[test]
     fn an_idle_child_is_claimed_by_the_first_canceller_only() {
         let state = State::new(&[Keeper::Exec], false, 7);
-        assert_eq!(state.cancel(CancelCause::Handle), CancelStep::Claimed);
-        assert_eq!(state.cancel(CancelCause::Scope), CancelStep::Nothing);
-        assert!(!state.begin_poll());
+        assert_eq!(state.cancel(CancelCause::Handle, false), CancelStep::Claimed);
+        assert_eq!(state.cancel(CancelCause::Scope, false), CancelStep::Nothing);
+        assert!(!state.begin_poll().is_some());
         assert_eq!(state.finish().cancelled(), Some(CancelCause::Handle));
         assert_eq!(state.now().number(), 7);
         assert!(state.now().is_done() && !state.now().is_running());
@@ -298,12 +337,53 @@ mod tests {
     #[test]
     fn a_running_child_is_left_to_its_poller() {
         let state = State::new(&[Keeper::Exec], true, 0);
-        assert!(state.begin_poll());
-        assert!(!state.begin_poll());
-        assert_eq!(state.cancel(CancelCause::Scope), CancelStep::Requested);
-        assert!(!state.end_poll());
+        assert!(state.begin_poll().is_some());
+        assert!(!state.begin_poll().is_some());
+        assert_eq!(state.cancel(CancelCause::Scope, false), CancelStep::Requested);
+        assert!(!state.end_poll(false));
         assert!(state.finish().is_daemon());
-        assert_eq!(state.cancel(CancelCause::Scope), CancelStep::Nothing);
+        assert_eq!(state.cancel(CancelCause::Scope, false), CancelStep::Nothing);
+    }
+
+    #[test]
+    fn a_shield_keeps_cancellers_off_until_it_ends() {
+        let state = State::new(&[Keeper::Exec], false, 0);
+        assert!(state.begin_poll().is_some());
+        assert!(state.end_poll(true));
+        assert_eq!(state.cancel(CancelCause::Handle, false), CancelStep::Requested);
+        assert_eq!(state.cancel(CancelCause::Scope, false), CancelStep::Nothing);
+        assert_eq!(state.now().cancelled(), None);
+        assert!(state.begin_poll().is_some_and(Snapshot::is_asked_to_end));
+        assert!(state.end_poll(true) && state.begin_poll().is_some());
+        assert!(!state.end_poll(false));
+        assert_eq!(state.finish().cancelled(), Some(CancelCause::Handle));
+    }
+
+    #[test]
+    fn a_cancel_during_a_poll_waits_for_the_shield_that_the_poll_raised() {
+        let state = State::new(&[Keeper::Exec], false, 0);
+        assert!(state.begin_poll().is_some());
+        assert_eq!(state.cancel(CancelCause::Scope, false), CancelStep::Requested);
+        assert!(state.end_poll(true));
+        assert_eq!(state.now().cancelled(), None);
+        assert!(state.begin_poll().is_some() && !state.end_poll(false));
+        assert_eq!(state.now().cancelled(), Some(CancelCause::Scope));
+    }
+
+    #[test]
+    fn shields_do_not_stop_force() {
+        let state = State::new(&[Keeper::Exec], false, 0);
+        assert!(state.begin_poll().is_some() && state.end_poll(true));
+        assert_eq!(state.cancel(CancelCause::Handle, false), CancelStep::Requested);
+        assert_eq!(state.cancel(CancelCause::Scope, true), CancelStep::Claimed);
+        assert_eq!(state.finish().cancelled(), Some(CancelCause::Handle));
+
+        let state = State::new(&[Keeper::Exec], false, 0);
+        assert!(state.begin_poll().is_some());
+        assert_eq!(state.cancel(CancelCause::Handle, false), CancelStep::Requested);
+        assert_eq!(state.cancel(CancelCause::Scope, true), CancelStep::Requested);
+        assert_eq!(state.cancel(CancelCause::Scope, true), CancelStep::Nothing);
+        assert!(!state.end_poll(true));
     }
 
     #[test]
@@ -316,9 +396,9 @@ mod tests {
             CancelCause::Executor,
         ] {
             let state = State::new(&[], false, 1 << 20);
-            state.cancel(cause);
+            state.cancel(cause, false);
             assert_eq!(state.now().cancelled(), Some(cause));
-            assert_eq!(state.now().number() % (1 << 18), (1 << 20) % (1 << 18));
+            assert_eq!(state.now().number() % (1 << 17), (1 << 20) % (1 << 17));
         }
     }
 

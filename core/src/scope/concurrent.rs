@@ -393,8 +393,8 @@ where
         *this.body_ready |= *this.body_uses_task;
         let mut polls = POLLS;
         for _ in 0..PASSES {
-            let stopped = this.driver.shared().is_stopped();
-            let body_is_gone = if *this.body_ready || stopped {
+            let drops = this.driver.must_drop_body();
+            let body_is_gone = if *this.body_ready || drops {
                 *this.body_ready = false;
                 *this.body_uses_task = this.set.is_none();
                 match this.set {
@@ -426,7 +426,7 @@ where
             // Whether anything came up since it was last looked at.
             let shared = this.driver.shared();
             let idle = !*this.body_ready
-                && (body_is_gone || !shared.is_stopped())
+                && !this.driver.must_drop_body()
                 && shared.kind.new.is_empty()
                 && this.set.as_ref().is_none_or(|set| set.pass.is_empty() && set.queue.wait(cx));
             if idle {

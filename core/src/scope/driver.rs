@@ -13,7 +13,11 @@ use super::{
     policy::{Accept, Conclude},
     shared::{Owner, Shared},
 };
-use crate::{child::Panic, sync::Arc, unwind};
+use crate::{
+    child::{Panic, current, shields::Shields},
+    sync::Arc,
+    unwind,
+};
 use core::{
     fmt,
     future::Future,
@@ -31,6 +35,8 @@ pin_project! {
     {
         #[pin]
         body: Option<Fut>,
+        // Those in the body.
+        shields: Option<Arc<Shields>>,
         value: Option<<P as Accept<Fut::Output>>::Value>,
         over: bool,
         // Last: finalizers go on without the body.
@@ -55,11 +61,16 @@ where
     P: Conclude<Fut::Output>,
 {
     pub(super) fn new(body: Fut, owner: Owner<P, K>) -> Self {
-        Driver { body: Some(body), value: None, over: false, owner }
+        Driver { body: Some(body), shields: None, value: None, over: false, owner }
     }
 
     pub(super) fn shared(&self) -> &Arc<Shared<P, K>> {
         self.owner.shared()
+    }
+
+    /// Whether the body is to be dropped, and nothing is in the way.
+    pub(super) fn must_drop_body(&self) -> bool {
+        self.body.is_some() && self.owner.is_stopped() && !is_up(&self.shields)
     }
 
     /// Whether the body has returned or was dropped.
@@ -71,9 +82,21 @@ where
     pub(super) fn poll_body(self: Pin<&mut Self>, cx: &mut Context<'_>) -> bool {
         let mut this = self.project();
         let Some(body) = this.body.as_mut().as_pin_mut() else { return true };
-        if !this.owner.is_stopped() {
-            match unwind::catch(|| body.poll(cx)) {
-                Ok(Poll::Pending) => return false,
+        let shields = this.shields;
+        if !this.owner.is_stopped() || is_up(shields) {
+            let owner = &*this.owner;
+            let scope = &**owner.shared();
+            let poll = || match P::FAIL_FAST {
+                true => current::in_body(scope, shields, || body.poll(cx)),
+                false => body.poll(cx),
+            };
+            match unwind::catch(poll) {
+                Ok(Poll::Pending) => {
+                    let up = shields.as_ref().is_some_and(|all| all.is_up_after(cx.waker()));
+                    if up || !owner.is_stopped() {
+                        return false;
+                    }
+                }
                 Ok(Poll::Ready(output)) => match P::judge(output) {
                     Ok(value) => {
                         this.owner.decide();
@@ -131,7 +154,7 @@ where
         if !self.as_mut().poll_body(cx) {
             self.owner.register(cx);
             // A stop between the poll of the body and the registration.
-            if !self.owner.is_stopped() {
+            if !self.must_drop_body() {
                 return Poll::Pending;
             }
             let gone = self.as_mut().poll_body(cx);
@@ -156,6 +179,10 @@ where
             .field("shared", self.shared())
             .finish()
     }
+}
+
+fn is_up(shields: &Option<Arc<Shields>>) -> bool {
+    shields.as_ref().is_some_and(|shields| shields.is_up())
 }
 
 /// The result of a scope, or its panic.

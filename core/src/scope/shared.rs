@@ -8,7 +8,7 @@ use super::{
 use crate::{
     cancel::CancelReason,
     child::{
-        CancelCause, Child, Panic,
+        CancelCause, Cancelled, Child, Panic,
         cell::Spec,
         current,
         deferred::Deferred,
@@ -110,7 +110,8 @@ impl<P: Policy, K> Owner<P, K> {
             return;
         }
         let children = self.live();
-        self.stop(CANCELLED | Shared::<P, K>::whole(), CancelCause::Scope, "its scope was dropped");
+        let flags = CANCELLED | Shared::<P, K>::whole();
+        self.stop_by_force(flags, CancelCause::Scope, "its scope was dropped");
         if children > 0 {
             let running = self.live();
             self.emit(|| observe::Event::Abandoned { children, running });
@@ -441,6 +442,10 @@ unsafe impl<P: Policy, K> Parent for Shared<P, K> {
 
     fn is_failing(&self) -> bool {
         P::FAIL_FAST && self.is_stopped()
+    }
+
+    fn asks_children(&self) -> Option<Cancelled> {
+        self.asks_to_end()
     }
 
     fn cancel_reason(&self) -> Option<&CancelReason> {

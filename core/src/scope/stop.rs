@@ -10,7 +10,13 @@
 use super::{policy::Policy, shared::Shared};
 use crate::{
     cancel::{CancelReason, CancelToken},
-    child::{CancelCause, Cancelled, cell::Spec, origin::Origin, parent::Receive, raw::Info},
+    child::{
+        CancelCause, Cancelled,
+        cell::Spec,
+        origin::Origin,
+        parent::Receive,
+        raw::{By, Info},
+    },
     set::set_once::SetOnce,
     sync::{Ordering, fence},
     unwind,
@@ -93,6 +99,15 @@ impl<P: Policy, K> Shared<P, K> {
         self.request.tell("");
     }
 
+    /// Why children are to end, if they are.
+    pub(super) fn asks_to_end(&self) -> Option<Cancelled> {
+        if !self.has(CANCELLED | STOPPED) {
+            return None;
+        }
+        let cause = if self.has(ELAPSED) { CancelCause::Deadline } else { CancelCause::Scope };
+        Some(Cancelled::new(cause).because(self.request.reason().cloned()))
+    }
+
     pub(super) fn is_cancelled(&self) -> bool {
         self.has(CANCELLED)
     }
@@ -139,14 +154,24 @@ impl<P, K> Shared<P, K> {
     /// Sets `flags`, then cancels the children and lets everybody who waits know. Without a reason
     /// from outside, tokens are given `why`.
     pub(super) fn stop(&self, flags: usize, cause: CancelCause, why: &'static str) {
+        self.bring_down(flags, cause, why, false);
+    }
+
+    /// [`stop`](Self::stop), whatever shields there are.
+    pub(super) fn stop_by_force(&self, flags: usize, cause: CancelCause, why: &'static str) {
+        self.bring_down(flags, cause, why, true);
+    }
+
+    fn bring_down(&self, flags: usize, cause: CancelCause, why: &'static str, force: bool) {
         // Before the children go, because their handles ask `is_failing`. AcqRel: who sees the
         // flags sees what led to them.
         let before = self.flags.fetch_or(flags | SWEPT, Ordering::AcqRel);
-        if before & SWEPT == 0 {
+        let by = if force { By::Abandoner } else { By::Canceller };
+        if before & SWEPT == 0 || force {
             self.request.tell(why);
-            if !self.registry.close_and_cancel(cause) {
+            if !self.registry.close_and_cancel(cause, by) {
                 // They were asked before, and have had their grace.
-                self.registry.cancel_all(cause);
+                self.registry.cancel_all(cause, by);
             }
             self.freed.notify(usize::MAX);
         }

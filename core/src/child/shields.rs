@@ -1,0 +1,101 @@
+//! What keeps a child from being dropped for a while.
+//!
+//! A shield inside the future of a child counts in the child's [`Shields`], and in those of every
+//! child around it on the same stack, as the drop of any of them would drop it. A child that goes
+//! idle while the count is not zero says so in its state word; see [`state`](super::state).
+
+use crate::{
+    set::waker_cell::WakerCell,
+    sync::{Arc, AtomicUsize, Ordering, UnsafeCell},
+};
+use core::task::Waker;
+
+/// The shields in one child, or in the body of one scope.
+pub(crate) struct Shields {
+    up: AtomicUsize,
+    /// Whoever polls the child, while it is idle behind a shield.
+    idle: WakerCell,
+}
+
+// Without `std` there is nobody who raises one.
+#[cfg_attr(not(all(feature = "std", not(anyscope_loom))), allow(dead_code))]
+impl Shields {
+    fn new() -> Self {
+        Shields { up: AtomicUsize::new(0), idle: WakerCell::new() }
+    }
+
+    pub(crate) fn raise(&self) {
+        self.up.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// One less. If it was the last, and the child is not `running` around the caller, the child is
+    /// woken.
+    pub(crate) fn lower(&self, running: bool) {
+        // Release: what was behind the shield happens before the drop that it kept off.
+        if self.up.fetch_sub(1, Ordering::AcqRel) == 1 && !running {
+            self.idle.wake();
+        }
+    }
+
+    pub(crate) fn is_up(&self) -> bool {
+        self.up.load(Ordering::Acquire) > 0
+    }
+
+    /// Whether there are shields; then the end of the last one fires `waker`.
+    pub(crate) fn is_up_after(&self, waker: &Waker) -> bool {
+        self.is_up() && {
+            self.idle.register(waker);
+            // Again, as it may have ended before it could know the waker.
+            self.is_up()
+        }
+    }
+}
+
+/// Where the shields of a child are, if there ever were any. It belongs to whoever polls or ends
+/// the child.
+pub(crate) struct ShieldSlot(UnsafeCell<Option<Arc<Shields>>>);
+
+impl ShieldSlot {
+    pub(super) fn new() -> Self {
+        ShieldSlot(UnsafeCell::new(None))
+    }
+
+    /// For a [`Frame`](super::current::Frame).
+    pub(super) fn as_ptr(&self) -> *mut Option<Arc<Shields>> {
+        self.0.with_mut(|slot| slot)
+    }
+
+    /// # Safety
+    ///
+    /// The slot is the caller's.
+    pub(super) unsafe fn is_up(&self) -> bool {
+        // SAFETY: promised by the caller.
+        self.0.with(|slot| unsafe { (*slot).as_ref().is_some_and(|shields| shields.is_up()) })
+    }
+
+    /// # Safety
+    ///
+    /// The slot is the caller's.
+    pub(super) unsafe fn is_up_after(&self, waker: &Waker) -> bool {
+        // SAFETY: promised by the caller.
+        self.0.with(|slot| unsafe {
+            (*slot).as_ref().is_some_and(|shields| shields.is_up_after(waker))
+        })
+    }
+
+    /// Lets go of the waker.
+    ///
+    /// # Safety
+    ///
+    /// The slot is the caller's.
+    pub(super) unsafe fn clear(&self) {
+        // SAFETY: promised by the caller.
+        drop(self.0.with_mut(|slot| unsafe { (*slot).take() }));
+    }
+}
+
+/// The shields in `slot`, which are made if there are none.
+#[cfg_attr(not(all(feature = "std", not(anyscope_loom))), allow(dead_code))]
+pub(crate) fn in_slot(slot: &mut Option<Arc<Shields>>) -> &Arc<Shields> {
+    slot.get_or_insert_with(|| Arc::new(Shields::new()))
+}
