@@ -25,6 +25,7 @@ mod local;
 mod owned;
 mod panics;
 mod scope_lifetime;
+mod shielding;
 mod spawning;
 mod start;
 mod storms;
