@@ -1,0 +1,277 @@
+//! Serves requests until it is told to stop, and then lets those in flight end in good order.
+//!
+//! Each request is a child of one scope. On Ctrl-C the server takes no more of them, and cancels
+//! the scope with a grace: requests see its token and finish, or say goodbye. When the grace is
+//! over the scope drops those that have done neither, and ends; so nothing outlives the server,
+//! and the shutdown takes no longer than the grace.
+//!
+//! Clients are played by a task that writes to a channel, so that the example needs no network.
+//!
+//! ```text
+//! cargo run --all-features --example graceful_shutdown
+//! cargo run --all-features --example graceful_shutdown -- --executor tokio --after-ms 600
+//! ```
+
+use anyscope::{
+    BlockOn, CancelReason, CancelToken, Cancelled, Clock, Grace, JoinError, Scope, Spawn,
+    SpawnBlocking, Timer, scope, smol::Smol, threads::ThreadPool, tokio::TokioRuntime,
+};
+use async_channel::{Receiver, Sender};
+use clap::Parser;
+use std::{
+    error::Error,
+    fmt,
+    future::pending,
+    iter, mem, process,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    thread,
+    time::Duration,
+};
+
+/// Serves requests until Ctrl-C, and then shuts down gracefully.
+///
+/// One of the requests is stubborn: it never ends by itself, and knows of no shutdown. Exits with 0
+/// if every request came to an end of its own, 1 if some had to be dropped, 2 on wrong usage, 130
+/// after a second Ctrl-C, which waits for nothing.
+#[derive(Parser)]
+#[command(name = "graceful_shutdown")]
+struct Args {
+    /// Where to run.
+    #[arg(long, value_name = "NAME", default_value = "smol")]
+    #[arg(value_parser = ["smol", "tokio", "threads"])]
+    executor: String,
+    /// Shut down after so long, without Ctrl-C.
+    #[arg(long, value_name = "N")]
+    after_ms: Option<u64>,
+    /// How long requests in flight have to end.
+    #[arg(long, value_name = "N", default_value_t = 500)]
+    grace_ms: u64,
+    /// Send no request that is stubborn.
+    #[arg(long)]
+    all_polite: bool,
+}
+
+const STEP: Duration = Duration::from_millis(10);
+const INTERRUPTED: i32 = 130;
+
+/// What an executor has to be for a server.
+trait Executor: Spawn + SpawnBlocking + Timer<Sleep: Send> + Clock + Clone + Send + Sync {}
+
+impl<E: Spawn + SpawnBlocking + Timer<Sleep: Send> + Clock + Clone + Send + Sync> Executor for E {}
+
+struct Request {
+    number: u32,
+    kind: Kind,
+}
+
+#[derive(Clone, Copy, Debug)]
+enum Kind {
+    /// Is done in a moment.
+    Page,
+    /// Streams for a while, and says goodbye when the server goes.
+    Feed,
+    /// Computes on a blocking thread, where nobody can end it but itself.
+    Report,
+    /// Waits for something that never comes.
+    Stubborn,
+}
+
+impl fmt::Display for Request {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "request {} ({:?})", self.number, self.kind)
+    }
+}
+
+/// What became of the requests.
+#[derive(Default)]
+struct Tally {
+    accepted: usize,
+    answered: usize,
+    cut_short: usize,
+    dropped: Vec<String>,
+}
+
+impl Tally {
+    fn in_flight(&self) -> usize {
+        self.accepted - self.answered - self.cut_short - self.dropped.len()
+    }
+}
+
+type Shared<T> = Arc<Mutex<T>>;
+
+fn lock<T>(shared: &Shared<T>) -> MutexGuard<'_, T> {
+    shared.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// A request in flight. However it ends, it is counted.
+struct InFlight {
+    name: String,
+    tally: Shared<Tally>,
+}
+
+impl InFlight {
+    fn new(request: &Request, tally: &Shared<Tally>) -> Self {
+        lock(tally).accepted += 1;
+        InFlight { name: request.to_string(), tally: tally.clone() }
+    }
+
+    /// It has ended by itself: with an answer, or because it was asked to.
+    fn end(mut self, result: Result<(), Cancelled>) {
+        let mut tally = lock(&self.tally);
+        match result {
+            Ok(()) => tally.answered += 1,
+            Err(_) => tally.cut_short += 1,
+        }
+        drop(tally);
+        self.name.clear();
+    }
+}
+
+impl Drop for InFlight {
+    fn drop(&mut self) {
+        if !self.name.is_empty() {
+            lock(&self.tally).dropped.push(mem::take(&mut self.name));
+        }
+    }
+}
+
+/// Serves what comes in until somebody asks it to `stop`; returns when all requests are gone.
+async fn serve<E: Executor + 'static>(
+    exec: &E,
+    inbox: Receiver<Request>,
+    stop: &CancelToken,
+    grace: Duration,
+) -> Tally {
+    let tally = Shared::<Tally>::default();
+    scope(exec, async |s| {
+        s.spawn_daemon(name_the_stubborn(s.clone(), grace * 9 / 10));
+        while let Ok(Ok(request)) = stop.run_until_cancelled(inbox.recv()).await {
+            let in_flight = InFlight::new(&request, &tally);
+            s.spawn_named(request.to_string(), handle(s.clone(), request.kind, in_flight));
+        }
+        // From here on clients are turned away, also those that wait in the queue.
+        inbox.close();
+        let turned_away = iter::from_fn(|| inbox.try_recv().ok()).count();
+        let reason = stop.reason().cloned();
+        let reason = reason.unwrap_or_else(|| CancelReason::new("the last client has gone"));
+        let in_flight = lock(&tally).in_flight();
+        println!("shutting down: {}", reason.message());
+        println!("  {turned_away} turned away, {in_flight} in flight; they have {grace:?}");
+        s.cancel_with(exec, Grace::For(grace), reason);
+        // The scope now waits for its children, and drops those that outstay the grace.
+    })
+    .await;
+    mem::take(&mut lock(&tally))
+}
+
+async fn handle<E: Executor + 'static>(s: Scope<E>, kind: Kind, in_flight: InFlight) {
+    let (timer, token) = (s.executor(), s.token());
+    let result = match kind {
+        Kind::Page => Ok(timer.sleep(6 * STEP).await),
+        Kind::Feed => {
+            let result = token.run_until_cancelled(timer.sleep(50 * STEP)).await;
+            // The last word takes its time too; that is what the grace is for.
+            timer.sleep(STEP).await;
+            result
+        }
+        Kind::Report => match s.spawn_blocking(move || report(&token)).await {
+            Ok(result) => result,
+            // Accepted a moment too late to begin.
+            Err(JoinError::Cancelled(cancelled)) => Err(cancelled),
+            Err(error) => panic!("{error}"),
+        },
+        Kind::Stubborn => pending().await,
+    };
+    in_flight.end(result);
+}
+
+/// Computes for half a second, unless it is asked to end.
+fn report(token: &CancelToken) -> Result<(), Cancelled> {
+    for _ in 0..50 {
+        token.checkpoint()?;
+        thread::sleep(STEP);
+    }
+    Ok(())
+}
+
+/// When so much of the grace has passed, says who will outstay it.
+async fn name_the_stubborn<E: Executor>(s: Scope<E>, patience: Duration) {
+    s.token().cancelled().await;
+    s.executor().sleep(patience).await;
+    s.each_child(|child| match child.name {
+        Some(name) if name.starts_with("request") => {
+            println!("  after {patience:?} still at work: {name}");
+        }
+        _ => {}
+    });
+}
+
+/// Sends requests of all kinds, until the server takes no more.
+async fn clients(timer: impl Timer, outbox: Sender<Request>, all_polite: bool) {
+    for number in 1.. {
+        let kind = match number {
+            7 if !all_polite => Kind::Stubborn,
+            _ if number % 5 == 0 => Kind::Report,
+            _ if number % 3 == 0 => Kind::Feed,
+            _ => Kind::Page,
+        };
+        if outbox.send(Request { number, kind }).await.is_err() {
+            return;
+        }
+        timer.sleep(2 * STEP).await;
+    }
+}
+
+async fn run<E: Executor + 'static>(exec: &E, args: &Args, stop: &CancelToken) -> Tally {
+    let (outbox, inbox) = async_channel::bounded(4);
+    let grace = Duration::from_millis(args.grace_ms);
+    scope(exec, async |s| {
+        s.spawn_daemon(clients(exec.clone(), outbox, args.all_polite));
+        if let Some(after) = args.after_ms {
+            let (sleep, stop) = (exec.sleep(Duration::from_millis(after)), stop.clone());
+            s.spawn_daemon(async move {
+                sleep.await;
+                stop.cancel("the time to serve is over");
+            });
+        }
+        serve(exec, inbox, stop, grace).await
+    })
+    .await
+}
+
+/// A token that Ctrl-C cancels.
+fn on_ctrl_c() -> Result<CancelToken, ctrlc::Error> {
+    let token = CancelToken::new();
+    let stop = token.clone();
+    ctrlc::set_handler(move || {
+        if stop.is_cancelled() {
+            process::exit(INTERRUPTED);
+        }
+        stop.cancel("Ctrl-C");
+    })?;
+    Ok(token)
+}
+
+fn main() -> Result<process::ExitCode, Box<dyn Error>> {
+    let args = Args::parse();
+    let stop = on_ctrl_c()?;
+    println!("serving on {}; Ctrl-C ends it, and a second one at once", args.executor);
+    let tally = match &*args.executor {
+        "tokio" => {
+            let runtime = TokioRuntime::from(tokio::runtime::Runtime::new()?);
+            runtime.block_on(run(&runtime.handle(), &args, &stop))
+        }
+        "threads" => {
+            let pool = ThreadPool::builder().build()?;
+            pool.block_on(run(&pool.handle(), &args, &stop))
+        }
+        _ => Smol.block_on(run(&Smol, &args, &stop)),
+    };
+    assert_eq!(tally.in_flight(), 0, "nothing outlives its scope");
+    let Tally { accepted, answered, cut_short, dropped } = tally;
+    println!("{accepted} requests: {answered} answered, {cut_short} cut short by themselves");
+    for name in &dropped {
+        println!("dropped: {name}");
+    }
+    Ok(if dropped.is_empty() { process::ExitCode::SUCCESS } else { process::ExitCode::FAILURE })
+}
