@@ -9,7 +9,7 @@ for features in "" alloc std; do
     cargo check --quiet -p anyscope-core --no-default-features --features "$features"
 done
 
-optional=(smol tokio threads hyper futures)
+optional=(smol tokio threads sim hyper futures)
 for ((set = 0; set < 1 << ${#optional[@]}; set++)); do
     features=""
     for n in "${!optional[@]}"; do

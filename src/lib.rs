@@ -1,9 +1,9 @@
 #![cfg_attr(
-    all(feature = "smol", feature = "tokio", feature = "threads"),
+    all(feature = "smol", feature = "tokio", feature = "threads", feature = "sim"),
     doc = include_str!("../README.md")
 )]
 #![cfg_attr(
-    not(all(feature = "smol", feature = "tokio", feature = "threads")),
+    not(all(feature = "smol", feature = "tokio", feature = "threads", feature = "sim")),
     doc = "Structured concurrency on any executor. The front page comes with all adapters."
 )]
 #![no_std]
