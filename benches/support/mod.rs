@@ -4,6 +4,8 @@
 //! between changes the ratio. [`compare`] takes turns instead, and compares what it measured in
 //! the same round.
 
+#![allow(dead_code, reason = "not every benchmark prints everything")]
+
 use std::{
     alloc::{GlobalAlloc, Layout, System},
     sync::atomic::{AtomicUsize, Ordering},
