@@ -1,15 +1,27 @@
-//! Models of the gate by itself; see [`crate::model`]. Children as a whole are modelled from
-//! outside, in `tests/loom`.
+//! Models of the gate and of shields by themselves; see [`crate::model`]. Children as a whole are
+//! modelled from outside, in `tests/loom`.
 
-use super::gate::{Gate, Refusal};
+use super::{
+    CancelCause,
+    gate::{Gate, Refusal},
+    shields::Shields,
+    state::{CancelStep, Keeper, State},
+};
 use crate::model::{Census, Flag, Thread, block_on, check, spawn};
-use alloc::boxed::Box;
+use alloc::{boxed::Box, task::Wake};
 use core::{
     mem,
     ops::Deref,
-    sync::atomic::Ordering::{AcqRel, Relaxed},
+    sync::atomic::Ordering::{AcqRel, Acquire, Relaxed, Release},
+    task::Waker,
 };
-use loom::sync::{Arc, atomic::AtomicUsize};
+use loom::{
+    cell::UnsafeCell,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, AtomicUsize},
+    },
+};
 
 /// A scope that has a gate and nothing else: counted, as scopes are. Not by loom's `Arc`, as that
 /// does not try to come too late for a count.
@@ -175,5 +187,119 @@ fn enter_below_or_enter_below() {
         }
         entering.into_iter().for_each(Thread::join);
         assert_eq!(gate.count(), 0);
+    });
+}
+
+/// A child that is no more than its state, its shields, and something that may be touched behind a
+/// shield or at the end.
+struct Shielded {
+    state: State,
+    shields: Shields,
+    future: UnsafeCell<usize>,
+    ends: AtomicUsize,
+}
+
+impl Shielded {
+    fn new() -> Self {
+        Shielded {
+            state: State::new(&[Keeper::Exec], false, 0),
+            shields: Shields::new(),
+            future: UnsafeCell::new(0),
+            ends: AtomicUsize::new(0),
+        }
+    }
+
+    /// What the poll of a cell does, when the future is pending.
+    fn poll(&self, waker: &Waker) {
+        let Some(before) = self.state.begin_poll() else { return };
+        if before.is_shielded() && before.is_asked_to_end() && !self.shields.is_up() {
+            assert!(!self.state.end_poll(false));
+            self.end();
+        } else {
+            self.go_idle(waker);
+        }
+    }
+
+    /// As if a poll had begun, and had raised a shield.
+    fn begin(self) -> Arc<Self> {
+        assert!(self.state.begin_poll().is_some());
+        self.shields.raise();
+        Arc::new(self)
+    }
+
+    fn go_idle(&self, waker: &Waker) {
+        let shielded = self.shields.is_up_after(waker);
+        if !self.state.end_poll(shielded) {
+            self.end();
+        }
+    }
+
+    fn cancel(&self, force: bool) {
+        if self.state.cancel(CancelCause::Handle, force) == CancelStep::Claimed {
+            self.end();
+        }
+    }
+
+    fn end(&self) {
+        self.touch();
+        self.state.finish();
+        self.ends.fetch_add(1, Relaxed);
+    }
+
+    fn touch(&self) {
+        // SAFETY: loom checks that nobody else does.
+        self.future.with_mut(|future| unsafe { *future += 1 });
+    }
+}
+
+#[derive(Default)]
+struct Woken(AtomicBool);
+
+impl Wake for Woken {
+    fn wake(self: alloc::sync::Arc<Self>) {
+        self.0.store(true, Release);
+    }
+}
+
+/// A shield ends elsewhere, a canceller comes, and the child goes idle: it ends once, not while the
+/// shield is up, and if it must be polled for that, it is woken.
+#[test]
+fn lower_or_cancel_or_idle() {
+    check("shield: lower or cancel or idle", || {
+        let child = Shielded::new().begin();
+        let woken = alloc::sync::Arc::new(Woken::default());
+        let waker = Waker::from(woken.clone());
+        let theirs = child.clone();
+        let lowering = spawn(move || {
+            theirs.touch();
+            theirs.shields.lower(false);
+        });
+        let theirs = child.clone();
+        let cancelling = spawn(move || theirs.cancel(false));
+        child.go_idle(&waker);
+        lowering.join();
+        cancelling.join();
+        if woken.0.load(Acquire) {
+            child.poll(&waker);
+        }
+        assert_eq!(child.ends.load(Relaxed), 1);
+    });
+}
+
+/// Two cancellers, one of whom shields do not stop, and the child goes idle behind a shield: it
+/// ends once, whatever becomes of the shield.
+#[test]
+fn cancel_or_force_or_idle() {
+    check("shield: cancel or force or idle", || {
+        let child = Shielded::new().begin();
+        let waker = Waker::from(alloc::sync::Arc::new(Woken::default()));
+        let cancelling = [false, true].map(|force| {
+            let theirs = child.clone();
+            spawn(move || theirs.cancel(force))
+        });
+        child.go_idle(&waker);
+        child.poll(&waker);
+        cancelling.into_iter().for_each(Thread::join);
+        assert_eq!(child.ends.load(Relaxed), 1);
     });
 }

@@ -20,7 +20,7 @@ pub(crate) struct Shields {
 // Without `std` there is nobody who raises one.
 #[cfg_attr(not(all(feature = "std", not(anyscope_loom))), allow(dead_code))]
 impl Shields {
-    fn new() -> Self {
+    pub(super) fn new() -> Self {
         Shields { up: AtomicUsize::new(0), idle: WakerCell::new() }
     }
 
