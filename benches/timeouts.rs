@@ -10,7 +10,7 @@
 
 mod support;
 
-use anyscope::{Elapsed, Timer, scope, smol::Smol, threads::ThreadPool, timeout, tokio::Tokio};
+use anyscope::{scope, smol::Smol, threads::ThreadPool, timeout, tokio::Tokio};
 use async_executor::Executor;
 use criterion::Criterion;
 use futures_lite::future::{block_on, or, pending, yield_now};
@@ -35,17 +35,13 @@ async fn work(n: usize) -> usize {
     black_box(n)
 }
 
-async fn ours(timer: &impl Timer, n: usize) -> Result<usize, Elapsed> {
-    timeout(timer, HOUR, work(n)).await
-}
-
 /// How timeouts are written with smol and `async-io`.
-async fn or_timer(n: usize) -> Result<usize, ()> {
+fn or_timer(n: usize) -> impl Future<Output = Result<usize, ()>> + Send {
     let limit = async {
         smol::Timer::after(HOUR).await;
         Err(())
     };
-    or(async { Ok(work(n).await) }, limit).await
+    or(async move { Ok(work(n).await) }, limit)
 }
 
 /// Everything timeouts can be awaited on.
@@ -95,7 +91,8 @@ impl Backends {
             contender("timeout", |iterations| {
                 let timer = self.pool.handle();
                 block_on(scope(&self.pool.handle(), async |s| {
-                    let task = async move { timed(iterations, |n| ours(&timer, n)).await };
+                    let task =
+                        async move { timed(iterations, |n| timeout(&timer, HOUR, work(n))).await };
                     s.spawn(task).await.unwrap()
                 }))
             }),
@@ -114,7 +111,7 @@ fn on_tokio(runtime: &Runtime) -> Vec<Contender<'_>> {
         }),
         contender("timeout", |iterations| {
             let timer = Tokio::from(runtime.handle().clone());
-            let task = async move { timed(iterations, |n| ours(&timer, n)).await };
+            let task = async move { timed(iterations, |n| timeout(&timer, HOUR, work(n))).await };
             runtime.block_on(runtime.spawn(task)).unwrap()
         }),
     ]
@@ -127,7 +124,7 @@ fn on_smol() -> Vec<Contender<'static>> {
             block_on(smol::spawn(timed(iterations, or_timer)))
         }),
         contender("timeout", |iterations| {
-            block_on(smol::spawn(timed(iterations, |n| ours(&Smol, n))))
+            block_on(smol::spawn(timed(iterations, |n| timeout(&Smol, HOUR, work(n)))))
         }),
     ]
 }
