@@ -45,7 +45,7 @@ use std::{
     time::Duration,
 };
 use tokio::{
-    runtime::{Handle, Runtime},
+    runtime::{EnterGuard, Handle, Runtime},
     task::LocalSet,
     time::Sleep,
 };
@@ -65,6 +65,12 @@ impl Tokio {
     #[track_caller]
     pub fn current() -> Self {
         Handle::current().into()
+    }
+
+    /// The context of this runtime, unless this thread is in it: to look costs less than to enter.
+    fn context(&self) -> Option<EnterGuard<'_>> {
+        let is_inside = Handle::try_current().is_ok_and(|around| around.id() == self.handle.id());
+        (!is_inside).then(|| self.handle.enter())
     }
 }
 
@@ -97,7 +103,7 @@ impl Timer for Tokio {
     type Sleep = Sleep;
 
     fn sleep(&self, duration: Duration) -> Sleep {
-        let _context = self.handle.enter();
+        let _context = self.context();
         tokio::time::sleep(duration)
     }
 }
@@ -105,7 +111,7 @@ impl Timer for Tokio {
 /// The time of the runtime, which may be paused.
 impl Clock for Tokio {
     fn now(&self) -> Instant {
-        let _context = self.handle.enter();
+        let _context = self.context();
         tokio::time::Instant::now().into_std().into()
     }
 }
