@@ -12,7 +12,7 @@ mod support;
 use anyscope::{CancelToken, Spawn, scope, smol::Smol, threads::ThreadPool, tokio::Tokio};
 use async_executor::{Executor, Task};
 use criterion::Criterion;
-use futures_lite::future::{block_on, pending, yield_now};
+use futures_lite::future::{block_on, pending};
 use std::{
     future::Future,
     hint::black_box,
@@ -44,27 +44,17 @@ enum Until {
     Forgotten,
 }
 
-/// How many children wait, and how many there are.
-#[derive(Default)]
+/// Children that wait. Counts them, and knows by its own count when they are gone.
+#[derive(Clone, Default)]
 struct Crowd {
-    waiting: AtomicUsize,
-    alive: AtomicUsize,
+    waiting: Arc<AtomicUsize>,
 }
 
 impl Crowd {
-    fn child(self: &Arc<Self>) -> impl Future<Output = ()> + Send + 'static {
-        struct Alive(Arc<Crowd>);
-
-        impl Drop for Alive {
-            fn drop(&mut self) {
-                self.0.alive.fetch_sub(1, Relaxed);
-            }
-        }
-
-        self.alive.fetch_add(1, Relaxed);
-        let alive = Alive(self.clone());
+    fn child(&self) -> impl Future<Output = ()> + Send + 'static {
+        let waiting = self.waiting.clone();
         async move {
-            alive.0.waiting.fetch_add(1, Relaxed);
+            waiting.fetch_add(1, Relaxed);
             pending().await
         }
     }
@@ -74,13 +64,14 @@ impl Crowd {
     }
 
     async fn all_gone(&self) {
-        until(|| self.alive.load(Relaxed) == 0).await;
+        until(|| Arc::strong_count(&self.waiting) == 1).await;
     }
 }
 
 async fn until(condition: impl Fn() -> bool) {
     while !condition() {
-        yield_now().await;
+        // Tokio's, behind all that is ready; where there is no tokio it is a plain yield.
+        tokio::task::yield_now().await;
     }
 }
 
@@ -90,7 +81,7 @@ fn tokio_is_empty() -> bool {
 }
 
 async fn in_scope<E: Spawn + Clone>(exec: &E, to: Until, is_empty: fn() -> bool) -> Duration {
-    let crowd = Arc::new(Crowd::default());
+    let crowd = Crowd::default();
     let mut start = Instant::now();
     let mut returned = Duration::ZERO;
     scope(exec, async |s| {
@@ -111,20 +102,25 @@ async fn in_scope<E: Spawn + Clone>(exec: &E, to: Until, is_empty: fn() -> bool)
     }
 }
 
-async fn join_set() -> Duration {
-    let crowd = Arc::new(Crowd::default());
+async fn join_set(to: Until) -> Duration {
+    let crowd = Crowd::default();
     let mut set = JoinSet::new();
     (0..CHILDREN).for_each(|_| drop(set.spawn(crowd.child())));
     crowd.all_wait().await;
     let start = Instant::now();
-    set.shutdown().await;
+    if to == Until::Returned {
+        set.abort_all();
+    } else {
+        set.shutdown().await;
+    }
     let elapsed = start.elapsed();
+    drop(set);
     until(tokio_is_empty).await;
     elapsed
 }
 
-async fn tasks(spawn: impl Fn(&Arc<Crowd>) -> Task<()>, to: Until) -> Duration {
-    let crowd = Arc::new(Crowd::default());
+async fn tasks(spawn: impl Fn(&Crowd) -> Task<()>, to: Until) -> Duration {
+    let crowd = Crowd::default();
     let tasks: Vec<_> = (0..CHILDREN).map(|_| spawn(&crowd)).collect();
     crowd.all_wait().await;
     let start = Instant::now();
@@ -164,6 +160,12 @@ impl Backends {
     }
 
     fn on_tokio(&self) -> Vec<Contender<'_>> {
+        let join_set = |name, to| {
+            contender(name, move |iterations| {
+                let task = sum(iterations, move || join_set(to));
+                self.tokio.block_on(self.tokio.spawn(task)).unwrap()
+            })
+        };
         let scope = |name, to| {
             contender(name, move |iterations| {
                 let exec = Tokio::from(self.tokio.handle().clone());
@@ -173,9 +175,8 @@ impl Backends {
             })
         };
         vec![
-            contender("JoinSet::shutdown().await", |iterations| {
-                self.tokio.block_on(self.tokio.spawn(sum(iterations, join_set))).unwrap()
-            }),
+            join_set("JoinSet::shutdown().await", Until::Ended),
+            join_set("JoinSet::abort_all()", Until::Returned),
             scope("s.cancel()", Until::Returned),
             scope("s.cancel(), to the scope's end", Until::Ended),
             scope("s.cancel(), until tokio has no task left", Until::Forgotten),
@@ -186,7 +187,7 @@ impl Backends {
         let own = |name, to| {
             contender(name, move |iterations| {
                 let executor = self.executor.clone();
-                let spawn = move |crowd: &Arc<Crowd>| executor.spawn(crowd.child());
+                let spawn = move |crowd: &Crowd| executor.spawn(crowd.child());
                 block_on(
                     self.executor.spawn(async move { sum(iterations, || tasks(&spawn, to)).await }),
                 )

@@ -167,7 +167,10 @@ async fn serve<E: Executor + 'static>(
 async fn handle<E: Executor + 'static>(s: Scope<E>, kind: Kind, in_flight: InFlight) {
     let (timer, token) = (s.executor(), s.token());
     let result = match kind {
-        Kind::Page => Ok(timer.sleep(6 * STEP).await),
+        Kind::Page => {
+            timer.sleep(6 * STEP).await;
+            Ok(())
+        }
         Kind::Feed => {
             let result = token.run_until_cancelled(timer.sleep(50 * STEP)).await;
             // The last word takes its time too; that is what the grace is for.
