@@ -1,7 +1,10 @@
 //! The executors, and the macro that runs a behaviour on all of them.
 //!
 //! To add an executor: implement [`Under`] for a new unit struct, and add a line to `on_each`.
+//!
+//! On the simulation a behaviour is shown in many [`rounds`], each in another order.
 
+use super::rounds::{self, Round};
 use anyscope::{
     BlockOn, Clock, Spawn, SpawnBlocking, Timer,
     sim::{Sim, SimHandle},
@@ -27,8 +30,8 @@ pub(crate) trait Under {
     type Handle: Exec;
     type Owner: BlockOn + Spawn + SpawnBlocking + Sync;
 
-    /// How often a behaviour is shown: each time with another number.
-    const ROUNDS: u64 = 1;
+    /// Whether a behaviour is shown many times, and each round can be repeated.
+    const SIMULATED: bool = false;
 
     /// A new one, with a handle to it.
     fn start(round: u64) -> (Self::Owner, Self::Handle);
@@ -127,7 +130,7 @@ impl Under for Simulated {
     type Handle = SimHandle;
     type Owner = Sim;
 
-    const ROUNDS: u64 = 50;
+    const SIMULATED: bool = true;
 
     fn start(round: u64) -> (Sim, SimHandle) {
         let owner = Sim::new(round);
@@ -138,17 +141,20 @@ impl Under for Simulated {
 
 /// Runs `test` under `U`, on the thread that drives it.
 pub(crate) fn run<U: Under, F: Future<Output = ()>>(test: impl Fn(U::Handle) -> F) {
-    for round in 0..U::ROUNDS {
-        let (owner, handle) = U::start(round);
-        owner.block_on(test(handle));
-    }
+    each_round::<U>(|owner, handle| owner.block_on(test(handle)));
 }
 
 /// Runs `test` outside of `U`, with its owner.
 pub(crate) fn run_outside<U: Under, F: Fn(&U::Owner)>(test: F) {
-    for round in 0..U::ROUNDS {
-        let (owner, _handle) = U::start(round);
-        test(&owner);
+    each_round::<U>(|owner, _| test(&owner));
+}
+
+fn each_round<U: Under>(test: impl Fn(U::Owner, U::Handle)) {
+    let rounds = if U::SIMULATED { rounds::simulated() } else { 0..1 };
+    for round in rounds {
+        let _if_it_fails = U::SIMULATED.then_some(Round(round));
+        let (owner, handle) = U::start(round);
+        test(owner, handle);
     }
 }
 

@@ -10,6 +10,7 @@ pub(crate) mod local;
 pub(crate) mod observed;
 pub(crate) mod outcome;
 pub(crate) mod panics;
+mod rounds;
 pub(crate) mod signal;
 
 pub(crate) use executors::{behaviour, blocking};
