@@ -29,8 +29,8 @@ use pin_project_lite::pin_project;
 ///
 /// # Cost
 ///
-/// [`is_cancelled`](Self::is_cancelled) is one relaxed load. A child token is one allocation, and
-/// forgotten by its parent soon after its last handle is gone.
+/// [`is_cancelled`](Self::is_cancelled) is one relaxed load. A child token is two allocations, and
+/// forgotten by its parent soon after its last handle is gone, and those of its descendants.
 ///
 /// # Examples
 ///
@@ -58,8 +58,7 @@ use pin_project_lite::pin_project;
 #[derive(Clone)]
 pub struct CancelToken {
     node: Arc<Node>,
-    /// Whether there are handles.
-    _alive: Arc<Alive>,
+    alive: Arc<Alive>,
 }
 
 struct Node {
@@ -69,20 +68,27 @@ struct Node {
     children: Registry<Node>,
     /// How many children there ever were.
     made: AtomicUsize,
-    /// No handle is left.
+    /// No handle is left, neither of this one nor of a descendant.
     gone: AtomicBool,
     /// The next one in the parent's list.
     next: AtomicPtr<Node>,
 }
 
-/// Ends with the last handle of a node.
+/// Ends with the last handle of a node and of its descendants.
 struct Alive {
     node: Arc<Node>,
+    /// Kept in the tree by us, as a cancel comes down to us through it.
+    parent: Option<Arc<Alive>>,
 }
 
+/// A long chain of them ends one after the other, not inside each other.
 impl Drop for Alive {
     fn drop(&mut self) {
         self.node.gone.store(true, Ordering::Release);
+        let mut parent = self.parent.take();
+        while let Some(alive) = parent {
+            parent = Arc::try_unwrap(alive).ok().and_then(|mut last| last.parent.take());
+        }
     }
 }
 
@@ -121,6 +127,10 @@ impl Drop for Node {
 impl CancelToken {
     /// A token that nobody has cancelled, and that has no parent.
     pub fn new() -> Self {
+        Self::below(None)
+    }
+
+    fn below(parent: Option<Arc<Alive>>) -> Self {
         let node = Arc::new(Node {
             cancelled: AtomicBool::new(false),
             reason: SetOnce::new(),
@@ -130,15 +140,15 @@ impl CancelToken {
             gone: AtomicBool::new(false),
             next: AtomicPtr::new(ptr::null_mut()),
         });
-        let alive = Arc::new(Alive { node: node.clone() });
-        CancelToken { node, _alive: alive }
+        let alive = Arc::new(Alive { node: node.clone(), parent });
+        CancelToken { node, alive }
     }
 
     /// A token that is cancelled when this one is. If this one is cancelled already, so is it.
     ///
     /// Cancelling the child leaves this one alone.
     pub fn child_token(&self) -> Self {
-        let child = CancelToken::new();
+        let child = CancelToken::below(Some(self.alive.clone()));
         let made = self.node.made.fetch_add(1, Ordering::Relaxed) + 1;
         self.node.children.sweep_if_due(made);
         let share = Arc::into_raw(child.node.clone()).cast_mut();
