@@ -15,7 +15,8 @@ use pin_project_lite::pin_project;
 ///
 /// The time begins with the first poll, not with this call. `future` is polled before the clock
 /// is asked: a value that is ready always counts, even with no time at all, and a future that is
-/// ready at once costs no timer. A limit of [`Duration::MAX`] is none.
+/// ready at once costs no timer. With no time at all it is polled once, and costs none either. A
+/// limit of [`Duration::MAX`] is none.
 ///
 /// # Errors
 ///
@@ -162,14 +163,16 @@ impl<T: Timer, F: Future> Timed<T, F> {
         let future = this.future.as_mut().as_pin_mut().expect("polled after it was ready");
         let polled = future.poll(cx);
         if this.sleep.is_none() && polled.is_pending() {
-            let limit = limit(this.timer);
-            if limit == Duration::MAX {
-                return Poll::Pending;
+            match limit(this.timer) {
+                Duration::MAX => return Poll::Pending,
+                // Not left to the timer: some round up to their next tick.
+                Duration::ZERO => *this.expired = true,
+                limit => this.sleep.set(Some(this.timer.sleep(limit))),
             }
-            this.sleep.set(Some(this.timer.sleep(limit)));
         }
-        let sleep = this.sleep.as_mut().as_pin_mut();
-        *this.expired = sleep.is_some_and(|sleep| sleep.poll(cx).is_ready());
+        if let Some(sleep) = this.sleep.as_mut().as_pin_mut() {
+            *this.expired = sleep.poll(cx).is_ready();
+        }
         let result = match polled {
             Poll::Ready(output) => Ok(output),
             Poll::Pending if *this.expired => Err(Elapsed::new()),
