@@ -148,6 +148,11 @@ impl SimHandle {
         .await
     }
 
+    /// How many sleeps there are that have not ended: to see that what is done has left none.
+    pub fn timers(&self) -> usize {
+        self.shared.lock().timers()
+    }
+
     /// How much time has passed since the run began.
     pub fn elapsed(&self) -> Duration {
         self.now().since_epoch()

@@ -95,6 +95,20 @@ fn own(mut builder: tokio::runtime::Builder) -> (TokioRuntime, Tokio) {
     (owner, handle)
 }
 
+/// tokio on the test's thread, with a clock that jumps when all wait.
+pub(crate) struct TokioPaused;
+
+impl Under for TokioPaused {
+    type Handle = Tokio;
+    type Owner = TokioRuntime;
+
+    fn start(_: u64) -> (TokioRuntime, Tokio) {
+        let mut builder = tokio::runtime::Builder::new_current_thread();
+        builder.start_paused(true);
+        own(builder)
+    }
+}
+
 /// A pool of two threads.
 pub(crate) struct Threads;
 
@@ -149,6 +163,11 @@ pub(crate) fn run_outside<U: Under, F: Fn(&U::Owner)>(test: F) {
     each_round::<U>(|owner, _| test(&owner));
 }
 
+/// Runs `test` under the simulation, and looks what it leaves behind.
+pub(crate) fn run_simulated<F: Future<Output = ()>>(test: impl Fn(SimHandle) -> F) {
+    each_round::<Simulated>(|owner, _| owner.run(&test).unwrap_or_else(|fail| panic!("{fail}")));
+}
+
 fn each_round<U: Under>(test: impl Fn(U::Owner, U::Handle)) {
     let rounds = if U::SIMULATED { rounds::simulated() } else { 0..1 };
     for round in rounds {
@@ -159,7 +178,8 @@ fn each_round<U: Under>(test: impl Fn(U::Owner, U::Handle)) {
 }
 
 /// Makes one `#[test]` for every executor, of `$run` (a function generic over [`Under`]) and
-/// `$show`. With `threads`, none for the simulation, which has only one.
+/// `$show`. With `threads`, none for the simulation, which has only one; with `virtual_time`, only
+/// for those whose clocks jump.
 macro_rules! on_each {
     ($run:ident, $show:ident) => {
         $crate::support::executors::on_each! { $run, $show, anywhere }
@@ -167,6 +187,10 @@ macro_rules! on_each {
     };
     ($run:ident, $show:ident, threads) => {
         $crate::support::executors::on_each! { $run, $show, anywhere }
+    };
+    ($run:ident, $show:ident, virtual_time) => {
+        $crate::support::executors::on_each! { @one tokio_paused TokioPaused $run $show }
+        $crate::support::executors::on_each! { @one simulated Simulated $run $show }
     };
     ($run:ident, $show:ident, anywhere) => {
         $crate::support::executors::on_each! { @one smol SmolGlobal $run $show }
@@ -203,37 +227,39 @@ macro_rules! on_each {
 /// own. Without a list of kinds, the body runs once for each executor and opens what it likes.
 ///
 /// `name with threads in ..` leaves the simulation out: the body blocks threads or starts some.
+/// `name with virtual_time in ..` leaves real clocks out: the body sleeps, and knows to the
+/// nanosecond what time it is.
 macro_rules! behaviour {
-    ($($(#[$doc:meta])* $name:ident $(with $threads:ident)? $(in [$($kind:ident),+])? |$ex:ident| $body:block)+) => {$(
+    ($($(#[$doc:meta])* $name:ident $(with $on:ident)? $(in [$($kind:ident),+])? |$ex:ident| $body:block)+) => {$(
         $(#[$doc])*
         mod $name {
             #[allow(unused_imports)]
             use super::*;
 
             $crate::support::executors::behaviour! {
-                @kinds [$($($kind),+)?] [$($threads)?] |$ex| $body
+                @kinds [$($($kind),+)?] [$($on)?] |$ex| $body
             }
         }
     )+};
 
-    (@kinds [] [$($threads:ident)?] |$ex:ident| $body:block) => {
+    (@kinds [] [$($on:ident)?] |$ex:ident| $body:block) => {
         async fn show<E: $crate::support::executors::Exec>($ex: E) $body
 
-        $crate::support::executors::on_each!(run, show $(, $threads)?);
+        $crate::support::executors::on_each!(run, show $(, $on)?);
     };
-    (@kinds [$($kind:ident),+] $threads:tt |$ex:ident| $body:block) => {$(
+    (@kinds [$($kind:ident),+] $on:tt |$ex:ident| $body:block) => {$(
         mod $kind {
             #[allow(unused_imports)]
             use super::*;
 
             $crate::support::executors::behaviour! { @$kind |$ex| $body }
 
-            $crate::support::executors::behaviour! { @each $threads }
+            $crate::support::executors::behaviour! { @each $on }
         }
     )+};
 
-    (@each [$($threads:ident)?]) => {
-        $crate::support::executors::on_each!(run, show $(, $threads)?);
+    (@each [$($on:ident)?]) => {
+        $crate::support::executors::on_each!(run, show $(, $on)?);
     };
 
     (@spawned |$ex:ident| $body:block) => {
@@ -315,4 +341,32 @@ macro_rules! blocking {
     )+};
 }
 
-pub(crate) use {behaviour, blocking, on_each};
+/// Shows a behaviour on the simulation only, in every round, and that nothing is left of it: no
+/// task, no timer, no waker.
+///
+/// ```ignore
+/// simulated! {
+///     /// Given .., when .., then ..
+///     t1_no_timer_is_left |sim| {
+///         timeout(&sim, SECOND, async {}).await.unwrap();
+///     }
+/// }
+/// ```
+macro_rules! simulated {
+    ($($(#[$doc:meta])* $name:ident |$sim:ident| $body:block)+) => {$(
+        $(#[$doc])*
+        mod $name {
+            #[allow(unused_imports)]
+            use super::*;
+
+            async fn show($sim: anyscope::sim::SimHandle) $body
+
+            #[test]
+            fn simulated() {
+                $crate::support::executors::run_simulated(show);
+            }
+        }
+    )+};
+}
+
+pub(crate) use {behaviour, blocking, on_each, simulated};

@@ -12,8 +12,9 @@ pub(crate) mod outcome;
 pub(crate) mod panics;
 mod rounds;
 pub(crate) mod signal;
+pub(crate) mod time;
 
-pub(crate) use executors::{behaviour, blocking};
+pub(crate) use executors::{behaviour, blocking, simulated};
 pub(crate) use flow::flow_behaviour;
 pub(crate) use hoard::{Hoard, Refusing};
 pub(crate) use local::local_behaviour;
@@ -21,6 +22,7 @@ pub(crate) use observed::{Gauge, Log, Tracer, is_send, on_drop, until_idle};
 pub(crate) use outcome::{cause, errors, panic_message, record};
 pub(crate) use panics::{blow_up, panic_in, panic_of};
 pub(crate) use signal::{Signal, yield_now};
+pub(crate) use time::{HOUR, SECOND, Stopwatch};
 
 use std::{
     future::Future,
