@@ -5,6 +5,7 @@
 #![allow(dead_code)]
 
 use anyscope::{
+    sim::{self, Explorer, Marble, Sim, SimHandle, Sleep},
     smol::{Smol, SmolExecutor, SmolHandle, SmolLocal, SmolLocalHandle},
     threads::{Builder, ThreadPool, ThreadPoolHandle},
     tokio::{Tokio, TokioLocal, TokioLocalHandle, TokioRuntime, WithTokio},
@@ -18,6 +19,8 @@ type SendOnly = Cell<u8>;
 type Local = Rc<u8>;
 type Body = std::future::Ready<()>;
 type LocalBody = std::future::Ready<Local>;
+/// A future that must not be moved.
+type Pinned = std::marker::PhantomPinned;
 type TryBody = std::future::Ready<Result<(), Local>>;
 
 /// `$type` is `$bound`.
@@ -70,6 +73,26 @@ no!(Send: Ready<Local>, Start<'_, Local, ()>, Start<'_, (), Local>, ScopeError<L
 yes!(Send: Supervise, FailFast<SendOnly>, Anywhere, TrySpawnError<SendOnly>);
 no!(Send: FailFast<Local>, SameThread);
 
+// Cancels.
+yes!(Send: CancelToken, CancelReason, CancelGuard, Grace, MovableDeadline);
+yes!(Sync: CancelToken, CancelReason, CancelGuard, Grace, MovableDeadline);
+yes!(Clone: CancelToken, CancelReason, Grace, MovableDeadline, Cancelled);
+// A second guard would cancel what the first one was to keep.
+no!(Clone: CancelGuard);
+yes!(Send: WaitCancelled<'_>, RunUntilCancelled<'_, Body>);
+yes!(Sync: WaitCancelled<'_>, RunUntilCancelled<'_, Body>);
+yes!(Unpin: WaitCancelled<'_>, CancelToken, CancelGuard);
+no!(Send: RunUntilCancelled<'_, LocalBody>);
+no!(Sync: RunUntilCancelled<'_, LocalBody>);
+no!(Unpin: RunUntilCancelled<'_, Pinned>);
+
+// Time: as the timer, its sleeps and the future.
+yes!(Send: Elapsed, Timeout<Smol, Body>, Deadline<Smol, Body>, Timeout<Tokio, Body>);
+yes!(Sync: Elapsed, Timeout<SimHandle, Body>, Deadline<SimHandle, Body>);
+no!(Send: Timeout<Smol, LocalBody>, Deadline<Smol, LocalBody>, Timeout<Rc<Smol>, Body>);
+no!(Sync: Timeout<Smol, LocalBody>, Deadline<Smol, LocalBody>, Timeout<Rc<Smol>, Body>);
+no!(Unpin: Timeout<Smol, Pinned>, Deadline<Smol, Pinned>);
+
 // Adapters.
 yes!(Send: Smol, SmolExecutor, SmolHandle, Tokio, TokioRuntime, WithTokio<Smol>);
 yes!(Sync: Smol, SmolExecutor, SmolHandle, Tokio, TokioRuntime, WithTokio<Smol>);
@@ -80,3 +103,13 @@ no!(Send: SmolLocal, SmolLocalHandle, TokioLocal, TokioLocalHandle);
 no!(Clone: SmolExecutor, SmolLocal, TokioRuntime, TokioLocal, ThreadPool);
 yes!(Clone: Smol, SmolHandle, SmolLocalHandle, Tokio, TokioLocalHandle, ThreadPoolHandle);
 no!(Send: enter::Entered);
+
+// The simulation.
+yes!(Send: Sim, SimHandle, Sleep, Marble, sim::Builder, Explorer, sim::Exhausted);
+yes!(Sync: Sim, SimHandle, Sleep, Marble, sim::Builder, Explorer, sim::Exhausted);
+yes!(Send: sim::Failure, sim::Parked, sim::Faults, sim::Fault, sim::Step, sim::TaskId);
+yes!(Sync: sim::Failure, sim::Parked, sim::Faults, sim::Fault, sim::Step, sim::TaskId);
+yes!(Unpin: Sleep, Marble);
+yes!(Clone: SimHandle, sim::Builder, Explorer, sim::Failure);
+// A run is run once.
+no!(Clone: Sim, Sleep);
