@@ -8,3 +8,4 @@
 mod child;
 mod registry;
 mod scope;
+mod token;

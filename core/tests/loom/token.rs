@@ -1,0 +1,185 @@
+//! Tokens: a cancel against everything else that can be done with one.
+
+use anyscope_core::{
+    CancelToken, OwnedScope, Scope,
+    model::{Tasks, block_on, block_on_fresh, check, spawn},
+};
+
+fn why(token: &CancelToken) -> Option<&str> {
+    token.reason().map(|reason| reason.message())
+}
+
+/// A child is made while its parent is cancelled: it is cancelled too, for the same reason. Fails
+/// if a closed list takes it, or if whoever is refused does not see the reason.
+#[test]
+fn child_or_cancel() {
+    check("token: child or cancel", || {
+        let parent = CancelToken::new();
+        let other = parent.clone();
+        let maker = spawn(move || other.child_token());
+        parent.cancel("test");
+        let child = maker.join();
+        assert!(child.is_cancelled());
+        assert_eq!(child.reason(), parent.reason());
+    });
+}
+
+/// A grandchild is made while the cancel comes down from above. Fails if a cancel does not close
+/// the lists on its way.
+#[test]
+fn grandchild_or_cancel() {
+    check("token: grandchild or cancel", || {
+        let root = CancelToken::new();
+        let child = root.child_token();
+        let maker = spawn(move || child.child_token());
+        root.cancel("test");
+        assert_eq!(why(&maker.join()), Some("test"));
+    });
+}
+
+/// Two cancel: one reason counts, both see it, and a child has one of the two. Fails if the flag
+/// is set before the reason.
+#[test]
+fn cancel_or_cancel() {
+    check("token: cancel or cancel", || {
+        let token = CancelToken::new();
+        let child = token.child_token();
+        let other = token.clone();
+        let canceller = spawn(move || {
+            other.cancel("one");
+            other.reason().expect("it is cancelled").clone()
+        });
+        token.cancel("other");
+        let reason = token.reason().expect("it is cancelled").clone();
+        assert_eq!(canceller.join(), reason);
+        assert!(matches!(why(&child), Some("one" | "other")));
+    });
+}
+
+/// One cancels a token, another its child: all below are cancelled.
+#[test]
+fn cancel_or_cancel_below() {
+    check("token: cancel or cancel below", || {
+        let root = CancelToken::new();
+        let child = root.child_token();
+        let grandchild = child.child_token();
+        let canceller = spawn(move || child.cancel("child"));
+        root.cancel("root");
+        canceller.join();
+        assert_eq!(why(&root), Some("root"));
+        assert!(matches!(why(&grandchild), Some("root" | "child")));
+    });
+}
+
+/// A task waits while the token is cancelled: no wake is lost, and whoever is told can ask why.
+/// Fails without either fence of a notice, if the listener comes after the look, or if the flag is
+/// set with less than a release.
+#[test]
+fn wait_or_cancel() {
+    check("token: wait or cancel", || {
+        let token = CancelToken::new();
+        let other = token.clone();
+        let canceller = spawn(move || other.cancel("test"));
+        block_on(token.cancelled());
+        assert_eq!(why(&token), Some("test"));
+        canceller.join();
+    });
+}
+
+/// The same below, with another waker at each poll.
+#[test]
+fn wait_or_cancel_above() {
+    check("token: wait or cancel above", || {
+        let root = CancelToken::new();
+        let child = root.child_token();
+        let waiter = spawn(move || {
+            block_on_fresh(child.cancelled());
+            assert_eq!(why(&child), Some("test"));
+        });
+        root.cancel("test");
+        waiter.join();
+    });
+}
+
+/// The flag alone, read without waiting, brings the reason along.
+#[test]
+fn look_or_cancel() {
+    check("token: look or cancel", || {
+        let token = CancelToken::new();
+        let other = token.clone();
+        let canceller = spawn(move || other.cancel("test"));
+        if let Err(cancelled) = token.checkpoint() {
+            assert_eq!(cancelled.reason().map(|reason| reason.message()), Some("test"));
+        }
+        canceller.join();
+    });
+}
+
+/// The last handle of a child is dropped while the parent is cancelled: its memory is freed once,
+/// by whoever is last. loom counts.
+#[test]
+fn drop_or_cancel() {
+    check("token: drop or cancel", || {
+        let parent = CancelToken::new();
+        let child = parent.child_token();
+        let dropper = spawn(move || drop(child));
+        parent.cancel("test");
+        dropper.join();
+    });
+}
+
+/// Both ends of a chain are dropped at the same time.
+#[test]
+fn drop_or_drop() {
+    check("token: drop or drop", || {
+        let parent = CancelToken::new();
+        let child = parent.child_token();
+        let dropper = spawn(move || drop(child));
+        drop(parent);
+        dropper.join();
+    });
+}
+
+/// Siblings lose their last handles while another is made, which sweeps them out, and a cancel
+/// comes: who has a handle is told. Fails if who has descendants is swept out.
+#[test]
+fn drop_or_sweep() {
+    check("token: drop or sweep", || {
+        let root = CancelToken::new();
+        let child = root.child_token();
+        let grandchild = child.child_token();
+        let dropper = spawn(move || drop(child));
+        drop(root.child_token());
+        drop(root.child_token());
+        root.cancel("test");
+        assert_eq!(why(&grandchild), Some("test"));
+        dropper.join();
+    });
+}
+
+/// A scope is cancelled while somebody asks for its token: the token is cancelled. Fails without
+/// either of the fences between the two.
+#[test]
+fn token_of_a_scope_or_cancel() {
+    check("token: of a scope or cancel", || {
+        let scope = OwnedScope::new(&Tasks::default());
+        let other = Scope::clone(&scope);
+        let asks = spawn(move || other.token());
+        scope.cancel("test");
+        let token = asks.join();
+        assert_eq!(why(&token), Some("test"));
+    });
+}
+
+/// Two ask for the token of a scope: they get the same.
+#[test]
+fn token_of_a_scope_or_token() {
+    check("token: of a scope or of a scope", || {
+        let scope = OwnedScope::new(&Tasks::default());
+        let other = Scope::clone(&scope);
+        let asks = spawn(move || other.token());
+        let token = scope.token();
+        token.cancel("test");
+        assert_eq!(why(&asks.join()), Some("test"));
+    });
+}
