@@ -119,8 +119,11 @@ behaviour! {
             until_idle(&by_name, &named).await;
             handle.abort();
             assert_eq!(s.cancel_where(|child| child.name == Some("two")), 1);
-            s.cancel("all of you");
-            for child in [handle, named] {
+            let during_a_grace = s.spawn(pending::<()>());
+            s.cancel_with(&ex, Grace::Forever, "all of you");
+            during_a_grace.abort();
+            s.cancel("now");
+            for child in [handle, named, during_a_grace] {
                 let cancelled = cancelled(child.await);
                 assert_eq!((cancelled.cause(), cancelled.reason()), (CancelCause::Handle, None));
             }
@@ -349,11 +352,13 @@ fn c1_who_waits_for_the_token_is_woken_in_the_call() {
     let token = owned.token();
     let woken = Arc::new(Woken::default());
     let waker = Waker::from(woken.clone());
-    let mut waits = pin!(token.cancelled());
-    assert!(waits.as_mut().poll(&mut Context::from_waker(&waker)).is_pending());
+    let mut waits = [(); 2].map(|()| Box::pin(token.cancelled()));
+    for wait in &mut waits {
+        assert!(wait.as_mut().poll(&mut Context::from_waker(&waker)).is_pending());
+    }
     owned.cancel_with(&Smol, Grace::Forever, "test");
-    assert_eq!(woken.0.load(SeqCst), 1);
-    assert!(poll_once(waits).is_ready());
+    assert_eq!(woken.0.load(SeqCst), 2);
+    assert!(waits.iter_mut().all(|wait| poll_once(wait.as_mut()).is_ready()));
 }
 
 #[derive(Default)]

@@ -53,8 +53,9 @@ behaviour! {
         });
         assert_eq!(value.await, Ok(7));
         let tracer = Tracer::new();
-        let late = token.run_until_cancelled(tracer.trace(pending::<()>())).await;
-        assert_eq!((late.unwrap_err().reason(), tracer.alive()), (token.reason(), 0));
+        let mut late = pin!(token.run_until_cancelled(tracer.trace(pending::<()>())));
+        let cancelled = late.as_mut().await.unwrap_err();
+        assert_eq!((cancelled.reason(), tracer.alive()), (token.reason(), 0));
         assert_eq!(token.run_until_cancelled(async { 7 }).await, Ok(7));
 
         let (token, tracer) = (CancelToken::new(), Tracer::new());

@@ -10,7 +10,8 @@ fn why(token: &CancelToken) -> Option<&str> {
 }
 
 /// A child is made while its parent is cancelled: it is cancelled too, for the same reason. Fails
-/// if a closed list takes it, or if whoever is refused does not see the reason.
+/// if a closed list takes it, if whoever is refused does not see the reason, or if what is refused
+/// is leaked.
 #[test]
 fn child_or_cancel() {
     check("token: child or cancel", || {
@@ -38,7 +39,7 @@ fn grandchild_or_cancel() {
 }
 
 /// Two cancel: one reason counts, both see it, and a child has one of the two. Fails if the flag
-/// is set before the reason.
+/// is set before the reason, or with less than a release.
 #[test]
 fn cancel_or_cancel() {
     check("token: cancel or cancel", || {
@@ -72,8 +73,7 @@ fn cancel_or_cancel_below() {
 }
 
 /// A task waits while the token is cancelled: no wake is lost, and whoever is told can ask why.
-/// Fails without either fence of a notice, if the listener comes after the look, or if the flag is
-/// set with less than a release.
+/// Fails without the fence of a listener, or if the flag is set before the reason.
 #[test]
 fn wait_or_cancel() {
     check("token: wait or cancel", || {
@@ -86,7 +86,8 @@ fn wait_or_cancel() {
     });
 }
 
-/// The same below, with another waker at each poll.
+/// The same below, with another waker at each poll. Fails if the flag is set with less than a
+/// release.
 #[test]
 fn wait_or_cancel_above() {
     check("token: wait or cancel above", || {
@@ -149,8 +150,7 @@ fn drop_or_sweep() {
         let child = root.child_token();
         let grandchild = child.child_token();
         let dropper = spawn(move || drop(child));
-        drop(root.child_token());
-        drop(root.child_token());
+        (0..3).for_each(|_| drop(root.child_token()));
         root.cancel("test");
         assert_eq!(why(&grandchild), Some("test"));
         dropper.join();
