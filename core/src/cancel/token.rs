@@ -63,6 +63,8 @@ pub struct CancelToken {
 
 struct Node {
     cancelled: AtomicBool,
+    /// Cancelled, and so is everything below: nothing is left to do.
+    told: AtomicBool,
     reason: SetOnce<CancelReason>,
     requested: Notice,
     children: Registry<Node>,
@@ -93,14 +95,14 @@ impl Drop for Alive {
 }
 
 // SAFETY: `next` is a field that only the registry uses; a member has a count of its `Arc` for the
-// registry; and a node that is cancelled or has no handles stays so.
+// registry; and a node that is told or has no handles stays so.
 unsafe impl Listed for Node {
     fn next(&self) -> &AtomicPtr<Node> {
         &self.next
     }
 
     fn has_ended(&self) -> bool {
-        self.gone.load(Ordering::Acquire) || self.cancelled.load(Ordering::Acquire)
+        self.gone.load(Ordering::Acquire) || self.told.load(Ordering::Acquire)
     }
 
     unsafe fn release(this: NonNull<Node>) {
@@ -133,6 +135,7 @@ impl CancelToken {
     fn below(parent: Option<Arc<Alive>>) -> Self {
         let node = Arc::new(Node {
             cancelled: AtomicBool::new(false),
+            told: AtomicBool::new(false),
             reason: SetOnce::new(),
             requested: Notice::new(),
             children: Registry::new(),
@@ -250,28 +253,37 @@ impl CancelToken {
 impl Node {
     fn cancel(&self, reason: CancelReason) {
         // From parent to child without recursion, as chains of tokens may be long.
-        let mut found = Vec::new();
-        self.cancel_alone(&reason, &mut found);
-        while let Some(node) = found.pop() {
-            node.cancel_alone(&reason, &mut found);
+        let mut below = Vec::new();
+        self.cancel_alone(&reason, &mut below);
+        let mut next = 0;
+        while let Some(node) = below.get(next).cloned() {
+            node.cancel_alone(&reason, &mut below);
+            next += 1;
         }
+        // Release: whoever finds nothing left to do sees all of it done.
+        below.iter().for_each(|node| node.told.store(true, Ordering::Release));
+        self.told.store(true, Ordering::Release);
     }
 
-    /// Cancels this one, and adds its children to `found`.
-    fn cancel_alone(&self, reason: &CancelReason, found: &mut Vec<Arc<Node>>) {
-        if self.cancelled.load(Ordering::Relaxed) {
+    /// Cancels this one, and adds its children to `below`; also if somebody else has begun to,
+    /// who may be slow, as all must know before either of us returns.
+    fn cancel_alone(&self, reason: &CancelReason, below: &mut Vec<Arc<Node>>) {
+        if self.told.load(Ordering::Acquire) {
             return;
         }
         // Before the flag, so that whoever sees the flag finds it. The first one stays.
         let _ = self.reason.set(reason.clone());
         self.cancelled.store(true, Ordering::Release);
-        self.children.close(|child| {
+        let mut add = |child: NonNull<Node>| {
             // SAFETY: a count is left to the registry, which keeps the child for this call.
-            found.push(unsafe {
+            below.push(unsafe {
                 Arc::increment_strong_count(child.as_ptr());
                 Arc::from_raw(child.as_ptr())
             });
-        });
+        };
+        if !self.children.close(&mut add) {
+            self.children.visit(add);
+        }
         self.requested.notify(usize::MAX);
     }
 }

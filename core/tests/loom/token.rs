@@ -46,26 +46,35 @@ fn cancel_or_cancel() {
         let token = CancelToken::new();
         let child = token.child_token();
         let other = token.clone();
+        let below = child.clone();
         let canceller = spawn(move || {
             other.cancel("one");
+            assert!(below.is_cancelled());
             other.reason().expect("it is cancelled").clone()
         });
         token.cancel("other");
+        assert!(child.is_cancelled());
         let reason = token.reason().expect("it is cancelled").clone();
         assert_eq!(canceller.join(), reason);
         assert!(matches!(why(&child), Some("one" | "other")));
     });
 }
 
-/// One cancels a token, another its child: all below are cancelled.
+/// One cancels a token, another its child: all below are cancelled when either call returns. Fails
+/// if who comes second leaves to the first what that has begun.
 #[test]
 fn cancel_or_cancel_below() {
     check("token: cancel or cancel below", || {
         let root = CancelToken::new();
         let child = root.child_token();
         let grandchild = child.child_token();
-        let canceller = spawn(move || child.cancel("child"));
+        let below = grandchild.clone();
+        let canceller = spawn(move || {
+            child.cancel("child");
+            assert!(below.is_cancelled());
+        });
         root.cancel("root");
+        assert!(grandchild.is_cancelled());
         canceller.join();
         assert_eq!(why(&root), Some("root"));
         assert!(matches!(why(&grandchild), Some("root" | "child")));
@@ -112,6 +121,20 @@ fn look_or_cancel() {
         if let Err(cancelled) = token.checkpoint() {
             assert_eq!(cancelled.reason().map(|reason| reason.message()), Some("test"));
         }
+        canceller.join();
+    });
+}
+
+/// A child is made after a cancel has returned, while somebody else still cancels: it is
+/// cancelled. Fails if who comes second leaves it to the first to close the list.
+#[test]
+fn child_or_cancel_or_cancel() {
+    check("token: child or cancel or cancel", || {
+        let token = CancelToken::new();
+        let other = token.clone();
+        let canceller = spawn(move || other.cancel("one"));
+        token.cancel("other");
+        assert!(token.child_token().is_cancelled());
         canceller.join();
     });
 }
