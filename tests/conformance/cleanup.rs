@@ -22,6 +22,12 @@ async fn note(log: Log, event: &'static str) {
     log.add(event);
 }
 
+/// The same for fail-fast scopes.
+async fn note_ok<E>(log: Log, event: &'static str) -> Result<(), E> {
+    note(log, event).await;
+    Ok(())
+}
+
 behaviour! {
     /// Given finalizers A then B, then they run B, A, each once, after the body and the children,
     /// and before the scope is over.
@@ -45,7 +51,7 @@ behaviour! {
         let log = Log::new();
         let result = try_open!(async |s| -> Result<(), &'static str> {
             let log = log.clone();
-            s.defer(async move { Ok::<(), _>(note(log, "A").await) });
+            s.defer(note_ok(log, "A"));
             s.spawn(async { Err::<(), _>("broken") });
             pending().await
         })
@@ -59,7 +65,7 @@ behaviour! {
         let log = Log::new();
         let result = try_open!(async |s| -> Result<(), &'static str> {
             let log = log.clone();
-            s.defer(async move { Ok::<(), _>(note(log, "A").await) });
+            s.defer(note_ok(log, "A"));
             s.cancel("enough");
             pending().await
         })
@@ -86,7 +92,7 @@ behaviour! {
             let log = log.clone();
             s.on_event(record(&log));
             s.defer(async { Err::<(), _>("A") });
-            s.defer(async move { Ok::<(), _>(note(log, "B").await) });
+            s.defer(note_ok(log, "B"));
             s.defer(async { Err::<(), _>("C") });
             Err("body")
         })
@@ -447,7 +453,7 @@ fn h13_budget_ends_cleanup() {
 
             let result = try_concurrent(async |s| {
                 let sibling = log.clone();
-                s.defer(async move { Ok(note(sibling, "sibling").await) });
+                s.defer(note_ok(sibling, "sibling"));
                 s.defer(timeout(sim.clone(), SECOND, async {
                     let _gone = on_drop(|| log.add("too slow"));
                     pending::<()>().await;

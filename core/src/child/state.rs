@@ -328,7 +328,7 @@ mod tests {
         let state = State::new(&[Keeper::Exec], false, 7);
         assert_eq!(state.cancel(CancelCause::Handle, false), CancelStep::Claimed);
         assert_eq!(state.cancel(CancelCause::Scope, false), CancelStep::Nothing);
-        assert!(!state.begin_poll().is_some());
+        assert!(state.begin_poll().is_none());
         assert_eq!(state.finish().cancelled(), Some(CancelCause::Handle));
         assert_eq!(state.now().number(), 7);
         assert!(state.now().is_done() && !state.now().is_running());
@@ -338,7 +338,7 @@ mod tests {
     fn a_running_child_is_left_to_its_poller() {
         let state = State::new(&[Keeper::Exec], true, 0);
         assert!(state.begin_poll().is_some());
-        assert!(!state.begin_poll().is_some());
+        assert!(state.begin_poll().is_none());
         assert_eq!(state.cancel(CancelCause::Scope, false), CancelStep::Requested);
         assert!(!state.end_poll(false));
         assert!(state.finish().is_daemon());
