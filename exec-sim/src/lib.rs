@@ -12,6 +12,7 @@
 //! | run it in many orders | [`explore`], [`Explorer`] |
 //! | run it in every order | [`exhaust`] |
 //! | leave something open | [`SimHandle::choose`] |
+//! | see whether sleeps are left | [`SimHandle::timers`] |
 //! | drop a future at every point where it waits | [`SimHandle::cancel_somewhere`] |
 //! | wait until all others wait | [`SimHandle::idle`] |
 //! | write and read streams as pictures | [`SimHandle::marble`], [`SimHandle::draw`] |
