@@ -306,7 +306,7 @@ simulated! {
             sim.sleep(HOUR / 2).await;
             let mut left = Vec::new();
             s.each_child(|child| left.extend(child.name.map(String::from)));
-            assert_eq!(left, ["the end of a grace", "stubborn"]);
+            assert_eq!(left, ["stubborn"]);
         })
         .await;
         assert_eq!(sim.elapsed(), HOUR);
@@ -322,5 +322,49 @@ simulated! {
         })
         .await;
         assert_eq!((sim.timers(), sim.elapsed()), (0, SECOND));
+    }
+}
+
+simulated! {
+    /// The scope's own watchers are not its children: they are not shown, and not selected.
+    cancel_where_leaves_deadlines_alone |sim| {
+        let result = anyscope::try_scope(&sim, async |s| -> Result<(), ()> {
+            s.deadline(&sim, sim.now().saturating_add(SECOND));
+            s.spawn(pending::<Result<(), ()>>());
+            let mut seen = 0;
+            s.each_child(|_| seen += 1);
+            assert_eq!((seen, s.cancel_where(|_| true)), (1, 1));
+            pending().await
+        })
+        .await;
+        assert!(result.unwrap_err().is_elapsed());
+        assert_eq!(sim.elapsed(), SECOND);
+    }
+
+    /// Given a deadline that passes during a grace, then it ends the grace; the cancel came first.
+    deadline_ends_a_grace |sim| {
+        let result = anyscope::try_scope(&sim, async |s| -> Result<(), ()> {
+            s.deadline(&sim, sim.now().saturating_add(SECOND));
+            s.cancel_with(&sim, Grace::Forever, "closing");
+            pending().await
+        })
+        .await;
+        let ScopeError::Cancelled(cancelled) = result.unwrap_err() else { panic!("cancelled") };
+        assert_eq!(cancelled.reason().unwrap().message(), "closing");
+        assert_eq!(sim.elapsed(), SECOND);
+    }
+
+    /// Given a child that cancels the token it got from its scope, then nobody else is told, and
+    /// the reason of a later cancel counts.
+    c13_token_of_a_scope_is_not_shared |sim| {
+        scope(&sim, async |s| {
+            let (mine, others) = (s.token(), s.token());
+            mine.cancel("mine");
+            assert!(!others.is_cancelled() && !s.is_cancelled());
+            s.cancel("real");
+            assert_eq!(others.reason().unwrap().message(), "real");
+            assert_eq!(mine.reason().unwrap().message(), "mine");
+        })
+        .await;
     }
 }

@@ -16,6 +16,7 @@ pub(crate) struct Origin {
 struct Named {
     name: Cow<'static, str>,
     spawned_at: &'static Location<'static>,
+    own: bool,
 }
 
 const _: () = assert!(align_of::<Named>() > NAMED && align_of::<Location<'static>>() > NAMED);
@@ -38,7 +39,21 @@ impl Origin {
 
     /// The same place, with a name.
     pub(crate) fn named(self, name: Cow<'static, str>) -> Self {
-        let named = Box::new(Named { name, spawned_at: self.spawned_at() });
+        self.with(name, false)
+    }
+
+    /// The same place, for a child that is the scope's own and not the user's.
+    pub(crate) fn own(self, name: &'static str) -> Self {
+        self.with(Cow::Borrowed(name), true)
+    }
+
+    /// Whether it is that of a child of the scope's own.
+    pub(crate) fn is_own(&self) -> bool {
+        self.as_named().is_some_and(|named| named.own)
+    }
+
+    fn with(self, name: Cow<'static, str>, own: bool) -> Self {
+        let named = Box::new(Named { name, spawned_at: self.spawned_at(), own });
         let pointer = NonNull::from(Box::leak(named)).cast::<()>();
         Origin { pointer: pointer.map_addr(|addr| addr | NAMED), owned: PhantomData }
     }

@@ -324,14 +324,16 @@ impl Children {
         selected
     }
 
-    /// Calls `f` with every child that has not ended, the newest first.
+    /// Calls `f` with every child that has not ended, but for those of the scope's own, the newest
+    /// first.
     pub(crate) fn each(&self, mut f: impl FnMut(Raw, Info<'_>)) {
         self.visit(|child| {
             let child = Raw(child);
             // SAFETY: `visit` keeps the child alive for the call.
             unsafe {
-                if !child.state().is_done() {
-                    f(child, child.info());
+                let info = child.info();
+                if !child.state().is_done() && !info.origin.is_own() {
+                    f(child, info);
                 }
             }
         });

@@ -180,7 +180,8 @@ macro_rules! timed_methods {
         }
 
         /// Ends the scope when the moment `at` comes: it is cancelled then, and a fail-fast scope
-        /// returns [`Elapsed`](crate::ScopeError::Elapsed).
+        /// returns [`Elapsed`](crate::ScopeError::Elapsed). During a
+        /// [grace](Self::cancel_with), it ends that.
         ///
         /// The earliest deadline counts; the one that is returned can be moved. Scopes inside
         /// this one end with it, whatever deadlines of their own they have.
@@ -379,12 +380,16 @@ macro_rules! control_methods {
         /// was dropped, or has ended.
         ///
         /// For children that want to end in good order during a [grace](Self::cancel_with), and
-        /// for closures on blocking threads, which nothing else can end.
+        /// for closures on blocking threads, which nothing else can end. Each call gives a token
+        /// of its own: cancelling that does not cancel the scope, nor what others have.
+        ///
+        /// Scopes inside children have tokens of their own, which know nothing of this one.
         pub fn token(&self) -> crate::CancelToken {
             self.shared().token()
         }
 
-        /// How many children have not ended, daemons included. A moment's truth.
+        /// How many children have not ended, daemons included, also those that the scope itself has
+        /// for its deadlines and graces. A moment's truth.
         pub fn live(&self) -> usize {
             self.shared().live()
         }

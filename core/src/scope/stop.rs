@@ -21,7 +21,6 @@ use crate::{
     sync::{Ordering, fence},
     unwind,
 };
-use alloc::borrow::Cow;
 use flags::*;
 
 /// The flags of a scope. None is ever cleared but `ORPHANED`.
@@ -127,7 +126,8 @@ impl<P: Policy, K> Shared<P, K> {
         if self.has(CANCELLED | SWEPT) {
             self.request.tell("its scope has ended");
         }
-        self.request.token.get().expect("set above").clone()
+        // Not the very one: whoever cancels his does not cancel those of others.
+        self.request.token.get().expect("set above").child_token()
     }
 
     /// How the scope ended, if it did without a value of its body.
@@ -181,10 +181,10 @@ impl<P, K> Shared<P, K> {
     }
 }
 
-/// How a daemon of the scope's own is spawned. It shows up among the children under this name.
+/// How a daemon of the scope's own is spawned, which users need not know of.
 #[track_caller]
 pub(super) fn daemon(name: &'static str) -> Spec {
-    Spec { origin: Origin::here().named(Cow::Borrowed(name)), daemon: true }
+    Spec { origin: Origin::here().own(name), daemon: true }
 }
 
 /// The daemon that ends a grace: when it has slept, the scope comes down.
@@ -206,8 +206,10 @@ impl<P: Policy, K> Receive<(), EndOfTime> for Shared<P, K> {
     type Value = ();
 
     fn receive(&self, (): (), _: Info<'_>) -> Option<()> {
-        if !self.has(CANCELLED | SWEPT) {
-            let flags = CANCELLED | ELAPSED | Self::whole();
+        if !self.has(SWEPT) {
+            // Of a scope that was asked to end before, this ends the grace.
+            let elapsed = if self.has(CANCELLED) { 0 } else { ELAPSED };
+            let flags = CANCELLED | elapsed | Self::whole();
             self.stop(flags, CancelCause::Deadline, "its deadline has passed");
         }
         Some(())
