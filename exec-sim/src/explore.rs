@@ -4,7 +4,7 @@ use crate::{
     choice::{Choices, Script},
     failure::Failure,
     handle::SimHandle,
-    sim::{MAX_POLLS, Ran, Sim},
+    sim::{MAX_JUMPS, MAX_POLLS, Ran, Sim},
     state::{Faults, Rules},
     trace::Step,
 };
@@ -89,7 +89,8 @@ impl Explorer {
     /// With so many runs.
     pub fn new(schedules: u64) -> Self {
         let faults = Faults::default();
-        let rules = Rules { faults, max_polls: MAX_POLLS, foreign_threads: false };
+        let (max_polls, max_jumps) = (MAX_POLLS, MAX_JUMPS);
+        let rules = Rules { faults, max_polls, max_jumps, foreign_threads: false };
         Explorer { schedules, first_seed: 0, rules }
     }
 
@@ -108,6 +109,12 @@ impl Explorer {
     /// See [`Builder::max_polls`](crate::Builder::max_polls).
     pub fn max_polls(mut self, polls: u64) -> Self {
         self.rules.max_polls = polls;
+        self
+    }
+
+    /// See [`Builder::max_jumps`](crate::Builder::max_jumps).
+    pub fn max_jumps(mut self, jumps: u64) -> Self {
+        self.rules.max_jumps = jumps;
         self
     }
 

@@ -24,6 +24,16 @@ pub enum Failure {
         /// All tasks.
         tasks: Vec<Parked>,
     },
+    /// The clock jumped and jumped, and the test did not end: a timer that is set again and again
+    /// keeps a hang from being a deadlock.
+    Endless {
+        /// When.
+        at: Instant,
+        /// How many jumps there were.
+        jumps: u64,
+        /// All tasks.
+        tasks: Vec<Parked>,
+    },
     /// The test ended and left something behind.
     Leak {
         /// Tasks that have not ended.
@@ -106,6 +116,11 @@ impl fmt::Display for Failure {
             Failure::Livelock { at, polls, tasks } => {
                 let at = at.since_epoch();
                 write!(f, "livelock at {at:?}: {polls} polls, and the clock stands still")?;
+                list(tasks, f)
+            }
+            Failure::Endless { at, jumps, tasks } => {
+                let at = at.since_epoch();
+                write!(f, "no end at {at:?}: the clock has jumped {jumps} times")?;
                 list(tasks, f)
             }
             Failure::Leak { tasks, timers, wakers } => {

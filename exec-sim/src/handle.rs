@@ -93,6 +93,32 @@ impl SimHandle {
         chosen
     }
 
+    /// Waits for some part of `most`, or not at all: a [choice](Self::choose) of five.
+    ///
+    /// Put into the loop of a consumer, it makes a slow one; before a reply, a slow network.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use anyscope_sim::exhaust;
+    /// use std::time::Duration;
+    ///
+    /// const SECOND: Duration = Duration::from_secs(1);
+    ///
+    /// let all = exhaust(10, async |sim| {
+    ///     sim.dawdle(4 * SECOND).await;
+    ///     assert_eq!(sim.elapsed().subsec_nanos(), 0);
+    /// });
+    /// assert_eq!(all.schedules, 5);
+    /// ```
+    pub async fn dawdle(&self, most: Duration) {
+        match u32::try_from(self.choose(5)).expect("at most five") {
+            0 => {}
+            4 => self.sleep(most).await,
+            quarters => self.sleep(most / 4 * quarters).await,
+        }
+    }
+
     /// Runs `future`, and drops it at one of the points where it waits; which one is a
     /// [choice](Self::choose). Nothing if it was dropped.
     ///

@@ -14,6 +14,7 @@
 //! | leave something open | [`SimHandle::choose`] |
 //! | see whether sleeps are left | [`SimHandle::timers`] |
 //! | drop a future at every point where it waits | [`SimHandle::cancel_somewhere`] |
+//! | be slow | [`SimHandle::dawdle`] |
 //! | wait until all others wait | [`SimHandle::idle`] |
 //! | write and read streams as pictures | [`SimHandle::marble`], [`SimHandle::draw`] |
 //! | make things go wrong | [`Faults`] |

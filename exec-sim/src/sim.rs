@@ -77,6 +77,7 @@ impl Sim {
             rules: Rules {
                 faults: Faults::default(),
                 max_polls: MAX_POLLS,
+                max_jumps: MAX_JUMPS,
                 foreign_threads: false,
             },
             keep_trace: false,
@@ -142,9 +143,13 @@ impl Sim {
                         return Ok(output);
                     }
                 }
-                Next::Failed(Failure::Deadlock { at, mut tasks }) => {
-                    tasks.iter_mut().for_each(|parked| self.question(parked, test.as_mut()));
-                    return Err(Failure::Deadlock { at, tasks });
+                Next::Failed(mut failure) => {
+                    if let Failure::Deadlock { tasks, .. } | Failure::Endless { tasks, .. } =
+                        &mut failure
+                    {
+                        tasks.iter_mut().for_each(|parked| self.question(parked, test.as_mut()));
+                    }
+                    return Err(failure);
                 }
                 next => self.step(next)?,
             }
@@ -236,6 +241,8 @@ pub struct Builder {
 
 /// How many polls there may be at one moment, unless told otherwise.
 pub(crate) const MAX_POLLS: u64 = 1_000_000;
+/// How often the clock may jump, unless told otherwise.
+pub(crate) const MAX_JUMPS: u64 = 10_000_000;
 
 impl Builder {
     /// Chooses by a generator with this seed, among them which task is polled next.
@@ -253,6 +260,13 @@ impl Builder {
     /// [livelock](Failure::Livelock). A million unless told otherwise.
     pub fn max_polls(mut self, polls: u64) -> Self {
         self.rules.max_polls = polls;
+        self
+    }
+
+    /// How often the clock may jump in one run, before that counts as [endless](Failure::Endless). Ten
+    /// million unless told otherwise.
+    pub fn max_jumps(mut self, jumps: u64) -> Self {
+        self.rules.max_jumps = jumps;
         self
     }
 

@@ -50,6 +50,8 @@ pub(crate) struct Rules {
     pub(crate) faults: Faults,
     /// How many polls there may be before time goes on.
     pub(crate) max_polls: u64,
+    /// How often the clock may jump.
+    pub(crate) max_jumps: u64,
     /// Whether other threads may wake tasks.
     pub(crate) foreign_threads: bool,
 }
@@ -69,6 +71,8 @@ pub(crate) const MAIN: usize = 0;
 
 pub(crate) struct State {
     pub(crate) now: Instant,
+    /// How often the clock has jumped.
+    jumps: u64,
     pub(crate) choices: Choices,
     pub(crate) trace: Recorder,
     tasks: Vec<Task>,
@@ -122,6 +126,7 @@ impl Shared {
     pub(crate) fn new(choices: Choices, rules: Rules, keep_trace: bool) -> Arc<Self> {
         let state = State {
             now: Instant::from_epoch(Duration::ZERO),
+            jumps: 0,
             choices,
             trace: Recorder::new(keep_trace),
             tasks: Vec::new(),
@@ -206,6 +211,11 @@ impl Shared {
             } else if !state.idle.is_empty() {
                 mem::take(&mut state.idle)
             } else if let Some(due) = state.next_timer() {
+                state.jumps += 1;
+                if state.jumps > self.rules.max_jumps {
+                    let (at, jumps, tasks) = (state.now, self.rules.max_jumps, state.parked());
+                    return Next::Failed(Failure::Endless { at, jumps, tasks });
+                }
                 state.jump(due, &self.rules)
             } else if self.rules.foreign_threads {
                 state = self.woken.wait(state).unwrap_or_else(PoisonError::into_inner);

@@ -342,3 +342,27 @@ async fn sleepers_counted(sim: &SimHandle, polls: &AtomicU64) {
     })
     .await;
 }
+
+/// Given a hang beside a heartbeat, which sets a timer again and again, then that is a verdict too,
+/// and names who waits for what.
+#[test]
+fn v9_a_heartbeat_does_not_hide_a_hang() {
+    let sim = Sim::builder().max_jumps(1000).build();
+    let hang = sim.run(async |sim| {
+        scope(&sim, async |s| {
+            let timer = sim.clone();
+            s.spawn_named("heartbeat", async move {
+                loop {
+                    timer.sleep(Duration::from_secs(1)).await;
+                }
+            });
+            sim.label("a reply", pending::<()>()).await;
+        })
+        .await;
+    });
+    let failure = hang.unwrap_err();
+    assert!(matches!(failure, Failure::Endless { jumps: 1000, .. }), "{failure}");
+    let message = failure.to_string();
+    assert!(message.starts_with("no end at 1000s: the clock has jumped 1000 times"), "{message}");
+    assert!(message.contains("a reply") && message.contains("`heartbeat`"), "{message}");
+}
