@@ -252,6 +252,9 @@ impl CancelToken {
 
 impl Node {
     fn cancel(&self, reason: CancelReason) {
+        // The first one, for all below too: of two who cancel this one, both go down.
+        let _ = self.reason.set(reason);
+        let reason = self.reason.get().expect("set above").clone();
         // From parent to child without recursion, as chains of tokens may be long.
         let mut below = Vec::new();
         self.cancel_alone(&reason, &mut below);
