@@ -4,7 +4,7 @@ use crate::{
     choice::{Choices, Script},
     failure::Failure,
     handle::SimHandle,
-    sim::{MAX_JUMPS, MAX_POLLS, Ran, Sim},
+    sim::{Ran, Sim},
     state::{Faults, Rules},
     trace::Step,
 };
@@ -88,10 +88,7 @@ const LAST_STEPS: usize = 50;
 impl Explorer {
     /// With so many runs.
     pub fn new(schedules: u64) -> Self {
-        let faults = Faults::default();
-        let (max_polls, max_jumps) = (MAX_POLLS, MAX_JUMPS);
-        let rules = Rules { faults, max_polls, max_jumps, foreign_threads: false };
-        Explorer { schedules, first_seed: 0, rules }
+        Explorer { schedules, first_seed: 0, rules: Rules::default() }
     }
 
     /// The seed of the first run; the others follow.

@@ -72,16 +72,7 @@ impl Sim {
     /// A simulation in which tasks run in the order in which they became ready, unless told
     /// otherwise.
     pub fn builder() -> Builder {
-        Builder {
-            choices: Choices::First,
-            rules: Rules {
-                faults: Faults::default(),
-                max_polls: MAX_POLLS,
-                max_jumps: MAX_JUMPS,
-                foreign_threads: false,
-            },
-            keep_trace: false,
-        }
+        Builder { choices: Choices::First, rules: Rules::default(), keep_trace: false }
     }
 
     /// A handle, for tests that do not use [`run`](Self::run).
@@ -238,11 +229,6 @@ pub struct Builder {
     rules: Rules,
     keep_trace: bool,
 }
-
-/// How many polls there may be at one moment, unless told otherwise.
-pub(crate) const MAX_POLLS: u64 = 1_000_000;
-/// How often the clock may jump, unless told otherwise.
-pub(crate) const MAX_JUMPS: u64 = 10_000_000;
 
 impl Builder {
     /// Chooses by a generator with this seed, among them which task is polled next.

@@ -56,6 +56,17 @@ pub(crate) struct Rules {
     pub(crate) foreign_threads: bool,
 }
 
+impl Default for Rules {
+    fn default() -> Self {
+        Rules {
+            faults: Faults::default(),
+            max_polls: 1_000_000,
+            max_jumps: 10_000_000,
+            foreign_threads: false,
+        }
+    }
+}
+
 /// Shared by the owner, the handles and the wakers of a run.
 pub(crate) struct Shared {
     state: Mutex<State>,
