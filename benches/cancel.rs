@@ -140,11 +140,7 @@ struct Backends {
 
 impl Backends {
     fn start() -> Self {
-        let executor = Arc::new(Executor::new());
-        for _ in 0..2 {
-            let executor = executor.clone();
-            std::thread::spawn(move || block_on(executor.run(pending::<()>())));
-        }
+        let executor = support::executor_of_two_threads();
         let mut tokio = tokio::runtime::Builder::new_multi_thread();
         let tokio = tokio.worker_threads(2).build().unwrap();
         Backends { tokio, pool: ThreadPool::new(2), executor }

@@ -14,7 +14,7 @@ mod support;
 use anyscope::{Spawn, scope, smol::Smol, threads::ThreadPool, tokio::Tokio};
 use async_executor::Executor;
 use criterion::Criterion;
-use futures_lite::future::{block_on, pending, yield_now};
+use futures_lite::future::{block_on, yield_now};
 use std::{
     future::Future,
     hint::black_box,
@@ -66,11 +66,7 @@ struct Backends {
 
 impl Backends {
     fn start() -> Self {
-        let executor = Arc::new(Executor::new());
-        for _ in 0..2 {
-            let executor = executor.clone();
-            std::thread::spawn(move || block_on(executor.run(pending::<()>())));
-        }
+        let executor = support::executor_of_two_threads();
         let mut multi = tokio::runtime::Builder::new_multi_thread();
         Backends {
             tokio_multi: multi.worker_threads(2).build().unwrap(),

@@ -13,7 +13,7 @@ mod support;
 use anyscope::{scope, smol::Smol, threads::ThreadPool, timeout, tokio::Tokio};
 use async_executor::Executor;
 use criterion::Criterion;
-use futures_lite::future::{block_on, or, pending, yield_now};
+use futures_lite::future::{block_on, or, yield_now};
 use std::{
     future::Future,
     hint::black_box,
@@ -55,11 +55,7 @@ struct Backends {
 
 impl Backends {
     fn start() -> Self {
-        let executor = Arc::new(Executor::new());
-        for _ in 0..2 {
-            let executor = executor.clone();
-            std::thread::spawn(move || block_on(executor.run(pending::<()>())));
-        }
+        let executor = support::executor_of_two_threads();
         let mut multi = tokio::runtime::Builder::new_multi_thread();
         let mut current = tokio::runtime::Builder::new_current_thread();
         Backends {

@@ -6,9 +6,15 @@
 
 #![allow(dead_code, reason = "not every benchmark prints everything")]
 
+use async_executor::Executor;
+use futures_lite::future::{block_on, pending};
 use std::{
     alloc::{GlobalAlloc, Layout, System},
-    sync::atomic::{AtomicUsize, Ordering},
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+    thread,
     time::Duration,
 };
 
@@ -31,6 +37,16 @@ unsafe impl GlobalAlloc for Counting {
         // SAFETY: as the caller promises.
         unsafe { System.dealloc(block, layout) }
     }
+}
+
+/// What a `ThreadPool` of two threads is made of, without anyscope. Its threads are never joined.
+pub(crate) fn executor_of_two_threads() -> Arc<Executor<'static>> {
+    let executor = Arc::new(Executor::new());
+    for _ in 0..2 {
+        let executor = executor.clone();
+        thread::spawn(move || block_on(executor.run(pending::<()>())));
+    }
+    executor
 }
 
 /// Something to be measured.
