@@ -112,8 +112,8 @@ pub fn shield_with<F: Future>(body: impl FnOnce(Restore) -> F) -> Shield<F> {
 /// around it that are polled by the same task; a [`shield`] hides the rest. A
 /// [grace](crate::Scope::cancel_with) is a request too. Outside of all scopes it never fails.
 ///
-/// Some tens of nanoseconds. A [`CancelToken`](crate::CancelToken) is faster, and can be asked about
-/// scopes whose children run elsewhere.
+/// It looks through the children that this thread is polling. A [`CancelToken`](crate::CancelToken)
+/// need not, and can be asked about scopes whose children run elsewhere.
 ///
 /// # Errors
 ///
