@@ -41,7 +41,7 @@ mod source;
 
 pub use for_each::{ForEach, TryForEach};
 pub use for_each_on::{ForEachOn, TryForEachOn};
-pub use source::{Flow, Iter, iter, stream};
+pub use source::{Flow, FromStream, Iter, Source, iter, source, stream};
 
 /// How many polls of children before the task yields to its executor.
 const POLLS: usize = 64;

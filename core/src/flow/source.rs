@@ -5,6 +5,29 @@ use core::{
     task::{Context, Poll},
 };
 use futures_core::Stream;
+use pin_project_lite::pin_project;
+
+/// A stream that can be kept going while nobody wants its next item.
+///
+/// A [`Stream`] only works while it is asked for an item. What it has under way (a request that
+/// was sent, a lock that was taken) then waits until its consumer is done with the item before, and
+/// may never be done itself if the consumer waits for it. Every operation of this module is a
+/// `Source`, asks the sources it stands on to go on in the same way, and so stays awake through a
+/// whole chain.
+///
+/// [`stream`] makes a source of any stream; implement this trait for a stream of your own that has
+/// work under way, and enter it with [`source`].
+pub trait Source: Stream {
+    /// Goes on with what has started, without giving an item.
+    ///
+    /// Ready when nothing is left to do before the next item is asked for. Pending when something
+    /// is: the task is then woken when it is worth calling again. May be called at any time, also
+    /// after the end.
+    ///
+    /// An operation at its limit calls it once after the last item that it took, and then each time
+    /// it was woken for its source.
+    fn poll_progress(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()>;
+}
 
 /// A source of items, ready for an operation with a limit. See the [module](super).
 #[derive(Clone, Debug)]
@@ -15,18 +38,40 @@ pub struct Flow<S> {
 
 /// A flow of the items of an iterator, or of anything that can be iterated over.
 pub fn iter<I: IntoIterator>(items: I) -> Flow<Iter<I::IntoIter>> {
-    stream(Iter { iter: items.into_iter() })
+    source(Iter { iter: Some(items.into_iter()) })
 }
 
 /// A flow of the items of a stream.
-pub fn stream<S: Stream>(source: S) -> Flow<S> {
+///
+/// The stream is not polled again once it has ended. A read of it that has begun is never
+/// suspended: it goes on while the operation has no room for the item, which is then kept until it
+/// has. So at most one item is taken ahead.
+pub fn stream<S: Stream>(stream: S) -> Flow<FromStream<S>> {
+    source(FromStream { stream: Some(stream), parked: None, settled: false })
+}
+
+/// A flow of the items of a [`Source`].
+pub fn source<S: Source>(source: S) -> Flow<S> {
     Flow { source }
+}
+
+impl<S: Source> Flow<S> {
+    /// The items as a stream, for code that wants one.
+    ///
+    /// **What a stream cannot promise:** it works only while it is asked for an item. A loop that
+    /// awaits something else between two items suspends all work that this flow has under way, and
+    /// deadlocks if it awaits something that this work holds. Prefer an operation that owns the
+    /// loop, such as [`for_each`](Flow::for_each); or call
+    /// [`poll_progress`](Source::poll_progress) of the stream while you wait.
+    pub fn into_stream(self) -> S {
+        self.source
+    }
 }
 
 /// The stream of an iterator: always ready.
 #[derive(Clone, Debug)]
 pub struct Iter<I> {
-    iter: I,
+    iter: Option<I>,
 }
 
 /// The iterator is not pinned.
@@ -36,10 +81,82 @@ impl<I: Iterator> Stream for Iter<I> {
     type Item = I::Item;
 
     fn poll_next(mut self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Option<I::Item>> {
-        Poll::Ready(self.iter.next())
+        let Some(iter) = &mut self.iter else { return Poll::Ready(None) };
+        let item = iter.next();
+        if item.is_none() {
+            self.iter = None;
+        }
+        Poll::Ready(item)
     }
 
     fn size_hint(&self) -> (usize, Option<usize>) {
-        self.iter.size_hint()
+        self.iter.as_ref().map_or((0, Some(0)), Iterator::size_hint)
+    }
+}
+
+impl<I: Iterator> Source for Iter<I> {
+    fn poll_progress(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<()> {
+        Poll::Ready(())
+    }
+}
+
+pin_project! {
+    /// The source of a stream; see [`stream`].
+    #[derive(Debug)]
+    pub struct FromStream<S: Stream> {
+        // Gone once it has ended.
+        #[pin]
+        stream: Option<S>,
+        // Taken while nobody wanted it.
+        parked: Option<S::Item>,
+        // Asked to go on since it last gave an item.
+        settled: bool,
+    }
+}
+
+impl<S: Stream> Stream for FromStream<S> {
+    type Item = S::Item;
+
+    fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<S::Item>> {
+        let mut this = self.project();
+        if let Some(item) = this.parked.take() {
+            *this.settled = false;
+            return Poll::Ready(Some(item));
+        }
+        let Some(stream) = this.stream.as_mut().as_pin_mut() else { return Poll::Ready(None) };
+        let polled = stream.poll_next(cx);
+        match polled {
+            Poll::Ready(Some(_)) => *this.settled = false,
+            Poll::Ready(None) => this.stream.set(None),
+            // A read has begun.
+            Poll::Pending => *this.settled = true,
+        }
+        polled
+    }
+
+    fn size_hint(&self) -> (usize, Option<usize>) {
+        let parked = usize::from(self.parked.is_some());
+        let (low, high) = self.stream.as_ref().map_or((0, Some(0)), Stream::size_hint);
+        (low.saturating_add(parked), high.and_then(|high| high.checked_add(parked)))
+    }
+}
+
+impl<S: Stream> Source for FromStream<S> {
+    fn poll_progress(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
+        let mut this = self.project();
+        if this.parked.is_some() {
+            return Poll::Ready(());
+        }
+        let Some(stream) = this.stream.as_mut().as_pin_mut() else { return Poll::Ready(()) };
+        // No read has begun as far as we know; if the stream has one under way, it wakes us.
+        if !core::mem::replace(this.settled, true) {
+            return Poll::Pending;
+        }
+        match stream.poll_next(cx) {
+            Poll::Ready(Some(item)) => *this.parked = Some(item),
+            Poll::Ready(None) => this.stream.set(None),
+            Poll::Pending => return Poll::Pending,
+        }
+        Poll::Ready(())
     }
 }
