@@ -88,4 +88,6 @@ pub use exec::{
 pub use limit::{Limit, ZeroLimit};
 #[cfg(feature = "alloc")]
 pub use scope::*;
+#[cfg(feature = "alloc")]
+pub use set::{FutureSet, StreamSet};
 pub use time::{Clock, Deadline, Elapsed, Instant, Timeout, Timer, deadline, timeout};

@@ -11,13 +11,22 @@
 //! | [`ready`] | which of many futures want to be polled: one waker each, one queue |
 //! | [`slots`] | futures of one task, each polled only when its own waker fired |
 
+pub(crate) mod budget;
+mod chunk;
+mod future_set;
 pub(crate) mod line;
 #[cfg(all(test, anyscope_loom))]
 mod models;
 pub(crate) mod notice;
 pub(crate) mod ready;
+mod ready_list;
 pub(crate) mod registry;
 pub(crate) mod set_once;
+pub(crate) mod slab;
 pub(crate) mod slots;
 pub(crate) mod stack;
+mod stream_set;
 pub(crate) mod waker_cell;
+
+pub use future_set::FutureSet;
+pub use stream_set::StreamSet;

@@ -1,0 +1,422 @@
+//! Children of one task, each polled only when its own waker fired.
+//!
+//! Children lie in [chunks](super::chunk) of 8, 16, 32, 64, 64, … slots, which stay until the slab
+//! goes and are used again: a slab of bounded size stops allocating. A child is never moved, and
+//! is dropped in place. A stale waker of an earlier tenant of a slot causes a spurious poll of the
+//! present one, no more.
+//!
+//! Polling goes in *passes*: [`begin_pass`](Slab::begin_pass) takes everything that was woken, and
+//! [`next`](Slab::next) names each of it once. What is woken meanwhile waits for the next pass.
+
+use super::{
+    chunk::{Chunk, Header, MOST, NONE},
+    ready_list::{Owner, ReadyList},
+};
+use crate::{
+    sync::{Arc, Ordering},
+    unwind,
+};
+use alloc::{alloc::Layout, vec::Vec};
+use core::{
+    fmt,
+    future::Future,
+    mem,
+    pin::Pin,
+    ptr::{self, NonNull},
+    task::{Context, Poll},
+};
+
+/// How many bits of a key name a slot of its chunk.
+const SLOT_BITS: u32 = MOST.trailing_zeros();
+/// The slots of the first chunk, unless the slab is known to become large.
+const FIRST: usize = 8;
+
+/// A growing set of children; see the [module](self).
+pub(crate) struct Slab<F> {
+    /// Made with the first chunk.
+    list: Option<Arc<ReadyList>>,
+    owner: Owner,
+    chunks: Vec<Chunk<F>>,
+    len: usize,
+    /// How many slots the next chunk gets.
+    next_slots: usize,
+    /// The bits of the first chunk's slots that are set apart.
+    own: usize,
+    /// The first chunk with a vacant slot.
+    open: u32,
+    /// The chunks to be polled in the next pass.
+    later: Queue,
+    /// The chunks to be polled in this pass.
+    pass: Queue,
+    /// The chunk that is polled now, and what is left of it.
+    chunk: u32,
+    bits: usize,
+}
+
+/// Chunks, linked by their `next_local`.
+#[derive(Clone, Copy, Debug)]
+struct Queue {
+    first: u32,
+    last: u32,
+}
+
+impl Queue {
+    const EMPTY: Queue = Queue { first: NONE, last: NONE };
+}
+
+// SAFETY: the slab owns its futures, and sending it sends them. What it shares with wakers may be
+// used from every thread.
+unsafe impl<F: Send> Send for Slab<F> {}
+// SAFETY: a shared slab gives out no more than shared references to its futures.
+unsafe impl<F: Sync> Sync for Slab<F> {}
+
+/// Futures are pinned in their chunks, which do not move with the slab.
+impl<F> Unpin for Slab<F> {}
+
+impl<F> Slab<F> {
+    /// The key of the slot that [`with_own`](Self::with_own) sets apart.
+    pub(crate) const OWN: usize = 0;
+
+    /// An empty slab, which allocates nothing before its first child.
+    pub(crate) const fn new() -> Self {
+        Slab {
+            list: None,
+            owner: Owner::new(),
+            chunks: Vec::new(),
+            len: 0,
+            next_slots: FIRST,
+            own: 0,
+            open: NONE,
+            later: Queue::EMPTY,
+            pass: Queue::EMPTY,
+            chunk: NONE,
+            bits: 0,
+        }
+    }
+
+    /// An empty slab that is about to have so many children.
+    pub(crate) fn with_capacity(children: usize) -> Self {
+        let mut slab = Slab::new();
+        slab.next_slots = children.clamp(FIRST, MOST).next_power_of_two().min(MOST);
+        slab
+    }
+
+    /// An empty slab for about so many children, with a slot for something that is woken like
+    /// them, but lies elsewhere. Its key is [`OWN`](Self::OWN); it is to be polled in the first
+    /// pass, with the waker of [`own_waker`](Self::own_waker).
+    pub(crate) fn with_own(children: usize) -> Self {
+        let mut slab = Slab::with_capacity(children.saturating_add(1));
+        slab.own = 1 << Self::OWN;
+        slab.grow();
+        let vacant = &slab.chunks[0].header().vacant;
+        vacant.set(vacant.get() & !slab.own);
+        slab.wake(Self::OWN);
+        slab
+    }
+
+    /// How many children there are.
+    pub(crate) fn len(&self) -> usize {
+        self.len
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.len == 0
+    }
+
+    /// Stores a child and returns its key. It is not polled by this, nor by a pass: see
+    /// [`wake`](Self::wake).
+    ///
+    /// O(1); allocates if all slots are taken.
+    pub(crate) fn insert(&mut self, child: F) -> usize {
+        if self.open == NONE {
+            self.grow();
+        }
+        let index = self.open;
+        let chunk = self.chunks[index as usize];
+        let header = chunk.header();
+        let vacant = header.vacant.get();
+        let slot = vacant.trailing_zeros() as usize;
+        // SAFETY: a slot of the chunk, and vacant.
+        unsafe { chunk.slot(slot).write(child) };
+        let left = vacant & (vacant - 1);
+        header.vacant.set(left);
+        self.len += 1;
+        if left == 0 {
+            self.open = header.next_open.get();
+        }
+        (index as usize) << SLOT_BITS | slot
+    }
+
+    /// Has the child polled in the next pass, or in this one if its turn is still to come. Costs
+    /// no atomic.
+    pub(crate) fn wake(&mut self, key: usize) {
+        self.enqueue(self.chunks[key >> SLOT_BITS], 1 << (key & (MOST - 1)));
+    }
+
+    /// The child, if the key has one.
+    pub(crate) fn get(&self, key: usize) -> Option<&F> {
+        let (chunk, slot) = self.find(key)?;
+        // SAFETY: the slot has a child, which nobody has a `&mut` to while we are shared.
+        Some(unsafe { chunk.slot(slot).as_ref() })
+    }
+
+    /// The child, if the key has one.
+    pub(crate) fn get_pin_mut(&mut self, key: usize) -> Option<Pin<&mut F>> {
+        let (chunk, slot) = self.find(key)?;
+        // SAFETY: the slot has a child, ours alone as `self` is. It is pinned: it is never moved,
+        // and dropped before its memory is used again or freed.
+        Some(unsafe { Pin::new_unchecked(chunk.slot(slot).as_mut()) })
+    }
+
+    /// Drops the child, in place; false if the key has none.
+    pub(crate) fn remove(&mut self, key: usize) -> bool {
+        let Some((chunk, slot)) = self.find(key) else { return false };
+        self.vacate(chunk, slot);
+        // SAFETY: the slot had a child, which the slab does not know any more.
+        unsafe { ptr::drop_in_place(chunk.slot(slot).as_ptr()) };
+        true
+    }
+
+    /// Moves the child out; none if the key has none.
+    pub(crate) fn take(&mut self, key: usize) -> Option<F>
+    where
+        F: Unpin,
+    {
+        let (chunk, slot) = self.find(key)?;
+        self.vacate(chunk, slot);
+        // SAFETY: the slot had a child, which the slab does not know any more. It may be moved, as
+        // it is `Unpin`.
+        Some(unsafe { chunk.slot(slot).read() })
+    }
+
+    /// The keys of all children, in the order of their slots.
+    pub(crate) fn keys(&self) -> impl Iterator<Item = usize> + '_ {
+        self.chunks.iter().enumerate().flat_map(|(index, chunk)| {
+            let own = if index == 0 { self.own } else { 0 };
+            let occupied = chunk.occupied() & !own;
+            (0..MOST)
+                .filter(move |slot| occupied >> slot & 1 == 1)
+                .map(move |slot| index << SLOT_BITS | slot)
+        })
+    }
+
+    /// Begins a pass with everything that was woken: false if nothing was. The pass before must
+    /// be over.
+    pub(crate) fn begin_pass(&mut self) -> bool {
+        debug_assert!(self.bits == 0 && self.pass.first == NONE, "a pass within a pass");
+        self.drain();
+        self.pass = mem::replace(&mut self.later, Queue::EMPTY);
+        self.pass.first != NONE
+    }
+
+    /// The next key of this pass, which perhaps has no child any more.
+    #[inline]
+    pub(crate) fn next(&mut self) -> Option<usize> {
+        while self.bits == 0 {
+            if self.pass.first == NONE {
+                return None;
+            }
+            self.chunk = self.pass.first;
+            let header = self.chunks[self.chunk as usize].header();
+            self.pass.first = header.next_local.replace(NONE);
+            self.bits = header.local.replace(0);
+        }
+        let slot = self.bits.trailing_zeros() as usize;
+        self.bits &= self.bits - 1;
+        Some((self.chunk as usize) << SLOT_BITS | slot)
+    }
+
+    /// Lets the task sleep until the next wake: false if one has come already, or was given with
+    /// [`wake`](Self::wake). Call it when a pass is over.
+    pub(crate) fn park(&mut self, cx: &mut Context<'_>) -> bool {
+        if self.later.first != NONE {
+            return false;
+        }
+        match &self.list {
+            Some(list) => list.park(&mut self.owner, cx),
+            None => true,
+        }
+    }
+
+    /// Calls `poll` with the child and its waker. None if the key has no child.
+    ///
+    /// If `poll` panics, the child is dropped.
+    #[inline]
+    pub(crate) fn poll_with<R>(
+        &mut self,
+        key: usize,
+        poll: impl FnOnce(Pin<&mut F>, &mut Context<'_>) -> R,
+    ) -> Option<R> {
+        let (chunk, slot) = self.find(key)?;
+        Some(self.poll_found(chunk, slot, poll))
+    }
+
+    /// Calls `poll` with the waker of the slot that was set apart.
+    pub(crate) fn poll_own<R>(&self, poll: impl FnOnce(&mut Context<'_>) -> R) -> R {
+        debug_assert!(self.own != 0, "made by `with_own`");
+        let waker = self.chunks[0].waker(Self::OWN);
+        poll(&mut Context::from_waker(&waker))
+    }
+
+    /// Drops every child, also when the destructor of one of them panics; the first panic then
+    /// goes on.
+    pub(crate) fn clear(&mut self) {
+        let mut first = None;
+        for index in 0..self.chunks.len() {
+            let chunk = self.chunks[index];
+            loop {
+                let own = if index == 0 { self.own } else { 0 };
+                let occupied = chunk.occupied() & !own;
+                if occupied == 0 {
+                    break;
+                }
+                let key = index << SLOT_BITS | occupied.trailing_zeros() as usize;
+                unwind::keep_first(&mut first, || drop(self.remove(key)));
+            }
+        }
+        unwind::resume_unless_panicking(first);
+    }
+
+    /// Where the child is, if the key has one.
+    #[inline]
+    fn find(&self, key: usize) -> Option<(Chunk<F>, usize)> {
+        let chunk = *self.chunks.get(key >> SLOT_BITS)?;
+        let slot = key & (MOST - 1);
+        let none =
+            chunk.header().vacant.get() >> slot & 1 == 1 || (self.own != 0 && key == Self::OWN);
+        (!none).then_some((chunk, slot))
+    }
+
+    /// Forgets the child of a slot, which is the caller's from here on.
+    #[inline]
+    fn vacate(&mut self, chunk: Chunk<F>, slot: usize) {
+        let header = chunk.header();
+        let vacant = header.vacant.get();
+        if vacant == 0 {
+            header.next_open.set(mem::replace(&mut self.open, header.index));
+        }
+        header.vacant.set(vacant | 1 << slot);
+        self.len -= 1;
+    }
+
+    #[inline(always)]
+    fn poll_found<R>(
+        &mut self,
+        chunk: Chunk<F>,
+        slot: usize,
+        poll: impl FnOnce(Pin<&mut F>, &mut Context<'_>) -> R,
+    ) -> R {
+        let waker = chunk.waker(slot);
+        // SAFETY: the slot has a child, ours alone as `self` is. It is pinned: it is never moved,
+        // and dropped before its memory is used again or freed.
+        let child = unsafe { Pin::new_unchecked(chunk.slot(slot).as_mut()) };
+        let unwinds = DropChild { slab: self, chunk, slot };
+        let result = poll(child, &mut Context::from_waker(&waker));
+        mem::forget(unwinds);
+        result
+    }
+
+    /// Adds a chunk.
+    #[cold]
+    fn grow(&mut self) {
+        let index = self.chunks.len();
+        assert!(index < NONE as usize, "too many children");
+        let list = self.list.get_or_insert_with(|| Arc::new(ReadyList::new(Layout::new::<F>())));
+        self.chunks.reserve(1);
+        let chunk = Chunk::new(self.next_slots, index as u32, list.clone());
+        self.chunks.push(chunk);
+        self.next_slots = (self.next_slots * 2).min(MOST);
+        chunk.header().next_open.set(mem::replace(&mut self.open, index as u32));
+    }
+
+    /// Has the slots polled in the next pass.
+    #[inline]
+    fn enqueue(&mut self, chunk: Chunk<F>, slots: usize) {
+        let header = chunk.header();
+        let local = header.local.replace(header.local.get() | slots);
+        if local == 0 {
+            match mem::replace(&mut self.later.last, header.index) {
+                NONE => self.later.first = header.index,
+                last => self.chunks[last as usize].header().next_local.set(header.index),
+            }
+        }
+    }
+
+    /// Takes what was woken, first woken chunk first.
+    fn drain(&mut self) {
+        let Some(list) = &self.list else { return };
+        let mut newest = NonNull::new(list.take(&mut self.owner));
+        // Turns the chain around.
+        let mut oldest: *mut Header = ptr::null_mut();
+        while let Some(header) = newest {
+            // SAFETY: what is on the list is a chunk of ours, and we have not released it.
+            let next = unsafe { &(*header.as_ptr()).next };
+            // Relaxed: written before the push that `take` acquired, and by nobody else before
+            // `take_ready`.
+            newest = NonNull::new(next.load(Ordering::Relaxed));
+            next.store(mem::replace(&mut oldest, header.as_ptr()), Ordering::Relaxed);
+        }
+        while let Some(header) = NonNull::new(oldest) {
+            // SAFETY: a chunk of ours, and alive, as above.
+            let chunk = unsafe { Chunk::<F>::from_header(header) };
+            oldest = chunk.header().next.load(Ordering::Relaxed);
+            // From here on somebody may push it again.
+            let slots = chunk.take_ready();
+            self.enqueue(chunk, slots);
+        }
+    }
+}
+
+impl<F: Future> Slab<F> {
+    /// Polls the child, and drops it in place when it is ready. None if the key has no child.
+    #[inline]
+    pub(crate) fn poll(&mut self, key: usize) -> Option<Poll<F::Output>> {
+        let (chunk, slot) = self.find(key)?;
+        let polled = self.poll_found(chunk, slot, |child, cx| child.poll(cx));
+        if polled.is_ready() {
+            self.vacate(chunk, slot);
+            // SAFETY: the slot had a child, which the slab does not know any more.
+            unsafe { ptr::drop_in_place(chunk.slot(slot).as_ptr()) };
+        }
+        Some(polled)
+    }
+}
+
+/// Drops a child whose poll panics.
+struct DropChild<'a, F> {
+    slab: &'a mut Slab<F>,
+    chunk: Chunk<F>,
+    slot: usize,
+}
+
+impl<F> Drop for DropChild<'_, F> {
+    #[cold]
+    fn drop(&mut self) {
+        self.slab.vacate(self.chunk, self.slot);
+        // SAFETY: the slot had a child, which the slab does not know any more.
+        unwind::contain(|| unsafe { ptr::drop_in_place(self.chunk.slot(self.slot).as_ptr()) });
+    }
+}
+
+impl<F> Drop for Slab<F> {
+    fn drop(&mut self) {
+        let Some(list) = self.list.take() else { return };
+        // The chunks are released also when a destructor panics.
+        let mut first = None;
+        // First: the children that go may wake each other.
+        unwind::keep_first(&mut first, || list.close(&mut self.owner));
+        unwind::keep_first(&mut first, || self.clear());
+        for chunk in mem::take(&mut self.chunks) {
+            // SAFETY: the chunks are ours; they are empty, the list is closed, and nobody knows
+            // them any more.
+            unsafe { chunk.release() };
+        }
+        unwind::resume_unless_panicking(first);
+    }
+}
+
+impl<F> fmt::Debug for Slab<F> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Slab").field("len", &self.len).finish_non_exhaustive()
+    }
+}
