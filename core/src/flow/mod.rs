@@ -35,15 +35,17 @@
 //! on.
 
 mod feed;
-mod for_each;
 mod for_each_on;
+mod map;
+mod sink;
 mod source;
+mod work;
 
-pub use for_each::{ForEach, TryForEach};
 pub use for_each_on::{ForEachOn, TryForEachOn};
+pub use map::{Map, MapParts};
+pub use sink::{ForEach, TryForEach};
 pub use source::{Flow, FromStream, Iter, Source, iter, source, stream};
+pub use work::{Call, CallWeighted, CallWith, Itself, OnUndelivered, Work};
 
 /// How many polls of children before the task yields to its executor.
 const POLLS: usize = 64;
-/// How many passes before the task yields to its executor.
-const PASSES: usize = 2;

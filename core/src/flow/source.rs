@@ -1,6 +1,7 @@
 //! What a flow comes from.
 
 use core::{
+    mem,
     pin::Pin,
     task::{Context, Poll},
 };
@@ -47,7 +48,7 @@ pub fn iter<I: IntoIterator>(items: I) -> Flow<Iter<I::IntoIter>> {
 /// suspended: it goes on while the operation has no room for the item, which is then kept until it
 /// has. So at most one item is taken ahead.
 pub fn stream<S: Stream>(stream: S) -> Flow<FromStream<S>> {
-    source(FromStream { stream: Some(stream), parked: None, settled: false })
+    source(FromStream { stream, ended: false, parked: None, settled: false })
 }
 
 /// A flow of the items of a [`Source`].
@@ -104,9 +105,10 @@ pin_project! {
     /// The source of a stream; see [`stream`].
     #[derive(Debug)]
     pub struct FromStream<S: Stream> {
-        // Gone once it has ended.
+        // Stays when it has ended: what it owns may be used by the work on its items.
         #[pin]
-        stream: Option<S>,
+        stream: S,
+        ended: bool,
         // Taken while nobody wanted it.
         parked: Option<S::Item>,
         // Asked to go on since it last gave an item.
@@ -114,47 +116,57 @@ pin_project! {
     }
 }
 
-impl<S: Stream> Stream for FromStream<S> {
-    type Item = S::Item;
+impl<S: Stream> FromStream<S> {
+    /// The stream, and the item that was taken ahead if there is one.
+    pub fn into_parts(self) -> (S, Option<S::Item>) {
+        (self.stream, self.parked)
+    }
 
-    fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<S::Item>> {
-        let mut this = self.project();
-        if let Some(item) = this.parked.take() {
-            *this.settled = false;
-            return Poll::Ready(Some(item));
+    fn ask(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<S::Item>> {
+        let this = self.project();
+        if *this.ended {
+            return Poll::Ready(None);
         }
-        let Some(stream) = this.stream.as_mut().as_pin_mut() else { return Poll::Ready(None) };
-        let polled = stream.poll_next(cx);
+        let polled = this.stream.poll_next(cx);
         match polled {
             Poll::Ready(Some(_)) => *this.settled = false,
-            Poll::Ready(None) => this.stream.set(None),
+            Poll::Ready(None) => *this.ended = true,
             // A read has begun.
             Poll::Pending => *this.settled = true,
         }
         polled
     }
+}
+
+impl<S: Stream> Stream for FromStream<S> {
+    type Item = S::Item;
+
+    #[inline]
+    fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<S::Item>> {
+        match self.as_mut().project().parked.take() {
+            Some(item) => Poll::Ready(Some(item)),
+            None => self.ask(cx),
+        }
+    }
 
     fn size_hint(&self) -> (usize, Option<usize>) {
         let parked = usize::from(self.parked.is_some());
-        let (low, high) = self.stream.as_ref().map_or((0, Some(0)), Stream::size_hint);
+        let (low, high) = if self.ended { (0, Some(0)) } else { self.stream.size_hint() };
         (low.saturating_add(parked), high.and_then(|high| high.checked_add(parked)))
     }
 }
 
 impl<S: Stream> Source for FromStream<S> {
-    fn poll_progress(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
-        let mut this = self.project();
-        if this.parked.is_some() {
+    fn poll_progress(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
+        if self.parked.is_some() || self.ended {
             return Poll::Ready(());
         }
-        let Some(stream) = this.stream.as_mut().as_pin_mut() else { return Poll::Ready(()) };
         // No read has begun as far as we know; if the stream has one under way, it wakes us.
-        if !core::mem::replace(this.settled, true) {
+        if !mem::replace(self.as_mut().project().settled, true) {
             return Poll::Pending;
         }
-        match stream.poll_next(cx) {
-            Poll::Ready(Some(item)) => *this.parked = Some(item),
-            Poll::Ready(None) => this.stream.set(None),
+        match self.as_mut().ask(cx) {
+            Poll::Ready(item) => *self.project().parked = item,
             Poll::Pending => return Poll::Pending,
         }
         Poll::Ready(())

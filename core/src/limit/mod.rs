@@ -1,5 +1,11 @@
 //! How much may run at once.
 
+#[cfg(feature = "alloc")]
+mod live;
+
+#[cfg(feature = "alloc")]
+pub use live::{Capacity, LiveLimit};
+
 use core::{error::Error, fmt, num::NonZeroUsize};
 
 /// How many children may run at the same time. Never zero: nothing could ever run.

@@ -54,7 +54,7 @@ use futures_core::{FusedStream, Stream};
 ///
 /// ```
 /// use anyscope_core::FutureSet;
-/// use futures_lite::{StreamExt, future};
+/// use smol::{future, stream::StreamExt};
 ///
 /// # smol::block_on(async {
 /// let fetch = async |n: u32| {
@@ -64,11 +64,11 @@ use futures_core::{FusedStream, Stream};
 ///     n
 /// };
 /// let mut set = FutureSet::new();
-/// set.push(fetch(2));
+/// set.push(fetch(3));
 /// set.push(fetch(1));
 /// assert_eq!(set.next().await, Some(1));
 /// set.push(fetch(0));
-/// assert_eq!(set.collect::<Vec<_>>().await, [0, 2]);
+/// assert_eq!(set.collect::<Vec<_>>().await, [0, 3]);
 /// # });
 /// ```
 ///

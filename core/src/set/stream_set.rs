@@ -29,7 +29,7 @@ use futures_core::{FusedStream, Stream};
 ///
 /// ```
 /// use anyscope_core::StreamSet;
-/// use futures_lite::{StreamExt, stream};
+/// use smol::stream::{self, StreamExt};
 ///
 /// # smol::block_on(async {
 /// let mut set = StreamSet::new();

@@ -1,0 +1,686 @@
+//! The bounded map: work on so many items at the same time, in the awaiting task.
+
+use super::{
+    source::{Flow, Source},
+    work::{Call, CallWeighted, CallWith, Itself, OnUndelivered, Work},
+};
+use crate::{
+    limit::{Capacity, Limit},
+    set::{budget::Budget, slab::Slab},
+    sync::EventListener,
+    unwind,
+};
+use alloc::{collections::VecDeque, vec::Vec};
+use core::{
+    fmt,
+    future::Future,
+    mem,
+    pin::Pin,
+    task::{Context, Poll},
+};
+use futures_core::{FusedStream, Stream};
+use pin_project_lite::pin_project;
+
+impl<S: Source> Flow<S> {
+    /// Calls `f` with every item, has at most `limit` of its futures under way at the same time,
+    /// and gives their values in the order of the items. futures' `buffered`, repaired.
+    ///
+    /// The futures run in the task that drives the flow, and may borrow from around it. `f` is
+    /// called in the order of the source, when there is room for one more; its future is polled at
+    /// once, and then whenever its waker fires. All of them keep running while whoever takes the
+    /// values is busy.
+    ///
+    /// No more than [`window`](Flow::window) items are started and not yet delivered: `limit`
+    /// unless given. [`unordered`](Flow::unordered) gives values as they come.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropping it drops the work under way, then values that were not delivered (see
+    /// [`on_undelivered`](Flow::on_undelivered)), then the source.
+    ///
+    /// # Panics
+    ///
+    /// A panic of the source, of `f` or of the work goes through; the rest of the work is dropped
+    /// with the flow. It panics when polled after that.
+    ///
+    /// # Fairness
+    ///
+    /// In passes: whatever was woken when a pass begins is polled once in it before anything is
+    /// polled again. After 64 polls or two passes the task yields to its executor.
+    ///
+    /// # Cost
+    ///
+    /// No allocation per item: memory for the work is allocated for up to 64 pieces at a time and
+    /// used again. O(1) per item and per wake.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use anyscope_core::{Limit, flow};
+    /// # use smol::future::yield_now;
+    ///
+    /// # smol::block_on(async {
+    /// let squares: Vec<u64> = flow::iter(1..=5)
+    ///     .map(Limit::new(3), async |n| {
+    ///         // .. fetch something ..
+    /// #       yield_now().await;
+    ///         n * n
+    ///     })
+    ///     .collect()
+    ///     .await;
+    /// assert_eq!(squares, [1, 4, 9, 16, 25]);
+    /// # });
+    /// ```
+    pub fn map<F, Fut>(self, limit: impl Into<Capacity>, f: F) -> Flow<Map<S, Call<F>>>
+    where
+        F: FnMut(S::Item) -> Fut,
+        Fut: Future,
+    {
+        self.work(limit.into(), Call(f))
+    }
+
+    /// [`map`](Self::map) in which the items have weights: those of all work under way are at most
+    /// `capacity` together.
+    ///
+    /// Items start in the order of the source: one that does not fit yet is not overtaken by later
+    /// ones. One that is heavier than `capacity` runs alone; one that weighs nothing always fits.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use anyscope_core::{Limit, flow};
+    ///
+    /// # smol::block_on(async {
+    /// let files = [("a", 700), ("b", 200), ("c", 4000)];
+    /// let megabytes = Limit::new(1000);
+    /// let names: Vec<_> = flow::iter(files)
+    ///     .map_weighted(megabytes, |(_, size)| *size, async |(name, _)| name)
+    ///     .collect()
+    ///     .await;
+    /// assert_eq!(names, ["a", "b", "c"]);
+    /// # });
+    /// ```
+    pub fn map_weighted<G, F, Fut>(
+        self,
+        capacity: impl Into<Capacity>,
+        weigh: G,
+        f: F,
+    ) -> Flow<Map<S, CallWeighted<G, F>>>
+    where
+        G: FnMut(&S::Item) -> usize,
+        F: FnMut(S::Item) -> Fut,
+        Fut: Future,
+    {
+        self.work(capacity.into(), CallWeighted { weigh, f })
+    }
+
+    /// [`map`](Self::map) in which each piece of work has a resource to itself: a connection, say.
+    ///
+    /// `f` is given the resource and gives it back with its value. `init` makes one when none is
+    /// idle, so at most `limit` times, unless some were lost in a panic.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use anyscope_core::{Limit, flow};
+    ///
+    /// # smol::block_on(async {
+    /// let mut connections = 0;
+    /// let connect = || {
+    ///     connections += 1;
+    ///     String::new() // its buffer
+    /// };
+    /// let lengths: Vec<_> = flow::iter(["a", "bb", "ccc"])
+    ///     .map_with(Limit::new(2), connect, async |mut buffer, item| {
+    ///         buffer.clear();
+    ///         buffer.push_str(item);
+    ///         let length = buffer.len();
+    ///         (buffer, length)
+    ///     })
+    ///     .collect()
+    ///     .await;
+    /// assert_eq!(lengths, [1, 2, 3]);
+    /// assert!(connections <= 2);
+    /// # });
+    /// ```
+    pub fn map_with<I, R, F, Fut, T>(
+        self,
+        limit: impl Into<Capacity>,
+        init: I,
+        f: F,
+    ) -> Flow<Map<S, CallWith<I, R, F>>>
+    where
+        I: FnMut() -> R,
+        F: FnMut(R, S::Item) -> Fut,
+        Fut: Future<Output = (R, T)>,
+    {
+        self.work(limit.into(), CallWith { init, idle: Vec::new(), f })
+    }
+
+    /// Runs items that are futures, at most `limit` at the same time, and gives their values in the
+    /// order of the items. As [`map`](Self::map) with a function that returns its argument.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use anyscope_core::{Limit, flow};
+    ///
+    /// # smol::block_on(async {
+    /// let calls = [1, 2, 3].map(|n| async move { n * 10 });
+    /// let values: Vec<_> = flow::iter(calls).buffered(Limit::new(2)).collect().await;
+    /// assert_eq!(values, [10, 20, 30]);
+    /// # });
+    /// ```
+    pub fn buffered(self, limit: impl Into<Capacity>) -> Flow<Map<S, Itself>>
+    where
+        S::Item: Future,
+    {
+        self.work(limit.into(), Itself(()))
+    }
+
+    /// [`buffered`](Self::buffered) that gives values as they come.
+    pub fn buffer_unordered(self, limit: impl Into<Capacity>) -> Flow<Map<S, Itself>>
+    where
+        S::Item: Future,
+    {
+        self.buffered(limit).unordered()
+    }
+
+    pub(super) fn work<W: Work<S::Item>>(self, limit: Capacity, work: W) -> Flow<Map<S, W>> {
+        super::source(Map::new(self.source, limit, work))
+    }
+}
+
+impl<S: Source, W: Work<S::Item>> Flow<Map<S, W>> {
+    /// Gives values as they come, and not in the order of the items.
+    pub fn unordered(mut self) -> Self {
+        self.source.ordered = false;
+        self
+    }
+
+    /// How many items may be started and not yet delivered. The limit of the map unless given; at
+    /// least that is used.
+    ///
+    /// In order, values wait for those before them: with a larger window, a slow one does not keep
+    /// others from being started. Unordered, values wait for the consumer only.
+    pub fn window(mut self, window: impl Into<Limit>) -> Self {
+        self.source.window = window.into().get();
+        self
+    }
+
+    /// Calls `take` with values that were ready, but are not delivered because the flow is dropped.
+    ///
+    /// In the order in which they would have been delivered. Work that is not ready is dropped.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use anyscope_core::{Limit, flow};
+    /// use std::cell::RefCell;
+    /// # use smol::stream::StreamExt;
+    ///
+    /// # smol::block_on(async {
+    /// let left = RefCell::new(vec![]);
+    /// let mut stream = std::pin::pin!(
+    ///     flow::iter(1..)
+    ///         .map(Limit::new(2), async |n| n)
+    ///         .on_undelivered(|n| left.borrow_mut().push(n))
+    ///         .into_stream()
+    /// );
+    /// assert_eq!(stream.next().await, Some(1));
+    /// # });
+    /// ```
+    pub fn on_undelivered<G>(self, take: G) -> Flow<Map<S, OnUndelivered<W, G>>>
+    where
+        G: FnMut(W::Output),
+    {
+        let (source, limit, ordered, window, work) = self.source.unstart();
+        let mut map = Map::new(source, limit, OnUndelivered { work, take });
+        map.ordered = ordered;
+        map.window = window;
+        super::source(map)
+    }
+}
+
+pin_project! {
+    /// Source of [`Flow::map`] and its kin.
+    #[must_use = "streams do nothing unless polled"]
+    pub struct Map<S, W>
+    where
+        S: Source,
+        W: Work<S::Item>,
+    {
+        // Dropped before the source, of which the work may use something.
+        children: Slab<Numbered<W::Future>>,
+        // Finished and not delivered. In order: from the next to be delivered on, those that are
+        // not finished too.
+        done: VecDeque<Option<W::Output>>,
+        // Gone after an error that ended the operation.
+        #[pin]
+        source: Option<S>,
+        // Gone when something else has taken it over.
+        work: Option<W>,
+        // An item that did not fit yet, and its weight.
+        held: Option<(S::Item, usize)>,
+        ordered: bool,
+        limit: Capacity,
+        window: usize,
+        // That of all children, if they are weighted.
+        weight: usize,
+        // How many values were delivered, in order.
+        delivered: usize,
+        asked: Asked,
+        // Fires when the limit changes.
+        raised: Option<EventListener>,
+        // A poll has panicked.
+        broken: bool,
+    }
+
+    impl<S, W> PinnedDrop for Map<S, W>
+    where
+        S: Source,
+        W: Work<S::Item>,
+    {
+        fn drop(this: Pin<&mut Self>) {
+            let this = this.project();
+            let Some(work) = this.work else { return };
+            // All of them, also when a destructor panics.
+            let mut first = None;
+            unwind::keep_first(&mut first, || this.children.clear());
+            for value in this.done.drain(..).flatten() {
+                unwind::keep_first(&mut first, || work.undelivered(value));
+            }
+            unwind::resume_unless_panicking(first);
+        }
+    }
+}
+
+pin_project! {
+    /// Work, with what its place in the order is.
+    pub(super) struct Numbered<Fut> {
+        #[pin]
+        future: Fut,
+        number: usize,
+        weight: usize,
+    }
+}
+
+impl<Fut: Future> Future for Numbered<Fut> {
+    type Output = (usize, usize, Fut::Output);
+
+    #[inline]
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let this = self.project();
+        this.future.poll(cx).map(|output| (*this.number, *this.weight, output))
+    }
+}
+
+/// What the source has been asked, and how it has answered.
+#[derive(Debug)]
+enum Asked {
+    /// For an item, which it gave; or nothing yet.
+    Item,
+    /// For an item, for which it will wake us.
+    Waits,
+    /// To go on without an item.
+    ToGoOn,
+    /// It has woken us.
+    Woke,
+    /// For an item, and there is no more.
+    Ended,
+}
+
+impl<S, W> Map<S, W>
+where
+    S: Source,
+    W: Work<S::Item>,
+{
+    fn new(source: S, limit: Capacity, work: W) -> Self {
+        Map {
+            children: Slab::with_own(limit.now()),
+            done: VecDeque::new(),
+            source: Some(source),
+            work: Some(work),
+            held: None,
+            ordered: true,
+            limit,
+            window: 0,
+            weight: 0,
+            delivered: 0,
+            asked: Asked::Item,
+            raised: None,
+            broken: false,
+        }
+    }
+
+    /// How many items are worked on at the moment.
+    pub fn running(&self) -> usize {
+        self.children.len()
+    }
+
+    /// How many values are ready, and not delivered.
+    pub fn undelivered(&self) -> usize {
+        self.done.iter().flatten().count()
+    }
+
+    /// The next value. Without `deliver`, ready when nothing is left to do before the next one is
+    /// asked for; the answer is then `None`.
+    pub(super) fn poll_value(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        budget: &mut Budget,
+        deliver: bool,
+    ) -> Poll<Option<W::Output>> {
+        let this = self.as_mut().project();
+        assert!(
+            !mem::replace(this.broken, true),
+            "this flow was polled again after a panic of its source or its work"
+        );
+        let polled = self.as_mut().poll_passes(cx, budget, deliver);
+        *self.project().broken = false;
+        polled
+    }
+
+    /// Drops the work, what was ready, and the source.
+    pub(super) fn clear(self: Pin<&mut Self>) {
+        let mut this = self.project();
+        let mut first = None;
+        unwind::keep_first(&mut first, || this.children.clear());
+        unwind::keep_first(&mut first, || this.done.clear());
+        unwind::keep_first(&mut first, || *this.held = None);
+        unwind::keep_first(&mut first, || this.source.set(None));
+        *this.asked = Asked::Ended;
+        unwind::resume_unless_panicking(first);
+    }
+
+    fn poll_passes(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        budget: &mut Budget,
+        deliver: bool,
+    ) -> Poll<Option<W::Output>> {
+        loop {
+            if deliver {
+                if let Some(value) = self.as_mut().pop_done() {
+                    return Poll::Ready(Some(value));
+                }
+            }
+            if let Some(value) = self.as_mut().poll_work(budget, deliver) {
+                return Poll::Ready(Some(value));
+            }
+            if !budget.is_spent() {
+                if let Some(value) = self.as_mut().pull(budget, deliver) {
+                    return Poll::Ready(Some(value));
+                }
+            }
+            let this = self.as_mut().project();
+            if matches!(this.asked, Asked::Ended)
+                && this.children.is_empty()
+                && this.held.is_none()
+                && (!deliver || this.done.is_empty())
+            {
+                return Poll::Ready(None);
+            }
+            if deliver && this.done.front().is_some_and(Option::is_some) {
+                continue;
+            }
+            if budget.is_spent() {
+                break;
+            }
+            if this.children.begin_pass() {
+                if !budget.pay_pass() {
+                    break;
+                }
+            } else if this.children.park(cx) {
+                return Poll::Pending;
+            }
+        }
+        cx.waker().wake_by_ref();
+        Poll::Pending
+    }
+
+    fn pop_done(self: Pin<&mut Self>) -> Option<W::Output> {
+        let this = self.project();
+        let value = this.done.front_mut()?.take()?;
+        this.done.pop_front();
+        *this.delivered += 1;
+        Some(value)
+    }
+
+    /// Polls what was woken.
+    fn poll_work(self: Pin<&mut Self>, budget: &mut Budget, deliver: bool) -> Option<W::Output> {
+        let this = self.project();
+        while !budget.is_spent() {
+            let key = this.children.next()?;
+            if key == Slab::<Numbered<W::Future>>::OWN {
+                if !matches!(this.asked, Asked::Ended) {
+                    *this.asked = Asked::Woke;
+                }
+                continue;
+            }
+            let Some(polled) = this.children.poll(key) else { continue };
+            if let Poll::Ready((number, weight, output)) = polled {
+                *this.weight -= weight;
+                let value = this.work.as_mut().expect("not taken over").finish(output);
+                let place = number.wrapping_sub(*this.delivered);
+                if deliver && (!*this.ordered || place == 0) {
+                    if *this.ordered {
+                        this.done.pop_front();
+                        *this.delivered += 1;
+                    }
+                    return Some(value);
+                }
+                match this.ordered {
+                    true => this.done[place] = Some(value),
+                    false => this.done.push_back(Some(value)),
+                }
+            }
+            budget.pay_poll();
+        }
+        None
+    }
+
+    /// Takes items from the source while there is room, and starts their work.
+    fn pull(mut self: Pin<&mut Self>, budget: &mut Budget, deliver: bool) -> Option<W::Output> {
+        loop {
+            let (item, weight) = self.as_mut().next_item()?;
+            let this = self.as_mut().project();
+            let work = this.work.as_mut().expect("not taken over");
+            let number = this.delivered.wrapping_add(this.done.len());
+            let future = work.start(item);
+            let key = this.children.insert(Numbered { future, number, weight });
+            let polled = this.children.poll(key).expect("just stored");
+            match polled {
+                Poll::Ready((_, _, output)) => {
+                    let value = work.finish(output);
+                    if deliver && (!*this.ordered || this.done.is_empty()) {
+                        *this.delivered += usize::from(*this.ordered);
+                        return Some(value);
+                    }
+                    this.done.push_back(Some(value));
+                }
+                Poll::Pending => {
+                    *this.weight += weight;
+                    if *this.ordered {
+                        this.done.push_back(None);
+                    }
+                }
+            }
+            if !budget.pay_poll() {
+                return None;
+            }
+        }
+    }
+
+    /// The next item of the source, if there is room for it.
+    #[inline]
+    fn next_item(mut self: Pin<&mut Self>) -> Option<(S::Item, usize)> {
+        loop {
+            let this = self.as_mut().project();
+            let limit = this.limit.now();
+            if let Some((_, weight)) = this.held {
+                // An item heavier than the limit runs alone.
+                let fits = this.weight.checked_add(*weight).is_some_and(|sum| sum <= limit);
+                if fits || this.children.is_empty() {
+                    return this.held.take();
+                }
+                if self.as_mut().is_limit_changed(limit) {
+                    continue;
+                }
+                return None;
+            }
+            let waiting = if *this.ordered { 0 } else { this.children.len() };
+            let running = if W::WEIGHTED { *this.weight } else { this.children.len() };
+            let window = limit.max(*this.window);
+            let room = running < limit && this.done.len() + waiting < window;
+            match (&this.asked, room) {
+                (Asked::Ended, _) | (Asked::Waits, true) => return None,
+                (Asked::ToGoOn | Asked::Waits, false) => {
+                    if self.as_mut().is_limit_changed(limit) {
+                        continue;
+                    }
+                    return None;
+                }
+                _ => {}
+            }
+            let source = this.source.as_pin_mut().expect("not ended");
+            if !room {
+                // Whether it is done or not: it is asked for an item as soon as there is room.
+                let _ = this.children.poll_own(|cx| source.poll_progress(cx));
+                *this.asked = Asked::ToGoOn;
+                continue;
+            }
+            match this.children.poll_own(|cx| source.poll_next(cx)) {
+                Poll::Ready(Some(item)) => {
+                    *this.asked = Asked::Item;
+                    if !W::WEIGHTED {
+                        return Some((item, 0));
+                    }
+                    let weight = this.work.as_mut().expect("not taken over").weigh(&item);
+                    *this.held = Some((item, weight));
+                }
+                Poll::Ready(None) => *this.asked = Asked::Ended,
+                Poll::Pending => *this.asked = Asked::Waits,
+            }
+        }
+    }
+
+    /// Whether it is worth looking at the limit again. If not, we are woken when it is.
+    fn is_limit_changed(self: Pin<&mut Self>, seen: usize) -> bool {
+        let this = self.project();
+        let Some(live) = this.limit.live() else { return false };
+        loop {
+            let Some(raised) = this.raised else {
+                *this.raised = Some(live.listen());
+                if live.now() != seen {
+                    return true;
+                }
+                continue;
+            };
+            if this.children.poll_own(|cx| Pin::new(raised).poll(cx)).is_pending() {
+                return false;
+            }
+            *this.raised = None;
+            if live.now() != seen {
+                return true;
+            }
+        }
+    }
+
+    /// What it was made of. It has not been polled.
+    fn unstart(mut self) -> (S, Capacity, bool, usize, W) {
+        let source = self.source.take().expect("not polled");
+        let work = self.work.take().expect("not polled");
+        (source, self.limit.clone(), self.ordered, self.window, work)
+    }
+}
+
+impl<S, W> Map<S, W>
+where
+    S: Source,
+    W: Work<S::Item>,
+{
+    /// Ends the map, and gives back what it holds: nothing that was taken from the source is lost,
+    /// but for the work under way, which is dropped.
+    ///
+    /// For a map that has been polled this needs a source that is [`Unpin`].
+    pub fn into_parts(mut self) -> MapParts<S, S::Item, W::Output> {
+        self.children.clear();
+        self.work = None;
+        MapParts {
+            source: self.source.take(),
+            waiting: self.held.take().map(|(item, _)| item),
+            undelivered: mem::take(&mut self.done).into_iter().flatten().collect(),
+        }
+    }
+}
+
+/// What a [`Map`] holds; see [`into_parts`](Map::into_parts).
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct MapParts<S, Item, T> {
+    /// The source; none if an error has ended the operation.
+    pub source: Option<S>,
+    /// An item that was too heavy to start.
+    pub waiting: Option<Item>,
+    /// Values that were ready, in the order in which they would have been delivered.
+    pub undelivered: Vec<T>,
+}
+
+impl<S, W> Stream for Map<S, W>
+where
+    S: Source,
+    W: Work<S::Item>,
+{
+    type Item = W::Output;
+
+    #[inline]
+    fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<W::Output>> {
+        self.poll_value(cx, &mut Budget::new(), true)
+    }
+
+    fn size_hint(&self) -> (usize, Option<usize>) {
+        let ready = if self.ordered { 0 } else { self.children.len() };
+        let started = self.done.len() + ready + usize::from(self.held.is_some());
+        let (low, high) = match (&self.asked, &self.source) {
+            (Asked::Ended, _) | (_, None) => (0, Some(0)),
+            (_, Some(source)) => source.size_hint(),
+        };
+        (low.saturating_add(started), high.and_then(|high| high.checked_add(started)))
+    }
+}
+
+impl<S, W> Source for Map<S, W>
+where
+    S: Source,
+    W: Work<S::Item>,
+{
+    fn poll_progress(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
+        self.poll_value(cx, &mut Budget::new(), false).map(drop)
+    }
+}
+
+impl<S, W> FusedStream for Map<S, W>
+where
+    S: Source,
+    W: Work<S::Item>,
+{
+    fn is_terminated(&self) -> bool {
+        matches!(self.asked, Asked::Ended) && self.children.is_empty() && self.done.is_empty()
+    }
+}
+
+impl<S, W> fmt::Debug for Map<S, W>
+where
+    S: Source,
+    W: Work<S::Item>,
+{
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Map")
+            .field("limit", &self.limit)
+            .field("ordered", &self.ordered)
+            .field("running", &self.running())
+            .field("undelivered", &self.undelivered())
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,218 @@
+//! Bounded side effects in the awaiting task.
+
+use super::super::{Flow, Map, Source, Work, work::Call};
+use crate::{limit::Capacity, set::budget::Budget};
+use core::{
+    convert::Infallible,
+    fmt,
+    future::Future,
+    pin::Pin,
+    task::{Context, Poll, ready},
+};
+use pin_project_lite::pin_project;
+
+impl<S: Source> Flow<S> {
+    /// Runs `f` for every item, with at most `limit` at the same time, in the awaiting task.
+    ///
+    /// `f` is called with the items in the order of the source, when there is room for one more;
+    /// its future is polled at once, and then whenever its waker fires. What `f` and its futures
+    /// borrow may live outside the operation.
+    ///
+    /// Ready when the source has ended and all work is done.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropping the returned future drops the work under way, then an item taken ahead if there is
+    /// one (see the [module](super)), then the source. Items that were not taken from the source
+    /// stay in it; pass `&mut stream` to keep it.
+    ///
+    /// # Panics
+    ///
+    /// A panic of the source, of `f` or of the work goes through; the rest of the work is dropped
+    /// with the future. It panics when polled after that, or after it was ready.
+    ///
+    /// # Fairness
+    ///
+    /// In passes: whatever was woken when a pass begins is polled once in it before anything is
+    /// polled again. After 64 polls or two passes the task yields to its executor.
+    ///
+    /// # Cost
+    ///
+    /// No allocation per item: memory for the work is allocated for up to 64 pieces at a time and
+    /// used again. O(1) per item and per wake.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use anyscope_core::{Limit, flow};
+    /// use std::sync::atomic::{AtomicUsize, Ordering};
+    ///
+    /// # smol::block_on(async {
+    /// let users = ["ann", "bob", "cleo"];
+    /// let notified = AtomicUsize::new(0);
+    /// flow::iter(&users)
+    ///     .for_each(Limit::new(2), async |user| {
+    ///         // .. send a mail to `user` ..
+    /// #       let _ = user;
+    ///         notified.fetch_add(1, Ordering::Relaxed);
+    ///     })
+    ///     .await;
+    /// assert_eq!(notified.into_inner(), 3);
+    /// # });
+    /// ```
+    pub fn for_each<F, Fut>(self, limit: impl Into<Capacity>, f: F) -> ForEach<S, F>
+    where
+        F: FnMut(S::Item) -> Fut,
+        Fut: Future<Output = ()>,
+    {
+        ForEach { map: self.map(limit, f).unordered().source, over: false }
+    }
+
+    /// Runs `f` for every item, with at most `limit` at the same time, until one fails.
+    ///
+    /// As [`for_each`](Self::for_each); but the first error in time ends the operation: nothing
+    /// more is taken from the source, the work under way and the source are dropped, and the error
+    /// is returned.
+    ///
+    /// # Errors
+    ///
+    /// The first error of `f`'s futures.
+    ///
+    /// # Cancel safety, panics, fairness, cost
+    ///
+    /// Those of [`for_each`](Self::for_each).
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use anyscope_core::{Limit, flow};
+    ///
+    /// # smol::block_on(async {
+    /// let lines = ["1", "2", "three", "4"];
+    /// let failed = flow::iter(lines)
+    ///     .try_for_each(Limit::new(2), async |line: &str| line.parse::<u32>().map(drop))
+    ///     .await;
+    /// assert!(failed.is_err());
+    /// # });
+    /// ```
+    pub fn try_for_each<F, Fut, E>(self, limit: impl Into<Capacity>, f: F) -> TryForEach<S, F>
+    where
+        F: FnMut(S::Item) -> Fut,
+        Fut: Future<Output = Result<(), E>>,
+    {
+        TryForEach { map: self.map(limit, f).unordered().source, over: false }
+    }
+}
+
+pin_project! {
+    /// Future of [`Flow::for_each`].
+    #[must_use = "futures do nothing unless you `.await` or poll them"]
+    pub struct ForEach<S, F>
+    where
+        S: Source,
+        Call<F>: Work<S::Item>,
+    {
+        #[pin]
+        map: Map<S, Call<F>>,
+        over: bool,
+    }
+}
+
+impl<S, F, Fut> Future for ForEach<S, F>
+where
+    S: Source,
+    F: FnMut(S::Item) -> Fut,
+    Fut: Future<Output = ()>,
+{
+    type Output = ();
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
+        let this = self.project();
+        match ready!(poll_values(this.map, cx, this.over, Ok::<_, Infallible>)) {
+            Ok(()) => Poll::Ready(()),
+            Err(never) => match never {},
+        }
+    }
+}
+
+pin_project! {
+    /// Future of [`Flow::try_for_each`].
+    #[must_use = "futures do nothing unless you `.await` or poll them"]
+    pub struct TryForEach<S, F>
+    where
+        S: Source,
+        Call<F>: Work<S::Item>,
+    {
+        #[pin]
+        map: Map<S, Call<F>>,
+        over: bool,
+    }
+}
+
+impl<S, F, Fut, E> Future for TryForEach<S, F>
+where
+    S: Source,
+    F: FnMut(S::Item) -> Fut,
+    Fut: Future<Output = Result<(), E>>,
+{
+    type Output = Result<(), E>;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<(), E>> {
+        let this = self.project();
+        poll_values(this.map, cx, this.over, |result| result)
+    }
+}
+
+/// Takes the values of a map until there is none any more, or one is an error.
+fn poll_values<S, W, E>(
+    mut map: Pin<&mut Map<S, W>>,
+    cx: &mut Context<'_>,
+    over: &mut bool,
+    judge: impl Fn(W::Output) -> Result<(), E>,
+) -> Poll<Result<(), E>>
+where
+    S: Source,
+    W: Work<S::Item>,
+{
+    assert!(!*over, "polled after it was ready");
+    let mut budget = Budget::new();
+    let result = loop {
+        match ready!(map.as_mut().poll_value(cx, &mut budget, true)) {
+            None => break Ok(()),
+            Some(value) => {
+                if let Err(error) = judge(value) {
+                    break Err(error);
+                }
+            }
+        }
+        if !budget.pay_poll() {
+            cx.waker().wake_by_ref();
+            return Poll::Pending;
+        }
+    };
+    *over = true;
+    if result.is_err() {
+        map.clear();
+    }
+    Poll::Ready(result)
+}
+
+macro_rules! debug {
+    ($($name:ident)+) => {$(
+        impl<S, F, Fut> fmt::Debug for $name<S, F>
+        where
+            S: Source,
+            F: FnMut(S::Item) -> Fut,
+            Fut: Future,
+        {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.debug_struct(stringify!($name))
+                    .field("map", &self.map)
+                    .field("over", &self.over)
+                    .finish()
+            }
+        }
+    )+};
+}
+
+debug! { ForEach TryForEach }

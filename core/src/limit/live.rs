@@ -1,0 +1,137 @@
+//! A limit that changes while it is in use.
+
+use super::Limit;
+use crate::{
+    set::notice::Notice,
+    sync::{Arc, AtomicUsize, EventListener, Ordering},
+};
+use core::{fmt, num::NonZeroUsize};
+
+/// A [`Limit`] that can be changed while operations run under it.
+///
+/// Clones share the limit. Operations that were given it look at it whenever they could start
+/// something: raising it wakes them at once; lowering it lets what runs come to its end, and
+/// nothing new starts until less than that is running.
+///
+/// # Examples
+///
+/// ```
+/// use anyscope_core::{Limit, LiveLimit, flow};
+///
+/// # smol::block_on(async {
+/// let limit = LiveLimit::new(Limit::new(1));
+/// let control = limit.clone();
+/// flow::iter(0..100)
+///     .for_each(&limit, async |n| {
+///         if n == 10 {
+///             control.set(Limit::new(8));
+///         }
+///     })
+///     .await;
+/// # });
+/// ```
+#[derive(Clone)]
+pub struct LiveLimit {
+    shared: Arc<Shared>,
+}
+
+struct Shared {
+    limit: AtomicUsize,
+    raised: Notice,
+}
+
+impl LiveLimit {
+    /// A limit to begin with.
+    pub fn new(limit: impl Into<Limit>) -> Self {
+        let limit = AtomicUsize::new(limit.into().get());
+        LiveLimit { shared: Arc::new(Shared { limit, raised: Notice::new() }) }
+    }
+
+    /// Changes the limit, for this clone and all others.
+    pub fn set(&self, limit: impl Into<Limit>) {
+        // What is limited comes to whoever runs it with a wake, or not at all: no order is needed
+        // beside that of `notify`.
+        self.shared.limit.store(limit.into().get(), Ordering::Relaxed);
+        self.shared.raised.notify(usize::MAX);
+    }
+
+    /// The limit as it is now.
+    pub fn get(&self) -> Limit {
+        match Limit::try_from(self.now()) {
+            Ok(Limit::AtMost(most)) if most.get() < usize::MAX => Limit::AtMost(most),
+            _ => Limit::Unbounded,
+        }
+    }
+
+    pub(crate) fn now(&self) -> usize {
+        self.shared.limit.load(Ordering::Relaxed)
+    }
+
+    /// Fires with the next change. Look at the limit after this call.
+    pub(crate) fn listen(&self) -> EventListener {
+        self.shared.raised.listen()
+    }
+}
+
+impl fmt::Debug for LiveLimit {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("LiveLimit").field(&self.get()).finish()
+    }
+}
+
+/// How much an operation may do at once: a [`Limit`], or a [`LiveLimit`] that changes.
+///
+/// Operations take `impl Into<Capacity>`, so that any of them can be passed, and a
+/// [`NonZeroUsize`](core::num::NonZeroUsize) too.
+#[derive(Clone, Debug)]
+pub struct Capacity(Kind);
+
+#[derive(Clone, Debug)]
+enum Kind {
+    Fixed(Limit),
+    Live(LiveLimit),
+}
+
+impl Capacity {
+    /// The limit as it is now.
+    #[inline]
+    pub(crate) fn now(&self) -> usize {
+        match &self.0 {
+            Kind::Fixed(limit) => limit.get(),
+            Kind::Live(limit) => limit.now(),
+        }
+    }
+
+    /// The limit, if it changes.
+    #[inline]
+    pub(crate) fn live(&self) -> Option<&LiveLimit> {
+        match &self.0 {
+            Kind::Fixed(_) => None,
+            Kind::Live(limit) => Some(limit),
+        }
+    }
+}
+
+impl From<Limit> for Capacity {
+    fn from(limit: Limit) -> Self {
+        Capacity(Kind::Fixed(limit))
+    }
+}
+
+impl From<NonZeroUsize> for Capacity {
+    fn from(limit: NonZeroUsize) -> Self {
+        Capacity(Kind::Fixed(limit.into()))
+    }
+}
+
+impl From<LiveLimit> for Capacity {
+    fn from(limit: LiveLimit) -> Self {
+        Capacity(Kind::Live(limit))
+    }
+}
+
+impl From<&LiveLimit> for Capacity {
+    fn from(limit: &LiveLimit) -> Self {
+        Capacity(Kind::Live(limit.clone()))
+    }
+}
