@@ -43,7 +43,10 @@ mod work;
 
 pub use for_each_on::{ForEachOn, TryForEachOn};
 pub use map::{Map, MapParts};
-pub use sink::{ForEach, TryForEach};
+pub use sink::{
+    Collect, Count, Drive, Fold, ForEach, Items, NextItem, Partition, Partitioned, TryCollect,
+    TryFold, TryForEach,
+};
 pub use source::{Flow, FromStream, Iter, Source, iter, source, stream};
 pub use work::{Call, CallWeighted, CallWith, Itself, OnUndelivered, Work};
 

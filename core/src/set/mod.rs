@@ -13,6 +13,7 @@
 
 pub(crate) mod budget;
 mod chunk;
+pub(crate) mod exchange;
 mod future_set;
 pub(crate) mod line;
 #[cfg(all(test, anyscope_loom))]

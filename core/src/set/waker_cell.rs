@@ -77,7 +77,8 @@ impl WakerCell {
         }
     }
 
-    fn take(&self) -> Option<Waker> {
+    /// The registered waker, if there is one, for the caller to fire.
+    pub(crate) fn take(&self) -> Option<Waker> {
         // AcqRel. Release: the registrar that finds our bit sees the change we announce.
         // Acquire: we see the slot as it was left.
         if self.state.fetch_or(WAKING, Ordering::AcqRel) != 0 {

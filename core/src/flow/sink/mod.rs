@@ -1,5 +1,11 @@
 //! Operations that drive a flow to its end.
 
+mod collect;
+mod drive;
+mod fold;
 mod for_each;
 
+pub use collect::{Collect, Count, Partition, Partitioned, TryCollect};
+pub use drive::{Drive, Items, NextItem};
+pub use fold::{Fold, TryFold};
 pub use for_each::{ForEach, TryForEach};

@@ -1,0 +1,207 @@
+//! A loop over the items of a flow that is never snoozed.
+
+use super::super::{Flow, Source};
+use crate::{
+    set::{budget::Budget, exchange::Exchange},
+    sync::Arc,
+};
+use core::{
+    fmt,
+    future::Future,
+    pin::Pin,
+    task::{Context, Poll, Waker},
+};
+use futures_core::Stream;
+use pin_project_lite::pin_project;
+
+impl<S: Source> Flow<S> {
+    /// Runs `body`, which takes the items of this flow in a loop of its own.
+    ///
+    /// Unlike a loop over a stream, the flow goes on while the body awaits something else: work
+    /// that has started keeps running, up to the limits of the flow. The body may borrow from
+    /// around it, return early, and use `?`.
+    ///
+    /// Ready with the value of the body. The flow is dropped then, and what of it was not taken.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropping the future drops the body, then the flow. A dropped [`next`](Items::next) loses
+    /// nothing.
+    ///
+    /// # Panics
+    ///
+    /// A panic of the body or of the flow goes through. It panics when polled after it was ready.
+    ///
+    /// # Cost
+    ///
+    /// One allocation; for each item, the price of a waker.
+    ///
+    /// # Examples
+    ///
+    /// A lock on both sides of the loop. Over a `buffered` stream this loop would wait for ever:
+    /// what holds the lock would not be polled while the body waits for it.
+    ///
+    /// ```
+    /// use anyscope_core::{Limit, flow};
+    /// use smol::{future::yield_now, lock::Mutex};
+    ///
+    /// # smol::block_on(async {
+    /// let cache = Mutex::new(0);
+    /// let total = flow::iter(1..=10)
+    ///     .map(Limit::new(4), async |n| {
+    ///         let mut hits = cache.lock().await;
+    ///         yield_now().await;
+    ///         *hits += 1;
+    ///         n
+    ///     })
+    ///     .drive(async |mut items| {
+    ///         let mut total = 0;
+    ///         while let Some(n) = items.next().await {
+    ///             let _hits = cache.lock().await;
+    ///             total += n;
+    ///         }
+    ///         total
+    ///     })
+    ///     .await;
+    /// assert_eq!(total, 55);
+    /// # });
+    /// ```
+    pub fn drive<F, Fut>(self, body: F) -> Drive<S, Fut>
+    where
+        F: FnOnce(Items<S::Item>) -> Fut,
+        Fut: Future,
+    {
+        let exchange = Arc::new(Exchange::new());
+        let body = Some(body(Items { exchange: exchange.clone() }));
+        Drive { body, source: Some(self.source), exchange, ended: false }
+    }
+}
+
+/// The items of a flow, for the body of [`drive`](Flow::drive).
+///
+/// Also a [`Stream`]. There are no more items once the flow has ended, or has been dropped.
+pub struct Items<T> {
+    exchange: Arc<Exchange<T>>,
+}
+
+impl<T> Items<T> {
+    /// The next item; none after the last.
+    pub fn next(&mut self) -> NextItem<'_, T> {
+        NextItem { items: self }
+    }
+}
+
+impl<T> Stream for Items<T> {
+    type Item = T;
+
+    fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<T>> {
+        self.exchange.poll_take(cx)
+    }
+}
+
+/// Future of [`Items::next`].
+#[must_use = "futures do nothing unless you `.await` or poll them"]
+pub struct NextItem<'a, T> {
+    items: &'a mut Items<T>,
+}
+
+impl<T> Future for NextItem<'_, T> {
+    type Output = Option<T>;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<T>> {
+        self.items.exchange.poll_take(cx)
+    }
+}
+
+pin_project! {
+    /// Future of [`Flow::drive`].
+    #[must_use = "futures do nothing unless you `.await` or poll them"]
+    pub struct Drive<S: Source, Fut> {
+        // Dropped before the flow, and gone when it is ready.
+        #[pin]
+        body: Option<Fut>,
+        #[pin]
+        source: Option<S>,
+        exchange: Arc<Exchange<S::Item>>,
+        ended: bool,
+    }
+
+    impl<S: Source, Fut> PinnedDrop for Drive<S, Fut> {
+        fn drop(this: Pin<&mut Self>) {
+            // The body may have given its items to somebody who waits for them.
+            if let Some(waker) = this.exchange.end() {
+                waker.wake();
+            }
+        }
+    }
+}
+
+impl<S: Source, Fut: Future> Future for Drive<S, Fut> {
+    type Output = Fut::Output;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Fut::Output> {
+        let mut this = self.project();
+        let mut budget = Budget::new();
+        while budget.pay_poll() {
+            let body = this.body.as_mut().as_pin_mut().expect("polled after it was ready");
+            if let Poll::Ready(value) = body.poll(cx) {
+                this.body.set(None);
+                this.source.set(None);
+                return Poll::Ready(value);
+            }
+            let Some(source) = this.source.as_mut().as_pin_mut() else { return Poll::Pending };
+            let wanted = this.exchange.is_wanted();
+            let taker = if !wanted {
+                // Whether it is done or not, the body is what is waited for.
+                let _ = source.poll_progress(cx);
+                None
+            } else if *this.ended {
+                None
+            } else {
+                match source.poll_next(cx) {
+                    Poll::Pending => None,
+                    Poll::Ready(Some(item)) => Some(this.exchange.give(item)),
+                    Poll::Ready(None) => {
+                        *this.ended = true;
+                        Some(this.exchange.end())
+                    }
+                }
+            };
+            if let Some(taker) = taker {
+                wake_unless_same(taker, cx);
+                continue;
+            }
+            this.exchange.register_giver(cx.waker());
+            if this.exchange.is_wanted() == wanted || *this.ended {
+                return Poll::Pending;
+            }
+        }
+        cx.waker().wake_by_ref();
+        Poll::Pending
+    }
+}
+
+/// Wakes whoever waits for an item, unless it is the body itself, which is about to be polled.
+fn wake_unless_same(taker: Option<Waker>, cx: &Context<'_>) {
+    if let Some(waker) = taker.filter(|waker| !waker.will_wake(cx.waker())) {
+        waker.wake();
+    }
+}
+
+impl<T> fmt::Debug for Items<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Items").finish_non_exhaustive()
+    }
+}
+
+impl<T> fmt::Debug for NextItem<'_, T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("NextItem").finish_non_exhaustive()
+    }
+}
+
+impl<S: Source, Fut> fmt::Debug for Drive<S, Fut> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Drive").field("ended", &self.ended).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,187 @@
+//! One value made of all items, one after the other.
+
+use super::super::{Flow, Source};
+use crate::set::budget::Budget;
+use core::{
+    convert::Infallible,
+    fmt,
+    future::Future,
+    pin::Pin,
+    task::{Context, Poll, ready},
+};
+use pin_project_lite::pin_project;
+
+impl<S: Source> Flow<S> {
+    /// Folds the items into one value, with an async function of the value so far and an item.
+    ///
+    /// One step at a time, in the order in which the items come; the flow goes on while a step
+    /// awaits something.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropping the future drops the step under way, then the flow.
+    ///
+    /// # Panics
+    ///
+    /// A panic of the flow, of `f` or of a step goes through. It panics when polled after that, or
+    /// after it was ready.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use anyscope_core::{Limit, flow};
+    ///
+    /// # smol::block_on(async {
+    /// let sum = flow::iter(1..=4)
+    ///     .map(Limit::new(2), async |n| n * n)
+    ///     .fold(0, async |sum, square| sum + square)
+    ///     .await;
+    /// assert_eq!(sum, 30);
+    /// # });
+    /// ```
+    pub fn fold<T, F, Fut>(self, init: T, f: F) -> Fold<S, T, F, Fut>
+    where
+        F: FnMut(T, S::Item) -> Fut,
+        Fut: Future<Output = T>,
+    {
+        Fold { steps: Steps::new(self.source, init, f) }
+    }
+
+    /// [`fold`](Self::fold) with a step that may fail: the first error ends it.
+    ///
+    /// # Errors
+    ///
+    /// The first error of a step. The flow has been dropped then.
+    pub fn try_fold<T, F, Fut, E>(self, init: T, f: F) -> TryFold<S, T, F, Fut>
+    where
+        F: FnMut(T, S::Item) -> Fut,
+        Fut: Future<Output = Result<T, E>>,
+    {
+        TryFold { steps: Steps::new(self.source, init, f) }
+    }
+}
+
+pin_project! {
+    /// Future of [`Flow::fold`].
+    #[must_use = "futures do nothing unless you `.await` or poll them"]
+    pub struct Fold<S, T, F, Fut> {
+        #[pin]
+        steps: Steps<S, T, F, Fut>,
+    }
+}
+
+impl<S, T, F, Fut> Future for Fold<S, T, F, Fut>
+where
+    S: Source,
+    F: FnMut(T, S::Item) -> Fut,
+    Fut: Future<Output = T>,
+{
+    type Output = T;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<T> {
+        match ready!(self.project().steps.poll(cx, Ok::<T, Infallible>)) {
+            Ok(value) => Poll::Ready(value),
+            Err(never) => match never {},
+        }
+    }
+}
+
+pin_project! {
+    /// Future of [`Flow::try_fold`].
+    #[must_use = "futures do nothing unless you `.await` or poll them"]
+    pub struct TryFold<S, T, F, Fut> {
+        #[pin]
+        steps: Steps<S, T, F, Fut>,
+    }
+}
+
+impl<S, T, F, Fut, E> Future for TryFold<S, T, F, Fut>
+where
+    S: Source,
+    F: FnMut(T, S::Item) -> Fut,
+    Fut: Future<Output = Result<T, E>>,
+{
+    type Output = Result<T, E>;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<T, E>> {
+        self.project().steps.poll(cx, |result| result)
+    }
+}
+
+pin_project! {
+    /// The machine of both.
+    struct Steps<S, T, F, Fut> {
+        // Dropped before the flow.
+        #[pin]
+        step: Option<Fut>,
+        #[pin]
+        source: Option<S>,
+        // Moves into a step, and out of it.
+        value: Option<T>,
+        f: F,
+    }
+}
+
+impl<S, T, F, Fut> Steps<S, T, F, Fut>
+where
+    S: Source,
+    F: FnMut(T, S::Item) -> Fut,
+    Fut: Future,
+{
+    fn new(source: S, init: T, f: F) -> Self {
+        Steps { step: None, source: Some(source), value: Some(init), f }
+    }
+
+    fn poll<E>(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        judge: impl Fn(Fut::Output) -> Result<T, E>,
+    ) -> Poll<Result<T, E>> {
+        let mut this = self.project();
+        let mut budget = Budget::new();
+        while budget.pay_poll() {
+            let mut source = this.source.as_mut().as_pin_mut().expect("polled after it was ready");
+            if let Some(step) = this.step.as_mut().as_pin_mut() {
+                let Poll::Ready(output) = step.poll(cx) else {
+                    // Whether it is done or not, the step is what is waited for.
+                    let _ = source.poll_progress(cx);
+                    return Poll::Pending;
+                };
+                this.step.set(None);
+                match judge(output) {
+                    Ok(value) => *this.value = Some(value),
+                    Err(error) => {
+                        this.source.set(None);
+                        return Poll::Ready(Err(error));
+                    }
+                }
+            }
+            let next = ready!(source.as_mut().poll_next(cx));
+            let value = this.value.take().expect("polled after a panic");
+            match next {
+                Some(item) => this.step.set(Some((this.f)(value, item))),
+                None => {
+                    this.source.set(None);
+                    return Poll::Ready(Ok(value));
+                }
+            }
+        }
+        cx.waker().wake_by_ref();
+        Poll::Pending
+    }
+}
+
+macro_rules! debug {
+    ($($name:ident)+) => {$(
+        impl<S, T, F, Fut> fmt::Debug for $name<S, T, F, Fut> {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.debug_struct(stringify!($name))
+                    .field("in_step", &self.steps.step.is_some())
+                    .field("over", &self.steps.source.is_none())
+                    .finish_non_exhaustive()
+            }
+        }
+    )+};
+}
+
+debug! { Fold TryFold }
