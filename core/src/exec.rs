@@ -10,7 +10,7 @@
 //! it unsound.
 
 use alloc::{boxed::Box, rc::Rc, sync::Arc};
-use core::{fmt, future::Future};
+use core::{fmt, future::Future, num::NonZeroUsize};
 
 pub use crate::child::{Child, Kept, LocalChild};
 
@@ -72,6 +72,27 @@ pub trait Spawn {
     fn spawn_kept(&self, child: Child) -> Option<Kept> {
         self.spawn(child);
         None
+    }
+
+    /// How many children can run at the same moment, more or less: what operations go by that
+    /// share work among a few children.
+    ///
+    /// A hint. The default is what the machine can do, or 4 without `std`.
+    fn parallelism(&self) -> NonZeroUsize {
+        parallelism_of_this_machine()
+    }
+}
+
+fn parallelism_of_this_machine() -> NonZeroUsize {
+    #[cfg(feature = "std")]
+    {
+        // Asking the system takes a file or two.
+        static KNOWN: std::sync::OnceLock<NonZeroUsize> = std::sync::OnceLock::new();
+        *KNOWN.get_or_init(|| std::thread::available_parallelism().unwrap_or(NonZeroUsize::MIN))
+    }
+    #[cfg(not(feature = "std"))]
+    const {
+        NonZeroUsize::new(4).unwrap()
     }
 }
 
@@ -164,6 +185,10 @@ macro_rules! forward {
 
             fn spawn_kept(&self, child: Child) -> Option<Kept> {
                 (**self).spawn_kept(child)
+            }
+
+            fn parallelism(&self) -> NonZeroUsize {
+                (**self).parallelism()
             }
         }
 

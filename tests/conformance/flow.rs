@@ -23,7 +23,8 @@ flow_behaviour! {
     /// Given a limit n, then n pieces of work are under way at once, and never more.
     limit_is_reached_and_never_exceeded |ex| {
         let (gauge, full) = (Gauge::new(), Signal::new());
-        let work = |_| {
+        let seen = gauge.clone();
+        let work = move |_| {
             let (gauge, full) = (gauge.clone(), full.clone());
             async move {
                 let _inside = gauge.enter();
@@ -36,13 +37,14 @@ flow_behaviour! {
             }
         };
         for_each!(flow::iter(0..12), Limit::new(3), work).await;
-        assert_eq!((gauge.peak(), gauge.now()), (3, 0));
+        assert_eq!((seen.peak(), seen.now()), (3, 0));
     }
 
     /// Without a limit, all of it is.
     unbounded_work_is_under_way_at_once |ex| {
         let (gauge, full) = (Gauge::new(), Signal::new());
-        let work = |_| {
+        let seen = gauge.clone();
+        let work = move |_| {
             let (gauge, full) = (gauge.clone(), full.clone());
             async move {
                 let _inside = gauge.enter();
@@ -53,16 +55,18 @@ flow_behaviour! {
             }
         };
         for_each!(flow::iter(0..100), Limit::Unbounded, work).await;
-        assert_eq!(gauge.peak(), 100);
+        assert_eq!(seen.peak(), 100);
     }
 
     /// Every item is worked on once, whether it comes from an iterator or from a stream that is
     /// not always ready; `f` is called in the order of the source.
     every_item_is_worked_on_once |ex| {
-        let (called, done) = (Mutex::new(Vec::new()), Arc::new(Mutex::new(Vec::new())));
-        let work = |n| {
-            called.lock().unwrap().push(n);
-            let done = done.clone();
+        let called = Arc::new(Mutex::new(Vec::new()));
+        let done = Arc::new(Mutex::new(Vec::new()));
+        let (calls, ends) = (called.clone(), done.clone());
+        let work = move |n| {
+            calls.lock().unwrap().push(n);
+            let done = ends.clone();
             async move {
                 for _ in 0..n % 3 {
                     yield_now().await;
@@ -77,8 +81,8 @@ flow_behaviour! {
             (n < 200).then_some((n, n + 1))
         });
         let (send, receive) = smol::channel::unbounded();
-        for_each!(flow::iter(0..100), Limit::new(7), work).await;
-        for_each!(flow::stream(slow), Limit::new(7), work).await;
+        for_each!(flow::iter(0..100), Limit::new(7), work.clone()).await;
+        for_each!(flow::stream(slow), Limit::new(7), work.clone()).await;
         (200..300).for_each(|n| send.try_send(n).unwrap());
         drop(send);
         for_each!(flow::stream(receive), Limit::new(7), work).await;
@@ -100,9 +104,10 @@ flow_behaviour! {
     /// Given a limit of one, then work never overlaps, and the source is asked only in between.
     limit_of_one_never_overlaps |ex| {
         let log = Log::new();
-        let source = (0..3).inspect(|n| log.add(format!("item {n}")));
-        let work = |n| {
-            let log = log.clone();
+        let (items, work_log) = (log.clone(), log.clone());
+        let source = (0..3).inspect(move |n| items.add(format!("item {n}")));
+        let work = move |n| {
+            let log = work_log.clone();
             async move {
                 log.add(format!("start {n}"));
                 yield_now().await;
@@ -117,11 +122,13 @@ flow_behaviour! {
     /// Given work that fails, then nothing more is taken from the source, the rest of the work is
     /// gone, and the error is returned.
     first_error_ends_the_operation |ex| {
-        let (tracer, never, taken) = (Tracer::new(), Signal::new(), AtomicUsize::new(0));
-        let source = (0..100).inspect(|_| count(&taken));
-        let work = |n| {
+        let (tracer, never, taken) = (Tracer::new(), Signal::new(), Arc::new(AtomicUsize::new(0)));
+        let counted = taken.clone();
+        let source = (0..100).inspect(move |_| count(&counted));
+        let traced = tracer.clone();
+        let work = move |n| {
             let never = never.clone();
-            tracer.trace(async move {
+            traced.trace(async move {
                 if n < 2 {
                     never.wait().await;
                 }
@@ -139,10 +146,11 @@ flow_behaviour! {
     /// Given work that succeeds, then a fallible operation ends well.
     operation_without_errors_ends_well |ex| {
         let done = Arc::new(AtomicUsize::new(0));
-        let work = |n| {
-            let done = done.clone();
+        let sum = done.clone();
+        let work = move |n| {
+            let sum = sum.clone();
             async move {
-                done.fetch_add(n, SeqCst);
+                sum.fetch_add(n, SeqCst);
                 Ok::<(), String>(())
             }
         };
@@ -155,12 +163,14 @@ flow_behaviour! {
     panic_goes_on_when_the_rest_is_gone |ex| {
         for place in ["source", "f", "work"] {
             let tracer = Tracer::new();
-            let source = (0..100).inspect(|n| if *n == 2 && place == "source" { blow_up(place) });
-            let work = |n| {
+            let source =
+                (0..100).inspect(move |n| if *n == 2 && place == "source" { blow_up(place) });
+            let traced = tracer.clone();
+            let work = move |n| {
                 if n == 2 && place == "f" {
                     blow_up::<()>(place);
                 }
-                tracer.trace(async move {
+                traced.trace(async move {
                     if n == 2 {
                         blow_up::<()>(place);
                     }
@@ -179,9 +189,10 @@ flow_behaviour! {
         let gone = log.on_drop("source");
         let source = (0..100).inspect(move |_| keep(&gone));
         let running = Arc::new(Mutex::new(0));
-        let work = |_| {
-            let (started, running) = (started.clone(), running.clone());
-            tracer.trace(async move {
+        let (traced, full) = (tracer.clone(), started.clone());
+        let work = move |_| {
+            let (started, running) = (full.clone(), running.clone());
+            traced.trace(async move {
                 let both = {
                     let mut running = running.lock().unwrap();
                     *running += 1;
@@ -208,8 +219,9 @@ flow_behaviour! {
     /// while the body of the loop waits for it.
     lock_on_both_sides_of_the_loop_does_not_deadlock |ex| {
         let (lock, done) = (Arc::new(smol::lock::Mutex::new(0)), Arc::new(Mutex::new(0)));
-        let work = |n| {
-            let (lock, done) = (lock.clone(), done.clone());
+        let (locks, results) = (lock.clone(), done.clone());
+        let work = move |n| {
+            let (lock, done) = (locks.clone(), results.clone());
             async move {
                 let fetched = {
                     let mut held = lock.lock().await;
@@ -240,8 +252,9 @@ flow_behaviour! {
         });
         // Polls the first one first, and takes the item of the other meanwhile.
         let source = stream::or(half_read, stream::once(1).chain(stream::pending())).take(2);
-        let work = |n| {
-            let (lock, done) = (lock.clone(), done.clone());
+        let results = done.clone();
+        let work = move |n| {
+            let (lock, done) = (lock.clone(), results.clone());
             async move {
                 let _held = lock.lock().await;
                 done.lock().unwrap().push(n);
@@ -261,7 +274,7 @@ flow_behaviour! {
             2
         });
         let source = stream::or(half_read, stream::once(1).chain(stream::pending())).take(2);
-        let work = |n| {
+        let work = move |n| {
             let (lock, go) = (lock.clone(), go.clone());
             async move {
                 if n == 1 {
@@ -277,12 +290,13 @@ flow_behaviour! {
     /// time is one item ahead at most.
     source_is_at_most_one_item_ahead |ex| {
         for wakes in [false, true] {
-            let taken = AtomicUsize::new(0);
-            let source = stream::poll_fn(|cx| {
+            let taken = Arc::new(AtomicUsize::new(0));
+            let counted = taken.clone();
+            let source = stream::poll_fn(move |cx| {
                 if wakes {
                     cx.waker().wake_by_ref();
                 }
-                Poll::Ready(Some(taken.fetch_add(1, SeqCst)))
+                Poll::Ready(Some(counted.fetch_add(1, SeqCst)))
             });
             let op = for_each!(flow::stream(source), TWO, |_| std::future::pending::<()>());
             let enough = async {
@@ -298,13 +312,14 @@ flow_behaviour! {
     /// An item that was taken ahead is not lost.
     item_that_was_taken_ahead_is_worked_on |ex| {
         let (taken, done) = (AtomicUsize::new(0), Arc::new(Mutex::new(vec![])));
-        let source = stream::poll_fn(|cx| {
+        let source = stream::poll_fn(move |cx| {
             cx.waker().wake_by_ref();
             let n = taken.fetch_add(1, SeqCst);
             Poll::Ready((n < 20).then_some(n))
         });
-        let work = |n| {
-            let done = done.clone();
+        let results = done.clone();
+        let work = move |n| {
+            let done = results.clone();
             async move {
                 yield_now().await;
                 yield_now().await;

@@ -23,24 +23,28 @@ behaviour! {
     /// Given an executor that refuses children, then the operation ends with an error that says so,
     /// and the source is left alone.
     executor_that_refuses_ends_the_operation |_ex| {
-        let taken = AtomicUsize::new(0);
-        let source = || flow::iter((0..100).inspect(|_| count(&taken)));
+        let taken = Arc::new(AtomicUsize::new(0));
+        let source = || {
+            let taken = taken.clone();
+            flow::iter((0..100).inspect(move |_| count(&taken)))
+        };
         let refused = source().for_each_on(&Refusing, TWO, |_| async {}).await;
         assert_eq!(refused.unwrap_err().cause(), CancelCause::Executor);
-        assert_eq!(taken.swap(0, SeqCst), 1);
+        assert_eq!(taken.load(SeqCst), 0);
         let refused = source().try_for_each_on(&Refusing, TWO, |_| async { Ok::<_, String>(()) });
         let Err(ScopeError::Cancelled(cancelled)) = refused.await else { panic!("not refused") };
         assert_eq!(cancelled.cause(), CancelCause::Executor);
-        assert_eq!(taken.load(SeqCst), 1);
+        assert_eq!(taken.load(SeqCst), 0);
     }
 
     /// Work on an executor goes on while nobody polls the operation.
     work_on_an_executor_goes_on_unpolled |ex| {
         let (done, go) = (Arc::new(AtomicUsize::new(0)), Signal::new());
-        let work = |_| {
-            let (done, waited) = (done.clone(), go.wait());
+        let (ends, start) = (done.clone(), go.clone());
+        let work = move |_| {
+            let (done, go) = (ends.clone(), start.clone());
             async move {
-                waited.await;
+                go.wait().await;
                 done.fetch_add(1, SeqCst);
             }
         };
@@ -59,7 +63,7 @@ behaviour! {
         let both = Arc::new(std::sync::Barrier::new(2));
         let pool = anyscope::threads::ThreadPool::new(2);
         let _ = ex;
-        let work = |n| {
+        let work = move |n| {
             let both = both.clone();
             async move {
                 // Neither is idle when the other one fails.
@@ -180,8 +184,9 @@ fn work_on_an_executor_is_dropped_before_the_source() {
     let (log, hoard) = (Log::new(), Hoard::new());
     let gone = log.on_drop("source");
     let source = (0..9).inspect(move |_| keep(&gone));
-    let mut op = Box::pin(flow::iter(source).for_each_on(&hoard, TWO, |_| {
-        let gone = log.on_drop("work");
+    let works = log.clone();
+    let mut op = Box::pin(flow::iter(source).for_each_on(&hoard, TWO, move |_| {
+        let gone = works.on_drop("work");
         async move {
             let _gone = gone;
             pending::<()>().await;

@@ -34,21 +34,17 @@
 //! Work in the awaiting task stops when nobody polls that task's future; work on an executor goes
 //! on.
 
-mod feed;
-mod for_each_on;
 mod map;
+mod parallel;
 mod sink;
 mod source;
 mod work;
 
-pub use for_each_on::{ForEachOn, TryForEachOn};
 pub use map::{Map, MapParts};
+pub use parallel::{ForEachOn, MapOn, TryForEachOn};
 pub use sink::{
     Collect, Count, Drive, Fold, ForEach, Items, NextItem, Partition, Partitioned, TryCollect,
     TryFold, TryForEach,
 };
 pub use source::{Flow, FromStream, Iter, Source, iter, source, stream};
 pub use work::{Call, CallWeighted, CallWith, Itself, OnUndelivered, Work};
-
-/// How many polls of children before the task yields to its executor.
-const POLLS: usize = 64;

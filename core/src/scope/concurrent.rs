@@ -18,7 +18,7 @@ use crate::{
         parent::{Inline, Receive},
     },
     limit::Limit,
-    set::{ready::ReadyQueue, slots::Slots, stack::Stack},
+    set::{slab::Slab, stack::Stack},
     sync::Arc,
 };
 use alloc::{borrow::Cow, boxed::Box, vec::Vec};
@@ -26,7 +26,7 @@ use core::{
     fmt,
     future::Future,
     pin::Pin,
-    task::{Context, Poll, Waker},
+    task::{Context, Poll},
 };
 use pin_project_lite::pin_project;
 
@@ -57,8 +57,8 @@ use pin_project_lite::pin_project;
 ///
 /// # Cost
 ///
-/// One allocation for the scope if it stays empty; two for each child, and two for as many as
-/// there were at the same time, for their wakers.
+/// One allocation for the scope if it stays empty; two for each child, and one in up to 64 for as
+/// many as there were at the same time.
 ///
 /// # Examples
 ///
@@ -316,26 +316,19 @@ pin_project! {
         fn drop(this: Pin<&mut Self>) {
             // First: the children that go would wake us, to let go of their shells.
             if let Some(set) = this.project().set {
-                set.queue.close();
+                set.children.close();
             }
         }
     }
 }
 
-/// The children of a [`ConcurrentFuture`] and what wakes them.
+/// The children of a [`ConcurrentFuture`]; the slot that is set apart is for the waker of the body.
 struct Set<'env> {
-    queue: alloc::sync::Arc<ReadyQueue>,
-    children: Slots<InlineChild<'env>>,
+    children: Slab<InlineChild<'env>>,
     /// On the way to `children`: empty, but with room for some.
     new: Vec<InlineChild<'env>>,
-    body: Waker,
-    /// Who is to be polled in this pass, from `next` on.
-    pass: Vec<usize>,
-    next: usize,
 }
 
-/// The body's key; children have higher ones.
-const BODY: usize = 0;
 /// How many polls before the task yields.
 const POLLS: usize = 64;
 /// How many passes before the task yields.
@@ -343,18 +336,15 @@ const PASSES: usize = 2;
 
 impl<'env> Set<'env> {
     fn new() -> Self {
-        let queue = ReadyQueue::new();
-        let body = queue.waker(BODY);
-        let children = Slots::new(queue.clone(), BODY + 1);
-        Set { queue, children, new: Vec::new(), body, pass: Vec::new(), next: 0 }
+        Set { children: Slab::with_own(0), new: Vec::new() }
     }
 
-    /// Takes in new children. They are polled in this pass.
+    /// Takes in new children. They are polled in the next pass.
     fn admit(&mut self, new: &Stack<InlineChild<'env>>) {
         new.take_into(&mut self.new);
         for child in self.new.drain(..) {
             let key = self.children.insert(child);
-            self.pass.push(key);
+            self.children.wake(key);
         }
     }
 
@@ -362,21 +352,24 @@ impl<'env> Set<'env> {
     /// down, and what is left at zero is left for later.
     fn poll_pass(&mut self, polls: &mut usize) -> bool {
         let mut body_ready = false;
-        while let Some(&key) = self.pass.get(self.next) {
-            if *polls == 0 {
-                return body_ready;
-            }
-            self.next += 1;
-            if key == BODY {
+        if !self.children.is_in_pass() {
+            self.children.begin_pass();
+        }
+        while *polls > 0 {
+            let Some(key) = self.children.next() else { break };
+            if key == Slab::<InlineChild<'env>>::OWN {
                 body_ready = true;
             } else {
                 *polls -= 1;
                 self.children.poll(key);
             }
         }
-        self.pass.clear();
-        self.next = 0;
         body_ready
+    }
+
+    /// Lets the task sleep until the next wake: false if something is left to do.
+    fn park(&mut self, cx: &mut Context<'_>) -> bool {
+        !self.children.is_in_pass() && self.children.park(cx)
     }
 }
 
@@ -399,7 +392,8 @@ where
                 *this.body_uses_task = this.set.is_none();
                 match this.set {
                     Some(set) => {
-                        this.driver.as_mut().poll_body(&mut Context::from_waker(&set.body))
+                        let driver = this.driver.as_mut();
+                        set.children.poll_own(|cx| driver.poll_body(cx))
                     }
                     None => this.driver.as_mut().poll_body(cx),
                 }
@@ -412,7 +406,6 @@ where
                 this.set.get_or_insert_with(Set::new).admit(new);
             }
             if let Some(set) = this.set {
-                set.queue.drain(&mut set.pass);
                 *this.body_ready |= set.poll_pass(&mut polls);
             }
 
@@ -428,7 +421,7 @@ where
             let idle = !*this.body_ready
                 && !this.driver.must_drop_body()
                 && shared.kind.new.is_empty()
-                && this.set.as_ref().is_none_or(|set| set.pass.is_empty() && set.queue.wait(cx));
+                && this.set.as_mut().is_none_or(|set| set.park(cx));
             if idle {
                 return Poll::Pending;
             }

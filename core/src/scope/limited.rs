@@ -135,21 +135,6 @@ impl<E, P: Policy> LimitedScope<E, P> {
         self.scope.executor()
     }
 
-    /// Whether children are refused, whatever room there is.
-    pub(crate) fn is_closing(&self) -> bool {
-        self.shared().is_closing()
-    }
-
-    /// Whether a child could be spawned now.
-    pub(crate) fn has_room(&self) -> bool {
-        self.shared().has_room()
-    }
-
-    /// Fires when a child has left, or the scope is closed. Check after listening.
-    pub(crate) fn listen_for_room(&self) -> EventListener {
-        self.shared().freed()
-    }
-
     /// How many children may run at the same time.
     pub fn limit(&self) -> Limit {
         self.shared().limit()
@@ -173,7 +158,7 @@ impl<E: Spawn, P: Policy + Send + Sync + 'static> LimitedScope<E, P> {
         F::Output: Send + 'static,
         P: Accept<F::Output>,
     {
-        if self.shared().queue().load(Ordering::Relaxed) > 0 && !self.is_closing() {
+        if self.shared().queue().load(Ordering::Relaxed) > 0 && !self.shared().is_closing() {
             return Err(TrySpawnError::Full(future));
         }
         match Shared::place_below(self.shared()) {

@@ -8,25 +8,31 @@
 //! | [`line`] | a word on a cache line of its own |
 //! | [`registry`] | all members of a group, found by whoever ends it |
 //! | [`set_once`] | a value set at most once, read from anywhere |
-//! | [`ready`] | which of many futures want to be polled: one waker each, one queue |
-//! | [`slots`] | futures of one task, each polled only when its own waker fired |
+//! | [`slab`] | children of one task, each polled only when its own waker fired |
+//! | [`chunk`] | memory for up to 64 of them, and what wakes them |
+//! | [`ready_list`] | which chunks were woken, and the task that wants to know |
+//! | [`budget`] | how much one poll of a task does before it yields |
+//! | [`future_set`], [`stream_set`] | a slab for users |
+//! | [`exchange`] | a place for one value, from whoever gives to whoever asks |
+//! | [`mailbox`] | a box that anybody may put something into, and take it out of |
+//! | [`try_cell`] | a value for one at a time, of whom nobody waits |
 
 pub(crate) mod budget;
 mod chunk;
 pub(crate) mod exchange;
 mod future_set;
 pub(crate) mod line;
+pub(crate) mod mailbox;
 #[cfg(all(test, anyscope_loom))]
 mod models;
 pub(crate) mod notice;
-pub(crate) mod ready;
 mod ready_list;
 pub(crate) mod registry;
 pub(crate) mod set_once;
 pub(crate) mod slab;
-pub(crate) mod slots;
 pub(crate) mod stack;
 mod stream_set;
+pub(crate) mod try_cell;
 pub(crate) mod waker_cell;
 
 pub use future_set::FutureSet;

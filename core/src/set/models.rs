@@ -1,8 +1,6 @@
 //! Models of what is shared between threads here; see [`crate::model`].
 
-use super::{
-    notice::Notice, ready::ReadyQueue, set_once::SetOnce, stack::Stack, waker_cell::WakerCell,
-};
+use super::{notice::Notice, set_once::SetOnce, stack::Stack, waker_cell::WakerCell};
 use crate::model::{Census, Thread, block_on, block_on_fresh, check, spawn};
 use alloc::{rc::Rc, sync::Arc, vec::Vec};
 use core::{
@@ -62,103 +60,6 @@ fn register_or_wake_or_wake() {
             if cell.1.iter().all(|flag| get(flag) == 1) { Poll::Ready(()) } else { Poll::Pending }
         }));
         waking.into_iter().for_each(Thread::join);
-    });
-}
-
-/// Waits until every flag has its value. A flag is looked at only if its node was woken.
-fn consume(queue: &ReadyQueue, flags: &[Arc<AtomicUsize>], value: usize) {
-    let mut keys = Vec::new();
-    let mut missing: Vec<usize> = (0..flags.len()).collect();
-    block_on(poll_fn(|cx| {
-        loop {
-            queue.drain(&mut keys);
-            for key in keys.drain(..) {
-                missing.retain(|&other| other != key || get(&flags[key]) != value);
-            }
-            if missing.is_empty() {
-                return Poll::Ready(());
-            }
-            if queue.wait(cx) {
-                return Poll::Pending;
-            }
-        }
-    }));
-}
-
-/// Two nodes are woken while the owner goes to sleep.
-#[test]
-fn wake_or_wake_or_wait() {
-    check("ready queue: wake or wake or wait", || {
-        let queue = ReadyQueue::new();
-        let flags = [flag(), flag()];
-        let waking = [0, 1].map(|key| {
-            let (waker, flag) = (queue.waker(key), flags[key].clone());
-            spawn(move || {
-                set(&flag, 1);
-                waker.wake();
-            })
-        });
-        consume(&queue, &flags, 1);
-        queue.close();
-        waking.into_iter().for_each(Thread::join);
-        assert_eq!(Arc::strong_count(&queue), 1, "no node is left");
-    });
-}
-
-/// One node is woken twice: the second wake counts, or comes before the poll that counts.
-#[test]
-fn wake_again_or_poll() {
-    check("ready queue: wake again or poll", || {
-        let queue = ReadyQueue::new();
-        let flags = [flag()];
-        let (waker, flag) = (queue.waker(0), flags[0].clone());
-        let waking = spawn(move || {
-            for value in 1..=2 {
-                set(&flag, value);
-                waker.wake_by_ref();
-            }
-        });
-        consume(&queue, &flags, 2);
-        queue.close();
-        waking.join();
-        assert_eq!(Arc::strong_count(&queue), 1);
-    });
-}
-
-/// One node is woken from two threads at once: it is queued once at a time.
-#[test]
-fn same_wake_or_wake_or_wait() {
-    check("ready queue: same wake or wake or wait", || {
-        let queue = ReadyQueue::new();
-        let flags = [flag()];
-        let waker = queue.waker(0);
-        let waking = [0, 1].map(|_| {
-            let (waker, flag) = (waker.clone(), flags[0].clone());
-            spawn(move || {
-                flag.fetch_add(1, Ordering::Relaxed);
-                waker.wake();
-            })
-        });
-        consume(&queue, &flags, 2);
-        queue.close();
-        waking.into_iter().for_each(Thread::join);
-        drop(waker);
-        assert_eq!(Arc::strong_count(&queue), 1);
-    });
-}
-
-/// The owner goes away while nodes are woken: nothing is left of the queue, whose nodes keep it.
-#[test]
-fn wake_or_close() {
-    check("ready queue: wake or close", || {
-        let queue = ReadyQueue::new();
-        let weak = Arc::downgrade(&queue);
-        let wakers = [queue.waker(0), queue.waker(1)];
-        let waking = wakers.map(|waker| spawn(move || waker.wake()));
-        queue.close();
-        drop(queue);
-        waking.into_iter().for_each(Thread::join);
-        assert_eq!(weak.strong_count(), 0);
     });
 }
 

@@ -23,7 +23,7 @@ use core::{
     mem,
     pin::Pin,
     ptr::{self, NonNull},
-    task::{Context, Poll},
+    task::{Context, Poll, Waker},
 };
 
 /// How many bits of a key name a slot of its chunk.
@@ -102,15 +102,14 @@ impl<F> Slab<F> {
     }
 
     /// An empty slab for about so many children, with a slot for something that is woken like
-    /// them, but lies elsewhere. Its key is [`OWN`](Self::OWN); it is to be polled in the first
-    /// pass, with the waker of [`own_waker`](Self::own_waker).
+    /// them, but lies elsewhere. Its key is [`OWN`](Self::OWN); it is polled with
+    /// [`poll_own`](Self::poll_own).
     pub(crate) fn with_own(children: usize) -> Self {
         let mut slab = Slab::with_capacity(children.saturating_add(1));
         slab.own = 1 << Self::OWN;
         slab.grow();
         let vacant = &slab.chunks[0].header().vacant;
         vacant.set(vacant.get() & !slab.own);
-        slab.wake(Self::OWN);
         slab
     }
 
@@ -209,6 +208,11 @@ impl<F> Slab<F> {
         self.pass.first != NONE
     }
 
+    /// Whether something is left of this pass.
+    pub(crate) fn is_in_pass(&self) -> bool {
+        self.bits != 0 || self.pass.first != NONE
+    }
+
     /// The next key of this pass, which perhaps has no child any more.
     #[inline]
     pub(crate) fn next(&mut self) -> Option<usize> {
@@ -249,6 +253,19 @@ impl<F> Slab<F> {
     ) -> Option<R> {
         let (chunk, slot) = self.find(key)?;
         Some(self.poll_found(chunk, slot, poll))
+    }
+
+    /// Nobody polls any more: wakes do nothing from here on.
+    pub(crate) fn close(&mut self) {
+        if let Some(list) = &self.list {
+            list.close(&mut self.owner);
+        }
+    }
+
+    /// A waker of the slot that was set apart.
+    pub(crate) fn own_waker(&self) -> Waker {
+        debug_assert!(self.own != 0, "made by `with_own`");
+        Waker::clone(&self.chunks[0].waker(Self::OWN))
     }
 
     /// Calls `poll` with the waker of the slot that was set apart.

@@ -1,0 +1,367 @@
+//! What the shards of an operation share: the source, the limit, and what was taken.
+//!
+//! A few *shards*, children on the executor, each run a set of futures. Whichever has nothing to
+//! do takes a batch of items off the source, makes work of them, and puts it into its *inbox*, from
+//! where it starts one piece after the other. Others help themselves from the inbox when they
+//! have nothing to do: so a shard that is held up by a slow piece of work delays what it has
+//! started, and nothing else.
+//!
+//! The source is for one shard at a time ([`TryCell`]); nobody waits for it. Who finds it taken
+//! sleeps; who has had it looks afterwards whether there is more to be had, and wakes one that
+//! sleeps if so, which does the same in its turn. A shard says that it sleeps *before* it looks for
+//! work a last time, and everybody looks for sleepers *after* a change; both with a fence in
+//! between, so that one of the two sees the other.
+
+use super::super::source::Source;
+use crate::{
+    limit::Capacity,
+    set::{
+        line::Line, mailbox::Mailbox, set_once::SetOnce, try_cell::TryCell, waker_cell::WakerCell,
+    },
+    sync::{AtomicBool, AtomicUsize, EventListener, Ordering, fence},
+};
+use alloc::{boxed::Box, collections::VecDeque, sync::Arc, task::Wake};
+use core::{
+    mem,
+    pin::Pin,
+    task::{Context, Poll, Waker},
+};
+
+/// The most items that a shard takes off the source at a time.
+const BATCH: usize = 32;
+
+/// Work that was not started: its place in the order of the source, and itself.
+pub(super) type Batch<Fut> = VecDeque<(usize, Fut)>;
+
+/// What the shards share; see the [module](self).
+pub(super) struct Hub<S, F, Fut> {
+    pump: TryCell<Pump<S, F>>,
+    limit: Capacity,
+    /// How many items may be taken and not delivered; the limit if that is more.
+    window: usize,
+    /// What the source has been asked: an [`Asked`]. Changed by who has the pump.
+    asked: AtomicUsize,
+    /// The source has woken us since it was last asked.
+    woken: AtomicBool,
+    /// There is nothing more to take, ever.
+    ended: AtomicBool,
+    /// The source is to be dropped by whoever has it.
+    closed: AtomicBool,
+    /// How many items were taken. Changed by who has the pump.
+    taken: Line<AtomicUsize>,
+    /// How many pieces of work have come to their end.
+    finished: Line<AtomicUsize>,
+    /// How many values were delivered; those that nobody wants are with their end.
+    delivered: Line<AtomicUsize>,
+    /// A bit for each shard that sleeps and would take work.
+    idle: Line<AtomicUsize>,
+    /// Who waits for values, and for the end.
+    pub(super) owner: WakerCell,
+    pub(super) desks: Box<[Desk<Fut>]>,
+}
+
+/// What others see of a shard.
+pub(super) struct Desk<Fut> {
+    inbox: Mailbox<Batch<Fut>>,
+    /// Set with its first poll.
+    pub(super) waker: SetOnce<Waker>,
+}
+
+/// The source, and what makes work of its items.
+struct Pump<S, F> {
+    /// Gone when the operation has come down.
+    source: Option<Pin<Box<S>>>,
+    f: F,
+    /// Fires when the limit changes.
+    raised: Option<EventListener>,
+    /// Somebody is in the source or in `f`, or was when they panicked.
+    busy: bool,
+}
+
+/// What the source was asked last.
+#[derive(Clone, Copy, PartialEq, Eq)]
+#[repr(usize)]
+enum Asked {
+    /// For an item, which it gave; or nothing yet.
+    Item,
+    /// For an item, for which it will wake us.
+    Waits,
+    /// To go on without an item.
+    ToGoOn,
+}
+
+impl<S, F, Fut> Hub<S, F, Fut> {
+    pub(super) fn new(source: S, f: F, limit: Capacity, window: usize, shards: usize) -> Self {
+        let desk = || Desk { inbox: Mailbox::new(), waker: SetOnce::new() };
+        let source = Some(Box::pin(source));
+        Hub {
+            pump: TryCell::new(Pump { source, f, raised: None, busy: false }),
+            limit,
+            window,
+            asked: AtomicUsize::new(Asked::Item as usize),
+            woken: AtomicBool::new(false),
+            ended: AtomicBool::new(false),
+            closed: AtomicBool::new(false),
+            taken: Line::new(AtomicUsize::new(0)),
+            finished: Line::new(AtomicUsize::new(0)),
+            delivered: Line::new(AtomicUsize::new(0)),
+            idle: Line::new(AtomicUsize::new(0)),
+            owner: WakerCell::new(),
+            desks: (0..shards).map(|_| desk()).collect(),
+        }
+    }
+
+    /// Whether the source has ended and all work too.
+    pub(super) fn is_done(&self) -> bool {
+        // Acquire, twice: see the last item counted, and what the work has done.
+        self.ended.load(Ordering::Acquire)
+            && self.finished.0.load(Ordering::Acquire) == self.taken.0.load(Ordering::Acquire)
+    }
+
+    /// So many pieces of work have come to their end.
+    pub(super) fn finish(&self, pieces: usize) {
+        // Release: whoever sees the number sees what the work has done.
+        self.finished.0.fetch_add(pieces, Ordering::AcqRel);
+        // Either we see that the source has ended, or who ended it sees that all is finished.
+        fence(Ordering::SeqCst);
+        if self.is_done() {
+            self.owner.wake();
+        }
+    }
+
+    /// So many values were delivered.
+    pub(super) fn deliver(&self, values: usize) {
+        self.delivered.0.fetch_add(values, Ordering::AcqRel);
+        fence(Ordering::SeqCst);
+        if self.can_ask() {
+            self.wake_one();
+        }
+    }
+
+    /// This shard is about to sleep, if it finds nothing to do after this call.
+    pub(super) fn sleep(&self, shard: usize) {
+        self.idle.0.fetch_or(1 << shard, Ordering::AcqRel);
+        fence(Ordering::SeqCst);
+    }
+
+    /// This shard does not sleep.
+    pub(super) fn wake_up(&self, shard: usize) {
+        self.idle.0.fetch_and(!(1 << shard), Ordering::AcqRel);
+    }
+
+    /// Whether a shard that looks for work would find something.
+    pub(super) fn has_work(&self) -> bool {
+        self.can_ask() && !self.pump.is_taken()
+            || self.desks.iter().any(|desk| !desk.inbox.is_empty())
+    }
+
+    /// Whether the source is to be asked for something.
+    fn can_ask(&self) -> bool {
+        if self.ended.load(Ordering::Acquire) {
+            return false;
+        }
+        let asked = self.asked.load(Ordering::Acquire);
+        self.woken.load(Ordering::Acquire)
+            || asked == Asked::Item as usize
+            || asked == Asked::ToGoOn as usize && self.room() > 0
+    }
+
+    /// How many items there is room for.
+    fn room(&self) -> usize {
+        let limit = self.limit.now();
+        let taken = self.taken.0.load(Ordering::Acquire);
+        let running = taken.wrapping_sub(self.finished.0.load(Ordering::Acquire));
+        let open = taken.wrapping_sub(self.delivered.0.load(Ordering::Acquire));
+        let window = limit.max(self.window);
+        limit.saturating_sub(running).min(window.saturating_sub(open))
+    }
+
+    /// Wakes a shard that sleeps, if there is one. A change comes before, and a fence.
+    fn wake_one(&self) {
+        let mut idle = self.idle.0.load(Ordering::Relaxed);
+        while idle != 0 {
+            let shard = idle.trailing_zeros();
+            let before = self.idle.0.fetch_and(!(1 << shard), Ordering::AcqRel);
+            if before >> shard & 1 == 1 {
+                if let Some(waker) = self.desks[shard as usize].waker.get() {
+                    waker.wake_by_ref();
+                }
+                return;
+            }
+            idle = before;
+        }
+    }
+
+    /// Takes back what was put into the inbox of a shard.
+    pub(super) fn clear_inbox(&self, shard: usize) -> Option<Box<Batch<Fut>>> {
+        self.desks[shard].inbox.take()
+    }
+
+    /// Drops the source, unless somebody is in it, who then does so.
+    pub(super) fn close(&self) {
+        self.ended.store(true, Ordering::Release);
+        self.closed.store(true, Ordering::Release);
+        self.drop_if_closed();
+    }
+
+    /// To be called after whatever was done with the pump.
+    fn drop_if_closed(&self) {
+        // Either we see that it is closed, or who closes it finds the pump free.
+        fence(Ordering::SeqCst);
+        if self.closed.load(Ordering::Acquire) {
+            let source = self.pump.try_with(|pump| pump.source.take());
+            // Not in the pump, as it is code of the user's.
+            drop(source);
+        }
+    }
+}
+
+impl<S, F, Fut> Hub<S, F, Fut>
+where
+    S: Source + Send + 'static,
+    F: FnMut(S::Item) -> Fut + Send + 'static,
+    Fut: Send + 'static,
+{
+    /// The next piece of work for a shard: its own, or from the source, or another's.
+    pub(super) fn next_work(
+        self: &Arc<Self>,
+        shard: usize,
+        spare: &mut Option<Box<Batch<Fut>>>,
+    ) -> Option<(usize, Fut)> {
+        let mut stealing = (0..self.desks.len()).cycle().skip(shard + 1).take(self.desks.len() - 1);
+        loop {
+            if let Some(batch) = self.desks[shard].inbox.take() {
+                if let Some(work) = self.start_one(shard, batch, spare) {
+                    return Some(work);
+                }
+            }
+            if self.can_ask() {
+                let mut batch = spare.take().unwrap_or_default();
+                if self.pump.try_with(|pump| self.pull(pump, &mut batch)).is_some() {
+                    let work = self.start_one(shard, batch, spare);
+                    // With the fence that `wake_one` wants: we are out of the pump.
+                    self.drop_if_closed();
+                    if work.is_some() {
+                        if self.can_ask() || !self.desks[shard].inbox.is_empty() {
+                            self.wake_one();
+                        }
+                        return work;
+                    }
+                    if self.can_ask() {
+                        continue;
+                    }
+                } else {
+                    *spare = Some(batch);
+                }
+            }
+            let other = stealing.next()?;
+            if let Some(batch) = self.desks[other].inbox.take() {
+                if let Some(work) = self.start_one(shard, batch, spare) {
+                    return Some(work);
+                }
+            }
+        }
+    }
+
+    /// Takes one piece of a batch, and leaves the others where everybody can take them.
+    fn start_one(
+        &self,
+        shard: usize,
+        mut batch: Box<Batch<Fut>>,
+        spare: &mut Option<Box<Batch<Fut>>>,
+    ) -> Option<(usize, Fut)> {
+        let work = batch.pop_front();
+        if batch.is_empty() {
+            *spare = Some(batch);
+        } else {
+            let none = self.desks[shard].inbox.put(batch);
+            debug_assert!(none.is_none(), "nobody else puts anything in");
+        }
+        work
+    }
+
+    /// Takes items off the source while there is room, and makes work of them.
+    fn pull(self: &Arc<Self>, pump: &mut Pump<S, F>, batch: &mut Batch<Fut>) {
+        if mem::replace(&mut pump.busy, true) {
+            // It has panicked, and the operation comes down.
+            self.ended.store(true, Ordering::Release);
+            return;
+        }
+        if !self.ended.load(Ordering::Acquire) {
+            self.ask(pump, batch);
+        }
+        pump.busy = false;
+    }
+
+    fn ask(self: &Arc<Self>, pump: &mut Pump<S, F>, batch: &mut Batch<Fut>) {
+        let Some(source) = &mut pump.source else { return };
+        let waker = Waker::from(self.clone());
+        let cx = &mut Context::from_waker(&waker);
+        // Before the source is asked, so that a wake from then on counts.
+        self.woken.swap(false, Ordering::AcqRel);
+        let room = self.room();
+        if room == 0 {
+            // Whether it is done or not: it is asked for an item as soon as there is room.
+            let _ = source.as_mut().poll_progress(cx);
+            self.asked.store(Asked::ToGoOn as usize, Ordering::Release);
+            self.watch_limit(&mut pump.raised, cx);
+            return;
+        }
+        let most = (room / self.desks.len()).clamp(1, BATCH);
+        let taken = self.taken.0.load(Ordering::Relaxed);
+        while batch.len() < most {
+            match source.as_mut().poll_next(cx) {
+                Poll::Ready(Some(item)) => {
+                    let number = taken.wrapping_add(batch.len());
+                    batch.push_back((number, (pump.f)(item)));
+                    // Release, one by one: should `f` panic, what was taken is counted.
+                    self.taken.0.store(number.wrapping_add(1), Ordering::Release);
+                    self.asked.store(Asked::Item as usize, Ordering::Release);
+                }
+                Poll::Ready(None) => {
+                    self.ended.store(true, Ordering::Release);
+                    // As in `finish`.
+                    fence(Ordering::SeqCst);
+                    if self.is_done() {
+                        self.owner.wake();
+                    }
+                    return;
+                }
+                Poll::Pending => {
+                    self.asked.store(Asked::Waits as usize, Ordering::Release);
+                    return;
+                }
+            }
+        }
+    }
+
+    /// Has us woken when the limit changes.
+    fn watch_limit(&self, raised: &mut Option<EventListener>, cx: &mut Context<'_>) {
+        let Some(live) = self.limit.live() else { return };
+        loop {
+            let listener = raised.get_or_insert_with(|| live.listen());
+            if Pin::new(listener).poll(cx).is_pending() {
+                return;
+            }
+            *raised = None;
+        }
+    }
+}
+
+/// The source has something for us.
+impl<S, F, Fut> Wake for Hub<S, F, Fut>
+where
+    S: Send + 'static,
+    F: Send + 'static,
+    Fut: Send + 'static,
+{
+    fn wake(self: Arc<Self>) {
+        self.wake_by_ref();
+    }
+
+    fn wake_by_ref(self: &Arc<Self>) {
+        self.woken.store(true, Ordering::Release);
+        fence(Ordering::SeqCst);
+        self.wake_one();
+    }
+}

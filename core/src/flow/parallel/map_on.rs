@@ -1,0 +1,387 @@
+//! The bounded map on an executor.
+
+use super::{
+    super::{Flow, Source},
+    hub::Hub,
+    op::Op,
+    shard::Outlet,
+    shards,
+};
+use crate::{
+    child::{CancelCause, Cancelled, JoinError, Panic},
+    exec::Spawn,
+    limit::Capacity,
+    scope::ScopeError,
+    set::{mailbox::Mailbox, waker_cell::WakerCell},
+    sync::{AtomicBool, Ordering, fence},
+    unwind,
+};
+use alloc::{boxed::Box, collections::VecDeque, sync::Arc, vec::Vec};
+use core::{
+    convert::Infallible,
+    fmt,
+    future::Future,
+    mem,
+    pin::Pin,
+    task::{Context, Poll},
+};
+use futures_core::{FusedStream, Stream};
+use pin_project_lite::pin_project;
+
+impl<S: Source> Flow<S> {
+    /// Calls `f` with every item, runs at most `limit` of its futures at the same time on `exec`,
+    /// and gives their outcomes in the order of the items. [`map`](Self::map) in parallel.
+    ///
+    /// As [`for_each_on`](Self::for_each_on) for where the work runs and what may hold it up. No
+    /// more than `limit` items are taken from the source and not yet delivered: as many as that
+    /// are worked on without anybody asking for them.
+    ///
+    /// An outcome is an error if the work panicked, or was dropped with its executor.
+    /// [`unordered`](Flow::unordered) gives them as they come.
+    ///
+    /// # Cancel safety
+    ///
+    /// As [`for_each_on`](Self::for_each_on); outcomes that were not delivered are dropped.
+    ///
+    /// # Panics
+    ///
+    /// A panic of the source or of `f` ends the flow: the work is dropped, then it goes on.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # use anyscope_smol::Smol;
+    /// use anyscope_core::{Limit, flow};
+    ///
+    /// # smol::block_on(async {
+    /// let squares: Vec<u64> = flow::iter(1..=5)
+    ///     .map_on(&Smol, Limit::new(3), async |n| n * n)
+    ///     .try_collect()
+    ///     .await
+    ///     .unwrap();
+    /// assert_eq!(squares, [1, 4, 9, 16, 25]);
+    /// # });
+    /// ```
+    pub fn map_on<X, F, Fut>(
+        self,
+        exec: &X,
+        limit: impl Into<Capacity>,
+        f: F,
+    ) -> Flow<MapOn<X, S, F, Fut>>
+    where
+        X: Spawn + Clone,
+        S: Send + 'static,
+        F: FnMut(S::Item) -> Fut + Send + 'static,
+        Fut: Future<Output: Send> + Send + 'static,
+    {
+        super::super::source(MapOn::new(self.source, exec, limit.into(), f))
+    }
+}
+
+impl<X, S, F, Fut> Flow<MapOn<X, S, F, Fut>>
+where
+    X: Spawn,
+    Fut: Future,
+{
+    /// Gives outcomes as they come, and not in the order of the items.
+    pub fn unordered(mut self) -> Self {
+        self.source.ordered = false;
+        self
+    }
+}
+
+/// What a piece of work came to, and its place in the order of the source.
+type Outcome<T> = (usize, Result<T, JoinError>);
+
+/// Where outcomes are on their way from the shards to whoever takes them.
+struct Outcomes<T> {
+    trays: Box<[Tray<T>]>,
+    /// Whoever takes them sleeps.
+    waited_for: AtomicBool,
+    taker: WakerCell,
+}
+
+/// Those of one shard, all in one box.
+struct Tray<T> {
+    full: Mailbox<Vec<Outcome<T>>>,
+    /// A box on the way back, to be used again.
+    empty: Mailbox<Vec<Outcome<T>>>,
+}
+
+impl<T> Outcomes<T> {
+    fn new(shards: usize) -> Arc<Self> {
+        let tray = || Tray { full: Mailbox::new(), empty: Mailbox::new() };
+        Arc::new(Outcomes {
+            trays: (0..shards).map(|_| tray()).collect(),
+            waited_for: AtomicBool::new(false),
+            taker: WakerCell::new(),
+        })
+    }
+
+    /// Calls `take` with each outcome that has come; false if there was none.
+    fn take(&self, mut take: impl FnMut(Outcome<T>)) -> bool {
+        let mut any = false;
+        for tray in &self.trays {
+            if let Some(mut outcomes) = tray.full.take() {
+                any = true;
+                outcomes.drain(..).for_each(&mut take);
+                // What was there is one too many.
+                drop(tray.empty.put(outcomes));
+            }
+        }
+        any
+    }
+}
+
+/// The end of a shard.
+struct Outbox<T> {
+    outcomes: Arc<Outcomes<T>>,
+    shard: usize,
+    filled: Box<Vec<Outcome<T>>>,
+}
+
+impl<T> Outbox<T> {
+    fn send(&mut self) {
+        let tray = &self.outcomes.trays[self.shard];
+        let next = match tray.full.take() {
+            // It was not taken yet: one box for both.
+            Some(mut earlier) => {
+                earlier.append(&mut self.filled);
+                mem::swap(&mut earlier, &mut self.filled);
+                earlier
+            }
+            None => tray.empty.take().unwrap_or_default(),
+        };
+        let none = tray.full.put(mem::replace(&mut self.filled, next));
+        debug_assert!(none.is_none(), "nobody else puts anything in");
+        // Either we see that somebody waits, or who waits sees what we have put in.
+        fence(Ordering::SeqCst);
+        if self.outcomes.waited_for.swap(false, Ordering::AcqRel) {
+            self.outcomes.taker.wake();
+        }
+    }
+}
+
+impl<Fut: Future> Outlet<Fut> for Outbox<Fut::Output> {
+    type Error = Infallible;
+
+    #[inline]
+    fn poll(
+        &mut self,
+        number: usize,
+        work: Pin<&mut Fut>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Result<(), Infallible>> {
+        let outcome = match unwind::catch(|| work.poll(cx)) {
+            Ok(Poll::Pending) => return Poll::Pending,
+            Ok(Poll::Ready(value)) => Ok(value),
+            Err(payload) => Err(JoinError::Panicked(Panic::new(payload))),
+        };
+        self.filled.push((number, outcome));
+        // The next piece may take long.
+        if self.outcomes.waited_for.load(Ordering::Relaxed) {
+            self.send();
+        }
+        Poll::Ready(Ok(()))
+    }
+
+    fn flush(&mut self) {
+        if !self.filled.is_empty() {
+            self.send();
+        }
+    }
+
+    fn dropped(&mut self, number: usize) {
+        let cancelled = Cancelled::new(CancelCause::Executor);
+        self.filled.push((number, Err(JoinError::Cancelled(cancelled))));
+    }
+}
+
+pin_project! {
+    /// Source of [`Flow::map_on`].
+    #[must_use = "streams do nothing unless polled"]
+    pub struct MapOn<X, S, F, Fut>
+    where
+        X: Spawn,
+        Fut: Future,
+    {
+        #[pin]
+        op: Op<X, S, F, Fut, Outbox<Fut::Output>>,
+        outcomes: Arc<Outcomes<Fut::Output>>,
+        // In order: from the next to be delivered on, those that have not come too.
+        ready: VecDeque<Option<Result<Fut::Output, JoinError>>>,
+        ordered: bool,
+        // How many were delivered, and of how many the hub knows.
+        delivered: usize,
+        told: usize,
+        tell_after: usize,
+        over: bool,
+    }
+}
+
+impl<X, S, F, Fut> MapOn<X, S, F, Fut>
+where
+    X: Spawn + Clone,
+    S: Source + Send + 'static,
+    F: FnMut(S::Item) -> Fut + Send + 'static,
+    Fut: Future<Output: Send> + Send + 'static,
+{
+    fn new(source: S, exec: &X, limit: Capacity, f: F) -> Self {
+        let shards = shards(exec, &limit, &source);
+        let outcomes = Outcomes::new(shards);
+        let outbox = |shard| Outbox { outcomes: outcomes.clone(), shard, filled: Box::default() };
+        let outlets = (0..shards).map(outbox).collect();
+        let tell_after = (limit.now() / 4).clamp(1, 16);
+        let hub = Arc::new(Hub::new(source, f, limit, 0, shards));
+        let op = Op::new(exec, hub, outlets);
+        MapOn {
+            op,
+            outcomes,
+            ready: VecDeque::new(),
+            ordered: true,
+            delivered: 0,
+            told: 0,
+            tell_after,
+            over: false,
+        }
+    }
+}
+
+impl<X, S, F, Fut> MapOn<X, S, F, Fut>
+where
+    X: Spawn,
+    Fut: Future,
+{
+    /// The next outcome that has come.
+    fn pop(self: Pin<&mut Self>) -> Option<Result<Fut::Output, JoinError>> {
+        let this = self.project();
+        let outcome = this.ready.front_mut()?.take()?;
+        this.ready.pop_front();
+        *this.delivered = this.delivered.wrapping_add(1);
+        let untold = this.delivered.wrapping_sub(*this.told);
+        // Now and then, as it costs; but not so seldom that the limit is not used.
+        let more = this.ready.front().is_some_and(Option::is_some);
+        if !more || untold >= *this.tell_after {
+            *this.told = *this.delivered;
+            this.op.hub().deliver(untold);
+        }
+        Some(outcome)
+    }
+
+    /// Takes what has come; false if nothing has.
+    fn receive(self: Pin<&mut Self>) -> bool {
+        let this = self.project();
+        this.outcomes.take(|(number, outcome)| {
+            if !*this.ordered {
+                this.ready.push_back(Some(outcome));
+                return;
+            }
+            let place = number.wrapping_sub(*this.delivered);
+            while this.ready.len() <= place {
+                this.ready.push_back(None);
+            }
+            this.ready[place] = Some(outcome);
+        })
+    }
+}
+
+impl<X, S, F, Fut> Stream for MapOn<X, S, F, Fut>
+where
+    X: Spawn,
+    S: Source + Send + 'static,
+    F: FnMut(S::Item) -> Fut + Send + 'static,
+    Fut: Future<Output: Send> + Send + 'static,
+{
+    type Item = Result<Fut::Output, JoinError>;
+
+    fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        loop {
+            if let Some(outcome) = self.as_mut().pop() {
+                return Poll::Ready(Some(outcome));
+            }
+            if self.as_mut().receive() {
+                continue;
+            }
+            if self.over {
+                return Poll::Ready(None);
+            }
+            let this = self.as_mut().project();
+            this.outcomes.taker.register(cx.waker());
+            this.outcomes.waited_for.store(true, Ordering::Relaxed);
+            fence(Ordering::SeqCst);
+            let ended = this.op.poll(cx);
+            let came = self.as_mut().receive();
+            match ended {
+                Poll::Ready(result) => self.as_mut().end(result),
+                Poll::Pending if came => {}
+                Poll::Pending => return Poll::Pending,
+            }
+        }
+    }
+}
+
+impl<X, S, F, Fut> MapOn<X, S, F, Fut>
+where
+    X: Spawn,
+    Fut: Future,
+{
+    fn end(self: Pin<&mut Self>, result: Result<(), ScopeError<Infallible>>) {
+        let this = self.project();
+        *this.over = true;
+        match result {
+            Ok(()) => {}
+            Err(ScopeError::Failed { first, .. }) => match first {},
+            Err(ScopeError::Elapsed(_)) => unreachable!("nobody gave it a deadline"),
+            Err(ScopeError::Cancelled(cancelled)) => {
+                // What has come is delivered, and what has not is not waited for.
+                this.ready.retain(Option::is_some);
+                this.ready.push_back(Some(Err(JoinError::Cancelled(cancelled))));
+            }
+        }
+    }
+}
+
+impl<X, S, F, Fut> Source for MapOn<X, S, F, Fut>
+where
+    X: Spawn,
+    S: Source + Send + 'static,
+    F: FnMut(S::Item) -> Fut + Send + 'static,
+    Fut: Future<Output: Send> + Send + 'static,
+{
+    /// The work goes on by itself once it was started, which this does.
+    fn poll_progress(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
+        if self.over {
+            return Poll::Ready(());
+        }
+        if let Poll::Ready(result) = self.as_mut().project().op.poll(cx) {
+            self.as_mut().receive();
+            self.end(result);
+        }
+        Poll::Ready(())
+    }
+}
+
+impl<X, S, F, Fut> FusedStream for MapOn<X, S, F, Fut>
+where
+    X: Spawn,
+    S: Source + Send + 'static,
+    F: FnMut(S::Item) -> Fut + Send + 'static,
+    Fut: Future<Output: Send> + Send + 'static,
+{
+    fn is_terminated(&self) -> bool {
+        self.over && self.ready.is_empty()
+    }
+}
+
+impl<X, S, F, Fut> fmt::Debug for MapOn<X, S, F, Fut>
+where
+    X: Spawn,
+    Fut: Future,
+{
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("MapOn")
+            .field("ordered", &self.ordered)
+            .field("delivered", &self.delivered)
+            .finish_non_exhaustive()
+    }
+}

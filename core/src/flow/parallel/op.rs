@@ -1,0 +1,124 @@
+//! An operation on an executor: a scope of shards.
+
+use super::{
+    super::Source,
+    hub::Hub,
+    shard::{Outlet, Shard},
+};
+use crate::{
+    exec::Spawn,
+    scope::{FailFast, ScopeError, ScopeFuture, TryScope, try_scope},
+};
+use alloc::{sync::Arc, vec::Vec};
+use core::{
+    future::Future,
+    pin::Pin,
+    task::{Context, Poll, ready},
+};
+use pin_project_lite::pin_project;
+
+pin_project! {
+    /// Ready when all work is done, or has failed. Starts with its first poll.
+    pub(super) struct Op<X, S, F, Fut, O>
+    where
+        X: Spawn,
+        Fut: Future,
+        O: Outlet<Fut>,
+    {
+        // Dropped before the source is.
+        #[pin]
+        scope: ScopeFuture<Body<X, S, F, Fut, O>, FailFast<O::Error>>,
+        close: Close<S, F, Fut>,
+    }
+}
+
+impl<X, S, F, Fut, O> Op<X, S, F, Fut, O>
+where
+    X: Spawn,
+    Fut: Future,
+    O: Outlet<Fut>,
+{
+    /// With an outlet for each shard of the hub.
+    pub(super) fn new(exec: &X, hub: Arc<Hub<S, F, Fut>>, outlets: Vec<O>) -> Self
+    where
+        X: Clone,
+        S: Source + Send + 'static,
+        F: FnMut(S::Item) -> Fut + Send + 'static,
+        Fut: Send + 'static,
+        O: Send + 'static,
+        O::Error: Send + 'static,
+    {
+        debug_assert_eq!(outlets.len(), hub.desks.len());
+        let body_hub = hub.clone();
+        let start = |scope: &TryScope<X, O::Error>, shard| {
+            // Its end is that of the operation.
+            drop(scope.spawn_daemon::<Shard<S, F, Fut, O>>(shard));
+        };
+        let scope = try_scope(exec, |scope| Body { scope, hub: body_hub, outlets, start });
+        Op { scope, close: Close(hub) }
+    }
+}
+
+impl<X, S, F, Fut, O> Op<X, S, F, Fut, O>
+where
+    X: Spawn,
+    Fut: Future,
+    O: Outlet<Fut>,
+{
+    pub(super) fn hub(&self) -> &Arc<Hub<S, F, Fut>> {
+        &self.close.0
+    }
+
+    pub(super) fn poll(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Result<(), ScopeError<O::Error>>> {
+        let this = self.project();
+        let result = ready!(this.scope.poll(cx));
+        this.close.0.close();
+        Poll::Ready(result)
+    }
+}
+
+/// Drops the source when the operation is over.
+struct Close<S, F, Fut>(Arc<Hub<S, F, Fut>>);
+
+impl<S, F, Fut> Drop for Close<S, F, Fut> {
+    fn drop(&mut self) {
+        self.0.close();
+    }
+}
+
+/// The body of the scope: starts the shards, and waits for the end of all work.
+struct Body<X, S, F, Fut, O>
+where
+    Fut: Future,
+    O: Outlet<Fut>,
+{
+    scope: TryScope<X, O::Error>,
+    hub: Arc<Hub<S, F, Fut>>,
+    /// Those of shards that were not started.
+    outlets: Vec<O>,
+    /// Spawns one. A pointer, so that a type with a body in it needs no bounds that only this does.
+    start: fn(&TryScope<X, O::Error>, Shard<S, F, Fut, O>),
+}
+
+/// Nothing in it is pinned.
+impl<X, S, F, Fut: Future, O: Outlet<Fut>> Unpin for Body<X, S, F, Fut, O> {}
+
+impl<X, S, F, Fut, O> Future for Body<X, S, F, Fut, O>
+where
+    Fut: Future,
+    O: Outlet<Fut>,
+{
+    type Output = Result<(), O::Error>;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        while let Some(outlet) = self.outlets.pop() {
+            let shard = Shard::new(self.hub.clone(), self.outlets.len(), outlet);
+            (self.start)(&self.scope, shard);
+        }
+        self.hub.owner.register(cx.waker());
+        if self.hub.is_done() { Poll::Ready(Ok(())) } else { Poll::Pending }
+    }
+}

@@ -1,0 +1,198 @@
+//! A child on the executor that runs a set of futures.
+
+use super::{super::source::Source, hub::Hub};
+use crate::{
+    set::{budget::Budget, slab::Slab},
+    unwind,
+};
+use alloc::{boxed::Box, sync::Arc};
+use core::{
+    future::Future,
+    pin::Pin,
+    task::{Context, Poll},
+};
+use pin_project_lite::pin_project;
+
+/// What a shard does with what its work gives.
+pub(super) trait Outlet<Fut: Future> {
+    /// An error that ends the operation.
+    type Error;
+
+    /// Polls a piece of work, and takes its output. Answers whether it has ended.
+    fn poll(
+        &mut self,
+        number: usize,
+        work: Pin<&mut Fut>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Result<(), Self::Error>>;
+
+    /// Hands on what was taken.
+    fn flush(&mut self);
+
+    /// Takes note of a piece of work that is dropped.
+    fn dropped(&mut self, number: usize);
+}
+
+pin_project! {
+    /// Work under way, with its place in the order of the source.
+    struct Job<Fut> {
+        #[pin]
+        work: Fut,
+        number: usize,
+    }
+}
+
+/// A child on the executor; see the [hub](super::hub).
+pub(super) struct Shard<S, F, Fut: Future, O: Outlet<Fut>> {
+    children: Slab<Job<Fut>>,
+    outlet: O,
+    hub: Arc<Hub<S, F, Fut>>,
+    number: usize,
+    /// How many pieces have ended since the hub was told.
+    finished: usize,
+    spare: Option<Box<super::hub::Batch<Fut>>>,
+    sleeps: bool,
+    is_known: bool,
+}
+
+impl<S, F, Fut: Future, O: Outlet<Fut>> Shard<S, F, Fut, O> {
+    pub(super) fn new(hub: Arc<Hub<S, F, Fut>>, number: usize, outlet: O) -> Self {
+        let children = Slab::with_own(0);
+        Shard {
+            children,
+            outlet,
+            hub,
+            number,
+            finished: 0,
+            spare: None,
+            sleeps: false,
+            is_known: false,
+        }
+    }
+
+    fn flush(&mut self) {
+        self.outlet.flush();
+        if self.finished > 0 {
+            self.hub.finish(core::mem::take(&mut self.finished));
+        }
+    }
+
+    /// Polls a piece of work that is under way; `Err` if that ends the operation.
+    #[inline]
+    fn poll_child(&mut self, key: usize) -> Result<(), O::Error> {
+        let outlet = &mut self.outlet;
+        let polled = self.children.poll_with(key, |job, cx| {
+            let job = job.project();
+            outlet.poll(*job.number, job.work, cx)
+        });
+        let Some(Poll::Ready(result)) = polled else { return Ok(()) };
+        self.finished += 1;
+        self.children.remove(key);
+        result
+    }
+}
+
+impl<S, F, Fut, O> Shard<S, F, Fut, O>
+where
+    S: Source + Send + 'static,
+    F: FnMut(S::Item) -> Fut + Send + 'static,
+    Fut: Future + Send + 'static,
+    O: Outlet<Fut>,
+{
+    fn poll_passes(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), O::Error>> {
+        let mut budget = Budget::new();
+        loop {
+            while let Some(key) = self.children.next() {
+                if key == Slab::<Job<Fut>>::OWN {
+                    continue;
+                }
+                self.poll_child(key)?;
+                if !budget.pay_poll() {
+                    return self.yield_now(cx);
+                }
+            }
+            loop {
+                if self.finished > 0 {
+                    self.hub.finish(core::mem::take(&mut self.finished));
+                }
+                let Some((number, work)) = self.hub.next_work(self.number, &mut self.spare) else {
+                    break;
+                };
+                let key = self.children.insert(Job { work, number });
+                self.poll_child(key)?;
+                if !budget.pay_poll() {
+                    return self.yield_now(cx);
+                }
+            }
+            if self.children.begin_pass() {
+                if !budget.pay_pass() {
+                    return self.yield_now(cx);
+                }
+                continue;
+            }
+            self.flush();
+            self.sleeps = true;
+            self.hub.sleep(self.number);
+            if !self.hub.has_work() && self.children.park(cx) {
+                return Poll::Pending;
+            }
+            self.sleeps = false;
+            self.hub.wake_up(self.number);
+        }
+    }
+
+    /// Lets the executor do something else.
+    fn yield_now(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), O::Error>> {
+        self.flush();
+        cx.waker().wake_by_ref();
+        Poll::Pending
+    }
+}
+
+/// The futures are pinned in the slab.
+impl<S, F, Fut: Future, O: Outlet<Fut>> Unpin for Shard<S, F, Fut, O> {}
+
+/// Never ready but with an error: it is dropped when the operation is over.
+impl<S, F, Fut, O> Future for Shard<S, F, Fut, O>
+where
+    S: Source + Send + 'static,
+    F: FnMut(S::Item) -> Fut + Send + 'static,
+    Fut: Future + Send + 'static,
+    O: Outlet<Fut>,
+{
+    type Output = Result<(), O::Error>;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        if !self.is_known {
+            self.is_known = true;
+            let waker = self.children.own_waker();
+            let _ = self.hub.desks[self.number].waker.set(waker);
+        }
+        if core::mem::take(&mut self.sleeps) {
+            self.hub.wake_up(self.number);
+        }
+        self.poll_passes(cx)
+    }
+}
+
+impl<S, F, Fut: Future, O: Outlet<Fut>> Drop for Shard<S, F, Fut, O> {
+    fn drop(&mut self) {
+        let mut first = None;
+        self.children.close();
+        let keys: alloc::vec::Vec<usize> = self.children.keys().collect();
+        for key in keys {
+            let number = self.children.get(key).map(|job| job.number);
+            unwind::keep_first(&mut first, || {
+                self.children.remove(key);
+            });
+            number.into_iter().for_each(|number| self.outlet.dropped(number));
+        }
+        for (number, work) in self.hub.clear_inbox(self.number).into_iter().flat_map(|batch| *batch)
+        {
+            unwind::keep_first(&mut first, || drop(work));
+            self.outlet.dropped(number);
+        }
+        self.outlet.flush();
+        unwind::resume_unless_panicking(first);
+    }
+}
