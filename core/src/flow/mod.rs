@@ -41,7 +41,7 @@ mod source;
 mod work;
 
 pub use map::{Map, MapParts};
-pub use parallel::{ForEachOn, MapOn, TryForEachOn};
+pub use parallel::{ForEachOn, MapOn, SpawnAll, TryForEachOn};
 pub use sink::{
     Collect, Count, Drive, Fold, ForEach, Items, NextItem, Partition, Partitioned, TryCollect,
     TryFold, TryForEach,

@@ -47,6 +47,8 @@ pub(super) struct Hub<S, F, Fut> {
     ended: AtomicBool,
     /// The source is to be dropped by whoever has it.
     closed: AtomicBool,
+    /// The shards end when all is done; otherwise they are dropped then.
+    ends: bool,
     /// How many items were taken. Changed by who has the pump.
     taken: Line<AtomicUsize>,
     /// How many pieces of work have come to their end.
@@ -102,6 +104,7 @@ impl<S, F, Fut> Hub<S, F, Fut> {
             woken: AtomicBool::new(false),
             ended: AtomicBool::new(false),
             closed: AtomicBool::new(false),
+            ends: false,
             taken: Line::new(AtomicUsize::new(0)),
             finished: Line::new(AtomicUsize::new(0)),
             delivered: Line::new(AtomicUsize::new(0)),
@@ -109,6 +112,17 @@ impl<S, F, Fut> Hub<S, F, Fut> {
             owner: WakerCell::new(),
             desks: (0..shards).map(|_| desk()).collect(),
         }
+    }
+
+    /// Has the shards end when all is done.
+    pub(super) fn ending(mut self) -> Self {
+        self.ends = true;
+        self
+    }
+
+    /// Whether a shard has nothing to live for.
+    pub(super) fn is_over(&self) -> bool {
+        self.ends && self.is_done()
     }
 
     /// Whether the source has ended and all work too.
@@ -124,8 +138,18 @@ impl<S, F, Fut> Hub<S, F, Fut> {
         self.finished.0.fetch_add(pieces, Ordering::AcqRel);
         // Either we see that the source has ended, or who ended it sees that all is finished.
         fence(Ordering::SeqCst);
-        if self.is_done() {
-            self.owner.wake();
+        self.tell_if_done();
+    }
+
+    fn tell_if_done(&self) {
+        if !self.is_done() {
+            return;
+        }
+        self.owner.wake();
+        if self.ends {
+            for _ in 0..self.desks.len() {
+                self.wake_one();
+            }
         }
     }
 
@@ -190,6 +214,10 @@ impl<S, F, Fut> Hub<S, F, Fut> {
             }
             idle = before;
         }
+    }
+
+    pub(super) fn is_inbox_empty(&self, shard: usize) -> bool {
+        self.desks[shard].inbox.is_empty()
     }
 
     /// Takes back what was put into the inbox of a shard.
@@ -322,9 +350,7 @@ where
                     self.ended.store(true, Ordering::Release);
                     // As in `finish`.
                     fence(Ordering::SeqCst);
-                    if self.is_done() {
-                        self.owner.wake();
-                    }
+                    self.tell_if_done();
                     return;
                 }
                 Poll::Pending => {

@@ -4,24 +4,15 @@ use super::{
     super::{Flow, Source},
     hub::Hub,
     op::Op,
-    shard::Outlet,
+    outcomes::{Outbox, Outcomes},
     shards,
 };
-use crate::{
-    child::{CancelCause, Cancelled, JoinError, Panic},
-    exec::Spawn,
-    limit::Capacity,
-    scope::ScopeError,
-    set::{mailbox::Mailbox, waker_cell::WakerCell},
-    sync::{AtomicBool, Ordering, fence},
-    unwind,
-};
-use alloc::{boxed::Box, collections::VecDeque, sync::Arc, vec::Vec};
+use crate::{child::JoinError, exec::Spawn, limit::Capacity, scope::ScopeError};
+use alloc::{collections::VecDeque, sync::Arc};
 use core::{
     convert::Infallible,
     fmt,
     future::Future,
-    mem,
     pin::Pin,
     task::{Context, Poll},
 };
@@ -90,113 +81,6 @@ where
     }
 }
 
-/// What a piece of work came to, and its place in the order of the source.
-type Outcome<T> = (usize, Result<T, JoinError>);
-
-/// Where outcomes are on their way from the shards to whoever takes them.
-struct Outcomes<T> {
-    trays: Box<[Tray<T>]>,
-    /// Whoever takes them sleeps.
-    waited_for: AtomicBool,
-    taker: WakerCell,
-}
-
-/// Those of one shard, all in one box.
-struct Tray<T> {
-    full: Mailbox<Vec<Outcome<T>>>,
-    /// A box on the way back, to be used again.
-    empty: Mailbox<Vec<Outcome<T>>>,
-}
-
-impl<T> Outcomes<T> {
-    fn new(shards: usize) -> Arc<Self> {
-        let tray = || Tray { full: Mailbox::new(), empty: Mailbox::new() };
-        Arc::new(Outcomes {
-            trays: (0..shards).map(|_| tray()).collect(),
-            waited_for: AtomicBool::new(false),
-            taker: WakerCell::new(),
-        })
-    }
-
-    /// Calls `take` with each outcome that has come; false if there was none.
-    fn take(&self, mut take: impl FnMut(Outcome<T>)) -> bool {
-        let mut any = false;
-        for tray in &self.trays {
-            if let Some(mut outcomes) = tray.full.take() {
-                any = true;
-                outcomes.drain(..).for_each(&mut take);
-                // What was there is one too many.
-                drop(tray.empty.put(outcomes));
-            }
-        }
-        any
-    }
-}
-
-/// The end of a shard.
-struct Outbox<T> {
-    outcomes: Arc<Outcomes<T>>,
-    shard: usize,
-    filled: Box<Vec<Outcome<T>>>,
-}
-
-impl<T> Outbox<T> {
-    fn send(&mut self) {
-        let tray = &self.outcomes.trays[self.shard];
-        let next = match tray.full.take() {
-            // It was not taken yet: one box for both.
-            Some(mut earlier) => {
-                earlier.append(&mut self.filled);
-                mem::swap(&mut earlier, &mut self.filled);
-                earlier
-            }
-            None => tray.empty.take().unwrap_or_default(),
-        };
-        let none = tray.full.put(mem::replace(&mut self.filled, next));
-        debug_assert!(none.is_none(), "nobody else puts anything in");
-        // Either we see that somebody waits, or who waits sees what we have put in.
-        fence(Ordering::SeqCst);
-        if self.outcomes.waited_for.swap(false, Ordering::AcqRel) {
-            self.outcomes.taker.wake();
-        }
-    }
-}
-
-impl<Fut: Future> Outlet<Fut> for Outbox<Fut::Output> {
-    type Error = Infallible;
-
-    #[inline]
-    fn poll(
-        &mut self,
-        number: usize,
-        work: Pin<&mut Fut>,
-        cx: &mut Context<'_>,
-    ) -> Poll<Result<(), Infallible>> {
-        let outcome = match unwind::catch(|| work.poll(cx)) {
-            Ok(Poll::Pending) => return Poll::Pending,
-            Ok(Poll::Ready(value)) => Ok(value),
-            Err(payload) => Err(JoinError::Panicked(Panic::new(payload))),
-        };
-        self.filled.push((number, outcome));
-        // The next piece may take long.
-        if self.outcomes.waited_for.load(Ordering::Relaxed) {
-            self.send();
-        }
-        Poll::Ready(Ok(()))
-    }
-
-    fn flush(&mut self) {
-        if !self.filled.is_empty() {
-            self.send();
-        }
-    }
-
-    fn dropped(&mut self, number: usize) {
-        let cancelled = Cancelled::new(CancelCause::Executor);
-        self.filled.push((number, Err(JoinError::Cancelled(cancelled))));
-    }
-}
-
 pin_project! {
     /// Source of [`Flow::map_on`].
     #[must_use = "streams do nothing unless polled"]
@@ -229,8 +113,7 @@ where
     fn new(source: S, exec: &X, limit: Capacity, f: F) -> Self {
         let shards = shards(exec, &limit, &source);
         let outcomes = Outcomes::new(shards);
-        let outbox = |shard| Outbox { outcomes: outcomes.clone(), shard, filled: Box::default() };
-        let outlets = (0..shards).map(outbox).collect();
+        let outlets = (0..shards).map(|shard| Outbox::new(&outcomes, shard)).collect();
         let tell_after = (limit.now() / 4).clamp(1, 16);
         let hub = Arc::new(Hub::new(source, f, limit, 0, shards));
         let op = Op::new(exec, hub, outlets);
@@ -306,9 +189,7 @@ where
                 return Poll::Ready(None);
             }
             let this = self.as_mut().project();
-            this.outcomes.taker.register(cx.waker());
-            this.outcomes.waited_for.store(true, Ordering::Relaxed);
-            fence(Ordering::SeqCst);
+            this.outcomes.wait(cx);
             let ended = this.op.poll(cx);
             let came = self.as_mut().receive();
             match ended {

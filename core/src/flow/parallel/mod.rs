@@ -7,15 +7,20 @@
 //! | [`op`] | a scope of shards |
 //! | [`for_each_on`] | side effects |
 //! | [`map_on`] | values |
+//! | [`spawn_all`] | many children of a scope at once |
+//! | [`outcomes`] | what work comes to, on its way to whoever wants to know |
 
 mod for_each_on;
 mod hub;
 mod map_on;
 mod op;
+mod outcomes;
 mod shard;
+mod spawn_all;
 
 pub use for_each_on::{ForEachOn, TryForEachOn};
 pub use map_on::MapOn;
+pub use spawn_all::SpawnAll;
 
 use crate::{exec::Spawn, limit::Capacity};
 use futures_core::Stream;

@@ -8,6 +8,7 @@ use crate::{
 use alloc::{boxed::Box, sync::Arc};
 use core::{
     future::Future,
+    mem,
     pin::Pin,
     task::{Context, Poll},
 };
@@ -32,6 +33,9 @@ pub(super) trait Outlet<Fut: Future> {
     /// Takes note of a piece of work that is dropped.
     fn dropped(&mut self, number: usize);
 }
+
+/// After how many ends the hub is told of them at least.
+const TELL: usize = 8;
 
 pin_project! {
     /// Work under way, with its place in the order of the source.
@@ -72,8 +76,13 @@ impl<S, F, Fut: Future, O: Outlet<Fut>> Shard<S, F, Fut, O> {
 
     fn flush(&mut self) {
         self.outlet.flush();
+        self.tell();
+    }
+
+    /// Tells the hub what has ended.
+    fn tell(&mut self) {
         if self.finished > 0 {
-            self.hub.finish(core::mem::take(&mut self.finished));
+            self.hub.finish(mem::take(&mut self.finished));
         }
     }
 
@@ -112,8 +121,9 @@ where
                 }
             }
             loop {
-                if self.finished > 0 {
-                    self.hub.finish(core::mem::take(&mut self.finished));
+                // Not each by itself, as it costs; but before we look for more.
+                if self.finished >= TELL || self.hub.is_inbox_empty(self.number) {
+                    self.tell();
                 }
                 let Some((number, work)) = self.hub.next_work(self.number, &mut self.spare) else {
                     break;
@@ -133,6 +143,9 @@ where
             self.flush();
             self.sleeps = true;
             self.hub.sleep(self.number);
+            if self.hub.is_over() {
+                return Poll::Ready(Ok(()));
+            }
             if !self.hub.has_work() && self.children.park(cx) {
                 return Poll::Pending;
             }
@@ -152,7 +165,7 @@ where
 /// The futures are pinned in the slab.
 impl<S, F, Fut: Future, O: Outlet<Fut>> Unpin for Shard<S, F, Fut, O> {}
 
-/// Never ready but with an error: it is dropped when the operation is over.
+/// Ready with an error, or when all is done if the hub says so; otherwise it is dropped then.
 impl<S, F, Fut, O> Future for Shard<S, F, Fut, O>
 where
     S: Source + Send + 'static,
@@ -168,7 +181,7 @@ where
             let waker = self.children.own_waker();
             let _ = self.hub.desks[self.number].waker.set(waker);
         }
-        if core::mem::take(&mut self.sleeps) {
+        if mem::take(&mut self.sleeps) {
             self.hub.wake_up(self.number);
         }
         self.poll_passes(cx)

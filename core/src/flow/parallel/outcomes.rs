@@ -1,0 +1,179 @@
+//! What work on an executor comes to, on its way to whoever wants to know.
+//!
+//! Each shard fills a box, and puts it where it can be taken: at the end of each of its polls, and
+//! at once if somebody sleeps until there is something. Boxes go back and forth.
+
+use super::shard::Outlet;
+use crate::{
+    child::{CancelCause, Cancelled, JoinError, Panic},
+    set::{mailbox::Mailbox, waker_cell::WakerCell},
+    sync::{AtomicBool, AtomicUsize, Ordering, fence},
+    unwind,
+};
+use alloc::{boxed::Box, sync::Arc, vec::Vec};
+use core::{
+    convert::Infallible,
+    future::Future,
+    mem,
+    pin::Pin,
+    task::{Context, Poll},
+};
+
+/// What a piece of work came to, and its place in the order of the source.
+pub(super) type Outcome<T> = (usize, Result<T, JoinError>);
+
+/// Where outcomes are on their way from the shards to whoever takes them.
+pub(super) struct Outcomes<T> {
+    trays: Box<[Tray<T>]>,
+    /// Whoever takes them sleeps.
+    waited_for: AtomicBool,
+    taker: WakerCell,
+    /// Nobody takes them any more.
+    abandoned: AtomicBool,
+    /// How many shards may still send some.
+    senders: AtomicUsize,
+}
+
+/// Those of one shard, all in one box.
+struct Tray<T> {
+    full: Mailbox<Vec<Outcome<T>>>,
+    /// A box on the way back, to be used again.
+    empty: Mailbox<Vec<Outcome<T>>>,
+}
+
+impl<T> Outcomes<T> {
+    pub(super) fn new(shards: usize) -> Arc<Self> {
+        let tray = || Tray { full: Mailbox::new(), empty: Mailbox::new() };
+        Arc::new(Outcomes {
+            trays: (0..shards).map(|_| tray()).collect(),
+            waited_for: AtomicBool::new(false),
+            taker: WakerCell::new(),
+            abandoned: AtomicBool::new(false),
+            senders: AtomicUsize::new(shards),
+        })
+    }
+
+    /// Has the taker woken when something comes. Look whether something has after this call.
+    pub(super) fn wait(&self, cx: &Context<'_>) {
+        self.taker.register(cx.waker());
+        self.waited_for.store(true, Ordering::Relaxed);
+        // Either whoever sends sees that we wait, or we see what was sent.
+        fence(Ordering::SeqCst);
+    }
+
+    /// Whether nothing more will come. Take once more after this call.
+    pub(super) fn is_closed(&self) -> bool {
+        // Acquire: what was sent before comes before.
+        self.senders.load(Ordering::Acquire) == 0
+    }
+
+    /// Nobody takes outcomes any more. They are dropped from here on; a panic among them goes to
+    /// whoever runs the work.
+    pub(super) fn abandon(&self) {
+        self.abandoned.store(true, Ordering::Release);
+    }
+
+    fn wake(&self) {
+        // Either we see that somebody waits, or who waits sees what we have done.
+        fence(Ordering::SeqCst);
+        if self.waited_for.swap(false, Ordering::AcqRel) {
+            self.taker.wake();
+        }
+    }
+
+    /// Calls `take` with each outcome that has come; false if there was none.
+    pub(super) fn take(&self, mut take: impl FnMut(Outcome<T>)) -> bool {
+        let mut any = false;
+        for tray in &self.trays {
+            if let Some(mut outcomes) = tray.full.take() {
+                any = true;
+                outcomes.drain(..).for_each(&mut take);
+                // What was there is one too many.
+                drop(tray.empty.put(outcomes));
+            }
+        }
+        any
+    }
+}
+
+/// The end of a shard.
+pub(super) struct Outbox<T> {
+    outcomes: Arc<Outcomes<T>>,
+    shard: usize,
+    filled: Box<Vec<Outcome<T>>>,
+}
+
+impl<T> Outbox<T> {
+    pub(super) fn new(outcomes: &Arc<Outcomes<T>>, shard: usize) -> Self {
+        Outbox { outcomes: outcomes.clone(), shard, filled: Box::default() }
+    }
+
+    fn send(&mut self) {
+        let tray = &self.outcomes.trays[self.shard];
+        let next = match tray.full.take() {
+            // It was not taken yet: one box for both.
+            Some(mut earlier) => {
+                earlier.append(&mut self.filled);
+                mem::swap(&mut earlier, &mut self.filled);
+                earlier
+            }
+            None => tray.empty.take().unwrap_or_default(),
+        };
+        let none = tray.full.put(mem::replace(&mut self.filled, next));
+        debug_assert!(none.is_none(), "nobody else puts anything in");
+        self.outcomes.wake();
+    }
+}
+
+/// The shard has ended, or was never started.
+impl<T> Drop for Outbox<T> {
+    fn drop(&mut self) {
+        if !self.filled.is_empty() {
+            self.send();
+        }
+        // Release: what was sent comes before.
+        self.outcomes.senders.fetch_sub(1, Ordering::Release);
+        self.outcomes.wake();
+    }
+}
+
+impl<Fut: Future> Outlet<Fut> for Outbox<Fut::Output> {
+    type Error = Infallible;
+
+    #[inline]
+    fn poll(
+        &mut self,
+        number: usize,
+        work: Pin<&mut Fut>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Result<(), Infallible>> {
+        let outcome = match unwind::catch(|| work.poll(cx)) {
+            Ok(Poll::Pending) => return Poll::Pending,
+            Ok(Poll::Ready(value)) => Ok(value),
+            Err(payload) => Err(JoinError::Panicked(Panic::new(payload))),
+        };
+        if self.outcomes.abandoned.load(Ordering::Acquire) {
+            if let Err(JoinError::Panicked(panic)) = outcome {
+                panic.resume();
+            }
+            return Poll::Ready(Ok(()));
+        }
+        self.filled.push((number, outcome));
+        // The next piece may take long.
+        if self.outcomes.waited_for.load(Ordering::Relaxed) {
+            self.send();
+        }
+        Poll::Ready(Ok(()))
+    }
+
+    fn flush(&mut self) {
+        if !self.filled.is_empty() {
+            self.send();
+        }
+    }
+
+    fn dropped(&mut self, number: usize) {
+        let cancelled = Cancelled::new(CancelCause::Scope);
+        self.filled.push((number, Err(JoinError::Cancelled(cancelled))));
+    }
+}
