@@ -34,13 +34,19 @@
 //! Work in the awaiting task stops when nobody polls that task's future; work on an executor goes
 //! on.
 
+mod chunks;
 mod feed;
 mod for_each;
 mod for_each_on;
+pub mod poll_source;
+mod reader;
 mod source;
+pub mod time;
 
+pub use chunks::Chunks;
 pub use for_each::{ForEach, TryForEach};
 pub use for_each_on::{ForEachOn, TryForEachOn};
+pub use poll_source::{PollSource, poll_source};
 pub use source::{Flow, FromStream, Iter, Source, iter, source, stream};
 
 /// How many polls of children before the task yields to its executor.
