@@ -99,7 +99,6 @@ pin_project! {
     #[must_use = "streams do nothing unless polled"]
     pub struct PollSource<T: Timer, F, I> {
         // Off, or rung: `f` may be asked.
-        #[pin]
         alarm: Alarm<T>,
         pace: Pace,
         f: F,
@@ -119,12 +118,12 @@ impl<T: Timer, F, I> PollSource<T, F, I> {
 
 impl<T: Timer, F: FnMut() -> Poll<Option<I>>, I> PollSource<T, F, I> {
     fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<I>> {
-        let mut this = self.project();
+        let this = self.project();
         if *this.over {
             return Poll::Ready(None);
         }
         if *this.reading {
-            ready!(this.alarm.as_mut().poll(cx));
+            ready!(this.alarm.poll(cx));
         }
         match (this.f)() {
             Poll::Ready(item) => {
@@ -136,7 +135,7 @@ impl<T: Timer, F: FnMut() -> Poll<Option<I>>, I> PollSource<T, F, I> {
             }
             Poll::Pending => {
                 *this.reading = true;
-                this.alarm.as_mut().set(this.pace.wait());
+                this.alarm.set(this.pace.wait());
                 if this.alarm.poll(cx).is_ready() {
                     cx.waker().wake_by_ref();
                 }

@@ -82,7 +82,6 @@ pin_project! {
         #[pin]
         reader: Reader<S>,
         // Set with the first item of a chunk; when it has rung, the chunk is closed.
-        #[pin]
         alarm: Alarm<T>,
         limit: Duration,
         chunk: Chunk<S::Item>,
@@ -97,7 +96,7 @@ impl<S: Stream, T: Timer> ChunksTimeout<S, T> {
 
     /// Ready when the chunk is closed.
     fn poll_close(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
-        let mut this = self.project();
+        let this = self.project();
         if this.alarm.has_rung() {
             return Poll::Ready(());
         }
@@ -110,7 +109,7 @@ impl<S: Stream, T: Timer> ChunksTimeout<S, T> {
             return Poll::Pending;
         }
         if begins {
-            this.alarm.as_mut().set(*this.limit);
+            this.alarm.set(*this.limit);
         }
         this.alarm.poll(cx)
     }

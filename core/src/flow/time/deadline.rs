@@ -76,7 +76,6 @@ pin_project! {
     pub struct Deadline<S: Stream, T: Timer> {
         #[pin]
         reader: Reader<S>,
-        #[pin]
         alarm: Alarm<T>,
         at: Instant,
         state: State,
@@ -107,13 +106,13 @@ impl<S: Stream, T: Timer> Deadline<S, T> {
 impl<S: Stream, T: Timer + Clock> Deadline<S, T> {
     /// Looks whether the time is over, and leaves a wake with the timer if not.
     fn poll_alarm(self: Pin<&mut Self>, cx: &mut Context<'_>) {
-        let mut this = self.project();
+        let this = self.project();
         if *this.state == State::Open && *this.at != Instant::NEVER {
             if this.alarm.is_off() {
                 let left = this.at.saturating_duration_since(this.alarm.timer().now());
-                this.alarm.as_mut().set(left);
+                this.alarm.set(left);
             }
-            if this.alarm.as_mut().poll(cx).is_ready() {
+            if this.alarm.poll(cx).is_ready() {
                 *this.state = State::Elapsed;
             }
         }

@@ -50,7 +50,8 @@ impl<S: Source> Flow<S> {
     /// use std::time::Duration;
     ///
     /// anyscope_sim::Sim::new(7).run(async |sim| {
-    ///     let typed = flow::stream(sim.marble("abc----d-e|")).debounce(&sim, Duration::from_secs(2));
+    ///     let typed = flow::stream(sim.marble("abc----d-e|"));
+    ///     let typed = typed.debounce(&sim, Duration::from_secs(2));
     ///     assert_eq!(sim.draw(typed.into_stream()).await, "----c-----[e|]");
     /// })
     /// .unwrap();
@@ -77,7 +78,6 @@ pin_project! {
         #[pin]
         reader: Reader<S>,
         // Rings when it has been quiet since the latest item.
-        #[pin]
         alarm: Alarm<T>,
         quiet: Duration,
         latest: Option<S::Item>,
@@ -123,7 +123,7 @@ impl<S: Stream, T: Timer> Debounce<S, T> {
                 }
                 Poll::Pending => {
                     if replaced {
-                        this.alarm.as_mut().set(*this.quiet);
+                        this.alarm.set(*this.quiet);
                     }
                     ready!(this.alarm.poll(cx));
                     *this.due = true;

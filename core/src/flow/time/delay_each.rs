@@ -9,7 +9,7 @@ use crate::{
 use alloc::collections::VecDeque;
 use core::{
     pin::Pin,
-    task::{Context, Poll, ready},
+    task::{Context, Poll},
     time::Duration,
 };
 use futures_core::Stream;
@@ -86,7 +86,6 @@ pin_project! {
         #[pin]
         reader: Reader<S>,
         // Of the first item that waits.
-        #[pin]
         alarm: Alarm<T>,
         delay: Duration,
         limit: usize,
@@ -112,7 +111,7 @@ impl<S: Stream, T: Timer + Clock> DelayEach<S, T> {
     }
 }
 
-impl<S: Stream, T: Timer + Clock> Stream for DelayEach<S, T> {
+impl<S: Source, T: Timer + Clock> Stream for DelayEach<S, T> {
     type Item = S::Item;
 
     fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<S::Item>> {
@@ -124,15 +123,21 @@ impl<S: Stream, T: Timer + Clock> Stream for DelayEach<S, T> {
                 break;
             }
         }
-        let mut this = self.project();
+        let this = self.project();
         let Some((due, _)) = this.waiting.front() else {
             return if this.reader.is_over() { Poll::Ready(None) } else { Poll::Pending };
         };
         if this.alarm.is_off() && *due != Instant::NEVER {
             let left = due.saturating_duration_since(this.alarm.timer().now());
-            this.alarm.as_mut().set(left);
+            this.alarm.set(left);
         }
-        ready!(this.alarm.as_mut().poll(cx));
+        if this.alarm.poll(cx).is_pending() {
+            if !this.reader.is_reading() {
+                // Only the items wait.
+                let _ = this.reader.poll_progress(cx);
+            }
+            return Poll::Pending;
+        }
         this.alarm.clear();
         Poll::Ready(this.waiting.pop_front().map(|(_, item)| item))
     }

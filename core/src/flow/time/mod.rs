@@ -27,6 +27,8 @@
 //!   comes of it is held, and nothing more is read then.
 //! - After the end they are polled in vain: the end is given again, and the source left alone.
 //! - When the source has ended, no sleep is left with the timer.
+//! - They may be moved, and so be taken apart, whenever their source may, whatever the timer: each
+//!   makes one allocation for all of its sleeps.
 
 mod alarm;
 mod chunks_timeout;

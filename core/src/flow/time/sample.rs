@@ -53,7 +53,8 @@ impl<S: Source> Flow<S> {
     /// use std::time::Duration;
     ///
     /// anyscope_sim::Sim::new(7).run(async |sim| {
-    ///     let samples = flow::stream(sim.marble("ab----cde|")).sample(&sim, Duration::from_secs(3));
+    ///     let samples = flow::stream(sim.marble("ab----cde|"));
+    ///     let samples = samples.sample(&sim, Duration::from_secs(3));
     ///     assert_eq!(sim.draw(samples.into_stream()).await, "---b--c--[e|]");
     /// })
     /// .unwrap();
@@ -80,7 +81,6 @@ pin_project! {
         #[pin]
         reader: Reader<S>,
         // Rings when the window ends.
-        #[pin]
         alarm: Alarm<T>,
         window: Duration,
         started: bool,
@@ -109,7 +109,7 @@ impl<S: Stream, T: Timer> Sample<S, T> {
             return Poll::Ready(());
         }
         if !core::mem::replace(this.started, true) {
-            this.alarm.as_mut().set(*this.window);
+            this.alarm.set(*this.window);
         }
         let mut polls = POLLS;
         while polls > 0 {
@@ -123,7 +123,7 @@ impl<S: Stream, T: Timer> Sample<S, T> {
         }
         // Twice: a window may begin here.
         for _ in 0..2 {
-            let ends = this.alarm.as_mut().poll(cx).is_ready();
+            let ends = this.alarm.poll(cx).is_ready();
             *this.due = ends && this.latest.is_some();
             if *this.due {
                 return Poll::Ready(());
@@ -135,7 +135,7 @@ impl<S: Stream, T: Timer> Sample<S, T> {
             if !ends || this.window.is_zero() {
                 break;
             }
-            this.alarm.as_mut().set(*this.window);
+            this.alarm.set(*this.window);
         }
         if !this.reader.is_reading() || (this.alarm.has_rung() && !this.window.is_zero()) {
             cx.waker().wake_by_ref();
@@ -149,11 +149,11 @@ impl<S: Stream, T: Timer> Stream for Sample<S, T> {
 
     fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<S::Item>> {
         ready!(self.as_mut().poll_due(cx));
-        let mut this = self.project();
+        let this = self.project();
         if !core::mem::take(this.due) {
             return Poll::Ready(None);
         }
-        this.alarm.as_mut().set(*this.window);
+        this.alarm.set(*this.window);
         Poll::Ready(this.latest.take())
     }
 }

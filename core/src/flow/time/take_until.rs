@@ -37,7 +37,8 @@ impl<S: Source> Flow<S> {
     /// use std::time::Duration;
     ///
     /// anyscope_sim::Sim::new(7).run(async |sim| {
-    ///     let items = flow::stream(sim.marble("a-b-c-d-|")).take_until(sim.sleep(Duration::from_secs(4)));
+    ///     let stop = sim.sleep(Duration::from_secs(4));
+    ///     let items = flow::stream(sim.marble("a-b-c-d-|")).take_until(stop);
     ///     assert_eq!(sim.draw(items.into_stream()).await, "a-b-|");
     /// })
     /// .unwrap();

@@ -47,7 +47,8 @@ impl<S: Source> Flow<S> {
     /// use std::time::Duration;
     ///
     /// anyscope_sim::Sim::new(7).run(async |sim| {
-    ///     let spaced = flow::stream(sim.marble("abc-----d|")).throttle(&sim, Duration::from_secs(3));
+    ///     let spaced = flow::stream(sim.marble("abc-----d|"));
+    ///     let spaced = spaced.throttle(&sim, Duration::from_secs(3));
     ///     assert_eq!(sim.draw(spaced.into_stream()).await, "a--b--c-----d|");
     /// })
     /// .unwrap();
@@ -72,7 +73,6 @@ pin_project! {
         #[pin]
         reader: Reader<S>,
         // Rings when the next item may be given.
-        #[pin]
         alarm: Alarm<T>,
         gap: Duration,
         held: Option<S::Item>,
@@ -86,19 +86,23 @@ impl<S: Stream, T: Timer> Throttle<S, T> {
     }
 }
 
-impl<S: Stream, T: Timer> Stream for Throttle<S, T> {
+impl<S: Source, T: Timer> Stream for Throttle<S, T> {
     type Item = S::Item;
 
     fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<S::Item>> {
         let mut this = self.project();
         if this.held.is_none() {
-            *this.held = ready!(this.reader.poll_next(cx));
+            *this.held = ready!(this.reader.as_mut().poll_next(cx));
         }
         if this.held.is_none() {
             this.alarm.clear();
             return Poll::Ready(None);
         }
-        ready!(this.alarm.as_mut().poll(cx));
+        if this.alarm.poll(cx).is_pending() {
+            // Only the item waits.
+            let _ = this.reader.poll_progress(cx);
+            return Poll::Pending;
+        }
         this.alarm.set(*this.gap);
         Poll::Ready(this.held.take())
     }

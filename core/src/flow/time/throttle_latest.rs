@@ -83,7 +83,6 @@ pin_project! {
         #[pin]
         reader: Reader<S>,
         // Rings when the next item may be given.
-        #[pin]
         alarm: Alarm<T>,
         gap: Duration,
         latest: Option<S::Item>,
@@ -117,7 +116,7 @@ impl<S: Stream, T: Timer> ThrottleLatest<S, T> {
                     *this.due = (this.is_error)(&item);
                     *this.latest = Some(item);
                     // Perhaps no gap is running.
-                    *this.due |= first && this.alarm.as_mut().poll(cx).is_ready();
+                    *this.due |= first && this.alarm.poll(cx).is_ready();
                     if *this.due {
                         return Poll::Ready(());
                     }
@@ -141,7 +140,7 @@ impl<S: Stream, T: Timer> ThrottleLatest<S, T> {
             return Poll::Ready(());
         }
         // The source may never be done; the gap is.
-        *this.due = this.alarm.as_mut().poll(cx).is_ready();
+        *this.due = this.alarm.poll(cx).is_ready();
         if *this.due {
             return Poll::Ready(());
         }

@@ -48,8 +48,8 @@ impl<S: Source> Flow<S> {
     /// use std::time::Duration;
     ///
     /// anyscope_sim::Sim::new(7).run(async |sim| {
-    ///     let gaps = flow::stream(sim.marble("a-----b-|")).timeout_each(&sim, Duration::from_secs(3));
-    ///     let gaps = gaps.into_stream();
+    ///     let gaps = flow::stream(sim.marble("a-----b-|"));
+    ///     let gaps = gaps.timeout_each(&sim, Duration::from_secs(3)).into_stream();
     /// #   let gaps = futures_lite::StreamExt::map(gaps, |item| item.unwrap_or('!'));
     ///     assert_eq!(sim.draw(gaps).await, "a--!--b-|");
     /// })
@@ -75,7 +75,6 @@ pin_project! {
     pub struct TimeoutEach<S: Stream, T: Timer> {
         #[pin]
         reader: Reader<S>,
-        #[pin]
         alarm: Alarm<T>,
         limit: Duration,
         // Since an item was asked for, until it comes; also when its time is over.
@@ -94,16 +93,16 @@ impl<S: Stream, T: Timer> TimeoutEach<S, T> {
         self: Pin<&mut Self>,
         cx: &mut Context<'_>,
     ) -> Poll<Option<<Self as Stream>::Item>> {
-        let mut this = self.project();
+        let this = self.project();
         if let Poll::Ready(item) = this.reader.poll_next(cx) {
             *this.counting = false;
             this.alarm.clear();
             return Poll::Ready(item.map(Ok));
         }
         if !core::mem::replace(this.counting, true) {
-            this.alarm.as_mut().set(*this.limit);
+            this.alarm.set(*this.limit);
         }
-        ready!(this.alarm.as_mut().poll(cx));
+        ready!(this.alarm.poll(cx));
         this.alarm.clear();
         Poll::Ready(Some(Err(Elapsed::new())))
     }
