@@ -2,7 +2,7 @@
 
 use crate::support::{SECOND, Stopwatch, behaviour, poll_once};
 use anyscope::{Instant, Limit, Timer, flow};
-use futures_lite::StreamExt;
+use futures_lite::{StreamExt, stream};
 use sources::{at, elapsed, events, failing, hot, meanwhile, text};
 use std::{
     cell::RefCell,
@@ -20,6 +20,7 @@ mod sources;
 
 const TWO: NonZeroUsize = NonZeroUsize::new(2).unwrap();
 const THREE: NonZeroUsize = NonZeroUsize::new(3).unwrap();
+const HUNDREDS: NonZeroUsize = NonZeroUsize::new(200).unwrap();
 
 behaviour! {
     /// Given an idle timeout d, then it measures the gap per element, and reports each once.
@@ -322,6 +323,29 @@ behaviour! {
         assert!(poll_once(pin!(sampled.next())).is_ready());
         assert!(poll_once(pin!(throttled.next())).is_ready());
         assert_eq!(poll_once(pin!(delayed.next())), Poll::Ready(Some(0)));
+    }
+
+    /// Given more items at once than are read in one go, then the rest is read while the consumer
+    /// is busy, and the time goes on.
+    burst_is_read_while_the_consumer_is_busy with virtual_time |ex| {
+        let burst = || flow::stream(stream::iter(0..200).chain(stream::pending()));
+        let mut debounced = pin!(burst().debounce(&ex, SECOND).into_stream());
+        let mut sampled = pin!(burst().sample(&ex, SECOND).into_stream());
+        let mut throttled = pin!(burst().throttle_latest(&ex, SECOND).into_stream());
+        let mut chunks = pin!(burst().chunks(HUNDREDS).into_stream());
+        assert_eq!(throttled.next().await, Some(0));
+        assert!(poll_once(pin!(debounced.next())).is_pending());
+        assert!(poll_once(pin!(sampled.next())).is_pending());
+        assert!(poll_once(pin!(throttled.next())).is_pending());
+        assert!(poll_once(pin!(chunks.next())).is_pending());
+        let busy = meanwhile(debounced.as_mut(), ex.sleep(10 * SECOND));
+        let busy = meanwhile(sampled.as_mut(), busy);
+        let busy = meanwhile(throttled.as_mut(), busy);
+        meanwhile(chunks.as_mut(), busy).await;
+        assert_eq!(poll_once(pin!(debounced.next())), Poll::Ready(Some(199)));
+        assert_eq!(poll_once(pin!(sampled.next())), Poll::Ready(Some(199)));
+        assert_eq!(poll_once(pin!(throttled.next())), Poll::Ready(Some(199)));
+        assert_eq!(poll_once(pin!(chunks.next())), Poll::Ready(Some((0..200).collect())));
     }
 
     /// They stand in a row in front of an operation with a limit.

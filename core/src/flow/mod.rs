@@ -21,6 +21,10 @@
 //! | side effects | [`for_each`](Flow::for_each) | [`for_each_on`](Flow::for_each_on) |
 //! | side effects that may fail | [`try_for_each`](Flow::try_for_each) | [`try_for_each_on`](Flow::try_for_each_on) |
 //!
+//! Between the two stand operators, which are sources themselves: [`chunks`](Flow::chunks), and
+//! those that know the [`time`]. What has no waker becomes a source with
+//! [`poll_source`](fn@poll_source).
+//!
 //! # What they all promise
 //!
 //! - **The limit holds**: no more than that many pieces of work are under way at any moment.

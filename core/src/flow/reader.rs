@@ -72,14 +72,14 @@ impl<S: Source> Reader<S> {
         if *this.over { Poll::Ready(()) } else { this.source.poll_progress(cx) }
     }
 
-    /// Goes on with a read that has begun, into `parked`; without one, or with an item parked
-    /// already, lets the source go on.
+    /// Goes on with a read that has begun, into `parked`, where there is room if one has; without
+    /// one, lets the source go on.
     pub(super) fn poll_park(
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
         parked: &mut Option<S::Item>,
     ) -> Poll<()> {
-        if self.reading && parked.is_none() {
+        if self.reading {
             match self.as_mut().poll_next(cx) {
                 Poll::Ready(item) => *parked = item,
                 Poll::Pending => return Poll::Pending,

@@ -74,6 +74,21 @@ behaviour! {
         assert_eq!(held, Some(4));
     }
 
+    /// Given an item, then the schedule begins again: waits are short again.
+    schedule_begins_again_with_an_item with virtual_time |ex| {
+        let mut asked = 0;
+        let mut polled = pin!(flow::poll_source(&ex, Exponential::default(), || {
+            asked += 1;
+            if [10, 12].contains(&asked) { Poll::Ready(Some(asked)) } else { Poll::Pending }
+        }).into_stream());
+        let watch = Stopwatch::start(&ex);
+        assert_eq!(polled.next().await, Some(10));
+        assert!(watch.elapsed() >= 511 * MILLI);
+        let watch = Stopwatch::start(&ex);
+        assert_eq!(polled.next().await, Some(12));
+        assert!(watch.elapsed() <= 2 * MILLI);
+    }
+
     /// A wait of no time lets others run; one of all the time never ends.
     polled_source_without_a_wait_and_with_an_endless_one with virtual_time |ex| {
         let mut left = 1000;

@@ -118,7 +118,6 @@ impl<S: Stream, T: Timer> Debounce<S, T> {
                 }
                 Poll::Ready(None) => {
                     this.alarm.clear();
-                    *this.due = this.latest.is_some();
                     return Poll::Ready(());
                 }
                 Poll::Pending => {
@@ -126,6 +125,7 @@ impl<S: Stream, T: Timer> Debounce<S, T> {
                         this.alarm.set(*this.quiet);
                     }
                     ready!(this.alarm.poll(cx));
+                    this.alarm.clear();
                     *this.due = true;
                     return Poll::Ready(());
                 }
@@ -145,7 +145,6 @@ impl<S: Stream, T: Timer> Stream for Debounce<S, T> {
         ready!(self.as_mut().poll_due(cx));
         let this = self.project();
         *this.due = false;
-        this.alarm.clear();
         Poll::Ready(this.latest.take())
     }
 }

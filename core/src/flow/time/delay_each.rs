@@ -150,7 +150,7 @@ impl<S: Source, T: Timer + Clock> Stream for DelayEach<S, T> {
 impl<S: Source, T: Timer + Clock> Source for DelayEach<S, T> {
     // The delays pass by themselves.
     fn poll_progress(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
-        if self.reader.is_reading() && self.waiting.len() < self.limit {
+        if self.reader.is_reading() {
             self.as_mut().poll_one(cx);
             if self.reader.is_reading() {
                 return Poll::Pending;
