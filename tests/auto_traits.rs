@@ -30,7 +30,7 @@ type LocalBody = std::future::Ready<Local>;
 /// A future that must not be moved.
 type Pinned = std::marker::PhantomPinned;
 /// Futures and streams that must not be moved.
-type PinnedBody = Timeout<Smol, Pinned>;
+type PinnedBody = Timeout<Tokio, Body>;
 type PinnedStream = futures_lite::stream::OnceFuture<PinnedBody>;
 type TryBody = std::future::Ready<Result<(), Local>>;
 
