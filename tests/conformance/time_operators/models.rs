@@ -20,12 +20,14 @@ simulated! {
             let (table, n) = (read(&diagram), 1 + sim.choose(5) as u64);
             let (d, source) = (SECOND * n as u32, || hot(&sim, &diagram));
             let told = format!("{diagram} at {n}");
-            assert_eq!(events(&sim, source().throttle(&sim, d)).await, throttle(&table, n), "{told}");
+            let spaced = source().throttle(&sim, d);
+            assert_eq!(events(&sim, spaced).await, throttle(&table, n), "{told}");
             let delayed = source().delay_each(&sim, d, Limit::Unbounded);
             assert_eq!(events(&sim, delayed).await, delay(&table, n), "{told}");
             let latest = source().throttle_latest(&sim, d);
             assert_eq!(events(&sim, latest).await, throttle_latest(&table, n), "{told}");
-            assert_eq!(events(&sim, source().debounce(&sim, d)).await, debounce(&table, n), "{told}");
+            let debounced = source().debounce(&sim, d);
+            assert_eq!(events(&sim, debounced).await, debounce(&table, n), "{told}");
             assert_eq!(events(&sim, source().sample(&sim, d)).await, sample(&table, n), "{told}");
             let chunked = source().chunks_timeout(&sim, THREE, d);
             assert_eq!(events(&sim, chunked).await, chunks(&table, n), "{told}");
