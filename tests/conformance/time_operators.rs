@@ -1,7 +1,7 @@
 //! Time-shaped operators (X), and what can only be polled.
 
 use crate::support::{SECOND, Stopwatch, behaviour, poll_once};
-use anyscope::{Instant, Limit, Timer, flow};
+use anyscope::{Instant, Limit, flow};
 use futures_lite::{StreamExt, stream};
 use sources::{at, elapsed, events, failing, hot, meanwhile, text};
 use std::{
