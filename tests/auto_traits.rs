@@ -5,6 +5,14 @@
 #![allow(dead_code)]
 
 use anyscope::{
+    flow::{
+        Chunks, PollSource,
+        poll_source::{self, Schedule},
+        time::{
+            ChunksTimeout, Debounce, DelayEach, Sample, TakeUntil, Throttle, ThrottleLatest,
+            TimeoutEach,
+        },
+    },
     sim::{self, Explorer, Marble, Sim, SimHandle, Sleep},
     smol::{Smol, SmolExecutor, SmolHandle, SmolLocal, SmolLocalHandle},
     threads::{Builder, ThreadPool, ThreadPoolHandle},
@@ -21,6 +29,9 @@ type Body = std::future::Ready<()>;
 type LocalBody = std::future::Ready<Local>;
 /// A future that must not be moved.
 type Pinned = std::marker::PhantomPinned;
+/// Futures and streams that must not be moved.
+type PinnedBody = Timeout<Tokio, Body>;
+type PinnedStream = futures_lite::stream::OnceFuture<PinnedBody>;
 type TryBody = std::future::Ready<Result<(), Local>>;
 
 /// `$type` is `$bound`.
@@ -92,6 +103,31 @@ yes!(Sync: Elapsed, Timeout<SimHandle, Body>, Deadline<SimHandle, Body>);
 no!(Send: Timeout<Smol, LocalBody>, Deadline<Smol, LocalBody>, Timeout<Rc<Smol>, Body>);
 no!(Sync: Timeout<Smol, LocalBody>, Deadline<Smol, LocalBody>, Timeout<Rc<Smol>, Body>);
 no!(Unpin: Timeout<Smol, Pinned>, Deadline<Smol, Pinned>);
+
+// Operators that know the time: as the source, its items and the timer; they may be moved wherever
+// the source may, whatever the sleeps of the timer.
+type Numbers = flow::Iter<std::vec::IntoIter<SendOnly>>;
+type LocalNumbers = flow::Iter<std::vec::IntoIter<Local>>;
+type PinnedNumbers = flow::FromStream<PinnedStream>;
+yes!(Send: TimeoutEach<Numbers, Tokio>, flow::time::Deadline<Numbers, Tokio>, Chunks<Numbers>);
+yes!(Send: TakeUntil<Numbers, Body>, ChunksTimeout<Numbers, Tokio>, Throttle<Numbers, Tokio>);
+yes!(Send: ThrottleLatest<Numbers, Tokio>, DelayEach<Numbers, Tokio>, Debounce<Numbers, Tokio>);
+yes!(Send: Sample<Numbers, Tokio>, PollSource<Tokio, fn(), SendOnly>);
+no!(Send: TimeoutEach<LocalNumbers, Tokio>, flow::time::Deadline<LocalNumbers, Tokio>);
+no!(Send: Chunks<LocalNumbers>, TakeUntil<LocalNumbers, Body>, TakeUntil<Numbers, LocalBody>);
+no!(Send: ChunksTimeout<LocalNumbers, Tokio>, Throttle<LocalNumbers, Tokio>);
+no!(Send: ThrottleLatest<LocalNumbers, Tokio>, DelayEach<LocalNumbers, Tokio>);
+no!(Send: Debounce<LocalNumbers, Tokio>, Sample<LocalNumbers, Tokio>, Sample<Numbers, Rc<Tokio>>);
+no!(Send: PollSource<Tokio, Local, u8>, PollSource<Tokio, fn(), Local>);
+no!(Sync: Chunks<Numbers>, Throttle<Numbers, Smol>, PollSource<Smol, fn(), SendOnly>);
+yes!(Unpin: TimeoutEach<Numbers, Tokio>, flow::time::Deadline<Numbers, Tokio>, Chunks<Numbers>);
+yes!(Unpin: TakeUntil<Numbers, Body>, ChunksTimeout<Numbers, Tokio>, Throttle<Numbers, Tokio>);
+yes!(Unpin: ThrottleLatest<Numbers, Tokio>, DelayEach<Numbers, Tokio>, Debounce<Numbers, Tokio>);
+yes!(Unpin: Sample<Numbers, Tokio>, PollSource<Tokio, Pinned, Pinned>);
+no!(Unpin: Throttle<PinnedNumbers, Smol>, Chunks<PinnedNumbers>, TakeUntil<Numbers, PinnedBody>);
+yes!(Send: Schedule, poll_source::Adaptive, poll_source::Exponential);
+yes!(Sync: Schedule, poll_source::Fixed, poll_source::Progressive);
+yes!(Clone: Schedule, poll_source::Fixed, poll_source::Progressive);
 
 // Adapters.
 yes!(Send: Smol, SmolExecutor, SmolHandle, Tokio, TokioRuntime, WithTokio<Smol>);

@@ -32,5 +32,6 @@ mod spawning;
 mod start;
 mod storms;
 mod support;
+mod time_operators;
 mod timeouts;
 mod tokens;

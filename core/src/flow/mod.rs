@@ -21,6 +21,10 @@
 //! | side effects | [`for_each`](Flow::for_each) | [`for_each_on`](Flow::for_each_on) |
 //! | side effects that may fail | [`try_for_each`](Flow::try_for_each) | [`try_for_each_on`](Flow::try_for_each_on) |
 //!
+//! Between the two stand operators, which are sources themselves: [`chunks`](Flow::chunks), and
+//! those that know the [`time`]. What has no waker becomes a source with
+//! [`poll_source`](fn@poll_source).
+//!
 //! # What they all promise
 //!
 //! - **The limit holds**: no more than that many pieces of work are under way at any moment.
@@ -34,17 +38,25 @@
 //! Work in the awaiting task stops when nobody polls that task's future; work on an executor goes
 //! on.
 
+mod chunks;
 mod map;
 mod parallel;
+pub mod poll_source;
+mod reader;
 mod sink;
 mod source;
+pub mod time;
 mod work;
 
+pub use chunks::Chunks;
 pub use map::{Map, MapParts};
 pub use parallel::{ForEachOn, MapOn, SpawnAll, TryForEachOn};
+pub use poll_source::{PollSource, poll_source};
 pub use sink::{
     Collect, Count, Drive, Fold, ForEach, Items, NextItem, Partition, Partitioned, TryCollect,
     TryFold, TryForEach,
 };
 pub use source::{Flow, FromStream, Iter, Source, iter, source, stream};
 pub use work::{Call, CallWeighted, CallWith, Itself, OnUndelivered, Work};
+
+use crate::set::budget::POLLS;

@@ -1,7 +1,7 @@
 //! How much one poll of a task does before it yields to its executor.
 
 /// How many polls of children.
-const POLLS: usize = 64;
+pub(crate) const POLLS: usize = 64;
 /// How many passes over what was woken.
 const PASSES: usize = 2;
 

@@ -1,0 +1,174 @@
+//! A time limit for a whole flow.
+
+use super::Alarm;
+use crate::{
+    flow::{Flow, Source, reader::Reader},
+    time::{Clock, Elapsed, Instant, Timer},
+};
+use core::{
+    pin::Pin,
+    task::{Context, Poll},
+};
+use futures_core::Stream;
+use pin_project_lite::pin_project;
+
+impl<S: Source> Flow<S> {
+    /// Gives the flow until the moment `at`.
+    ///
+    /// ```text
+    /// source         a-b-c-d-|
+    /// deadline(5)    a-b-c[!|]
+    /// ```
+    ///
+    /// An item comes through as `Ok`. If the source ends in time, that is the end. If the moment
+    /// comes first, there is one [`Elapsed`] before the end: so the two can be told apart, and an
+    /// operation that fails at the first `Err` fails with it. To end without a word, use
+    /// [`take_until`](Flow::take_until) with a sleep.
+    ///
+    /// The source is asked before the clock: an item that is there at that moment counts, and so
+    /// does the end. With a moment that has passed, the source is asked once.
+    /// [`Instant::NEVER`] is no limit.
+    ///
+    /// From the deadline on the source is not polled any more, whether the consumer is busy or
+    /// not. It is dropped with the flow, which an operation does at the end.
+    ///
+    /// # Cancel safety
+    ///
+    /// Loses nothing: [`into_parts`](Deadline::into_parts) hands the source back, and an item that
+    /// was read while the consumer was busy. Such an item is given before the `Elapsed`.
+    ///
+    /// # Cost
+    ///
+    /// The clock is read for each item; one sleep in all.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use anyscope_core::{Clock, flow};
+    /// use std::time::Duration;
+    ///
+    /// anyscope_sim::Sim::new(7).run(async |sim| {
+    ///     let at = sim.now().saturating_add(Duration::from_secs(5));
+    ///     let items = flow::stream(sim.marble("a-b-c-d-|")).deadline(&sim, at);
+    ///     let items = items.into_stream();
+    /// #   let items = futures_lite::StreamExt::map(items, |item| item.unwrap_or('!'));
+    ///     assert_eq!(sim.draw(items).await, "a-b-c[!|]");
+    /// })
+    /// .unwrap();
+    /// ```
+    pub fn deadline<T: Timer + Clock>(self, timer: T, at: Instant) -> Flow<Deadline<S, T>> {
+        Flow {
+            source: Deadline {
+                reader: Reader::new(self.source),
+                alarm: Alarm::new(timer),
+                at,
+                state: State::Open,
+                parked: None,
+            },
+        }
+    }
+}
+
+pin_project! {
+    /// Source of [`Flow::deadline`].
+    #[derive(Debug)]
+    #[must_use = "streams do nothing unless polled"]
+    pub struct Deadline<S: Stream, T: Timer> {
+        #[pin]
+        reader: Reader<S>,
+        alarm: Alarm<T>,
+        at: Instant,
+        state: State,
+        parked: Option<S::Item>,
+    }
+}
+
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum State {
+    Open,
+    /// The time is over, and the consumer does not know.
+    Elapsed,
+    Told,
+}
+
+impl<S: Stream, T: Timer> Deadline<S, T> {
+    /// Whether the deadline came before the end.
+    pub fn has_elapsed(&self) -> bool {
+        self.state != State::Open
+    }
+
+    /// The source, and an item of it that was not taken yet.
+    pub fn into_parts(self) -> (S, Option<S::Item>) {
+        (self.reader.into_inner(), self.parked)
+    }
+}
+
+impl<S: Stream, T: Timer + Clock> Deadline<S, T> {
+    /// Looks whether the time is over, and leaves a wake with the timer if not.
+    fn poll_alarm(self: Pin<&mut Self>, cx: &mut Context<'_>) {
+        let this = self.project();
+        if *this.state == State::Open && *this.at != Instant::NEVER {
+            if this.alarm.is_off() {
+                let left = this.at.saturating_duration_since(this.alarm.timer().now());
+                this.alarm.set(left);
+            }
+            if this.alarm.poll(cx).is_ready() {
+                *this.state = State::Elapsed;
+            }
+        }
+    }
+}
+
+impl<S: Stream, T: Timer + Clock> Stream for Deadline<S, T> {
+    type Item = Result<S::Item, Elapsed>;
+
+    fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        let mut this = self.as_mut().project();
+        if let Some(item) = this.parked.take() {
+            return Poll::Ready(Some(Ok(item)));
+        }
+        if *this.state == State::Open {
+            match this.reader.as_mut().poll_next(cx) {
+                Poll::Ready(Some(item)) => {
+                    // A source that is always ready must not go on for ever; and no timer is
+                    // needed to see it.
+                    if this.alarm.timer().now() >= *this.at {
+                        this.alarm.clear();
+                        *this.state = State::Elapsed;
+                    }
+                    return Poll::Ready(Some(Ok(item)));
+                }
+                Poll::Ready(None) => {
+                    this.alarm.clear();
+                    return Poll::Ready(None);
+                }
+                Poll::Pending => self.as_mut().poll_alarm(cx),
+            }
+        }
+        let this = self.project();
+        match *this.state {
+            State::Open => Poll::Pending,
+            State::Elapsed => {
+                *this.state = State::Told;
+                Poll::Ready(Some(Err(Elapsed::new())))
+            }
+            State::Told => Poll::Ready(None),
+        }
+    }
+}
+
+impl<S: Source, T: Timer + Clock> Source for Deadline<S, T> {
+    fn poll_progress(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
+        if self.state != State::Open {
+            return Poll::Ready(());
+        }
+        let this = self.as_mut().project();
+        let polled = this.reader.poll_park(cx, this.parked);
+        if self.reader.is_over() {
+            self.project().alarm.clear();
+            return Poll::Ready(());
+        }
+        self.as_mut().poll_alarm(cx);
+        if self.state == State::Open { polled } else { Poll::Ready(()) }
+    }
+}

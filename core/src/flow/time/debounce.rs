@@ -1,0 +1,159 @@
+//! The last item of a burst.
+
+use super::{Alarm, IsError};
+use crate::{
+    flow::{Flow, POLLS, Source, reader::Reader},
+    time::Timer,
+};
+use core::{
+    pin::Pin,
+    task::{Context, Poll, ready},
+    time::Duration,
+};
+use futures_core::Stream;
+use pin_project_lite::pin_project;
+
+impl<S: Source> Flow<S> {
+    /// Gives an item once no other has come for `quiet`.
+    ///
+    /// ```text
+    /// source         abc----d-e|
+    /// debounce(2)    ----c-----[e|]
+    /// ```
+    ///
+    /// **Drops** items that are followed by another one within `quiet`, and no others. The last one
+    /// is given with the end, without a wait.
+    ///
+    /// The source is asked before the timer: an item that comes when it has just been quiet for
+    /// long enough replaces the one before. While the consumer is busy, newer items replace the
+    /// one that is held until it has been quiet; then that one stays, and nothing more is read. A
+    /// source that is never quiet gives nothing before its end.
+    ///
+    /// With no time at all, every item is given. With [`Duration::MAX`] only the last is.
+    ///
+    /// # Cancel safety
+    ///
+    /// [`into_parts`](Debounce::into_parts) hands back the source and the item that is held.
+    ///
+    /// # Fairness
+    ///
+    /// After 64 items the task yields to its executor.
+    ///
+    /// # Cost
+    ///
+    /// One sleep for each burst of items that are there at the same moment.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use anyscope_core::flow;
+    /// use std::time::Duration;
+    ///
+    /// anyscope_sim::Sim::new(7).run(async |sim| {
+    ///     let typed = flow::stream(sim.marble("abc----d-e|"));
+    ///     let typed = typed.debounce(&sim, Duration::from_secs(2));
+    ///     assert_eq!(sim.draw(typed.into_stream()).await, "----c-----[e|]");
+    /// })
+    /// .unwrap();
+    /// ```
+    pub fn debounce<T: Timer>(self, timer: T, quiet: Duration) -> Flow<Debounce<S, T>> {
+        Flow { source: Debounce::new(self.source, timer, quiet, |_| false) }
+    }
+
+    /// As [`debounce`](Self::debounce), but an error is given at once and is never dropped. An
+    /// item that is held when it comes is dropped.
+    pub fn try_debounce<T: Timer, I, E>(self, timer: T, quiet: Duration) -> Flow<Debounce<S, T>>
+    where
+        S: Source<Item = Result<I, E>>,
+    {
+        Flow { source: Debounce::new(self.source, timer, quiet, Result::is_err) }
+    }
+}
+
+pin_project! {
+    /// Source of [`Flow::debounce`].
+    #[derive(Debug)]
+    #[must_use = "streams do nothing unless polled"]
+    pub struct Debounce<S: Stream, T: Timer> {
+        #[pin]
+        reader: Reader<S>,
+        // Rings when it has been quiet since the latest item.
+        alarm: Alarm<T>,
+        quiet: Duration,
+        latest: Option<S::Item>,
+        // It is to be given as it is.
+        due: bool,
+        is_error: IsError<S::Item>,
+    }
+}
+
+impl<S: Stream, T: Timer> Debounce<S, T> {
+    fn new(source: S, timer: T, quiet: Duration, is_error: IsError<S::Item>) -> Self {
+        let (reader, alarm) = (Reader::new(source), Alarm::new(timer));
+        Debounce { reader, alarm, quiet, latest: None, due: false, is_error }
+    }
+
+    /// The source, and an item of it that was not given yet.
+    pub fn into_parts(self) -> (S, Option<S::Item>) {
+        (self.reader.into_inner(), self.latest)
+    }
+
+    /// Ready when an item is due, or none will come.
+    fn poll_due(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
+        let mut this = self.project();
+        if *this.due {
+            return Poll::Ready(());
+        }
+        let mut replaced = false;
+        for _ in 0..POLLS {
+            match this.reader.as_mut().poll_next(cx) {
+                Poll::Ready(Some(item)) => {
+                    *this.due = this.quiet.is_zero() || (this.is_error)(&item);
+                    *this.latest = Some(item);
+                    replaced = true;
+                    if *this.due {
+                        this.alarm.clear();
+                        return Poll::Ready(());
+                    }
+                }
+                Poll::Ready(None) => {
+                    this.alarm.clear();
+                    return Poll::Ready(());
+                }
+                Poll::Pending => {
+                    if replaced {
+                        this.alarm.set(*this.quiet);
+                    }
+                    ready!(this.alarm.poll(cx));
+                    this.alarm.clear();
+                    *this.due = true;
+                    return Poll::Ready(());
+                }
+            }
+        }
+        // It has not been quiet, whatever the alarm of an item before says.
+        this.alarm.set(*this.quiet);
+        cx.waker().wake_by_ref();
+        Poll::Pending
+    }
+}
+
+impl<S: Stream, T: Timer> Stream for Debounce<S, T> {
+    type Item = S::Item;
+
+    fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<S::Item>> {
+        ready!(self.as_mut().poll_due(cx));
+        let this = self.project();
+        *this.due = false;
+        Poll::Ready(this.latest.take())
+    }
+}
+
+impl<S: Source, T: Timer> Source for Debounce<S, T> {
+    fn poll_progress(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
+        if self.reader.is_reading() || self.latest.is_some() {
+            ready!(self.as_mut().poll_due(cx));
+        }
+        self.project().reader.poll_progress(cx)
+    }
+}

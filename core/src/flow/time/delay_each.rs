@@ -1,0 +1,161 @@
+//! Items that come later.
+
+use super::Alarm;
+use crate::{
+    flow::{Flow, Source, reader::Reader},
+    limit::Limit,
+    time::{Clock, Instant, Timer},
+};
+use alloc::collections::VecDeque;
+use core::{
+    pin::Pin,
+    task::{Context, Poll},
+    time::Duration,
+};
+use futures_core::Stream;
+use pin_project_lite::pin_project;
+
+impl<S: Source> Flow<S> {
+    /// Gives each item `delay` after it came, with at most `limit` of them waiting.
+    ///
+    /// ```text
+    /// source               ab-c|
+    /// delay_each(2, 8)     --ab-[c|]
+    /// delay_each(2, 1)     --a--b---c|
+    /// ```
+    ///
+    /// Items wait side by side, and keep their order and their distance. When `limit` wait,
+    /// nothing is taken from the source; an item comes, as far as this is concerned, when it is
+    /// taken. With a limit of one, so, each item is taken and waits after the one before was
+    /// given. Nothing is dropped. The end comes with the last item, or with that of the source if
+    /// that is later.
+    ///
+    /// With no time at all, items pass as they come. With [`Duration::MAX`] none is ever given.
+    ///
+    /// While the consumer is busy the items that wait go on to wait, and nothing more is taken but
+    /// what is being read.
+    ///
+    /// # Cancel safety
+    ///
+    /// Loses nothing: [`into_parts`](DelayEach::into_parts) hands back the source and the items
+    /// that wait.
+    ///
+    /// # Cost
+    ///
+    /// The clock is read and a sleep made for each item; memory for `limit` items at most.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use anyscope_core::{Limit, flow};
+    /// use std::time::Duration;
+    ///
+    /// anyscope_sim::Sim::new(7).run(async |sim| {
+    ///     let late = |limit| {
+    ///         let items = flow::stream(sim.marble("ab-c|"));
+    ///         items.delay_each(&sim, Duration::from_secs(2), Limit::new(limit)).into_stream()
+    ///     };
+    ///     assert_eq!(sim.draw(late(8)).await, "--ab-[c|]");
+    ///     assert_eq!(sim.draw(late(1)).await, "--a--b---c|");
+    /// })
+    /// .unwrap();
+    /// ```
+    pub fn delay_each<T: Timer + Clock>(
+        self,
+        timer: T,
+        delay: Duration,
+        limit: impl Into<Limit>,
+    ) -> Flow<DelayEach<S, T>> {
+        Flow {
+            source: DelayEach {
+                reader: Reader::new(self.source),
+                alarm: Alarm::new(timer),
+                delay,
+                limit: limit.into().get(),
+                waiting: VecDeque::new(),
+            },
+        }
+    }
+}
+
+pin_project! {
+    /// Source of [`Flow::delay_each`].
+    #[derive(Debug)]
+    #[must_use = "streams do nothing unless polled"]
+    pub struct DelayEach<S: Stream, T: Timer> {
+        #[pin]
+        reader: Reader<S>,
+        // Of the first item that waits.
+        alarm: Alarm<T>,
+        delay: Duration,
+        limit: usize,
+        waiting: VecDeque<(Instant, S::Item)>,
+    }
+}
+
+impl<S: Stream, T: Timer> DelayEach<S, T> {
+    /// The source, and the items that wait, in order.
+    pub fn into_parts(self) -> (S, impl ExactSizeIterator<Item = S::Item>) {
+        (self.reader.into_inner(), self.waiting.into_iter().map(|(_, item)| item))
+    }
+}
+
+impl<S: Stream, T: Timer + Clock> DelayEach<S, T> {
+    /// Lets one more item wait; false if there is none now.
+    fn poll_one(self: Pin<&mut Self>, cx: &mut Context<'_>) -> bool {
+        let this = self.project();
+        let Poll::Ready(Some(item)) = this.reader.poll_next(cx) else { return false };
+        let due = this.alarm.timer().now().saturating_add(*this.delay);
+        this.waiting.push_back((due, item));
+        true
+    }
+}
+
+impl<S: Source, T: Timer + Clock> Stream for DelayEach<S, T> {
+    type Item = S::Item;
+
+    fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<S::Item>> {
+        let mut polls = crate::flow::POLLS;
+        while self.waiting.len() < self.limit && self.as_mut().poll_one(cx) {
+            polls -= 1;
+            if polls == 0 {
+                cx.waker().wake_by_ref();
+                break;
+            }
+        }
+        let this = self.project();
+        let Some((due, _)) = this.waiting.front() else {
+            return if this.reader.is_over() { Poll::Ready(None) } else { Poll::Pending };
+        };
+        if this.alarm.is_off() && *due != Instant::NEVER {
+            let left = due.saturating_duration_since(this.alarm.timer().now());
+            this.alarm.set(left);
+        }
+        if this.alarm.poll(cx).is_pending() {
+            if !this.reader.is_reading() {
+                // Only the items wait.
+                let _ = this.reader.poll_progress(cx);
+            }
+            return Poll::Pending;
+        }
+        this.alarm.clear();
+        Poll::Ready(this.waiting.pop_front().map(|(_, item)| item))
+    }
+
+    fn size_hint(&self) -> (usize, Option<usize>) {
+        self.reader.size_hint_with(self.waiting.len())
+    }
+}
+
+impl<S: Source, T: Timer + Clock> Source for DelayEach<S, T> {
+    // The delays pass by themselves.
+    fn poll_progress(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
+        if self.reader.is_reading() {
+            self.as_mut().poll_one(cx);
+            if self.reader.is_reading() {
+                return Poll::Pending;
+            }
+        }
+        self.project().reader.poll_progress(cx)
+    }
+}

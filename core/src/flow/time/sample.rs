@@ -1,0 +1,168 @@
+//! The newest item of each window.
+
+use super::{Alarm, IsError};
+use crate::{
+    flow::{Flow, POLLS, Source, reader::Reader},
+    time::Timer,
+};
+use core::{
+    pin::Pin,
+    task::{Context, Poll, ready},
+    time::Duration,
+};
+use futures_core::Stream;
+use pin_project_lite::pin_project;
+
+impl<S: Source> Flow<S> {
+    /// Looks at the source every `window`, and gives the newest item if there is one.
+    ///
+    /// ```text
+    /// source       ab----cde|
+    /// sample(3)    ---b--c--[e|]
+    /// ```
+    ///
+    /// **Drops** items that are followed by another one in the same window, and the item of a
+    /// window which the source's end cuts off (as Kotlin's `sample`; to have that one, see
+    /// [`throttle_latest`](Flow::throttle_latest)). An empty window gives nothing.
+    ///
+    /// The first window begins when the first item is asked for. The next one begins when a window
+    /// ends and, if that gave an item, when it is taken. The source is asked before the timer: an
+    /// item that comes as a window ends is in it, and a window that ends with the source has ended.
+    ///
+    /// While the consumer is busy, an open window with an item in it goes on; when it has ended,
+    /// its item stays, and nothing more is read.
+    ///
+    /// With no time at all, every item is given. With [`Duration::MAX`] none is.
+    ///
+    /// # Cancel safety
+    ///
+    /// [`into_parts`](Sample::into_parts) hands back the source and the item that is held.
+    ///
+    /// # Fairness
+    ///
+    /// After 64 items the task yields to its executor.
+    ///
+    /// # Cost
+    ///
+    /// One sleep for each window.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use anyscope_core::flow;
+    /// use std::time::Duration;
+    ///
+    /// anyscope_sim::Sim::new(7).run(async |sim| {
+    ///     let samples = flow::stream(sim.marble("ab----cde|"));
+    ///     let samples = samples.sample(&sim, Duration::from_secs(3));
+    ///     assert_eq!(sim.draw(samples.into_stream()).await, "---b--c--[e|]");
+    /// })
+    /// .unwrap();
+    /// ```
+    pub fn sample<T: Timer>(self, timer: T, window: Duration) -> Flow<Sample<S, T>> {
+        Flow { source: Sample::new(self.source, timer, window, |_| false) }
+    }
+
+    /// As [`sample`](Self::sample), but an error is given at once and is never dropped: it ends
+    /// its window, and the item of that window is dropped.
+    pub fn try_sample<T: Timer, I, E>(self, timer: T, window: Duration) -> Flow<Sample<S, T>>
+    where
+        S: Source<Item = Result<I, E>>,
+    {
+        Flow { source: Sample::new(self.source, timer, window, Result::is_err) }
+    }
+}
+
+pin_project! {
+    /// Source of [`Flow::sample`].
+    #[derive(Debug)]
+    #[must_use = "streams do nothing unless polled"]
+    pub struct Sample<S: Stream, T: Timer> {
+        #[pin]
+        reader: Reader<S>,
+        // Rings when the window ends.
+        alarm: Alarm<T>,
+        window: Duration,
+        started: bool,
+        latest: Option<S::Item>,
+        // It is to be given as it is.
+        due: bool,
+        is_error: IsError<S::Item>,
+    }
+}
+
+impl<S: Stream, T: Timer> Sample<S, T> {
+    fn new(source: S, timer: T, window: Duration, is_error: IsError<S::Item>) -> Self {
+        let (reader, alarm) = (Reader::new(source), Alarm::new(timer));
+        Sample { reader, alarm, window, started: false, latest: None, due: false, is_error }
+    }
+
+    /// The source, and an item of it that was not given.
+    pub fn into_parts(self) -> (S, Option<S::Item>) {
+        (self.reader.into_inner(), self.latest)
+    }
+
+    /// Ready when an item is due, or none will come.
+    fn poll_due(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
+        let mut this = self.project();
+        if *this.due {
+            return Poll::Ready(());
+        }
+        if !core::mem::replace(this.started, true) {
+            this.alarm.set(*this.window);
+        }
+        let mut polls = POLLS;
+        while polls > 0 {
+            polls -= 1;
+            let Poll::Ready(Some(item)) = this.reader.as_mut().poll_next(cx) else { break };
+            *this.due = this.window.is_zero() || (this.is_error)(&item);
+            *this.latest = Some(item);
+            if *this.due {
+                return Poll::Ready(());
+            }
+        }
+        // Twice: a window may begin here.
+        for _ in 0..2 {
+            let ends = this.alarm.poll(cx).is_ready();
+            *this.due = ends && this.latest.is_some();
+            if *this.due {
+                return Poll::Ready(());
+            }
+            if this.reader.is_over() {
+                this.alarm.clear();
+                return Poll::Ready(());
+            }
+            if !ends || this.window.is_zero() {
+                break;
+            }
+            this.alarm.set(*this.window);
+        }
+        if !this.reader.is_reading() || (this.alarm.has_rung() && !this.window.is_zero()) {
+            cx.waker().wake_by_ref();
+        }
+        Poll::Pending
+    }
+}
+
+impl<S: Stream, T: Timer> Stream for Sample<S, T> {
+    type Item = S::Item;
+
+    fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<S::Item>> {
+        ready!(self.as_mut().poll_due(cx));
+        let this = self.project();
+        if !core::mem::take(this.due) {
+            return Poll::Ready(None);
+        }
+        this.alarm.set(*this.window);
+        Poll::Ready(this.latest.take())
+    }
+}
+
+impl<S: Source, T: Timer> Source for Sample<S, T> {
+    fn poll_progress(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
+        if self.reader.is_reading() || self.latest.is_some() {
+            ready!(self.as_mut().poll_due(cx));
+        }
+        self.project().reader.poll_progress(cx)
+    }
+}

@@ -1,0 +1,140 @@
+//! An end from outside.
+
+use crate::flow::{Flow, Source, reader::Reader};
+use core::{
+    fmt,
+    future::Future,
+    pin::Pin,
+    task::{Context, Poll},
+};
+use futures_core::Stream;
+use pin_project_lite::pin_project;
+
+impl<S: Source> Flow<S> {
+    /// Ends the flow when `future` is ready, or with its source.
+    ///
+    /// ```text
+    /// source                  a-b-c-d-|
+    /// take_until(sleep(4))    a-b-|
+    /// ```
+    ///
+    /// `future` is asked first: once it is ready nothing more is taken from the source, not even
+    /// what is there. It is polled while the consumer is busy too, and dropped when it is ready or
+    /// the source has ended.
+    ///
+    /// After the end the source is not polled any more. It is dropped with the flow, which an
+    /// operation does at the end.
+    ///
+    /// # Cancel safety
+    ///
+    /// Loses nothing: [`into_parts`](TakeUntil::into_parts) hands the source back, and an item that
+    /// was read while the consumer was busy. Such an item is given before the end.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use anyscope_core::{Timer, flow};
+    /// use std::time::Duration;
+    ///
+    /// anyscope_sim::Sim::new(7).run(async |sim| {
+    ///     let stop = sim.sleep(Duration::from_secs(4));
+    ///     let items = flow::stream(sim.marble("a-b-c-d-|")).take_until(stop);
+    ///     assert_eq!(sim.draw(items.into_stream()).await, "a-b-|");
+    /// })
+    /// .unwrap();
+    /// ```
+    pub fn take_until<F: Future>(self, future: F) -> Flow<TakeUntil<S, F>> {
+        Flow {
+            source: TakeUntil {
+                reader: Reader::new(self.source),
+                future: Some(future),
+                output: None,
+                parked: None,
+            },
+        }
+    }
+}
+
+pin_project! {
+    /// Source of [`Flow::take_until`].
+    #[must_use = "streams do nothing unless polled"]
+    pub struct TakeUntil<S: Stream, F: Future> {
+        #[pin]
+        reader: Reader<S>,
+        // None when it is ready, or the source has ended.
+        #[pin]
+        future: Option<F>,
+        output: Option<F::Output>,
+        parked: Option<S::Item>,
+    }
+}
+
+impl<S: Stream, F: Future> TakeUntil<S, F> {
+    /// Whether the future was ready before the source had ended.
+    pub fn is_stopped(&self) -> bool {
+        self.future.is_none() && !self.reader.is_over()
+    }
+
+    /// The source, an item of it that was not taken yet, and what the future gave.
+    pub fn into_parts(self) -> (S, Option<S::Item>, Option<F::Output>) {
+        (self.reader.into_inner(), self.parked, self.output)
+    }
+
+    /// Whether the flow goes on.
+    fn poll_future(self: Pin<&mut Self>, cx: &mut Context<'_>) -> bool {
+        let mut this = self.project();
+        let Some(future) = this.future.as_mut().as_pin_mut() else { return false };
+        let Poll::Ready(output) = future.poll(cx) else { return true };
+        *this.output = Some(output);
+        this.future.set(None);
+        false
+    }
+}
+
+impl<S: Stream, F: Future> Stream for TakeUntil<S, F> {
+    type Item = S::Item;
+
+    fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<S::Item>> {
+        if let Some(item) = self.as_mut().project().parked.take() {
+            return Poll::Ready(Some(item));
+        }
+        if !self.as_mut().poll_future(cx) {
+            return Poll::Ready(None);
+        }
+        let mut this = self.project();
+        let polled = this.reader.as_mut().poll_next(cx);
+        if this.reader.is_over() {
+            this.future.set(None);
+        }
+        polled
+    }
+
+    fn size_hint(&self) -> (usize, Option<usize>) {
+        let parked = usize::from(self.parked.is_some());
+        let rest = if self.future.is_some() { self.reader.size_hint().1 } else { Some(0) };
+        (parked, rest.and_then(|rest| rest.checked_add(parked)))
+    }
+}
+
+impl<S: Source, F: Future> Source for TakeUntil<S, F> {
+    fn poll_progress(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
+        if !self.as_mut().poll_future(cx) {
+            return Poll::Ready(());
+        }
+        let mut this = self.project();
+        let polled = this.reader.as_mut().poll_park(cx, this.parked);
+        if this.reader.is_over() {
+            this.future.set(None);
+        }
+        polled
+    }
+}
+
+impl<S: Stream + fmt::Debug, F: Future> fmt::Debug for TakeUntil<S, F> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("TakeUntil")
+            .field("reader", &self.reader)
+            .field("stopped", &self.is_stopped())
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,174 @@
+//! The newest item, now and then.
+
+use super::{Alarm, IsError};
+use crate::{
+    flow::{Flow, POLLS, Source, reader::Reader},
+    time::Timer,
+};
+use core::{
+    pin::Pin,
+    task::{Context, Poll, ready},
+    time::Duration,
+};
+use futures_core::Stream;
+use pin_project_lite::pin_project;
+
+impl<S: Source> Flow<S> {
+    /// Gives the first item at once, and then the newest one whenever `gap` has passed.
+    ///
+    /// ```text
+    /// source                abcdefghijk|
+    /// throttle_latest(3)    a--d--g--j--[k|]
+    /// ```
+    ///
+    /// **Drops** items that are followed by another one before the gap is over, and no others. One
+    /// that comes when no gap is running is given at once. The last one is given in any case, and
+    /// the gap before it is kept; the end then comes with it.
+    ///
+    /// The source is asked before the timer: an item that comes as the gap ends is the newest. A
+    /// gap begins when an item is taken. While the consumer is busy, newer items replace the one
+    /// that is held until the gap is over; then that one stays, and nothing more is read.
+    ///
+    /// With no time at all, every item is given. With [`Duration::MAX`] the first is, and the last
+    /// with the end.
+    ///
+    /// # Cancel safety
+    ///
+    /// [`into_parts`](ThrottleLatest::into_parts) hands back the source and the item that is held.
+    ///
+    /// # Fairness
+    ///
+    /// After 64 items the task yields to its executor.
+    ///
+    /// # Cost
+    ///
+    /// One sleep for each item that is given.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use anyscope_core::flow;
+    /// use std::time::Duration;
+    ///
+    /// anyscope_sim::Sim::new(7).run(async |sim| {
+    ///     let items = flow::stream(sim.marble("abcdefghijk|"));
+    ///     let newest = items.throttle_latest(&sim, Duration::from_secs(3));
+    ///     assert_eq!(sim.draw(newest.into_stream()).await, "a--d--g--j--[k|]");
+    /// })
+    /// .unwrap();
+    /// ```
+    pub fn throttle_latest<T: Timer>(self, timer: T, gap: Duration) -> Flow<ThrottleLatest<S, T>> {
+        Flow { source: ThrottleLatest::new(self.source, timer, gap, |_| false) }
+    }
+
+    /// As [`throttle_latest`](Self::throttle_latest), but an error is given at once, whatever the
+    /// gap, and is never dropped. An item that is held when it comes is older, and dropped.
+    pub fn try_throttle_latest<T: Timer, I, E>(
+        self,
+        timer: T,
+        gap: Duration,
+    ) -> Flow<ThrottleLatest<S, T>>
+    where
+        S: Source<Item = Result<I, E>>,
+    {
+        Flow { source: ThrottleLatest::new(self.source, timer, gap, Result::is_err) }
+    }
+}
+
+pin_project! {
+    /// Source of [`Flow::throttle_latest`].
+    #[derive(Debug)]
+    #[must_use = "streams do nothing unless polled"]
+    pub struct ThrottleLatest<S: Stream, T: Timer> {
+        #[pin]
+        reader: Reader<S>,
+        // Rings when the next item may be given.
+        alarm: Alarm<T>,
+        gap: Duration,
+        latest: Option<S::Item>,
+        // It is to be given as it is.
+        due: bool,
+        is_error: IsError<S::Item>,
+    }
+}
+
+impl<S: Stream, T: Timer> ThrottleLatest<S, T> {
+    fn new(source: S, timer: T, gap: Duration, is_error: IsError<S::Item>) -> Self {
+        let (reader, alarm) = (Reader::new(source), Alarm::rung(timer));
+        ThrottleLatest { reader, alarm, gap, latest: None, due: false, is_error }
+    }
+
+    /// The source, and an item of it that was not given yet.
+    pub fn into_parts(self) -> (S, Option<S::Item>) {
+        (self.reader.into_inner(), self.latest)
+    }
+
+    /// Ready when an item is due, or none will come.
+    fn poll_due(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
+        let mut this = self.project();
+        if *this.due {
+            return Poll::Ready(());
+        }
+        for _ in 0..POLLS {
+            let ended = match this.reader.as_mut().poll_next(cx) {
+                Poll::Ready(Some(item)) => {
+                    let first = this.latest.is_none();
+                    *this.due = (this.is_error)(&item);
+                    *this.latest = Some(item);
+                    // Perhaps no gap is running.
+                    *this.due |= first && this.alarm.poll(cx).is_ready();
+                    if *this.due {
+                        return Poll::Ready(());
+                    }
+                    continue;
+                }
+                Poll::Ready(None) => true,
+                Poll::Pending => false,
+            };
+            if this.latest.is_none() {
+                if ended {
+                    this.alarm.clear();
+                    return Poll::Ready(());
+                }
+                return Poll::Pending;
+            }
+            // A gap without an end is not kept before the last item.
+            if !(ended && this.alarm.is_off()) {
+                ready!(this.alarm.poll(cx));
+            }
+            *this.due = true;
+            return Poll::Ready(());
+        }
+        // The source may never be done; the gap is.
+        *this.due = this.alarm.poll(cx).is_ready();
+        if *this.due {
+            return Poll::Ready(());
+        }
+        cx.waker().wake_by_ref();
+        Poll::Pending
+    }
+}
+
+impl<S: Stream, T: Timer> Stream for ThrottleLatest<S, T> {
+    type Item = S::Item;
+
+    fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<S::Item>> {
+        ready!(self.as_mut().poll_due(cx));
+        let this = self.project();
+        *this.due = false;
+        let latest = this.latest.take();
+        if latest.is_some() {
+            this.alarm.set(*this.gap);
+        }
+        Poll::Ready(latest)
+    }
+}
+
+impl<S: Source, T: Timer> Source for ThrottleLatest<S, T> {
+    fn poll_progress(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
+        if self.reader.is_reading() || self.latest.is_some() {
+            ready!(self.as_mut().poll_due(cx));
+        }
+        self.project().reader.poll_progress(cx)
+    }
+}

@@ -1,0 +1,130 @@
+//! A time limit for each item.
+
+use super::Alarm;
+use crate::{
+    flow::{Flow, Source, reader::Reader},
+    time::{Elapsed, Timer},
+};
+use core::{
+    pin::Pin,
+    task::{Context, Poll, ready},
+    time::Duration,
+};
+use futures_core::Stream;
+use pin_project_lite::pin_project;
+
+impl<S: Source> Flow<S> {
+    /// Reports every gap that is longer than `limit`: an idle timeout.
+    ///
+    /// ```text
+    /// source             a-----b-|
+    /// timeout_each(3)    a--!--b-|
+    /// ```
+    ///
+    /// An item comes through as `Ok`. Where one takes longer, an [`Elapsed`] is given, once for
+    /// that gap; the source is not disturbed, and the item comes when it comes. To give up
+    /// instead, let the operation fail at the first `Err`.
+    ///
+    /// A gap begins when the item is asked for, so the time that the consumer takes does not
+    /// count; it goes on while the consumer is busy. The source is asked before the timer: an item
+    /// that comes with the limit counts, and so does an error of the source.
+    ///
+    /// With no time at all, there is one `Elapsed` for each item that is not there at once. With
+    /// [`Duration::MAX`] there is none. The end is the source's.
+    ///
+    /// # Cancel safety
+    ///
+    /// Loses nothing: an item that came while the consumer was busy is held, and
+    /// [`into_parts`](TimeoutEach::into_parts) hands it back.
+    ///
+    /// # Cost
+    ///
+    /// One sleep for each item that is waited for.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use anyscope_core::flow;
+    /// use std::time::Duration;
+    ///
+    /// anyscope_sim::Sim::new(7).run(async |sim| {
+    ///     let gaps = flow::stream(sim.marble("a-----b-|"));
+    ///     let gaps = gaps.timeout_each(&sim, Duration::from_secs(3)).into_stream();
+    /// #   let gaps = futures_lite::StreamExt::map(gaps, |item| item.unwrap_or('!'));
+    ///     assert_eq!(sim.draw(gaps).await, "a--!--b-|");
+    /// })
+    /// .unwrap();
+    /// ```
+    pub fn timeout_each<T: Timer>(self, timer: T, limit: Duration) -> Flow<TimeoutEach<S, T>> {
+        Flow {
+            source: TimeoutEach {
+                reader: Reader::new(self.source),
+                alarm: Alarm::new(timer),
+                limit,
+                counting: false,
+                parked: None,
+            },
+        }
+    }
+}
+
+pin_project! {
+    /// Source of [`Flow::timeout_each`].
+    #[derive(Debug)]
+    #[must_use = "streams do nothing unless polled"]
+    pub struct TimeoutEach<S: Stream, T: Timer> {
+        #[pin]
+        reader: Reader<S>,
+        alarm: Alarm<T>,
+        limit: Duration,
+        // Since an item was asked for, until it comes; also when its time is over.
+        counting: bool,
+        parked: Option<Result<S::Item, Elapsed>>,
+    }
+}
+
+impl<S: Stream, T: Timer> TimeoutEach<S, T> {
+    /// The source, and what it has given that was not taken yet.
+    pub fn into_parts(self) -> (S, Option<Result<S::Item, Elapsed>>) {
+        (self.reader.into_inner(), self.parked)
+    }
+
+    fn poll_read(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<<Self as Stream>::Item>> {
+        let this = self.project();
+        if let Poll::Ready(item) = this.reader.poll_next(cx) {
+            *this.counting = false;
+            this.alarm.clear();
+            return Poll::Ready(item.map(Ok));
+        }
+        if !core::mem::replace(this.counting, true) {
+            this.alarm.set(*this.limit);
+        }
+        ready!(this.alarm.poll(cx));
+        this.alarm.clear();
+        Poll::Ready(Some(Err(Elapsed::new())))
+    }
+}
+
+impl<S: Stream, T: Timer> Stream for TimeoutEach<S, T> {
+    type Item = Result<S::Item, Elapsed>;
+
+    fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        match self.as_mut().project().parked.take() {
+            Some(parked) => Poll::Ready(Some(parked)),
+            None => self.poll_read(cx),
+        }
+    }
+}
+
+impl<S: Source, T: Timer> Source for TimeoutEach<S, T> {
+    fn poll_progress(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
+        if self.reader.is_reading() && self.parked.is_none() {
+            let read = ready!(self.as_mut().poll_read(cx));
+            *self.as_mut().project().parked = read;
+        }
+        self.project().reader.poll_progress(cx)
+    }
+}
