@@ -24,6 +24,8 @@ mod ready_list;
 pub(crate) mod registry;
 pub(crate) mod set_once;
 pub(crate) mod slab;
+#[cfg(all(test, anyscope_loom))]
+mod slab_models;
 pub(crate) mod slots;
 pub(crate) mod stack;
 mod stream_set;
