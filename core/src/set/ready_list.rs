@@ -208,8 +208,9 @@ impl ReadyList {
     }
 
     fn leave(&self, owner: &mut Owner, state: usize) -> usize {
-        // Acquire: see the links that the pushers wrote.
-        let head = self.head.swap(state, Ordering::AcqRel);
+        // Acquire: see the links that the pushers wrote. Not Release: a push takes nothing over from
+        // a head that says that nobody sleeps.
+        let head = self.head.swap(state, Ordering::Acquire);
         if let Some(way) = owner.parked.take() {
             owner.found[way] = head != PARKED[way];
             if !owner.found[way] {

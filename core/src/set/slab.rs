@@ -365,8 +365,8 @@ impl<F> Slab<F> {
     fn find(&self, key: usize) -> Option<(Chunk<F>, usize)> {
         let chunk = (*self.chunks.get(key >> SLOT_BITS)?)?;
         let slot = key & (MOST - 1);
-        let some = chunk.header().occupied.get() >> slot & 1 == 1
-            && !(self.own != 0 && key == Self::OWN);
+        let some =
+            chunk.header().occupied.get() >> slot & 1 == 1 && !(self.own != 0 && key == Self::OWN);
         some.then_some((chunk, slot))
     }
 

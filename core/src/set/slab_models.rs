@@ -91,7 +91,11 @@ fn wake_or_wake_or_park(name: &str, apart: bool, fresh: bool) {
             })
         });
         let consuming = consume(&mut slab, &keys, &flags, 1);
-        if fresh { block_on_fresh(consuming) } else { block_on(consuming) }
+        if fresh {
+            block_on_fresh(consuming)
+        } else {
+            block_on(consuming)
+        }
         drop(slab);
         waking.into_iter().for_each(Thread::join);
         assert_eq!(census.alive(), 0);
@@ -112,7 +116,11 @@ fn wake_or_park() {
                 waker.wake();
             });
             let consuming = consume(&mut slab, &keys, &flags, 1);
-            if fresh { block_on_fresh(consuming) } else { block_on(consuming) }
+            if fresh {
+                block_on_fresh(consuming)
+            } else {
+                block_on(consuming)
+            }
             drop(slab);
             waking.join();
             assert_eq!(census.alive(), 0);
@@ -155,7 +163,11 @@ fn wake_again_or_drain() {
                 }
             });
             let consuming = consume(&mut slab, &keys, &flags, 2);
-            if fresh { block_on_fresh(consuming) } else { block_on(consuming) }
+            if fresh {
+                block_on_fresh(consuming)
+            } else {
+                block_on(consuming)
+            }
             drop(slab);
             waking.join();
             assert_eq!(census.alive(), 0);
