@@ -87,13 +87,9 @@ impl<F> Unpin for Slab<F> {}
 
 #[allow(dead_code)] // Until `concurrent` and `flow` stand on it.
 impl<F> Slab<F> {
-    /// The slots of the first chunk, unless the slab is known to become large: a page for large
-    /// children, so that few of them do not take the memory of many.
-    const FIRST: usize = match size_of::<F>() {
-        ..=512 => 8,
-        ..=1024 => 4,
-        _ => 2,
-    };
+    /// The slots of the first chunk, unless the slab is known to become large. Few large
+    /// children are not to take the memory of many.
+    const FIRST: usize = if size_of::<F>() > 512 { 2 } else { 8 };
 
     /// The key of the slot that [`with_own`](Self::with_own) sets apart.
     pub(crate) const OWN: usize = 0;

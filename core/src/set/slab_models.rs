@@ -281,6 +281,29 @@ fn wake_or_drop_parked_twice() {
     wake_or_drop("slab: wake or drop, parked twice", true, 2);
 }
 
+/// The slab goes while its task is fired for the second time: the first time does not count.
+#[test]
+fn wake_again_or_drop() {
+    check("slab: wake again or drop", || {
+        let census = Census::default();
+        let task = Arc::new(Task::default());
+        let (mut slab, keys) = slab(&census, 1, false);
+        let waker = waker(&mut slab, keys[0]);
+        for round in 0..2 {
+            let parent = Waker::from(task.clone());
+            assert!(slab.park(&mut Context::from_waker(&parent)));
+            if round == 0 {
+                waker.wake_by_ref();
+                assert!(slab.begin_pass() && slab.next().is_some() && slab.next().is_none());
+            }
+        }
+        let waking = spawn(move || waker.wake());
+        drop(slab);
+        waking.join();
+        assert_eq!((census.alive(), Arc::strong_count(&task)), (0, 1));
+    });
+}
+
 /// The last waker goes while the slab does: one of them frees the chunk, once.
 #[test]
 fn drop_of_waker_or_drop() {

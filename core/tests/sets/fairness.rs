@@ -13,7 +13,7 @@ use std::{
 #[test]
 fn m3_every_window_is_fair() {
     for k in [1, 2, 3, 8, 9, 30, 65] {
-        let mut set: StreamSet<_> = (0..k).map(|n| stream::repeat(n)).collect();
+        let mut set: StreamSet<_> = (0..k).map(stream::repeat).collect();
         let task = Task::new();
         let mut items = Vec::new();
         while items.len() < 6 * k + 10 {

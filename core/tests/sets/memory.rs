@@ -39,7 +39,8 @@ fn memory_is_used_again_in_steady_state() {
         let mut polls = 0;
         poll_fn(move |cx| {
             polls += 1;
-            cx.waker().clone().wake();
+            let waker = cx.waker().clone();
+            waker.wake();
             if polls == 3 { Poll::Ready(n) } else { Poll::Pending }
         })
     };
