@@ -43,10 +43,13 @@ pub(super) struct Header {
     /// A bit for each slot that was woken.
     ready: AtomicUsize,
     /// The link to the next one on the list: see [`replace_next`](Self::replace_next).
-    next: UnsafeCell<usize>,
+    next: UnsafeCell<u32>,
+    pub(super) index: u32,
     references: AtomicUsize,
     list: ManuallyDrop<Arc<ReadyList>>,
 
+    /// A bit for each slot there is.
+    all: usize,
     /// A bit for each slot with a child, and for one that is set apart.
     pub(super) occupied: Cell<usize>,
     /// A bit for each slot to be polled in the next pass.
@@ -55,8 +58,6 @@ pub(super) struct Header {
     pub(super) next_local: Cell<u32>,
     /// The next chunk with a vacant slot.
     pub(super) next_open: Cell<u32>,
-    pub(super) index: u32,
-    slots: u32,
 }
 
 #[cfg(all(target_pointer_width = "64", not(anyscope_loom)))]
@@ -65,14 +66,9 @@ const _: () = assert!(size_of::<Header>() == 64);
 const _: () = assert!(size_of::<Header>() >= ALIGN && MOST <= ALIGN);
 
 impl Header {
-    /// A bit for each slot there is.
-    fn all(&self) -> usize {
-        usize::MAX >> (usize::BITS - self.slots)
-    }
-
     /// A bit for each slot that can be taken.
     pub(super) fn vacant(&self) -> usize {
-        self.all() & !self.occupied.get()
+        self.all & !self.occupied.get()
     }
 
     /// Changes the link to the next chunk on the list, and returns what it was.
@@ -82,7 +78,7 @@ impl Header {
     /// The caller has the chunk for itself: it has made `ready` other than zero and not yet
     /// pushed the chunk, or has taken it off the list and not yet called
     /// [`take_ready`](Chunk::take_ready).
-    pub(super) unsafe fn replace_next(&self, link: usize) -> usize {
+    pub(super) unsafe fn replace_next(&self, link: u32) -> u32 {
         // SAFETY: nobody else accesses it, promised by the caller.
         self.next.with_mut(|next| unsafe { ptr::replace(next, link) })
     }
@@ -133,14 +129,14 @@ impl<F> Chunk<F> {
             header.write(Header {
                 ready: AtomicUsize::new(0),
                 next: UnsafeCell::new(0),
+                index,
                 references: AtomicUsize::new(1),
                 list: ManuallyDrop::new(list),
+                all: usize::MAX >> (usize::BITS - slots as u32),
                 occupied: Cell::new(0),
                 local: Cell::new(0),
                 next_local: Cell::new(NONE),
                 next_open: Cell::new(NONE),
-                index,
-                slots: slots as u32,
             });
         }
         Chunk { header, slots: PhantomData }
@@ -169,7 +165,7 @@ impl<F> Chunk<F> {
 
     /// The slot called `slot`, in the memory of the whole chunk.
     pub(super) fn slot(&self, slot: usize) -> NonNull<F> {
-        debug_assert!(self.header().all() >> slot & 1 == 1);
+        debug_assert!(self.header().all >> slot & 1 == 1);
         // SAFETY: inside the chunk's memory: `slot` is less than their number.
         unsafe { self.header.cast::<u8>().add(Self::OFFSET).cast::<F>().add(slot) }
     }
@@ -254,7 +250,7 @@ unsafe fn release(header: *mut Header) {
     // SAFETY: the last reference was ours, so nobody else reaches the header. It is not used after
     // this, and its slots are empty: the owner has given its reference back.
     unsafe {
-        let slots = (*header).slots as usize;
+        let slots = (*header).all.count_ones() as usize;
         let list = ManuallyDrop::take(&mut (*header).list);
         let (layout, _) = layout(list.slot, slots);
         ptr::drop_in_place(header);

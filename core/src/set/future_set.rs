@@ -94,8 +94,7 @@ impl<F> FutureSet<F> {
     /// Adds a future. It is first polled by the next poll of the set.
     #[inline]
     pub fn push(&mut self, future: F) {
-        let key = self.slab.insert(future);
-        self.slab.wake(key);
+        self.slab.push(future);
     }
 
     /// How many futures there are.

@@ -69,8 +69,7 @@ impl<K: Ord + Clone, F> Map<K, F> {
         match self.slots.entry(key.clone()) {
             btree_map::Entry::Occupied(_) => Err(DuplicateKey { key, value: child }),
             btree_map::Entry::Vacant(entry) => {
-                let slot = self.slab.insert(Keyed { key, child });
-                self.slab.wake(slot);
+                let slot = self.slab.push(Keyed { key, child });
                 entry.insert(slot);
                 Ok(())
             }
@@ -79,8 +78,7 @@ impl<K: Ord + Clone, F> Map<K, F> {
 
     pub(super) fn replace(&mut self, key: K, child: F) -> bool {
         let entry = self.slots.entry(key.clone());
-        let slot = self.slab.insert(Keyed { key, child });
-        self.slab.wake(slot);
+        let slot = self.slab.push(Keyed { key, child });
         match entry {
             btree_map::Entry::Occupied(mut entry) => {
                 // Last, as its destructor may panic.

@@ -7,7 +7,7 @@ use core::task::{Context, Poll};
 /// when there are no children.
 ///
 /// `poll` is told keys that may have no child any more, and then returns none.
-#[inline]
+#[inline(always)]
 pub(super) fn poll_next<F, T>(
     slab: &mut Slab<F>,
     cx: &mut Context<'_>,

@@ -29,8 +29,10 @@ use core::{
     task::{Context, Waker},
 };
 
-/// The head while the owner polls, and the link below the first chunk.
-pub(super) const RUNS: usize = 0;
+/// The head while the owner polls.
+const RUNS: usize = 0;
+/// The link below the first chunk.
+pub(super) const END: u32 = RUNS as u32;
 /// The head while the owner sleeps, for each way to park.
 const PARKED: [usize; 2] = [1, 2];
 const CLOSED: usize = 3;
@@ -64,8 +66,8 @@ unsafe impl Send for ReadyList {}
 unsafe impl Sync for ReadyList {}
 
 /// The number of the chunk that a link names.
-pub(super) fn number(link: usize) -> Option<usize> {
-    link.checked_sub(CHUNKS)
+pub(super) fn number(link: u32) -> Option<usize> {
+    link.checked_sub(CHUNKS as u32).map(|index| index as usize)
 }
 
 /// The way in which the owner has parked, if it has.
@@ -109,7 +111,7 @@ impl ReadyList {
             }
             let below = if way_of(head).is_some() { RUNS } else { head };
             // SAFETY: `ready` is other than zero by us, and the chunk is not on the list.
-            unsafe { chunk.replace_next(below) };
+            unsafe { chunk.replace_next(below as u32) };
             // Release: publish `next`. Acquire: from `park`, see the waker of the task.
             match self.head.compare_exchange_weak(head, link, Ordering::AcqRel, Ordering::Relaxed) {
                 Ok(_) => break,
@@ -133,11 +135,11 @@ impl ReadyList {
 
     /// Takes all chunks: the link to the one that was pushed last, whose header has the next link.
     /// The owner does not sleep from here on.
-    pub(super) fn take(&self, owner: &mut Owner) -> usize {
+    pub(super) fn take(&self, owner: &mut Owner) -> u32 {
         if owner.parked.is_none() && self.head.load(Ordering::Relaxed) == RUNS {
-            return RUNS;
+            return END;
         }
-        self.leave(owner, RUNS)
+        self.leave(owner, RUNS) as u32
     }
 
     /// Lets the owner sleep until the next push: false if one has come already.

@@ -144,12 +144,26 @@ impl<F> Slab<F> {
     /// [`wake`](Self::wake).
     ///
     /// O(1); allocates if all slots are taken.
+    #[inline]
     pub(crate) fn insert(&mut self, child: F) -> usize {
+        let (chunk, slot) = self.place(child);
+        (chunk.header().index as usize) << SLOT_BITS | slot
+    }
+
+    /// [`insert`](Self::insert) and [`wake`](Self::wake).
+    #[inline]
+    pub(crate) fn push(&mut self, child: F) -> usize {
+        let (chunk, slot) = self.place(child);
+        self.enqueue(chunk, 1 << slot);
+        (chunk.header().index as usize) << SLOT_BITS | slot
+    }
+
+    #[inline]
+    fn place(&mut self, child: F) -> (Chunk<F>, usize) {
         if self.open == NONE {
             self.grow();
         }
-        let index = self.open;
-        let chunk = at(&self.chunks, index as usize);
+        let chunk = at(&self.chunks, self.open as usize);
         let header = chunk.header();
         let vacant = header.vacant();
         let slot = vacant.trailing_zeros() as usize;
@@ -160,7 +174,7 @@ impl<F> Slab<F> {
         if vacant & (vacant - 1) == 0 {
             self.open = header.next_open.get();
         }
-        (index as usize) << SLOT_BITS | slot
+        (chunk, slot)
     }
 
     /// Has the child polled in the next pass, or in this one if its turn is still to come. Costs
@@ -427,7 +441,7 @@ impl<F> Slab<F> {
         let Some(list) = &self.list else { return };
         let mut newest = list.take(&mut self.owner);
         // Turns the chain around.
-        let mut oldest = ready_list::RUNS;
+        let mut oldest = ready_list::END;
         while let Some(index) = ready_list::number(newest) {
             let chunk = at(&self.chunks, index);
             let above = mem::replace(&mut oldest, newest);
@@ -437,7 +451,7 @@ impl<F> Slab<F> {
         while let Some(index) = ready_list::number(oldest) {
             let chunk = at(&self.chunks, index);
             // SAFETY: as above.
-            oldest = unsafe { chunk.header().replace_next(ready_list::RUNS) };
+            oldest = unsafe { chunk.header().replace_next(ready_list::END) };
             // From here on somebody may push it again.
             let slots = chunk.take_ready();
             self.enqueue(chunk, slots);

@@ -57,8 +57,7 @@ impl<S> StreamSet<S> {
     /// Adds a stream. It is first polled by the next poll of the set.
     #[inline]
     pub fn push(&mut self, stream: S) {
-        let key = self.slab.insert(stream);
-        self.slab.wake(key);
+        self.slab.push(stream);
     }
 
     /// How many streams there are.

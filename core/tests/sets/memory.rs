@@ -187,6 +187,10 @@ fn a_set_shrinks() {
         assert_eq!(task.poll(&mut set), Poll::Ready(Some(n as u32)));
     }
     settle(&task, &mut set);
+    let fillers: Vec<_> = (0..200).map(|_| Remote::new()).collect();
+    let before = allocations();
+    set.extend(fillers);
+    assert_eq!((set.len(), allocations() - before), (204, 0), "there is room");
     let more: Vec<_> = (0..10_000).map(|_| Remote::new()).collect();
     set.extend(more.iter().cloned());
     settle(&task, &mut set);
