@@ -16,7 +16,6 @@ pub(crate) struct Budget {
     passes: usize,
 }
 
-#[allow(dead_code)] // Until `concurrent` and `flow` stand on it.
 impl Budget {
     pub(crate) fn new() -> Self {
         Budget { polls: POLLS, passes: PASSES }

@@ -85,7 +85,6 @@ unsafe impl<F: Sync> Sync for Slab<F> {}
 /// Futures are pinned in their chunks, which do not move with the slab.
 impl<F> Unpin for Slab<F> {}
 
-#[allow(dead_code)] // Until `concurrent` and `flow` stand on it.
 impl<F> Slab<F> {
     /// The slots of the first chunk, unless the slab is known to become large. Few large
     /// children are not to take the memory of many.
@@ -193,6 +192,7 @@ impl<F> Slab<F> {
     }
 
     /// The child, if the key has one.
+    #[allow(dead_code)] // Until `flow` calls it.
     pub(crate) fn get_pin_mut(&mut self, key: usize) -> Option<Pin<&mut F>> {
         let (chunk, slot) = self.find(key)?;
         // SAFETY: the slot has a child, ours alone as `self` is. It is pinned: it is never moved,
@@ -210,6 +210,7 @@ impl<F> Slab<F> {
     }
 
     /// Moves the child out; none if the key has none.
+    #[allow(dead_code)] // Until `flow` calls it.
     pub(crate) fn take(&mut self, key: usize) -> Option<F>
     where
         F: Unpin,
@@ -222,6 +223,7 @@ impl<F> Slab<F> {
     }
 
     /// The keys of all children, in the order of their slots.
+    #[allow(dead_code)] // Until `flow` calls it.
     pub(crate) fn keys(&self) -> impl Iterator<Item = usize> + '_ {
         (0..self.chunks.len()).flat_map(|index| {
             let occupied = self.children(index);

@@ -143,8 +143,10 @@ fn a_panic_in_the_destructor_of_a_keyed_future() {
     assert!(map.is_empty() && map.keys().next().is_none());
     map.insert(1, Box::pin(bomb())).unwrap();
     assert_eq!(panic_of(|| map.replace(1, Box::pin(ready(2)))), "of it");
-    let task = Task::new();
-    assert_eq!(task.poll(&mut map), Poll::Ready(Some((1, 2))));
+    assert_eq!(Task::new().poll(&mut map), Poll::Ready(Some((1, 2))));
+    map.insert(1, Box::pin(bomb())).unwrap();
+    assert_eq!(panic_of(|| map.replace(1, Box::pin(ready(3)))), "of it");
+    assert!(map.remove(&1) && map.is_empty(), "the new one");
     map.insert(1, Box::pin(bomb())).unwrap();
     map.insert(2, Box::pin(ready(2))).unwrap();
     assert_eq!(panic_of(|| map.clear()), "of it");
