@@ -84,6 +84,18 @@ no!(Send: Ready<Local>, Start<'_, Local, ()>, Start<'_, (), Local>, ScopeError<L
 yes!(Send: Supervise, FailFast<SendOnly>, Anywhere, TrySpawnError<SendOnly>);
 no!(Send: FailFast<Local>, SameThread);
 
+// Sets: as their futures and keys, which they never move.
+yes!(Send: FutureSet<SendOnly>, StreamSet<SendOnly>, FutureMap<SendOnly, SendOnly>);
+yes!(Send: StreamMap<SendOnly, SendOnly>, DuplicateKey<SendOnly, SendOnly>, Keys<'_, u8>);
+yes!(Sync: FutureSet<u8>, StreamSet<u8>, FutureMap<u8, u8>, StreamMap<u8, u8>, Keys<'_, u8>);
+yes!(Unpin: FutureSet<Pinned>, StreamSet<Pinned>, FutureMap<Pinned, Pinned>);
+yes!(Unpin: StreamMap<Pinned, Pinned>, Keys<'_, Pinned>);
+no!(Send: FutureSet<Local>, StreamSet<Local>, FutureMap<u8, Local>, FutureMap<Local, u8>);
+no!(Send: StreamMap<u8, Local>, StreamMap<Local, u8>, DuplicateKey<u8, Local>, Keys<'_, SendOnly>);
+no!(Sync: FutureSet<SendOnly>, StreamSet<SendOnly>, FutureMap<u8, SendOnly>);
+no!(Sync: FutureMap<SendOnly, u8>, StreamMap<u8, SendOnly>, StreamMap<SendOnly, u8>);
+no!(Unpin: DuplicateKey<u8, Pinned>);
+
 // Cancels.
 yes!(Send: CancelToken, CancelReason, CancelGuard, Grace, MovableDeadline);
 yes!(Sync: CancelToken, CancelReason, CancelGuard, Grace, MovableDeadline);

@@ -91,5 +91,5 @@ pub use limit::{Limit, ZeroLimit};
 #[cfg(feature = "alloc")]
 pub use scope::*;
 #[cfg(feature = "alloc")]
-pub use set::{FutureSet, StreamSet};
+pub use set::{DuplicateKey, FutureMap, FutureSet, Keys, StreamMap, StreamSet};
 pub use time::{Clock, Deadline, Elapsed, Instant, Timeout, Timer, deadline, timeout};

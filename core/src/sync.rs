@@ -57,6 +57,16 @@ mod imp {
         }
     }
 
+    impl Freed for AtomicBool {
+        fn freed(&mut self) {
+            if !loom::thread::panicking() {
+                self.fetch_or(false, Ordering::Relaxed);
+                // SAFETY: `&mut` rules out that anybody writes; loom looks whether that is so.
+                unsafe { self.unsync_load() };
+            }
+        }
+    }
+
     impl<T> Freed for AtomicPtr<T> {
         fn freed(&mut self) {
             if !loom::thread::panicking() {

@@ -19,7 +19,7 @@
 //! the memory goes with the last waker.
 
 use super::ready_list::ReadyList;
-use crate::sync::{Arc, AtomicPtr, AtomicUsize, Ordering};
+use crate::sync::{Arc, AtomicUsize, Ordering, UnsafeCell};
 use alloc::alloc::{Layout, alloc, dealloc, handle_alloc_error};
 use core::{
     cell::Cell,
@@ -42,27 +42,47 @@ pub(super) const NONE: u32 = u32::MAX;
 pub(super) struct Header {
     /// A bit for each slot that was woken.
     ready: AtomicUsize,
-    /// The next one on the list. Written by whoever pushes, then by the owner.
-    pub(super) next: AtomicPtr<Header>,
+    /// The link to the next one on the list: see [`replace_next`](Self::replace_next).
+    next: UnsafeCell<u32>,
+    pub(super) index: u32,
     references: AtomicUsize,
     list: ManuallyDrop<Arc<ReadyList>>,
 
-    /// A bit for each slot without a child, but not for one that is set apart.
-    pub(super) vacant: Cell<usize>,
+    /// A bit for each slot there is.
+    all: usize,
+    /// A bit for each slot with a child, and for one that is set apart.
+    pub(super) occupied: Cell<usize>,
     /// A bit for each slot to be polled in the next pass.
     pub(super) local: Cell<usize>,
     /// The next chunk to be polled in that pass.
     pub(super) next_local: Cell<u32>,
     /// The next chunk with a vacant slot.
     pub(super) next_open: Cell<u32>,
-    pub(super) index: u32,
-    slots: u32,
 }
 
 #[cfg(all(target_pointer_width = "64", not(anyscope_loom)))]
 const _: () = assert!(size_of::<Header>() == 64);
 // A waker's address lies inside its header.
 const _: () = assert!(size_of::<Header>() >= ALIGN && MOST <= ALIGN);
+
+impl Header {
+    /// A bit for each slot that can be taken.
+    pub(super) fn vacant(&self) -> usize {
+        self.all & !self.occupied.get()
+    }
+
+    /// Changes the link to the next chunk on the list, and returns what it was.
+    ///
+    /// # Safety
+    ///
+    /// The caller has the chunk for itself: it has made `ready` other than zero and not yet
+    /// pushed the chunk, or has taken it off the list and not yet called
+    /// [`take_ready`](Chunk::take_ready).
+    pub(super) unsafe fn replace_next(&self, link: u32) -> u32 {
+        // SAFETY: nobody else accesses it, promised by the caller.
+        self.next.with_mut(|next| unsafe { ptr::replace(next, link) })
+    }
+}
 
 /// The layout of a chunk with so many slots, and where they begin.
 fn layout(slot: Layout, slots: usize) -> (Layout, usize) {
@@ -108,38 +128,23 @@ impl<F> Chunk<F> {
         unsafe {
             header.write(Header {
                 ready: AtomicUsize::new(0),
-                next: AtomicPtr::new(ptr::null_mut()),
+                next: UnsafeCell::new(0),
+                index,
                 references: AtomicUsize::new(1),
                 list: ManuallyDrop::new(list),
-                vacant: Cell::new(usize::MAX >> (usize::BITS - slots as u32)),
+                all: usize::MAX >> (usize::BITS - slots as u32),
+                occupied: Cell::new(0),
                 local: Cell::new(0),
                 next_local: Cell::new(NONE),
                 next_open: Cell::new(NONE),
-                index,
-                slots: slots as u32,
             });
         }
-        Chunk { header, slots: PhantomData }
-    }
-
-    /// The chunk of a header that [`ReadyList::take`] has given.
-    ///
-    /// # Safety
-    ///
-    /// The header is that of a chunk for `F`s, and alive.
-    pub(super) unsafe fn from_header(header: NonNull<Header>) -> Self {
         Chunk { header, slots: PhantomData }
     }
 
     pub(super) fn header(&self) -> &Header {
         // SAFETY: alive until `release`, after which the owner does not use this any more.
         unsafe { self.header.as_ref() }
-    }
-
-    /// The slots with a child, and those that are set apart.
-    pub(super) fn occupied(&self) -> usize {
-        let header = self.header();
-        (usize::MAX >> (usize::BITS - header.slots)) & !header.vacant.get()
     }
 
     /// Takes the bits of all slots that were woken. The chunk is off the list from here on.
@@ -149,9 +154,18 @@ impl<F> Chunk<F> {
         self.header().ready.swap(0, Ordering::AcqRel)
     }
 
+    /// Keeps the chunk off the list from now on, whoever still wakes it: false if it is there, or
+    /// on its way.
+    pub(super) fn retire(&self) -> bool {
+        // A word that is never zero again, so that no wake finds it so. Relaxed: nothing is read
+        // after it but the count of references, and nothing is handed over.
+        let ready = &self.header().ready;
+        ready.compare_exchange(0, usize::MAX, Ordering::Relaxed, Ordering::Relaxed).is_ok()
+    }
+
     /// The slot called `slot`, in the memory of the whole chunk.
     pub(super) fn slot(&self, slot: usize) -> NonNull<F> {
-        debug_assert!(slot < self.header().slots as usize);
+        debug_assert!(self.header().all >> slot & 1 == 1);
         // SAFETY: inside the chunk's memory: `slot` is less than their number.
         unsafe { self.header.cast::<u8>().add(Self::OFFSET).cast::<F>().add(slot) }
     }
@@ -171,8 +185,8 @@ impl<F> Chunk<F> {
     ///
     /// # Safety
     ///
-    /// Called once, by the owner, who has emptied the slots, closed the list, and does not use
-    /// the chunk any more.
+    /// Called once, by the owner, who has emptied the slots, closed the list or had the chunk
+    /// [retired](Self::retire), and does not use it any more.
     pub(super) unsafe fn release(self) {
         // SAFETY: the owner's reference, given up by the caller.
         unsafe { release(self.header.as_ptr()) }
@@ -199,22 +213,21 @@ unsafe fn clone(data: *const ()) -> RawWaker {
 }
 
 unsafe fn wake(data: *const ()) {
-    // SAFETY: the waker is the caller's, who gives it up.
-    unsafe {
-        wake_by_ref(data);
-        drop_waker(data);
-    }
+    // SAFETY: the caller's waker, which becomes this one. It is given back also when the waker of
+    // the task panics.
+    let waker = unsafe { Waker::new(data, &VTABLE) };
+    waker.wake_by_ref();
 }
 
 unsafe fn wake_by_ref(data: *const ()) {
     let (header, slot) = parts(data);
     // SAFETY: the waker keeps the header until this returns.
-    let (ready, list) = unsafe { (&(*header).ready, &(*header).list) };
+    let header = unsafe { &*header };
     // Release: the poll that follows sees what our caller wrote. Acquire: see `take_ready`.
-    if ready.fetch_or(1 << slot, Ordering::AcqRel) == 0 {
-        // SAFETY: the header is alive until this returns, and not on the list, since `ready` was
-        // zero and we are who changed it. The owner keeps it until the list is closed.
-        unsafe { list.push(header) };
+    if header.ready.fetch_or(1 << slot, Ordering::AcqRel) == 0 {
+        // SAFETY: the chunk is not on the list, since `ready` was zero and we are who changed it.
+        // The owner keeps it until it has taken it, or has closed the list.
+        unsafe { header.list.push(header) };
     }
 }
 
@@ -237,7 +250,7 @@ unsafe fn release(header: *mut Header) {
     // SAFETY: the last reference was ours, so nobody else reaches the header. It is not used after
     // this, and its slots are empty: the owner has given its reference back.
     unsafe {
-        let slots = (*header).slots as usize;
+        let slots = (*header).all.count_ones() as usize;
         let list = ManuallyDrop::take(&mut (*header).list);
         let (layout, _) = layout(list.slot, slots);
         ptr::drop_in_place(header);

@@ -1,6 +1,6 @@
 //! A growing set of futures.
 
-use super::{budget::Budget, slab::Slab};
+use super::{passes, slab::Slab};
 use core::{
     fmt,
     future::Future,
@@ -34,7 +34,8 @@ use futures_core::{FusedStream, Stream};
 /// # Panics
 ///
 /// A panic of a future goes through the poll of the set. The future is dropped then; the set, and
-/// the others, can be used further.
+/// the others, can be used further. If it is the destructor of a future that was ready, its value is
+/// lost with it.
 ///
 /// # Fairness
 ///
@@ -47,8 +48,9 @@ use futures_core::{FusedStream, Stream};
 /// O(1) for a push, a wake and a poll, however many futures there are. A wake is one atomic
 /// instruction; only the first of a batch takes more, and wakes the task. A future that is ready
 /// at its first poll costs no atomic at all. Memory is allocated for 8, 16, 32 and then 64 futures
-/// at a time, and used again; it stays until the set is dropped. (A waker that outlives the set
-/// keeps the chunk of its future, not the future.)
+/// at a time (of more than 512 bytes each: fewer at first), and used again; it stays until the set
+/// is dropped, or [told to shrink](Self::shrink_to_fit). (A waker that outlives the set keeps the
+/// memory of its future and its neighbours, not the future.)
 ///
 /// # Examples
 ///
@@ -92,8 +94,7 @@ impl<F> FutureSet<F> {
     /// Adds a future. It is first polled by the next poll of the set.
     #[inline]
     pub fn push(&mut self, future: F) {
-        let key = self.slab.insert(future);
-        self.slab.wake(key);
+        self.slab.push(future);
     }
 
     /// How many futures there are.
@@ -114,37 +115,21 @@ impl<F> FutureSet<F> {
     pub fn clear(&mut self) {
         self.slab.clear();
     }
+
+    /// Gives back the memory that no future is in.
+    ///
+    /// Memory comes in pieces for up to 64 futures, and each piece stays while one of them is in it: they
+    /// do not move. Takes time in proportion to the number of pieces.
+    pub fn shrink_to_fit(&mut self) {
+        self.slab.shrink_to_fit();
+    }
 }
 
 impl<F: Future> Stream for FutureSet<F> {
     type Item = F::Output;
 
     fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<F::Output>> {
-        let slab = &mut self.slab;
-        let mut budget = Budget::new();
-        loop {
-            while let Some(key) = slab.next() {
-                match slab.poll(key) {
-                    Some(Poll::Ready(output)) => return Poll::Ready(Some(output)),
-                    Some(Poll::Pending) if !budget.pay_poll() => {
-                        cx.waker().wake_by_ref();
-                        return Poll::Pending;
-                    }
-                    _ => {}
-                }
-            }
-            if slab.is_empty() {
-                return Poll::Ready(None);
-            }
-            if slab.begin_pass() {
-                if !budget.pay_pass() {
-                    cx.waker().wake_by_ref();
-                    return Poll::Pending;
-                }
-            } else if slab.park(cx) {
-                return Poll::Pending;
-            }
-        }
+        passes::poll_next(&mut self.slab, cx, |slab, key| slab.poll(key))
     }
 
     fn size_hint(&self) -> (usize, Option<usize>) {

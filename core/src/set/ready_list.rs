@@ -1,74 +1,84 @@
 //! Which chunks have children that were woken, and the task that wants to know.
 //!
 //! Chunks are pushed by wakers, from any thread, and taken all at once by the owner (Treiber's
-//! stack, as in [`stack`](super::stack); a chunk is its own node). The head of the stack says as
-//! well what the owner does, so that whoever pushes knows with the same instruction whether the
-//! owner's task has to be woken:
+//! stack, as in [`stack`](super::stack); a chunk is its own node). They go by their numbers, not
+//! their addresses: the owner may free a chunk and have another one in its place while a push
+//! still has the number at hand, and it is the new one that it then means. The head of the stack
+//! says as well what the owner does, so that whoever pushes knows with the same instruction
+//! whether the owner's task has to be woken:
 //!
 //! | head | the owner | a push |
 //! |---|---|---|
-//! | null | is polling, nothing was woken | wakes nobody |
+//! | `RUNS` | is polling, nothing was woken | wakes nobody |
 //! | a chunk | has chunks to take | wakes nobody |
-//! | `PARKED` | sleeps until the next wake | wakes the task: this one push, and no other |
+//! | parked | sleeps until the next wake | wakes the task: this one push, and no other |
 //! | `CLOSED` | is gone | does nothing |
 //!
-//! The waker of the task stays in its slot when it is fired, so that a task which parks again and
-//! again with the same waker never clones it. The owner replaces it only while nobody fires it.
-//! There are two ways to park, so that one can be used while a push is still firing what it found
-//! of the other: an executor may well poll the task inside of its waker.
+//! The waker of the task stays in its place when it is fired, so that a task which parks again and
+//! again with the same waker never clones it. There are two ways to park, each with a waker of its
+//! own, so that one can be used while a push is still firing the other: an executor may well poll
+//! the task inside of its waker.
 
 use super::chunk::Header;
 use crate::{
-    sync::{AtomicBool, AtomicPtr, Ordering, UnsafeCell},
+    sync::{AtomicBool, AtomicUsize, Ordering, UnsafeCell},
     unwind::Finally,
 };
 use core::{
     alloc::Layout,
-    ptr,
     task::{Context, Waker},
 };
+
+/// The head while the owner polls.
+const RUNS: usize = 0;
+/// The link below the first chunk.
+pub(super) const END: u32 = RUNS as u32;
+/// The head while the owner sleeps, for each way to park.
+const PARKED: [usize; 2] = [1, 2];
+const CLOSED: usize = 3;
+/// The head, or a link, that is chunk number 0.
+const CHUNKS: usize = 4;
+/// How many chunks a list can have.
+pub(super) const MOST_CHUNKS: u32 = u32::MAX - CHUNKS as u32;
 
 /// What all chunks of a slab share; see the [module](self).
 #[derive(Debug)]
 pub(super) struct ReadyList {
     /// That of the slots of all chunks, which are freed by whoever comes last.
     pub(super) slot: Layout,
-    head: AtomicPtr<Header>,
-    /// For each way to park: whether the push that found it is through.
-    through: [AtomicBool; 2],
-    task: UnsafeCell<Option<Waker>>,
+    head: AtomicUsize,
+    ways: [Way; 2],
 }
 
-// SAFETY: `task` is written by the owner of the one `Owner`, and only while no push fires it;
-// otherwise it is only read. Wakers may be used and dropped on every thread, headers too.
+/// A way to park.
+#[derive(Debug)]
+struct Way {
+    /// Written by the owner, and only while no push fires it.
+    task: UnsafeCell<Option<Waker>>,
+    /// Whether the push that found the owner parked is through with `task`.
+    through: AtomicBool,
+}
+
+// SAFETY: `task` is written by the owner of the one `Owner`, and only while no push reads it;
+// otherwise it is only read. Wakers may be used and dropped on every thread.
 unsafe impl Send for ReadyList {}
 // SAFETY: as above.
 unsafe impl Sync for ReadyList {}
 
-/// The head while the owner sleeps, for each way to park. Never dereferenced, and no header lies
-/// at these addresses, as headers are aligned.
-fn parked(way: usize) -> *mut Header {
-    ptr::without_provenance_mut(1 + way)
-}
-
-/// As [`parked`].
-fn closed() -> *mut Header {
-    ptr::without_provenance_mut(3)
+/// The number of the chunk that a link names.
+pub(super) fn number(link: u32) -> Option<usize> {
+    link.checked_sub(CHUNKS as u32).map(|index| index as usize)
 }
 
 /// The way in which the owner has parked, if it has.
-fn way_of(head: *mut Header) -> Option<usize> {
-    match head.addr() {
-        1 => Some(0),
-        2 => Some(1),
-        _ => None,
-    }
+fn way_of(head: usize) -> Option<usize> {
+    PARKED.iter().position(|&parked| parked == head)
 }
 
 /// What the owner of a list knows about it.
 #[derive(Debug)]
 pub(super) struct Owner {
-    /// The head was left at `PARKED`, in this way.
+    /// It has parked in this way, and not looked since.
     parked: Option<usize>,
     /// For each way to park: whether some push has found it, and may not be through.
     found: [bool; 2],
@@ -82,44 +92,40 @@ impl Owner {
 
 impl ReadyList {
     pub(super) fn new(slot: Layout) -> Self {
-        ReadyList {
-            slot,
-            head: AtomicPtr::new(ptr::null_mut()),
-            through: [AtomicBool::new(false), AtomicBool::new(false)],
-            task: UnsafeCell::new(None),
-        }
+        let way = || Way { task: UnsafeCell::new(None), through: AtomicBool::new(false) };
+        ReadyList { slot, head: AtomicUsize::new(RUNS), ways: [way(), way()] }
     }
 
     /// Pushes a chunk, and wakes the owner's task if it sleeps.
     ///
     /// # Safety
     ///
-    /// `chunk` is a header, alive until the call returns, that is not on the list. It stays alive
-    /// until the owner has taken it or closed the list.
-    pub(super) unsafe fn push(&self, chunk: *mut Header) {
+    /// The caller has just made the chunk's `ready` other than zero, and the owner keeps the chunk
+    /// until it has taken it, or has closed the list.
+    pub(super) unsafe fn push(&self, chunk: &Header) {
+        let link = CHUNKS + chunk.index as usize;
         let mut head = self.head.load(Ordering::Relaxed);
         loop {
-            if head == closed() {
+            if head == CLOSED {
                 return;
             }
-            let below = if way_of(head).is_some() { ptr::null_mut() } else { head };
-            // SAFETY: alive, promised by the caller.
-            unsafe { (*chunk).next.store(below, Ordering::Relaxed) };
-            // Release: publish `next`, and what the waker's caller wrote before it woke us.
-            // Acquire: with `PARKED`, see the waker that the owner has registered before.
-            match self.head.compare_exchange_weak(head, chunk, Ordering::AcqRel, Ordering::Relaxed)
-            {
+            let below = if way_of(head).is_some() { RUNS } else { head };
+            // SAFETY: `ready` is other than zero by us, and the chunk is not on the list.
+            unsafe { chunk.replace_next(below as u32) };
+            // Release: publish `next`. Acquire: from `park`, see the waker of the task.
+            match self.head.compare_exchange_weak(head, link, Ordering::AcqRel, Ordering::Relaxed) {
                 Ok(_) => break,
                 Err(now) => head = now,
             }
         }
         if let Some(way) = way_of(head) {
+            let way = &self.ways[way];
             // Also if the waker panics: the owner would take it for being fired for ever.
-            // Release: the owner that finds this may write the slot that we have read.
-            let _through = Finally::new(|| self.through[way].store(true, Ordering::Release));
-            self.task.with(|task| {
-                // SAFETY: we took the owner's `PARKED` away and are not through, so it does not
-                // write.
+            // Release: the owner that finds this may write the waker that we have read.
+            let _through = Finally::new(|| way.through.store(true, Ordering::Release));
+            way.task.with(|task| {
+                // SAFETY: we found the owner parked in this way and are not through, so it does
+                // not write.
                 if let Some(waker) = unsafe { &*task } {
                     waker.wake_by_ref();
                 }
@@ -127,36 +133,37 @@ impl ReadyList {
         }
     }
 
-    /// Takes all chunks: the first one, of a chain that is linked by [`Header::next`], last pushed
-    /// first. The owner does not sleep from here on.
-    pub(super) fn take(&self, owner: &mut Owner) -> *mut Header {
-        if owner.parked.is_none() && self.head.load(Ordering::Relaxed).is_null() {
-            return ptr::null_mut();
+    /// Takes all chunks: the link to the one that was pushed last, whose header has the next link.
+    /// The owner does not sleep from here on.
+    pub(super) fn take(&self, owner: &mut Owner) -> u32 {
+        if owner.parked.is_none() && self.head.load(Ordering::Relaxed) == RUNS {
+            return END;
         }
-        self.leave(owner, ptr::null_mut())
+        self.leave(owner, RUNS) as u32
     }
 
     /// Lets the owner sleep until the next push: false if one has come already.
     ///
     /// What the owner waits for is then still to be taken.
     pub(super) fn park(&self, owner: &mut Owner, cx: &mut Context<'_>) -> bool {
-        let known = self.task.with(|task| {
-            // SAFETY: nobody but us writes.
-            unsafe { &*task }.as_ref().is_some_and(|waker| waker.will_wake(cx.waker()))
-        });
-        let firing = [self.is_firing(owner, 0), self.is_firing(owner, 1)];
-        let may_write = firing == [false; 2];
-        let way = usize::from(firing[0]);
-        if firing[way] || !(known || may_write) {
-            // The old waker cannot be replaced yet, or is fired in both ways; perhaps for what
-            // has long been taken.
+        if !self.unpark(owner) {
+            return false;
+        }
+        let way = usize::from(self.is_firing(owner, 0));
+        if self.is_firing(owner, way) {
+            // Both wakers are being fired, perhaps for what has long been taken.
             cx.waker().wake_by_ref();
             return true;
         }
+        let task = &self.ways[way].task;
+        let known = task.with(|task| {
+            // SAFETY: nobody but us writes.
+            unsafe { &*task }.as_ref().is_some_and(|waker| waker.will_wake(cx.waker()))
+        });
         let mut old = None;
         if !known {
             let waker = cx.waker().clone();
-            old = self.task.with_mut(|task| {
+            old = task.with_mut(|task| {
                 // SAFETY: nobody fires the old waker, and nobody will until we park.
                 unsafe { &mut *task }.replace(waker)
             });
@@ -164,7 +171,7 @@ impl ReadyList {
         // Release: whoever pushes sees the waker.
         let parks = self
             .head
-            .compare_exchange(ptr::null_mut(), parked(way), Ordering::Release, Ordering::Relaxed)
+            .compare_exchange(RUNS, PARKED[way], Ordering::Release, Ordering::Relaxed)
             .is_ok();
         owner.parked = parks.then_some(way);
         // Last, because it runs code of the old waker's executor.
@@ -174,38 +181,67 @@ impl ReadyList {
 
     /// The owner goes: nothing is pushed any more, and its task is not woken.
     pub(super) fn close(&self, owner: &mut Owner) {
-        self.leave(owner, closed());
-        if self.is_firing(owner, 0) || self.is_firing(owner, 1) {
-            // The waker goes with the list.
-            return;
-        }
-        let waker = self.task.with_mut(|task| {
-            // SAFETY: nobody fires the waker, and nobody will.
-            unsafe { &mut *task }.take()
+        self.leave(owner, CLOSED);
+        let [first, second] = [0, 1].map(|way| {
+            if self.is_firing(owner, way) {
+                // The waker goes with the list.
+                return None;
+            }
+            self.ways[way].task.with_mut(|task| {
+                // SAFETY: nobody fires the waker, and nobody will.
+                unsafe { &mut *task }.take()
+            })
         });
-        drop(waker);
+        drop(first);
+        drop(second);
     }
 
-    fn leave(&self, owner: &mut Owner, state: *mut Header) -> *mut Header {
-        // Acquire: see what the pushers wrote. Release, because the next push goes on from here:
-        // without it, that push would not continue what `park` has published.
-        let head = self.head.swap(state, Ordering::AcqRel);
+    /// Ends a sleep that nobody has ended: false if somebody has.
+    fn unpark(&self, owner: &mut Owner) -> bool {
+        let Some(way) = owner.parked else { return true };
+        let unparks = self
+            .head
+            .compare_exchange(PARKED[way], RUNS, Ordering::Relaxed, Ordering::Relaxed)
+            .is_ok();
+        if unparks {
+            owner.parked = None;
+        }
+        unparks
+    }
+
+    fn leave(&self, owner: &mut Owner, state: usize) -> usize {
+        // Acquire: see the links that the pushers wrote. Not Release: a push takes nothing over from
+        // a head that says that nobody sleeps.
+        let head = self.head.swap(state, Ordering::Acquire);
         if let Some(way) = owner.parked.take() {
-            owner.found[way] = head != parked(way);
+            owner.found[way] = head != PARKED[way];
             if !owner.found[way] {
-                return ptr::null_mut();
+                return RUNS;
             }
         }
         head
     }
 
     fn is_firing(&self, owner: &mut Owner, way: usize) -> bool {
-        // Acquire: whoever is through has read the slot before.
-        if owner.found[way] && self.through[way].load(Ordering::Acquire) {
+        let through = &self.ways[way].through;
+        // Acquire: whoever is through has read the waker before.
+        if owner.found[way] && through.load(Ordering::Acquire) {
             owner.found[way] = false;
             // Nobody else writes it until we park in this way again, which publishes this.
-            self.through[way].store(false, Ordering::Relaxed);
+            through.store(false, Ordering::Relaxed);
         }
         owner.found[way]
+    }
+}
+
+#[cfg(anyscope_loom)]
+impl Drop for ReadyList {
+    fn drop(&mut self) {
+        use crate::sync::Freed;
+        self.head.freed();
+        for way in &mut self.ways {
+            way.through.freed();
+            way.task.freed();
+        }
     }
 }

@@ -1,8 +1,8 @@
 //! Children of one task, each polled only when its own waker fired.
 //!
-//! Children lie in [chunks](super::chunk) of 8, 16, 32, 64, 64, … slots, which stay until the slab
-//! goes and are used again: a slab of bounded size stops allocating. A child is never moved, and
-//! is dropped in place. A stale waker of an earlier tenant of a slot causes a spurious poll of the
+//! Children lie in [chunks](super::chunk) of 8, 16, 32, 64, 64, … slots, which are used again: a
+//! slab of bounded size stops allocating. They stay until the slab goes, or is asked to
+//! [shrink](Slab::shrink_to_fit). A child is never moved, and is dropped in place. A stale waker of an earlier tenant of a slot causes a spurious poll of the
 //! present one, no more.
 //!
 //! Polling goes in *passes*: [`begin_pass`](Slab::begin_pass) takes everything that was woken, and
@@ -10,33 +10,31 @@
 
 use super::{
     chunk::{Chunk, Header, MOST, NONE},
-    ready_list::{Owner, ReadyList},
+    ready_list::{self, MOST_CHUNKS, Owner, ReadyList},
 };
-use crate::{
-    sync::{Arc, Ordering},
-    unwind,
-};
+use crate::{sync::Arc, unwind};
 use alloc::{alloc::Layout, vec::Vec};
 use core::{
     fmt,
     future::Future,
     mem,
     pin::Pin,
-    ptr::{self, NonNull},
+    ptr,
     task::{Context, Poll, Waker},
 };
 
 /// How many bits of a key name a slot of its chunk.
 const SLOT_BITS: u32 = MOST.trailing_zeros();
-/// The slots of the first chunk, unless the slab is known to become large.
-const FIRST: usize = 8;
 
 /// A growing set of children; see the [module](self).
 pub(crate) struct Slab<F> {
     /// Made with the first chunk.
     list: Option<Arc<ReadyList>>,
     owner: Owner,
-    chunks: Vec<Chunk<F>>,
+    /// By their numbers. None where a chunk was given back.
+    chunks: Vec<Option<Chunk<F>>>,
+    /// No number below this one is free.
+    free: usize,
     len: usize,
     /// How many slots the next chunk gets.
     next_slots: usize,
@@ -62,6 +60,20 @@ struct Queue {
 
 impl Queue {
     const EMPTY: Queue = Queue { first: NONE, last: NONE };
+
+    #[inline]
+    fn push<F>(&mut self, chunks: &[Option<Chunk<F>>], header: &Header) {
+        match mem::replace(&mut self.last, header.index) {
+            NONE => self.first = header.index,
+            last => at(chunks, last as usize).header().next_local.set(header.index),
+        }
+    }
+}
+
+/// The chunk with this number.
+#[inline(always)]
+fn at<F>(chunks: &[Option<Chunk<F>>], index: usize) -> Chunk<F> {
+    chunks[index].expect("a chunk with children, or on a list, is not given back")
 }
 
 // SAFETY: the slab owns its futures, and sending it sends them. What it shares with wakers may be
@@ -74,6 +86,10 @@ unsafe impl<F: Sync> Sync for Slab<F> {}
 impl<F> Unpin for Slab<F> {}
 
 impl<F> Slab<F> {
+    /// The slots of the first chunk, unless the slab is known to become large. Few large
+    /// children are not to take the memory of many.
+    const FIRST: usize = if size_of::<F>() > 512 { 2 } else { 8 };
+
     /// The key of the slot that [`with_own`](Self::with_own) sets apart.
     pub(crate) const OWN: usize = 0;
 
@@ -83,8 +99,9 @@ impl<F> Slab<F> {
             list: None,
             owner: Owner::new(),
             chunks: Vec::new(),
+            free: 0,
             len: 0,
-            next_slots: FIRST,
+            next_slots: Self::FIRST,
             own: 0,
             open: NONE,
             later: Queue::EMPTY,
@@ -97,7 +114,7 @@ impl<F> Slab<F> {
     /// An empty slab that is about to have so many children.
     pub(crate) fn with_capacity(children: usize) -> Self {
         let mut slab = Slab::new();
-        slab.next_slots = children.clamp(FIRST, MOST).next_power_of_two().min(MOST);
+        slab.next_slots = children.clamp(Self::FIRST, MOST).next_power_of_two().min(MOST);
         slab
     }
 
@@ -108,8 +125,7 @@ impl<F> Slab<F> {
         let mut slab = Slab::with_capacity(children.saturating_add(1));
         slab.own = 1 << Self::OWN;
         slab.grow();
-        let vacant = &slab.chunks[0].header().vacant;
-        vacant.set(vacant.get() & !slab.own);
+        at(&slab.chunks, 0).header().occupied.set(slab.own);
         slab
     }
 
@@ -126,30 +142,45 @@ impl<F> Slab<F> {
     /// [`wake`](Self::wake).
     ///
     /// O(1); allocates if all slots are taken.
+    #[inline]
     pub(crate) fn insert(&mut self, child: F) -> usize {
+        let (chunk, slot) = self.place(child);
+        (chunk.header().index as usize) << SLOT_BITS | slot
+    }
+
+    /// [`insert`](Self::insert) and [`wake`](Self::wake).
+    #[inline]
+    pub(crate) fn push(&mut self, child: F) -> usize {
+        let (chunk, slot) = self.place(child);
+        self.enqueue(chunk, 1 << slot);
+        (chunk.header().index as usize) << SLOT_BITS | slot
+    }
+
+    #[inline]
+    fn place(&mut self, child: F) -> (Chunk<F>, usize) {
         if self.open == NONE {
             self.grow();
         }
-        let index = self.open;
-        let chunk = self.chunks[index as usize];
+        let chunk = at(&self.chunks, self.open as usize);
         let header = chunk.header();
-        let vacant = header.vacant.get();
+        let vacant = header.vacant();
         let slot = vacant.trailing_zeros() as usize;
         // SAFETY: a slot of the chunk, and vacant.
         unsafe { chunk.slot(slot).write(child) };
-        let left = vacant & (vacant - 1);
-        header.vacant.set(left);
+        header.occupied.set(header.occupied.get() | 1 << slot);
         self.len += 1;
-        if left == 0 {
+        if vacant & (vacant - 1) == 0 {
             self.open = header.next_open.get();
         }
-        (index as usize) << SLOT_BITS | slot
+        (chunk, slot)
     }
 
     /// Has the child polled in the next pass, or in this one if its turn is still to come. Costs
     /// no atomic.
     pub(crate) fn wake(&mut self, key: usize) {
-        self.enqueue(self.chunks[key >> SLOT_BITS], 1 << (key & (MOST - 1)));
+        if let Some(&Some(chunk)) = self.chunks.get(key >> SLOT_BITS) {
+            self.enqueue(chunk, 1 << (key & (MOST - 1)));
+        }
     }
 
     /// The child, if the key has one.
@@ -160,6 +191,7 @@ impl<F> Slab<F> {
     }
 
     /// The child, if the key has one.
+    #[allow(dead_code)] // Until `flow` calls it.
     pub(crate) fn get_pin_mut(&mut self, key: usize) -> Option<Pin<&mut F>> {
         let (chunk, slot) = self.find(key)?;
         // SAFETY: the slot has a child, ours alone as `self` is. It is pinned: it is never moved,
@@ -177,6 +209,7 @@ impl<F> Slab<F> {
     }
 
     /// Moves the child out; none if the key has none.
+    #[allow(dead_code)] // Until `flow` calls it.
     pub(crate) fn take(&mut self, key: usize) -> Option<F>
     where
         F: Unpin,
@@ -189,10 +222,10 @@ impl<F> Slab<F> {
     }
 
     /// The keys of all children, in the order of their slots.
+    #[allow(dead_code)] // Until `flow` calls it.
     pub(crate) fn keys(&self) -> impl Iterator<Item = usize> + '_ {
-        self.chunks.iter().enumerate().flat_map(|(index, chunk)| {
-            let own = if index == 0 { self.own } else { 0 };
-            let occupied = chunk.occupied() & !own;
+        (0..self.chunks.len()).flat_map(|index| {
+            let occupied = self.children(index);
             (0..MOST)
                 .filter(move |slot| occupied >> slot & 1 == 1)
                 .map(move |slot| index << SLOT_BITS | slot)
@@ -221,7 +254,8 @@ impl<F> Slab<F> {
                 return None;
             }
             self.chunk = self.pass.first;
-            let header = self.chunks[self.chunk as usize].header();
+            let chunk = at(&self.chunks, self.chunk as usize);
+            let header = chunk.header();
             self.pass.first = header.next_local.replace(NONE);
             self.bits = header.local.replace(0);
         }
@@ -265,13 +299,14 @@ impl<F> Slab<F> {
     /// A waker of the slot that was set apart.
     pub(crate) fn own_waker(&self) -> Waker {
         debug_assert!(self.own != 0, "made by `with_own`");
-        Waker::clone(&self.chunks[0].waker(Self::OWN))
+        Waker::clone(&at(&self.chunks, 0).waker(Self::OWN))
     }
 
     /// Calls `poll` with the waker of the slot that was set apart.
     pub(crate) fn poll_own<R>(&self, poll: impl FnOnce(&mut Context<'_>) -> R) -> R {
         debug_assert!(self.own != 0, "made by `with_own`");
-        let waker = self.chunks[0].waker(Self::OWN);
+        let chunk = at(&self.chunks, 0);
+        let waker = chunk.waker(Self::OWN);
         poll(&mut Context::from_waker(&waker))
     }
 
@@ -280,39 +315,98 @@ impl<F> Slab<F> {
     pub(crate) fn clear(&mut self) {
         let mut first = None;
         for index in 0..self.chunks.len() {
-            let chunk = self.chunks[index];
             loop {
-                let own = if index == 0 { self.own } else { 0 };
-                let occupied = chunk.occupied() & !own;
+                let occupied = self.children(index);
                 if occupied == 0 {
                     break;
                 }
                 let key = index << SLOT_BITS | occupied.trailing_zeros() as usize;
-                unwind::keep_first(&mut first, || drop(self.remove(key)));
+                unwind::keep_first(&mut first, || {
+                    self.remove(key);
+                });
             }
         }
         unwind::resume_unless_panicking(first);
     }
 
+    /// Gives back the memory of all chunks without a child, but not of those whose slots are just
+    /// being woken.
+    ///
+    /// O(chunks). What was woken, and who sleeps, stays so.
+    pub(crate) fn shrink_to_fit(&mut self) {
+        self.pass = self.without_empty(self.pass);
+        self.later = self.without_empty(self.later);
+        if self.bits != 0 && at(&self.chunks, self.chunk as usize).header().occupied.get() == 0 {
+            self.bits = 0;
+        }
+        for entry in &mut self.chunks {
+            if let Some(chunk) = *entry {
+                if chunk.header().occupied.get() == 0 && chunk.retire() {
+                    *entry = None;
+                    // SAFETY: ours; it is empty, retired, and not in a queue any more.
+                    unsafe { chunk.release() };
+                }
+            }
+        }
+        while let Some(None) = self.chunks.last() {
+            self.chunks.pop();
+        }
+        self.chunks.shrink_to_fit();
+        self.free = 0;
+        self.open = NONE;
+        for chunk in self.chunks.iter().rev().flatten() {
+            let header = chunk.header();
+            if header.vacant() != 0 {
+                header.next_open.set(mem::replace(&mut self.open, header.index));
+            }
+        }
+        if self.chunks.is_empty() {
+            self.next_slots = Self::FIRST;
+        }
+    }
+
+    /// The chunks of the queue that have children.
+    fn without_empty(&self, queue: Queue) -> Queue {
+        let mut kept = Queue::EMPTY;
+        let mut next = queue.first;
+        while next != NONE {
+            let chunk = at(&self.chunks, next as usize);
+            let header = chunk.header();
+            next = header.next_local.replace(NONE);
+            if header.occupied.get() == 0 {
+                header.local.set(0);
+            } else {
+                kept.push(&self.chunks, header);
+            }
+        }
+        kept
+    }
+
+    /// The slots of a chunk that have a child.
+    fn children(&self, index: usize) -> usize {
+        let Some(chunk) = self.chunks[index] else { return 0 };
+        let own = if index == 0 { self.own } else { 0 };
+        chunk.header().occupied.get() & !own
+    }
+
     /// Where the child is, if the key has one.
     #[inline]
     fn find(&self, key: usize) -> Option<(Chunk<F>, usize)> {
-        let chunk = *self.chunks.get(key >> SLOT_BITS)?;
+        let chunk = (*self.chunks.get(key >> SLOT_BITS)?)?;
         let slot = key & (MOST - 1);
-        let none =
-            chunk.header().vacant.get() >> slot & 1 == 1 || (self.own != 0 && key == Self::OWN);
-        (!none).then_some((chunk, slot))
+        let some =
+            chunk.header().occupied.get() >> slot & 1 == 1 && !(self.own != 0 && key == Self::OWN);
+        some.then_some((chunk, slot))
     }
 
     /// Forgets the child of a slot, which is the caller's from here on.
     #[inline]
     fn vacate(&mut self, chunk: Chunk<F>, slot: usize) {
         let header = chunk.header();
-        let vacant = header.vacant.get();
-        if vacant == 0 {
+        if header.vacant() == 0 {
             header.next_open.set(mem::replace(&mut self.open, header.index));
         }
-        header.vacant.set(vacant | 1 << slot);
+        header.occupied.set(header.occupied.get() & !(1 << slot));
         self.len -= 1;
     }
 
@@ -336,12 +430,17 @@ impl<F> Slab<F> {
     /// Adds a chunk.
     #[cold]
     fn grow(&mut self) {
-        let index = self.chunks.len();
-        assert!(index < NONE as usize, "too many children");
+        let free = self.chunks[self.free..].iter().position(Option::is_none);
+        let index = free.map_or(self.chunks.len(), |after| self.free + after);
+        assert!(index < MOST_CHUNKS as usize, "too many children");
         let list = self.list.get_or_insert_with(|| Arc::new(ReadyList::new(Layout::new::<F>())));
-        self.chunks.reserve(1);
+        if index == self.chunks.len() {
+            self.chunks.push(None);
+        }
+        self.free = index;
         let chunk = Chunk::new(self.next_slots, index as u32, list.clone());
-        self.chunks.push(chunk);
+        self.chunks[index] = Some(chunk);
+        self.free = index + 1;
         self.next_slots = (self.next_slots * 2).min(MOST);
         chunk.header().next_open.set(mem::replace(&mut self.open, index as u32));
     }
@@ -352,31 +451,26 @@ impl<F> Slab<F> {
         let header = chunk.header();
         let local = header.local.replace(header.local.get() | slots);
         if local == 0 {
-            match mem::replace(&mut self.later.last, header.index) {
-                NONE => self.later.first = header.index,
-                last => self.chunks[last as usize].header().next_local.set(header.index),
-            }
+            self.later.push(&self.chunks, header);
         }
     }
 
     /// Takes what was woken, first woken chunk first.
     fn drain(&mut self) {
         let Some(list) = &self.list else { return };
-        let mut newest = NonNull::new(list.take(&mut self.owner));
+        let mut newest = list.take(&mut self.owner);
         // Turns the chain around.
-        let mut oldest: *mut Header = ptr::null_mut();
-        while let Some(header) = newest {
-            // SAFETY: what is on the list is a chunk of ours, and we have not released it.
-            let next = unsafe { &(*header.as_ptr()).next };
-            // Relaxed: written before the push that `take` acquired, and by nobody else before
-            // `take_ready`.
-            newest = NonNull::new(next.load(Ordering::Relaxed));
-            next.store(mem::replace(&mut oldest, header.as_ptr()), Ordering::Relaxed);
+        let mut oldest = ready_list::END;
+        while let Some(index) = ready_list::number(newest) {
+            let chunk = at(&self.chunks, index);
+            let above = mem::replace(&mut oldest, newest);
+            // SAFETY: we have taken it off the list, and have not yet looked at `ready`.
+            newest = unsafe { chunk.header().replace_next(above) };
         }
-        while let Some(header) = NonNull::new(oldest) {
-            // SAFETY: a chunk of ours, and alive, as above.
-            let chunk = unsafe { Chunk::<F>::from_header(header) };
-            oldest = chunk.header().next.load(Ordering::Relaxed);
+        while let Some(index) = ready_list::number(oldest) {
+            let chunk = at(&self.chunks, index);
+            // SAFETY: as above.
+            oldest = unsafe { chunk.header().replace_next(ready_list::END) };
             // From here on somebody may push it again.
             let slots = chunk.take_ready();
             self.enqueue(chunk, slots);
@@ -423,7 +517,7 @@ impl<F> Drop for Slab<F> {
         // First: the children that go may wake each other.
         unwind::keep_first(&mut first, || list.close(&mut self.owner));
         unwind::keep_first(&mut first, || self.clear());
-        for chunk in mem::take(&mut self.chunks) {
+        for chunk in mem::take(&mut self.chunks).into_iter().flatten() {
             // SAFETY: the chunks are ours; they are empty, the list is closed, and nobody knows
             // them any more.
             unsafe { chunk.release() };

@@ -1,0 +1,40 @@
+//! One poll of the task of a set.
+
+use super::{budget::Budget, slab::Slab};
+use core::task::{Context, Poll};
+
+/// Polls what was woken, in passes, until `poll` is ready for one of the keys: with that, or none
+/// when there are no children.
+///
+/// `poll` is told keys that may have no child any more, and then returns none.
+#[inline(always)]
+pub(super) fn poll_next<F, T>(
+    slab: &mut Slab<F>,
+    cx: &mut Context<'_>,
+    mut poll: impl FnMut(&mut Slab<F>, usize) -> Option<Poll<T>>,
+) -> Poll<Option<T>> {
+    let mut budget = Budget::new();
+    loop {
+        while let Some(key) = slab.next() {
+            match poll(slab, key) {
+                Some(Poll::Ready(output)) => return Poll::Ready(Some(output)),
+                Some(Poll::Pending) if !budget.pay_poll() => {
+                    cx.waker().wake_by_ref();
+                    return Poll::Pending;
+                }
+                _ => {}
+            }
+        }
+        if slab.is_empty() {
+            return Poll::Ready(None);
+        }
+        if slab.begin_pass() {
+            if !budget.pay_pass() {
+                cx.waker().wake_by_ref();
+                return Poll::Pending;
+            }
+        } else if slab.park(cx) {
+            return Poll::Pending;
+        }
+    }
+}

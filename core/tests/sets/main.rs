@@ -1,0 +1,9 @@
+//! The growing sets, as their users see them.
+
+mod fairness;
+mod hostile;
+mod maps;
+mod memory;
+mod support;
+mod threads;
+mod wakes;
