@@ -13,27 +13,49 @@
 //! | [`ready_list`] | which chunks were woken, and the task that wants to know |
 //! | [`budget`] | how much one poll of a task does before it yields |
 //! | [`future_set`], [`stream_set`] | a slab for users |
+//! | [`fixed`] | the same with a fixed capacity, without an allocator |
 //! | [`exchange`] | a place for one value, from whoever gives to whoever asks |
 //! | [`mailbox`] | a box that anybody may put something into, and take it out of |
 //! | [`try_cell`] | a value for one at a time, of whom nobody waits |
 
+#[cfg(feature = "alloc")]
 pub(crate) mod budget;
+#[cfg(feature = "alloc")]
 mod chunk;
+#[cfg(feature = "alloc")]
 pub(crate) mod exchange;
+#[cfg(target_has_atomic = "ptr")]
+mod fixed;
+#[cfg(feature = "alloc")]
 mod future_set;
+#[cfg(feature = "alloc")]
 pub(crate) mod line;
+#[cfg(feature = "alloc")]
 pub(crate) mod mailbox;
 #[cfg(all(test, anyscope_loom))]
 mod models;
+#[cfg(feature = "alloc")]
 pub(crate) mod notice;
+#[cfg(feature = "alloc")]
 mod ready_list;
+#[cfg(feature = "alloc")]
 pub(crate) mod registry;
+#[cfg(feature = "alloc")]
 pub(crate) mod set_once;
+#[cfg(feature = "alloc")]
 pub(crate) mod slab;
+#[cfg(feature = "alloc")]
 pub(crate) mod stack;
+#[cfg(feature = "alloc")]
 mod stream_set;
+#[cfg(feature = "alloc")]
 pub(crate) mod try_cell;
+#[cfg(target_has_atomic = "ptr")]
 pub(crate) mod waker_cell;
 
+#[cfg(target_has_atomic = "ptr")]
+pub use fixed::{FixedFutureSet, FixedStreamSet, NoWakeSlot, TryPushError, WakeSlots};
+#[cfg(feature = "alloc")]
 pub use future_set::FutureSet;
+#[cfg(feature = "alloc")]
 pub use stream_set::StreamSet;

@@ -27,6 +27,13 @@ pub(crate) struct WakerCell {
 unsafe impl Sync for WakerCell {}
 
 impl WakerCell {
+    #[cfg(not(anyscope_loom))]
+    pub(crate) const fn new() -> Self {
+        WakerCell { state: AtomicUsize::new(0), slot: UnsafeCell::new(None) }
+    }
+
+    /// The same, because loom's types cannot be made in a constant.
+    #[cfg(anyscope_loom)]
     pub(crate) fn new() -> Self {
         WakerCell { state: AtomicUsize::new(0), slot: UnsafeCell::new(None) }
     }
