@@ -15,7 +15,8 @@ const SHARING: usize = 4;
 /// After so many polls of children that are not ready, the task lets others run.
 const POLLS: u32 = 64;
 
-/// A poll begins at most so many passes: children that only wake themselves must not hold the task.
+/// A poll goes through at most so many passes, or parts of one: children that only wake themselves
+/// must not hold the task.
 const PASSES: u32 = 2;
 
 /// What both sets are. See [`FixedFutureSet`](super::FixedFutureSet).
@@ -142,7 +143,7 @@ impl Turns {
         cx: &mut Context<'_>,
         mut poll: impl FnMut(Pin<&mut T>, &mut Context<'_>) -> Poll<Step<R>>,
     ) -> Poll<Option<R>> {
-        let (mut polls, mut passes) = (0, 0);
+        let (mut polls, mut passes) = (0, u32::from(self.pass != 0));
         while self.occupied != 0 {
             if self.pass == 0 {
                 self.begin_pass(claim.drain());

@@ -35,7 +35,7 @@ use futures_core::Stream;
 /// # Fairness
 ///
 /// In passes: whoever is ready when a pass begins is polled once in it before anybody is polled
-/// again. A poll that begins a third pass, or has polled 64 futures that are not ready, wakes
+/// again. A poll that comes to a third pass, or has polled 64 futures that are not ready, wakes
 /// itself and returns, so futures that only wake themselves do not hold the task.
 ///
 /// # Cancel safety
