@@ -543,6 +543,12 @@ fn a_forgotten_set_costs_its_slot() {
     assert_eq!(SLOTS.free(), 1);
 }
 
+/// A slot has room for its count and no more: static memory is dear where it is needed.
+#[test]
+fn a_slot_has_a_byte_for_each_child() {
+    assert_eq!(size_of::<WakeSlots<3>>(), 3 * usize::BITS as usize);
+}
+
 /// Given no free slot, then a small set shares the waker of its parent: each poll polls every
 /// child once, and each has the latest waker.
 #[test]
