@@ -12,6 +12,13 @@ pub(crate) type Payload = alloc::boxed::Box<dyn core::any::Any + Send>;
 #[cfg(not(feature = "alloc"))]
 pub(crate) enum Payload {}
 
+#[cfg(not(feature = "alloc"))]
+impl Drop for Payload {
+    fn drop(&mut self) {
+        match *self {}
+    }
+}
+
 /// Runs `f`; with `std`, its panic is the error.
 ///
 /// The caller sees to it that whatever `f` left half done is not used as if it were whole.

@@ -502,7 +502,7 @@ fn a_waker_may_outlive_its_set() {
     let knobs = Knobs::new(7);
     set.as_mut().try_push(Child::new(&knobs)).unwrap();
     assert!(next(&mut set, &waker).is_pending());
-    assert_eq!(polls(&[knobs.clone()]), [1], "not once more for the old wakes");
+    assert_eq!(polls(std::slice::from_ref(&knobs)), [1], "not once more for the old wakes");
     knobs.end();
     assert_eq!((count.take(), next(&mut set, &waker)), (1, Poll::Ready(Some(7))));
 }
@@ -646,7 +646,7 @@ fn a_parent_that_panics_when_woken_keeps_no_slot() {
         let waker = knobs.waker.take().unwrap();
         assert!(catch_unwind(AssertUnwindSafe(|| waker.wake())).is_err());
         assert!(next(&mut set, Waker::noop()).is_pending());
-        assert_eq!(polls(&[knobs.clone()]), [2], "and the wake counts");
+        assert_eq!(polls(std::slice::from_ref(&knobs)), [2], "and the wake counts");
     }
     forget_wakers(&[knobs]);
     assert_eq!(SLOTS.free(), 1);
