@@ -187,7 +187,7 @@ fn late_wake_or_new_set() {
 }
 
 /// The same with one slot, which is used again as soon as the late waker is gone. Fails if `wake`
-/// releases before it wakes, and if a claim leaves old bits.
+/// releases before it wakes.
 #[test]
 fn late_wake_or_same_slot() {
     check("fixed set: late wake or same slot", || {

@@ -131,10 +131,9 @@ impl WakeSlot {
     }
 
     fn claim(&'static self) -> Option<Claim> {
-        // Acquire: what earlier holders did here happened before.
+        // Acquire: what earlier holders did here happened before. They may have left bits, which
+        // the first drain takes when all children are about to be polled anyway.
         self.holders.compare_exchange(0, 1, Ordering::Acquire, Ordering::Relaxed).ok()?;
-        // Relaxed: nobody else is here. Wakers of the last set have left bits.
-        self.ready.store(0, Ordering::Relaxed);
         Some(Claim { slot: self })
     }
 
@@ -252,4 +251,26 @@ unsafe fn release(data: *const ()) {
     // SAFETY: the executor calls this with the data of a waker.
     let (slot, _) = unsafe { parts(data) };
     slot.release();
+}
+
+#[cfg(all(test, not(anyscope_loom)))]
+mod tests {
+    use super::*;
+
+    /// Given more wakers than can be counted, then the slot is never free again: a count that goes
+    /// round would give it to another set.
+    #[test]
+    fn a_count_does_not_go_round() {
+        static SLOTS: WakeSlots<1> = WakeSlots::new();
+        let claim = SLOTS.claim().unwrap();
+        SLOTS.slots[0].holders.store(usize::MAX - 1, Ordering::Relaxed);
+        let wakers = [(); 3].map(|()| {
+            let waker = Waker::clone(&claim.waker(0));
+            assert_eq!(SLOTS.free(), 0);
+            waker
+        });
+        drop(wakers);
+        drop(claim);
+        assert_eq!((SLOTS.free(), SLOTS.claim().is_none()), (0, true));
+    }
 }
