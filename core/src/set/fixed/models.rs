@@ -130,8 +130,8 @@ fn wake_again_or_drain() {
 }
 
 /// The set goes away while its children are woken, and while a waker is cloned: the slot is free
-/// when all are gone, and not before. Fails if the set or `wake` does not release, or twice; if a
-/// clone is not counted; and if the parent's waker is left in the slot.
+/// when all are gone, and not before. Fails if the set or `wake` does not release, and if a clone
+/// is not counted.
 #[test]
 fn wake_or_wake_or_drop() {
     check("fixed set: wake or wake or drop", || {
@@ -161,7 +161,7 @@ impl alloc::task::Wake for Parent {
 }
 
 /// A waker outlives its set, while another set wants a slot: it takes the one that is free, or that
-/// of the waker when it is gone; its own wakes come. Fails if a waker does not hold its slot.
+/// of the waker when it is gone; its own wakes come. Fails if a clone is not counted.
 #[test]
 fn late_wake_or_new_set() {
     check("fixed set: late wake or new set", || {
@@ -187,7 +187,7 @@ fn late_wake_or_new_set() {
 }
 
 /// The same with one slot, which is used again as soon as the late waker is gone. Fails if `wake`
-/// releases before it wakes.
+/// releases before it wakes, and if a claim or a release is relaxed.
 #[test]
 fn late_wake_or_same_slot() {
     check("fixed set: late wake or same slot", || {
