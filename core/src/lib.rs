@@ -90,8 +90,8 @@ pub use limit::{Capacity, LiveLimit};
 pub use limit::{Limit, ZeroLimit};
 #[cfg(feature = "alloc")]
 pub use scope::*;
-#[cfg(feature = "alloc")]
-pub use set::{FutureSet, StreamSet};
 #[cfg(target_has_atomic = "ptr")]
 pub use set::{FixedFutureSet, FixedStreamSet, NoWakeSlot, TryPushError, WakeSlots};
+#[cfg(feature = "alloc")]
+pub use set::{FutureSet, StreamSet};
 pub use time::{Clock, Deadline, Elapsed, Instant, Timeout, Timer, deadline, timeout};
