@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Scopes and flow without `std`, run on an emulated Cortex-M4 (QEMU). By hand: not part of CI.
+# Scopes, flow and fixed-capacity sets without `std`, run on an emulated Cortex-M4 (QEMU). By hand: not part of CI.
 #
 # With `rustup target add thumbv7em-none-eabi` that is all it takes, besides qemu-system-arm. Else
 # core and alloc are built from the sources of Debian's packages, unpacked into target/debian-rust.

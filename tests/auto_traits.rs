@@ -109,6 +109,18 @@ no!(Send: RunUntilCancelled<'_, LocalBody>);
 no!(Sync: RunUntilCancelled<'_, LocalBody>);
 no!(Unpin: RunUntilCancelled<'_, Pinned>);
 
+// Sets: as their children; the slots of their wakers are for everybody.
+yes!(Send: FixedFutureSet<Body, 4>, FixedStreamSet<SendOnly, 4>, TryPushError<SendOnly>);
+yes!(Sync: FixedFutureSet<Body, 4>, FixedStreamSet<Body, 4>, TryPushError<Body>);
+yes!(Unpin: FixedFutureSet<Body, 4>, FixedStreamSet<Body, 4>, WakeSlots<1>, NoWakeSlot);
+no!(Send: FixedFutureSet<LocalBody, 4>, FixedStreamSet<Local, 4>, TryPushError<Local>);
+no!(Sync: FixedFutureSet<LocalBody, 4>, FixedStreamSet<SendOnly, 4>, TryPushError<SendOnly>);
+no!(Unpin: FixedFutureSet<Pinned, 4>, FixedStreamSet<Pinned, 4>);
+yes!(Send: WakeSlots<1>, NoWakeSlot);
+yes!(Sync: WakeSlots<1>, NoWakeSlot);
+// Two would count as one.
+no!(Clone: FixedFutureSet<Body, 4>, FixedStreamSet<Body, 4>, WakeSlots<1>);
+
 // Time: as the timer, its sleeps and the future.
 yes!(Send: Elapsed, Timeout<Smol, Body>, Deadline<Smol, Body>, Timeout<Tokio, Body>);
 yes!(Sync: Elapsed, Timeout<SimHandle, Body>, Deadline<SimHandle, Body>);

@@ -33,7 +33,7 @@
 //!
 //! | feature | adds |
 //! |---|---|
-//! | none | [`Instant`], [`Clock`], [`Timer`], [`Limit`] |
+//! | none | [`Instant`], [`Clock`], [`Timer`], [`Limit`], [`FixedFutureSet`], [`FixedStreamSet`] |
 //! | `alloc` | children, scopes, flow |
 //! | `std` (default) | panic capture, [`block_scope()`], [`shield()`], [`checkpoint()`], detection of joins that wait for themselves |
 
@@ -64,12 +64,12 @@ pub mod model;
 pub mod observe;
 #[cfg(feature = "alloc")]
 mod scope;
-#[cfg(feature = "alloc")]
 mod set;
-#[cfg(feature = "alloc")]
+#[cfg(target_has_atomic = "ptr")]
 mod sync;
 pub mod time;
-#[cfg(feature = "alloc")]
+// Without `alloc` only part of it is used.
+#[cfg_attr(not(feature = "alloc"), allow(dead_code))]
 mod unwind;
 
 #[cfg(feature = "alloc")]
@@ -92,4 +92,6 @@ pub use limit::{Limit, ZeroLimit};
 pub use scope::*;
 #[cfg(feature = "alloc")]
 pub use set::{DuplicateKey, FutureMap, FutureSet, Keys, StreamMap, StreamSet};
+#[cfg(target_has_atomic = "ptr")]
+pub use set::{FixedFutureSet, FixedStreamSet, NoWakeSlot, TryPushError, WakeSlots};
 pub use time::{Clock, Deadline, Elapsed, Instant, Timeout, Timer, deadline, timeout};

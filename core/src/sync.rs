@@ -6,8 +6,12 @@
 
 #[cfg(not(anyscope_loom))]
 mod imp {
+    #[cfg(feature = "alloc")]
     pub(crate) use alloc::sync::Arc;
-    pub(crate) use core::sync::atomic::{AtomicBool, AtomicPtr, AtomicUsize, Ordering, fence};
+    #[cfg(feature = "alloc")]
+    pub(crate) use core::sync::atomic::{AtomicBool, AtomicPtr, fence};
+    pub(crate) use core::sync::atomic::{AtomicUsize, Ordering};
+    #[cfg(feature = "alloc")]
     pub(crate) use event_listener::{Event, EventListener};
 
     /// [`core::cell::UnsafeCell`] with loom's interface, so that a model sees every access.
@@ -19,6 +23,7 @@ mod imp {
             UnsafeCell(core::cell::UnsafeCell::new(value))
         }
 
+        #[cfg(feature = "alloc")]
         #[inline(always)]
         pub(crate) fn with<R>(&self, f: impl FnOnce(*const T) -> R) -> R {
             f(self.0.get())

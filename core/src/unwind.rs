@@ -4,11 +4,20 @@
 //! Payloads are user values too: their destructors may panic, so a payload that nobody wants goes
 //! through [`discard`].
 
-use alloc::boxed::Box;
-use core::any::Any;
-
 /// What a panic carries.
-pub(crate) type Payload = Box<dyn Any + Send>;
+#[cfg(feature = "alloc")]
+pub(crate) type Payload = alloc::boxed::Box<dyn core::any::Any + Send>;
+
+/// There is none: without `std` nothing is caught.
+#[cfg(not(feature = "alloc"))]
+pub(crate) enum Payload {}
+
+#[cfg(not(feature = "alloc"))]
+impl Drop for Payload {
+    fn drop(&mut self) {
+        match *self {}
+    }
+}
 
 /// Runs `f`; with `std`, its panic is the error.
 ///

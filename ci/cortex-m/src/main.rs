@@ -1,4 +1,4 @@
-//! Scopes and flow without `std`, on a processor without an operating system.
+//! Scopes, flow and fixed-capacity sets without `std`, on a processor without an operating system.
 
 #![no_std]
 #![no_main]
@@ -6,17 +6,21 @@
 extern crate alloc;
 
 use alloc::{rc::Rc, vec::Vec};
-use anyscope_core::{Child, Limit, ScopeError, Spawn, concurrent, flow, scope, try_scope};
+use anyscope_core::{
+    Child, FixedFutureSet, FixedStreamSet, Limit, ScopeError, Spawn, WakeSlots, concurrent, flow,
+    scope, try_scope,
+};
 use core::{
     cell::{Cell, RefCell},
-    future::{Future, pending},
+    future::{Future, pending, poll_fn},
     mem::MaybeUninit,
     pin::{Pin, pin},
     task::{Context, Poll, Waker},
 };
-use cortex_m as _;
+use cortex_m::{interrupt, peripheral::SCB};
 use cortex_m_semihosting::{debug, hprintln};
 use embedded_alloc::LlffHeap;
+use futures_core::Stream;
 
 #[global_allocator]
 static HEAP: LlffHeap = LlffHeap::empty();
@@ -60,8 +64,64 @@ impl Turns {
     }
 }
 
+/// Who waits for the interrupt.
+static WAITING: interrupt::Mutex<RefCell<Option<Waker>>> =
+    interrupt::Mutex::new(RefCell::new(None));
+
+#[cortex_m_rt::exception]
+fn PendSV() {
+    if let Some(waker) = interrupt::free(|cs| WAITING.borrow(cs).take()) {
+        waker.wake();
+    }
+}
+
+/// Waits for the interrupt, and says how often it was polled.
+async fn interrupted() -> usize {
+    let mut polls = 0;
+    poll_fn(|cx| {
+        polls += 1;
+        if polls > 1 {
+            return Poll::Ready(polls);
+        }
+        interrupt::free(|cs| WAITING.borrow(cs).replace(Some(cx.waker().clone())));
+        Poll::Pending
+    })
+    .await
+}
+
+/// The sets that need no allocator.
+fn fixed_sets() {
+    static SLOTS: WakeSlots<1> = WakeSlots::new();
+    let mut cx = Context::from_waker(Waker::noop());
+
+    let mut set = pin!(FixedFutureSet::<_, 32>::new(&SLOTS).unwrap());
+    while set.as_mut().try_push(interrupted()).is_ok() {}
+    // The last to be polled is the one that waits; the others are idle.
+    assert!(set.as_mut().poll_next(&mut cx).is_pending());
+    assert!(set.as_mut().poll_next(&mut cx).is_pending());
+    SCB::set_pendsv();
+    cortex_m::asm::isb();
+    assert_eq!(set.as_mut().poll_next(&mut cx), Poll::Ready(Some(2)));
+    assert!(set.as_mut().poll_next(&mut cx).is_pending());
+    assert_eq!((set.len(), SLOTS.free()), (31, 0));
+
+    // There is no other slot.
+    let mut set = pin!(FixedStreamSet::<_, 3>::new(&SLOTS).unwrap());
+    assert!(set.shares_waker());
+    for last in 1..=3 {
+        set.as_mut().try_push(flow::iter(0..=last).into_stream()).ok().unwrap();
+    }
+    let mut sum = 0;
+    while let Poll::Ready(Some(n)) = set.as_mut().poll_next(&mut cx) {
+        sum += n;
+    }
+    assert_eq!((sum, set.is_empty()), (1 + 3 + 6, true));
+}
+
 #[cortex_m_rt::entry]
 fn main() -> ! {
+    fixed_sets();
+
     const SIZE: usize = 32 * 1024;
     static mut MEMORY: [MaybeUninit<u8>; SIZE] = [MaybeUninit::uninit(); SIZE];
     // SAFETY: once, and nobody else uses the memory.

@@ -14,38 +14,67 @@
 //! | [`budget`] | how much one poll of a task does before it yields |
 //! | [`passes`] | the loop that polls a slab |
 //! | [`future_set`], [`stream_set`], [`future_map`], [`stream_map`] | a slab for users, with keys or without |
+//! | [`fixed`] | the same with a fixed capacity, without an allocator |
 //! | [`exchange`] | a place for one value, from whoever gives to whoever asks |
 //! | [`mailbox`] | a box that anybody may put something into, and take it out of |
 //! | [`try_cell`] | a value for one at a time, of whom nobody waits |
 
+#[cfg(feature = "alloc")]
 pub(crate) mod budget;
+#[cfg(feature = "alloc")]
 mod chunk;
+#[cfg(feature = "alloc")]
 pub(crate) mod exchange;
+#[cfg(target_has_atomic = "ptr")]
+mod fixed;
+#[cfg(feature = "alloc")]
 mod future_map;
+#[cfg(feature = "alloc")]
 mod future_set;
+#[cfg(feature = "alloc")]
 mod keyed;
+#[cfg(feature = "alloc")]
 pub(crate) mod line;
+#[cfg(feature = "alloc")]
 pub(crate) mod mailbox;
 #[cfg(all(test, anyscope_loom))]
 mod models;
+#[cfg(feature = "alloc")]
 pub(crate) mod notice;
+#[cfg(feature = "alloc")]
 mod passes;
+#[cfg(feature = "alloc")]
 mod ready_list;
+#[cfg(feature = "alloc")]
 pub(crate) mod registry;
+#[cfg(feature = "alloc")]
 pub(crate) mod set_once;
+#[cfg(feature = "alloc")]
 pub(crate) mod slab;
 #[cfg(all(test, anyscope_loom))]
 mod slab_models;
 #[cfg(all(test, feature = "std", not(anyscope_loom)))]
 mod slab_tests;
+#[cfg(feature = "alloc")]
 pub(crate) mod stack;
+#[cfg(feature = "alloc")]
 mod stream_map;
+#[cfg(feature = "alloc")]
 mod stream_set;
+#[cfg(feature = "alloc")]
 pub(crate) mod try_cell;
+#[cfg(target_has_atomic = "ptr")]
 pub(crate) mod waker_cell;
 
+#[cfg(target_has_atomic = "ptr")]
+pub use fixed::{FixedFutureSet, FixedStreamSet, NoWakeSlot, TryPushError, WakeSlots};
+#[cfg(feature = "alloc")]
 pub use future_map::FutureMap;
+#[cfg(feature = "alloc")]
 pub use future_set::FutureSet;
+#[cfg(feature = "alloc")]
 pub use keyed::{DuplicateKey, Keys};
+#[cfg(feature = "alloc")]
 pub use stream_map::StreamMap;
+#[cfg(feature = "alloc")]
 pub use stream_set::StreamSet;

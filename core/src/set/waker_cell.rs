@@ -10,6 +10,7 @@
 //! | both | the registrar; the waker has left its wake to the registrar |
 
 use crate::sync::{AtomicUsize, Ordering, UnsafeCell};
+use crate::unwind::Finally;
 use core::task::Waker;
 
 const REGISTERING: usize = 1;
@@ -27,6 +28,13 @@ pub(crate) struct WakerCell {
 unsafe impl Sync for WakerCell {}
 
 impl WakerCell {
+    #[cfg(not(anyscope_loom))]
+    pub(crate) const fn new() -> Self {
+        WakerCell { state: AtomicUsize::new(0), slot: UnsafeCell::new(None) }
+    }
+
+    /// The same, because loom's types cannot be made in a constant.
+    #[cfg(anyscope_loom)]
     pub(crate) fn new() -> Self {
         WakerCell { state: AtomicUsize::new(0), slot: UnsafeCell::new(None) }
     }
@@ -46,6 +54,14 @@ impl WakerCell {
             waker.wake_by_ref();
             return;
         }
+        // Only if a clone panics: nobody could register any more. The old waker is for a poll
+        // that is over, or whose wake has been left to us.
+        let unwinds = Finally::new(|| {
+            // SAFETY: `REGISTERING` was set by this thread alone.
+            let old = self.slot.with_mut(|slot| unsafe { (*slot).take() });
+            self.state.store(0, Ordering::Release);
+            old.into_iter().for_each(Waker::wake);
+        });
         let old = self.slot.with_mut(|slot| {
             // SAFETY: `REGISTERING` was set by this thread alone, so the slot is ours.
             let slot = unsafe { &mut *slot };
@@ -54,6 +70,7 @@ impl WakerCell {
                 _ => slot.replace(waker.clone()),
             }
         });
+        unwinds.disarm();
         // Release: publish the slot. Acquire: a wake that came meanwhile happened before.
         if self.state.compare_exchange(REGISTERING, 0, Ordering::AcqRel, Ordering::Acquire).is_err()
         {
