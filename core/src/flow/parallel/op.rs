@@ -100,8 +100,10 @@ where
     /// Those of shards that were not started.
     outlets: Vec<O>,
     /// Spawns one. A pointer, so that a type with a body in it needs no bounds that only this does.
-    start: fn(&TryScope<X, O::Error>, Shard<S, F, Fut, O>),
+    start: Start<X, S, F, Fut, O>,
 }
+
+type Start<X, S, F, Fut, O> = fn(&TryScope<X, <O as Outlet<Fut>>::Error>, Shard<S, F, Fut, O>);
 
 /// Nothing in it is pinned.
 impl<X, S, F, Fut: Future, O: Outlet<Fut>> Unpin for Body<X, S, F, Fut, O> {}

@@ -100,6 +100,7 @@ impl<T> Outcomes<T> {
 pub(super) struct Outbox<T> {
     outcomes: Arc<Outcomes<T>>,
     shard: usize,
+    #[allow(clippy::box_collection, reason = "boxes fit into a mailbox")]
     filled: Box<Vec<Outcome<T>>>,
 }
 

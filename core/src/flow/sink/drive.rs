@@ -86,6 +86,7 @@ pub struct Items<T> {
 
 impl<T> Items<T> {
     /// The next item; none after the last.
+    #[allow(clippy::should_implement_trait, reason = "what it is called on every stream")]
     pub fn next(&mut self) -> NextItem<'_, T> {
         NextItem { items: self }
     }
