@@ -50,6 +50,7 @@ extern crate std;
 mod cancel;
 #[cfg(feature = "alloc")]
 mod child;
+mod combine;
 #[cfg(feature = "std")]
 pub mod enter;
 #[cfg(feature = "alloc")]
@@ -81,6 +82,9 @@ pub use child::{
     Anywhere, Cancel, CancelCause, Cancelled, ChildId, JoinError, JoinHandle, LocalJoinHandle,
     Panic, SameThread, Value,
 };
+#[cfg(feature = "alloc")]
+pub use combine::JoinVec;
+pub use combine::{Join, Join2, Join3, Join4, Join5, Join6, Join7, Join8, join};
 #[cfg(feature = "alloc")]
 pub use exec::{
     BlockOn, Child, Kept, LocalChild, Spawn, SpawnBlocking, SpawnFn, SpawnLocal, spawn_fn,
