@@ -234,11 +234,7 @@ impl<S: Source, W: Work<S::Item>> Flow<Map<S, W>> {
     where
         G: FnMut(W::Output),
     {
-        let (source, limit, ordered, window, work) = self.source.unstart();
-        let mut map = Map::new(source, limit, OnUndelivered { work, take });
-        map.ordered = ordered;
-        map.window = window;
-        super::source(map)
+        super::source(self.source.rework(|work| OnUndelivered { work, take }))
     }
 }
 
@@ -587,11 +583,14 @@ where
         }
     }
 
-    /// What it was made of. It has not been polled.
-    fn unstart(mut self) -> (S, Capacity, bool, usize, W) {
+    /// The same map with other work made of its own. It has not been polled.
+    pub(super) fn rework<V: Work<S::Item>>(mut self, f: impl FnOnce(W) -> V) -> Map<S, V> {
         let source = self.source.take().expect("not polled");
         let work = self.work.take().expect("not polled");
-        (source, self.limit.clone(), self.ordered, self.window, work)
+        let mut map = Map::new(source, self.limit.clone(), f(work));
+        map.ordered = self.ordered;
+        map.window = self.window;
+        map
     }
 }
 

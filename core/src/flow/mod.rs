@@ -38,20 +38,29 @@
 //! Work in the awaiting task stops when nobody polls that task's future; work on an executor goes
 //! on.
 
+mod adapt;
 mod chunks;
 mod map;
 mod parallel;
 pub mod poll_source;
+mod progress;
 mod reader;
 mod sink;
 mod source;
 pub mod time;
 mod work;
 
+pub use adapt::{
+    Adapt, Adapter, Buffer, Convert, Enumerate, Filter, FilterMap, FilterOk, FlattenIter, Inspect,
+    InspectErr, MapErr, MapOk, Take,
+};
+#[cfg(feature = "std")]
+pub use adapt::{Caught, CaughtWork};
 pub use chunks::Chunks;
 pub use map::{Map, MapParts};
 pub use parallel::{ForEachOn, MapOn, SpawnAll, TryForEachOn};
 pub use poll_source::{PollSource, poll_source};
+pub use progress::{NoClock, Progress, ReportProgress};
 pub use sink::{
     Collect, Count, Drive, Fold, ForEach, Items, NextItem, Partition, Partitioned, TryCollect,
     TryFold, TryForEach,
