@@ -101,7 +101,8 @@ fn quiet() {
     ONCE.call_once(|| {
         let hook = std::panic::take_hook();
         std::panic::set_hook(Box::new(move |info| {
-            if !info.payload_as_str().is_some_and(|message| message.starts_with("planned")) {
+            let message = info.payload().downcast_ref::<&str>();
+            if !message.is_some_and(|message| message.starts_with("planned")) {
                 hook(info);
             }
         }));

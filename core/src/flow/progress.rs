@@ -67,8 +67,8 @@ where
     ///
     /// # smol::block_on(async {
     /// let mut last = String::new();
-    /// let numbers: Vec<u32> = flow::iter(["1", "two", "3"])
-    ///     .map(Limit::new(2), async |line: &str| line.parse())
+    /// let numbers: Vec<_> = flow::iter(["1", "two", "3"])
+    ///     .map(Limit::new(2), async |line: &str| line.parse::<u32>())
     ///     .try_progress(NoClock, |progress| last = progress.to_string())
     ///     .filter_ok()
     ///     .collect()

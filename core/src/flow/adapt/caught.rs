@@ -6,7 +6,7 @@ use crate::{
         Flow, Map, Source,
         work::{Work, sealed},
     },
-    unwind::{self, Payload},
+    unwind,
 };
 use core::{
     fmt,
@@ -69,7 +69,7 @@ impl<Item, W: sealed::Work<Item>> sealed::Work<Item> for Caught<W> {
     fn start(&mut self, item: Item) -> CaughtWork<W::Future> {
         match unwind::catch(|| self.work.start(item)) {
             Ok(future) => CaughtWork { future: Some(future), panic: None },
-            Err(payload) => CaughtWork { future: None, panic: Some(payload) },
+            Err(payload) => CaughtWork { future: None, panic: Some(Panic::new(payload)) },
         }
     }
 
@@ -102,7 +102,7 @@ pin_project! {
         #[pin]
         future: Option<Fut>,
         // That of the function which should have made the future.
-        panic: Option<Payload>,
+        panic: Option<Panic>,
     }
 }
 
@@ -111,8 +111,8 @@ impl<Fut: Future> Future for CaughtWork<Fut> {
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let mut this = self.project();
-        if let Some(payload) = this.panic.take() {
-            return Poll::Ready(Err(Panic::new(payload)));
+        if let Some(panic) = this.panic.take() {
+            return Poll::Ready(Err(panic));
         }
         let polled = unwind::catch(|| {
             this.future.as_mut().as_pin_mut().expect("polled after it was ready").poll(cx)

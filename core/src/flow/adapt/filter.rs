@@ -40,7 +40,7 @@ impl<S: Source> Flow<S> {
     ///
     /// # smol::block_on(async {
     /// let lines = ["1", "two", "3"];
-    /// let numbers: Vec<u32> = flow::iter(lines).filter_map(|line| line.parse().ok()).collect().await;
+    /// let numbers: Vec<_> = flow::iter(lines).filter_map(|line| line.parse::<u32>().ok()).collect().await;
     /// assert_eq!(numbers, [1, 3]);
     /// # });
     /// ```
