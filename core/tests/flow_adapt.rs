@@ -422,6 +422,21 @@ fn progress_is_told_at_the_start_and_for_each_item() {
     assert_eq!(told[3].to_string(), "3 of 3, 1 failed");
 }
 
+/// Given a map with work under way, when it is to be changed, then that is refused and nothing is
+/// lost in silence.
+#[test]
+fn caught_refuses_a_map_that_has_begun() {
+    let mut map = flow::iter(0..3).map(TWO, async |n| n).into_stream();
+    assert_eq!(poll_next(Pin::new(&mut map)), Poll::Ready(Some(0)));
+    // Nothing is under way: what follows is work of the new kind.
+    let mut map = flow::source(map).caught().into_stream();
+    assert_eq!(poll_progress(Pin::new(&mut map)), Poll::Pending);
+    quiet();
+    let refused = catch_unwind(AssertUnwindSafe(|| flow::source(map).on_undelivered(drop)));
+    let message = *refused.unwrap_err().downcast::<&str>().unwrap();
+    assert!(message.starts_with("this map has work under way"), "{message}");
+}
+
 struct Hand(Cell<u64>);
 
 impl Clock for Hand {

@@ -29,6 +29,10 @@ impl<S: Source, W: Work<S::Item>> Flow<Map<S, W>> {
     /// Needs the `std` feature: without it panics cannot be caught. The message is still printed by
     /// the panic hook.
     ///
+    /// # Panics
+    ///
+    /// When the map has been polled before, and has work under way.
+    ///
     /// # Examples
     ///
     /// ```
@@ -46,6 +50,7 @@ impl<S: Source, W: Work<S::Item>> Flow<Map<S, W>> {
     /// assert_eq!(results[2].as_ref().unwrap(), &4);
     /// # });
     /// ```
+    #[track_caller]
     pub fn caught(self) -> Flow<Map<S, Caught<W>>> {
         Flow { source: self.source.rework(|work| Caught { work }) }
     }
