@@ -25,14 +25,19 @@ where
     ///
     /// ```
     /// use anyscope_core::{Limit, flow};
+    /// use std::num::NonZeroUsize;
     ///
     /// # smol::block_on(async {
-    /// let pages: Vec<u32> = flow::iter(0..3)
-    ///     .map(Limit::new(2), async |page| vec![page * 10, page * 10 + 1])
+    /// const FIFTY: NonZeroUsize = NonZeroUsize::new(50).unwrap();
+    ///
+    /// // A thousand items in batches of fifty, five batches at a time, and one by one again.
+    /// let doubled: Vec<u32> = flow::iter(0..1000)
+    ///     .chunks(FIFTY)
+    ///     .map(Limit::new(5), async |batch: Vec<u32>| batch.into_iter().map(|n| n * 2))
     ///     .flatten_iter()
     ///     .collect()
     ///     .await;
-    /// assert_eq!(pages, [0, 1, 10, 11, 20, 21]);
+    /// assert!(doubled.into_iter().eq((0..1000).map(|n| n * 2)));
     /// # });
     /// ```
     pub fn flatten_iter(self) -> Flow<FlattenIter<S, <S::Item as IntoIterator>::IntoIter>> {
