@@ -21,6 +21,12 @@ for ((set = 0; set < 1 << ${#optional[@]}; set++)); do
     echo "anyscope:$features"
 done
 
+# It adds a module that has nothing to do with the others.
+for features in progress "progress smol" "progress tokio threads sim hyper futures"; do
+    cargo check --quiet -p anyscope --no-default-features --features "$features"
+    echo "anyscope: $features"
+done
+
 if cargo tree -p anyscope-core --all-features -e normal --prefix none |
     grep -E '^(tokio|smol|async-executor|async-io|async-task|blocking|futures-util|futures-executor) '; then
     echo "anyscope-core must not depend on a runtime" >&2

@@ -8,10 +8,15 @@
 )]
 #![no_std]
 
-#[cfg(feature = "futures")]
+#[cfg(any(feature = "futures", feature = "progress"))]
 extern crate alloc;
+#[cfg(feature = "progress")]
+extern crate std;
+
 #[cfg(any(feature = "hyper", feature = "futures"))]
 pub mod compat;
+#[cfg(feature = "progress")]
+pub mod progress;
 
 pub use anyscope_core::*;
 
@@ -27,3 +32,15 @@ pub use anyscope_threads as threads;
 #[cfg(feature = "tokio")]
 #[doc(inline)]
 pub use anyscope_tokio as tokio;
+
+/// The code of that page.
+#[cfg(all(
+    doctest,
+    feature = "progress",
+    feature = "smol",
+    feature = "tokio",
+    feature = "threads",
+    feature = "sim"
+))]
+#[doc = include_str!("../docs/coming-from.md")]
+struct ComingFrom;

@@ -164,6 +164,26 @@ no!(Clone: SmolExecutor, SmolLocal, TokioRuntime, TokioLocal, ThreadPool);
 yes!(Clone: Smol, SmolHandle, SmolLocalHandle, Tokio, TokioLocalHandle, ThreadPoolHandle);
 no!(Send: enter::Entered);
 
+// Operators on one item at a time, and progress: as the source and what they call.
+type Items = flow::Iter<std::vec::IntoIter<SendOnly>>;
+type LocalItems = flow::Iter<std::vec::IntoIter<Local>>;
+type Inspected<S, F> = flow::Adapt<S, flow::Inspect<F>>;
+yes!(Send: Inspected<Items, fn()>, flow::Take<Items>, flow::Buffer<Items>);
+yes!(Send: flow::FlattenIter<Items, SendOnly>, flow::ReportProgress<Items, Smol, SendOnly>);
+yes!(Send: flow::Caught<SendOnly>, flow::CaughtWork<Body>);
+yes!(Sync: flow::Adapt<(), flow::Enumerate>, flow::Take<()>, flow::CaughtWork<Body>);
+no!(Send: Inspected<LocalItems, fn()>, Inspected<Items, Local>, flow::Take<LocalItems>);
+no!(Send: flow::Buffer<LocalItems>, flow::FlattenIter<Items, Local>);
+no!(Send: flow::FlattenIter<LocalItems, ()>, flow::ReportProgress<LocalItems, Smol, ()>);
+no!(Send: flow::ReportProgress<Items, Rc<Smol>, ()>, flow::ReportProgress<Items, Smol, Local>);
+no!(Send: flow::Caught<Local>, flow::CaughtWork<LocalBody>);
+no!(Sync: flow::Buffer<Items>);
+yes!(Unpin: Inspected<Items, Pinned>, flow::Take<Items>, flow::Buffer<Items>);
+no!(Unpin: Inspected<Pinned, ()>, flow::Take<Pinned>, flow::CaughtWork<Pinned>);
+yes!(Send: flow::Progress, flow::NoClock, progress::Bar, progress::Bars);
+yes!(Sync: flow::Progress, flow::NoClock, progress::Bar, progress::Bars);
+yes!(Clone: flow::Progress, flow::NoClock, progress::Bar, progress::Bars);
+
 // The simulation.
 yes!(Send: Sim, SimHandle, Sleep, Marble, sim::Builder, Explorer, sim::Exhausted);
 yes!(Sync: Sim, SimHandle, Sleep, Marble, sim::Builder, Explorer, sim::Exhausted);

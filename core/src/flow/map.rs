@@ -212,6 +212,10 @@ impl<S: Source, W: Work<S::Item>> Flow<Map<S, W>> {
     ///
     /// In the order in which they would have been delivered. Work that is not ready is dropped.
     ///
+    /// # Panics
+    ///
+    /// When the map has been polled before, and has work under way.
+    ///
     /// # Examples
     ///
     /// ```
@@ -230,15 +234,12 @@ impl<S: Source, W: Work<S::Item>> Flow<Map<S, W>> {
     /// assert_eq!(stream.next().await, Some(1));
     /// # });
     /// ```
+    #[track_caller]
     pub fn on_undelivered<G>(self, take: G) -> Flow<Map<S, OnUndelivered<W, G>>>
     where
         G: FnMut(W::Output),
     {
-        let (source, limit, ordered, window, work) = self.source.unstart();
-        let mut map = Map::new(source, limit, OnUndelivered { work, take });
-        map.ordered = ordered;
-        map.window = window;
-        super::source(map)
+        super::source(self.source.rework(|work| OnUndelivered { work, take }))
     }
 }
 
@@ -587,11 +588,19 @@ where
         }
     }
 
-    /// What it was made of. It has not been polled.
-    fn unstart(mut self) -> (S, Capacity, bool, usize, W) {
+    /// The same map with other work made of its own. It has not been polled.
+    #[track_caller]
+    pub(super) fn rework<V: Work<S::Item>>(mut self, f: impl FnOnce(W) -> V) -> Map<S, V> {
+        assert!(
+            self.children.is_empty() && self.done.is_empty() && self.held.is_none(),
+            "this map has work under way, which cannot be changed; call this before it is polled"
+        );
         let source = self.source.take().expect("not polled");
         let work = self.work.take().expect("not polled");
-        (source, self.limit.clone(), self.ordered, self.window, work)
+        let mut map = Map::new(source, self.limit.clone(), f(work));
+        map.ordered = self.ordered;
+        map.window = self.window;
+        map
     }
 }
 

@@ -21,9 +21,12 @@
 //! | side effects | [`for_each`](Flow::for_each) | [`for_each_on`](Flow::for_each_on) |
 //! | side effects that may fail | [`try_for_each`](Flow::try_for_each) | [`try_for_each_on`](Flow::try_for_each_on) |
 //!
-//! Between the two stand operators, which are sources themselves: [`chunks`](Flow::chunks), and
-//! those that know the [`time`]. What has no waker becomes a source with
-//! [`poll_source`](fn@poll_source).
+//! Between the two stand operators, which are sources themselves: those on one item at a time,
+//! such as [`filter_ok`](Flow::filter_ok), [`inspect_err`](Flow::inspect_err) or
+//! [`take`](Flow::take); [`caught`](Flow::caught), for which a panic is an error of its item;
+//! [`progress`](Flow::progress), which tells an observer how far it has come;
+//! [`chunks`](Flow::chunks), and those that know the [`time`]. What has no waker becomes a source
+//! with [`poll_source`](fn@poll_source).
 //!
 //! # What they all promise
 //!
@@ -38,20 +41,29 @@
 //! Work in the awaiting task stops when nobody polls that task's future; work on an executor goes
 //! on.
 
+mod adapt;
 mod chunks;
 mod map;
 mod parallel;
 pub mod poll_source;
+mod progress;
 mod reader;
 mod sink;
 mod source;
 pub mod time;
 mod work;
 
+pub use adapt::{
+    Adapt, Adapter, Buffer, Convert, Enumerate, Filter, FilterMap, FilterOk, FlattenIter, Inspect,
+    InspectErr, MapErr, MapOk, Take,
+};
+#[cfg(feature = "std")]
+pub use adapt::{Caught, CaughtWork};
 pub use chunks::Chunks;
 pub use map::{Map, MapParts};
 pub use parallel::{ForEachOn, MapOn, SpawnAll, TryForEachOn};
 pub use poll_source::{PollSource, poll_source};
+pub use progress::{NoClock, Progress, ReportProgress};
 pub use sink::{
     Collect, Count, Drive, Fold, ForEach, Items, NextItem, Partition, Partitioned, TryCollect,
     TryFold, TryForEach,

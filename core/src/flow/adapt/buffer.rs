@@ -1,0 +1,126 @@
+//! Items ahead of the consumer.
+
+use crate::{
+    flow::{Flow, Source},
+    limit::Limit,
+    set::budget::Budget,
+};
+use alloc::{collections::VecDeque, vec::Vec};
+use core::{
+    fmt,
+    pin::Pin,
+    task::{Context, Poll},
+};
+use futures_core::Stream;
+use pin_project_lite::pin_project;
+
+impl<S: Source> Flow<S> {
+    /// Takes up to `items` items from the source ahead of the consumer, and keeps them.
+    ///
+    /// A source is otherwise asked for an item when somebody has room for it. This is for one that
+    /// is slow now and then: pages of a database, say. It is read while the consumer is busy too,
+    /// until `items` are kept. (Work on items has a window of its own: see
+    /// [`window`](Flow::window).)
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropping it drops what is kept, then the source;
+    /// [`into_parts`](Buffer::into_parts) hands both back.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use anyscope_core::{Limit, flow};
+    ///
+    /// # smol::block_on(async {
+    /// let pages = flow::iter(1..=100).map(Limit::new(1), async |page| page); // slow, one at a time
+    /// let sum = pages.buffer(Limit::new(10)).fold(0, async |sum, page| sum + page).await;
+    /// assert_eq!(sum, 5050);
+    /// # });
+    /// ```
+    pub fn buffer(self, items: impl Into<Limit>) -> Flow<Buffer<S>> {
+        let most = items.into().get();
+        Flow { source: Buffer { kept: VecDeque::new(), source: self.source, most, ended: false } }
+    }
+}
+
+pin_project! {
+    /// Source of [`Flow::buffer`].
+    #[must_use = "streams do nothing unless polled"]
+    pub struct Buffer<S: Stream> {
+        kept: VecDeque<S::Item>,
+        #[pin]
+        source: S,
+        most: usize,
+        ended: bool,
+    }
+}
+
+impl<S: Stream> Buffer<S> {
+    /// How many items are kept.
+    pub fn kept(&self) -> usize {
+        self.kept.len()
+    }
+
+    /// The source, and what was taken from it and not given yet.
+    pub fn into_parts(self) -> (S, Vec<S::Item>) {
+        (self.source, self.kept.into())
+    }
+
+    /// Takes items until there are enough. Ready when there is nothing to wait for.
+    fn fill(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
+        let mut this = self.project();
+        let mut budget = Budget::new();
+        while !*this.ended && this.kept.len() < *this.most {
+            match this.source.as_mut().poll_next(cx) {
+                Poll::Ready(Some(item)) => this.kept.push_back(item),
+                Poll::Ready(None) => *this.ended = true,
+                Poll::Pending => return Poll::Pending,
+            }
+            if !budget.pay_poll() {
+                cx.waker().wake_by_ref();
+                return Poll::Pending;
+            }
+        }
+        Poll::Ready(())
+    }
+}
+
+impl<S: Source> Stream for Buffer<S> {
+    type Item = S::Item;
+
+    fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<S::Item>> {
+        let filled = self.as_mut().fill(cx);
+        let this = self.project();
+        match this.kept.pop_front() {
+            None if filled.is_pending() => Poll::Pending,
+            item => Poll::Ready(item),
+        }
+    }
+
+    fn size_hint(&self) -> (usize, Option<usize>) {
+        let kept = self.kept.len();
+        let (low, high) = if self.ended { (0, Some(0)) } else { self.source.size_hint() };
+        (low.saturating_add(kept), high.and_then(|high| high.checked_add(kept)))
+    }
+}
+
+impl<S: Source> Source for Buffer<S> {
+    fn poll_progress(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
+        if self.as_mut().fill(cx).is_pending() {
+            return Poll::Pending;
+        }
+        let this = self.project();
+        if *this.ended { Poll::Ready(()) } else { this.source.poll_progress(cx) }
+    }
+}
+
+impl<S: Stream + fmt::Debug> fmt::Debug for Buffer<S> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Buffer")
+            .field("kept", &self.kept.len())
+            .field("most", &self.most)
+            .field("source", &self.source)
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,149 @@
+//! Panics of work, as values.
+
+use crate::{
+    child::Panic,
+    flow::{
+        Flow, Map, Source,
+        work::{Work, sealed},
+    },
+    unwind,
+};
+use core::{
+    fmt,
+    future::Future,
+    pin::Pin,
+    task::{Context, Poll, ready},
+};
+use pin_project_lite::pin_project;
+
+impl<S: Source, W: Work<S::Item>> Flow<Map<S, W>> {
+    /// Gives a panic of the work as an error, so that it ends nothing but the work on its item.
+    ///
+    /// A panic counts wherever it happens: in the function that is called with the item, in its
+    /// future, or when the future is dropped because it is ready (the value is dropped then). A
+    /// panic of the source or of a weight still goes through. Call it before the operators that
+    /// use the values; a fallible `f` gives `Result<Result<T, E>, Panic>`.
+    ///
+    /// A resource of [`map_with`](Flow::map_with) is lost in a panic; a new one is made.
+    ///
+    /// Needs the `std` feature: without it panics cannot be caught. The message is still printed by
+    /// the panic hook.
+    ///
+    /// # Panics
+    ///
+    /// When the map has been polled before, and has work under way.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use anyscope_core::{Limit, flow};
+    ///
+    /// # smol::block_on(async {
+    /// # std::panic::set_hook(Box::new(|_| {}));
+    /// let results = flow::iter([2, 0, 3])
+    ///     .map(Limit::new(2), async |n| 12 / n)
+    ///     .caught()
+    ///     .settle()
+    ///     .await;
+    /// assert_eq!(results[0].as_ref().unwrap(), &6);
+    /// assert_eq!(results[1].as_ref().unwrap_err().message(), Some("attempt to divide by zero"));
+    /// assert_eq!(results[2].as_ref().unwrap(), &4);
+    /// # });
+    /// ```
+    #[track_caller]
+    pub fn caught(self) -> Flow<Map<S, Caught<W>>> {
+        Flow { source: self.source.rework(|work| Caught { work }) }
+    }
+}
+
+/// Catches panics of work. Made by [`caught`](Flow::caught).
+pub struct Caught<W> {
+    work: W,
+}
+
+impl<Item, W: sealed::Work<Item>> sealed::Work<Item> for Caught<W> {
+    type Future = CaughtWork<W::Future>;
+    type Output = Result<W::Output, Panic>;
+
+    const WEIGHTED: bool = W::WEIGHTED;
+
+    fn weigh(&mut self, item: &Item) -> usize {
+        self.work.weigh(item)
+    }
+
+    fn start(&mut self, item: Item) -> CaughtWork<W::Future> {
+        match unwind::catch(|| self.work.start(item)) {
+            Ok(future) => CaughtWork { future: Some(future), panic: None },
+            Err(payload) => CaughtWork { future: None, panic: Some(Panic::new(payload)) },
+        }
+    }
+
+    fn finish(
+        &mut self,
+        output: Result<<W::Future as Future>::Output, Panic>,
+    ) -> Result<W::Output, Panic> {
+        output.map(|output| self.work.finish(output))
+    }
+
+    fn undelivered(&mut self, output: Result<W::Output, Panic>) {
+        match output {
+            Ok(output) => self.work.undelivered(output),
+            Err(panic) => panic.discard(),
+        }
+    }
+}
+
+impl<W> fmt::Debug for Caught<W> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Caught").finish_non_exhaustive()
+    }
+}
+
+pin_project! {
+    /// Work whose panics are values; see [`caught`](Flow::caught).
+    #[must_use = "futures do nothing unless you `.await` or poll them"]
+    pub struct CaughtWork<Fut> {
+        // Gone when it is ready or has panicked.
+        #[pin]
+        future: Option<Fut>,
+        // That of the function which should have made the future.
+        panic: Option<Panic>,
+    }
+}
+
+impl<Fut: Future> Future for CaughtWork<Fut> {
+    type Output = Result<Fut::Output, Panic>;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let mut this = self.project();
+        if let Some(panic) = this.panic.take() {
+            return Poll::Ready(Err(panic));
+        }
+        let polled = unwind::catch(|| {
+            this.future.as_mut().as_pin_mut().expect("polled after it was ready").poll(cx)
+        });
+        let mut first = None;
+        let value = match polled {
+            Ok(polled) => Some(ready!(polled)),
+            Err(payload) => {
+                first = Some(payload);
+                None
+            }
+        };
+        // A panic of a destructor is one of the work as well.
+        unwind::keep_first(&mut first, || this.future.set(None));
+        Poll::Ready(match (first, value) {
+            (None, Some(value)) => Ok(value),
+            (payload, value) => {
+                unwind::discard(value);
+                Err(payload.map_or_else(Panic::unknown, Panic::new))
+            }
+        })
+    }
+}
+
+impl<Fut> fmt::Debug for CaughtWork<Fut> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("CaughtWork").field("ready", &self.future.is_none()).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,106 @@
+//! Plain functions of items.
+
+use super::each::{self, Adapt};
+use crate::flow::{Flow, Source};
+
+impl<S: Source> Flow<S> {
+    /// Calls a plain function with each item, and gives what it returns. futures' `map`.
+    ///
+    /// For functions that wait there is [`map`](Flow::map), which takes a limit.
+    ///
+    /// # Panics
+    ///
+    /// A panic of `f` goes through.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use anyscope_core::flow;
+    ///
+    /// # smol::block_on(async {
+    /// let lengths: Vec<_> = flow::iter(["a", "bb"]).convert(str::len).collect().await;
+    /// assert_eq!(lengths, [1, 2]);
+    /// # });
+    /// ```
+    pub fn convert<F, T>(self, f: F) -> Flow<Adapt<S, Convert<F>>>
+    where
+        F: FnMut(S::Item) -> T,
+    {
+        self.adapt(Convert(f))
+    }
+}
+
+impl<S, T, E> Flow<S>
+where
+    S: Source<Item = Result<T, E>>,
+{
+    /// Calls a plain function with each value; errors pass.
+    ///
+    /// # Panics
+    ///
+    /// A panic of `f` goes through.
+    pub fn map_ok<F, U>(self, f: F) -> Flow<Adapt<S, MapOk<F>>>
+    where
+        F: FnMut(T) -> U,
+    {
+        self.adapt(MapOk(f))
+    }
+
+    /// Calls a plain function with each error; values pass.
+    ///
+    /// # Panics
+    ///
+    /// A panic of `f` goes through.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use anyscope_core::flow;
+    ///
+    /// # smol::block_on(async {
+    /// let all = flow::iter([Ok(1), Err("lost")]).map_ok(|n| n * 10).map_err(str::len).settle().await;
+    /// assert_eq!(all, [Ok(10), Err(4)]);
+    /// # });
+    /// ```
+    pub fn map_err<F, G>(self, f: F) -> Flow<Adapt<S, MapErr<F>>>
+    where
+        F: FnMut(E) -> G,
+    {
+        self.adapt(MapErr(f))
+    }
+}
+
+/// Calls a function with each item. Made by [`convert`](Flow::convert).
+pub struct Convert<F>(F);
+
+impl<Item, T, F: FnMut(Item) -> T> each::sealed::Adapter<Item> for Convert<F> {
+    type Output = T;
+
+    fn adapt(&mut self, item: Item) -> Option<T> {
+        Some((self.0)(item))
+    }
+}
+
+/// Calls a function with each value. Made by [`map_ok`](Flow::map_ok).
+pub struct MapOk<F>(F);
+
+impl<T, U, E, F: FnMut(T) -> U> each::sealed::Adapter<Result<T, E>> for MapOk<F> {
+    type Output = Result<U, E>;
+
+    fn adapt(&mut self, item: Result<T, E>) -> Option<Result<U, E>> {
+        Some(item.map(&mut self.0))
+    }
+}
+
+/// Calls a function with each error. Made by [`map_err`](Flow::map_err).
+pub struct MapErr<F>(F);
+
+impl<T, E, G, F: FnMut(E) -> G> each::sealed::Adapter<Result<T, E>> for MapErr<F> {
+    type Output = Result<T, G>;
+
+    fn adapt(&mut self, item: Result<T, E>) -> Option<Result<T, G>> {
+        Some(item.map_err(&mut self.0))
+    }
+}
+
+each::debug! { Convert MapOk MapErr }

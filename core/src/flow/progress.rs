@@ -1,0 +1,239 @@
+//! How far an operation has come.
+
+use super::{Flow, Source};
+use crate::time::{Clock, Instant};
+use core::{
+    fmt,
+    pin::Pin,
+    task::{Context, Poll, ready},
+    time::Duration,
+};
+use futures_core::Stream;
+use pin_project_lite::pin_project;
+
+impl<S: Source> Flow<S> {
+    /// Tells `observer` how far the flow has come: first when it starts, with nothing done, then
+    /// for each item, just before it is passed on.
+    ///
+    /// Put it after the work whose end counts: before a [`map`](Flow::map) it counts what is
+    /// started. In an ordered flow an item counts when it is its turn, so a slow one holds up the
+    /// count of those behind it; [`unordered`](Flow::unordered) counts at once. To have a
+    /// [`for_each`](Flow::for_each) observed, write it as `map`, this, and [`count`](Flow::count).
+    ///
+    /// Time is that of `clock`, since the flow was first polled. Without one, pass [`NoClock`].
+    ///
+    /// Nothing counts as failed; for results there is [`try_progress`](Flow::try_progress).
+    ///
+    /// # Panics
+    ///
+    /// A panic of the observer goes through like one of the work. The item it was told of is
+    /// dropped.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use anyscope_core::{Limit, flow, flow::NoClock};
+    ///
+    /// # smol::block_on(async {
+    /// let mut told = vec![];
+    /// let sent = flow::iter(["ann", "bob"])
+    ///     .map(Limit::new(2), async |user| drop(user)) // .. send a mail ..
+    ///     .progress(NoClock, |progress| told.push(progress.to_string()))
+    ///     .count()
+    ///     .await;
+    /// assert_eq!(sent, 2);
+    /// assert_eq!(told, ["0 of 2", "1 of 2", "2 of 2"]);
+    /// # });
+    /// ```
+    pub fn progress<C, O>(self, clock: C, observer: O) -> Flow<ReportProgress<S, C, O>>
+    where
+        C: Clock,
+        O: FnMut(Progress),
+    {
+        ReportProgress::of(self.source, clock, observer, |_| false)
+    }
+}
+
+impl<S, T, E> Flow<S>
+where
+    S: Source<Item = Result<T, E>>,
+{
+    /// [`progress`](Flow::progress) of a flow of results, in which errors count as failed.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use anyscope_core::{Limit, flow, flow::NoClock};
+    ///
+    /// # smol::block_on(async {
+    /// let mut last = String::new();
+    /// let numbers: Vec<_> = flow::iter(["1", "two", "3"])
+    ///     .map(Limit::new(2), async |line: &str| line.parse::<u32>())
+    ///     .try_progress(NoClock, |progress| last = progress.to_string())
+    ///     .filter_ok()
+    ///     .collect()
+    ///     .await;
+    /// assert_eq!(numbers, [1, 3]);
+    /// assert_eq!(last, "3 of 3, 1 failed");
+    /// # });
+    /// ```
+    pub fn try_progress<C, O>(self, clock: C, observer: O) -> Flow<ReportProgress<S, C, O>>
+    where
+        C: Clock,
+        O: FnMut(Progress),
+    {
+        ReportProgress::of(self.source, clock, observer, Result::is_err)
+    }
+}
+
+/// How far an operation has come; see [`Flow::progress`].
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Progress {
+    /// How many items have come, those that failed among them.
+    pub done: usize,
+    /// How many of them were errors.
+    pub failed: usize,
+    /// How many items there are in all, if the source knows exactly.
+    pub total: Option<usize>,
+    /// The time since the operation was first polled.
+    pub elapsed: Duration,
+}
+
+/// "3 of 10, 1 failed".
+impl fmt::Display for Progress {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", self.done)?;
+        if let Some(total) = self.total {
+            write!(f, " of {total}")?;
+        }
+        match self.failed {
+            0 => Ok(()),
+            failed => write!(f, ", {failed} failed"),
+        }
+    }
+}
+
+/// A clock that stands still, for observers that do not ask how long it takes.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct NoClock;
+
+impl Clock for NoClock {
+    fn now(&self) -> Instant {
+        Instant::from_epoch(Duration::ZERO)
+    }
+}
+
+pin_project! {
+    /// Source of [`Flow::progress`].
+    #[must_use = "streams do nothing unless polled"]
+    pub struct ReportProgress<S: Stream, C, O> {
+        #[pin]
+        source: S,
+        clock: C,
+        observer: O,
+        is_error: fn(&S::Item) -> bool,
+        started: Option<Instant>,
+        done: usize,
+        failed: usize,
+    }
+}
+
+impl<S, C, O> ReportProgress<S, C, O>
+where
+    S: Source,
+    C: Clock,
+    O: FnMut(Progress),
+{
+    fn of(source: S, clock: C, observer: O, is_error: fn(&S::Item) -> bool) -> Flow<Self> {
+        let started = None;
+        Flow {
+            source: ReportProgress {
+                source,
+                clock,
+                observer,
+                is_error,
+                started,
+                done: 0,
+                failed: 0,
+            },
+        }
+    }
+
+    fn start(self: Pin<&mut Self>) {
+        if self.started.is_none() {
+            let this = self.project();
+            *this.started = Some(this.clock.now());
+            let total = total(0, this.source.size_hint());
+            (this.observer)(Progress { total, ..Progress::default() });
+        }
+    }
+}
+
+impl<S: Stream, C, O> ReportProgress<S, C, O> {
+    /// The source. Nothing of it is held here.
+    pub fn into_inner(self) -> S {
+        self.source
+    }
+}
+
+impl<S, C, O> Stream for ReportProgress<S, C, O>
+where
+    S: Source,
+    C: Clock,
+    O: FnMut(Progress),
+{
+    type Item = S::Item;
+
+    fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<S::Item>> {
+        self.as_mut().start();
+        let mut this = self.project();
+        let Some(item) = ready!(this.source.as_mut().poll_next(cx)) else {
+            return Poll::Ready(None);
+        };
+        *this.done += 1;
+        *this.failed += usize::from((this.is_error)(&item));
+        let now = this.clock.now();
+        (this.observer)(Progress {
+            done: *this.done,
+            failed: *this.failed,
+            total: total(*this.done, this.source.size_hint()),
+            elapsed: this.started.map_or(Duration::ZERO, |at| now.saturating_duration_since(at)),
+        });
+        Poll::Ready(Some(item))
+    }
+
+    fn size_hint(&self) -> (usize, Option<usize>) {
+        self.source.size_hint()
+    }
+}
+
+impl<S, C, O> Source for ReportProgress<S, C, O>
+where
+    S: Source,
+    C: Clock,
+    O: FnMut(Progress),
+{
+    fn poll_progress(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
+        self.as_mut().start();
+        self.project().source.poll_progress(cx)
+    }
+}
+
+impl<S: Stream + fmt::Debug, C, O> fmt::Debug for ReportProgress<S, C, O> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ReportProgress")
+            .field("source", &self.source)
+            .field("done", &self.done)
+            .field("failed", &self.failed)
+            .finish_non_exhaustive()
+    }
+}
+
+/// How many there are in all, with so many done.
+fn total(done: usize, (low, high): (usize, Option<usize>)) -> Option<usize> {
+    match high {
+        Some(high) if high == low => done.checked_add(low),
+        _ => None,
+    }
+}
