@@ -96,8 +96,7 @@ flow_behaviour! {
     empty_source_ends_at_once |ex| {
         for limit in [ONE, Limit::Unbounded] {
             let source = iter::empty::<()>();
-            let mut op = pin!(for_each!(flow::iter(source), limit, |()| async { unreachable!() }));
-            assert!(poll_once(op.as_mut()).is_ready());
+            for_each!(flow::iter(source), limit, |()| async { unreachable!() }).await;
         }
     }
 

@@ -271,6 +271,8 @@ pin_project! {
         // How many values were delivered, in order.
         delivered: usize,
         asked: Asked,
+        // The source has woken us since it was last asked.
+        woken: bool,
         // Fires when the limit changes.
         raised: Option<EventListener>,
         // A poll has panicked.
@@ -325,8 +327,6 @@ enum Asked {
     Waits,
     /// To go on without an item.
     ToGoOn,
-    /// It has woken us.
-    Woke,
     /// For an item, and there is no more.
     Ended,
 }
@@ -349,6 +349,7 @@ where
             weight: 0,
             delivered: 0,
             asked: Asked::Item,
+            woken: false,
             raised: None,
             broken: false,
         }
@@ -454,9 +455,7 @@ where
         while !budget.is_spent() {
             let key = this.children.next()?;
             if key == Slab::<Numbered<W::Future>>::OWN {
-                if !matches!(this.asked, Asked::Ended) {
-                    *this.asked = Asked::Woke;
-                }
+                *this.woken = true;
                 continue;
             }
             let Some(polled) = this.children.poll(key) else { continue };
@@ -535,8 +534,9 @@ where
             let window = limit.max(*this.window);
             let room = running < limit && this.done.len() + waiting < window;
             match (&this.asked, room) {
-                (Asked::Ended, _) | (Asked::Waits, true) => return None,
-                (Asked::ToGoOn | Asked::Waits, false) => {
+                (Asked::Ended, _) => return None,
+                (Asked::Waits, true) if !*this.woken => return None,
+                (Asked::ToGoOn | Asked::Waits, false) if !*this.woken => {
                     if self.as_mut().is_limit_changed(limit) {
                         continue;
                     }
@@ -544,10 +544,16 @@ where
                 }
                 _ => {}
             }
-            let source = this.source.as_pin_mut().expect("not ended");
+            let mut source = this.source.as_pin_mut().expect("not ended");
+            let woken = mem::take(this.woken);
             if !room {
                 // Whether it is done or not: it is asked for an item as soon as there is room.
-                let _ = this.children.poll_own(|cx| source.poll_progress(cx));
+                // Twice if it has woken us before it was asked to go on for the first time.
+                let first = matches!(this.asked, Asked::Item);
+                for _ in 0..=usize::from(first && woken) {
+                    let source = source.as_mut();
+                    let _ = this.children.poll_own(|cx| source.poll_progress(cx));
+                }
                 *this.asked = Asked::ToGoOn;
                 continue;
             }

@@ -25,8 +25,8 @@ pub trait Source: Stream {
     /// is: the task is then woken when it is worth calling again. May be called at any time, also
     /// after the end.
     ///
-    /// An operation at its limit calls it once after the last item that it took, and then each time
-    /// it was woken for its source.
+    /// An operation at its limit calls it once after the last item that it took, and then for each
+    /// time that its source has woken it.
     fn poll_progress(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()>;
 }
 

@@ -326,11 +326,15 @@ where
         let waker = Waker::from(self.clone());
         let cx = &mut Context::from_waker(&waker);
         // Before the source is asked, so that a wake from then on counts.
-        self.woken.swap(false, Ordering::AcqRel);
+        let woken = self.woken.swap(false, Ordering::AcqRel);
         let room = self.room();
         if room == 0 {
-            // Whether it is done or not: it is asked for an item as soon as there is room.
-            let _ = source.as_mut().poll_progress(cx);
+            // Whether it is done or not: it is asked for an item as soon as there is room. Twice if
+            // it has woken us before it was asked to go on for the first time.
+            let first = self.asked.load(Ordering::Relaxed) == Asked::Item as usize;
+            for _ in 0..=usize::from(first && woken) {
+                let _ = source.as_mut().poll_progress(cx);
+            }
             self.asked.store(Asked::ToGoOn as usize, Ordering::Release);
             self.watch_limit(&mut pump.raised, cx);
             return;
