@@ -34,18 +34,36 @@
 //! Work in the awaiting task stops when nobody polls that task's future; work on an executor goes
 //! on.
 
+mod each;
 mod feed;
+mod flatten;
 mod for_each_on;
+mod into_flow;
 mod map;
+mod merge;
 mod sink;
 mod source;
+mod switch;
+mod until_error;
 mod work;
+mod zip;
 
+pub use each::{Each, OrError};
+pub use flatten::{Flatten, FlattenParts, TryFlatten};
 pub use for_each_on::{ForEachOn, TryForEachOn};
+pub use into_flow::IntoFlow;
 pub use map::{Map, MapParts};
+pub use merge::{
+    Array, Boxed, Few, Inputs, IntoMerge, KeyedEvent, KeyedHandle, KeyedMerge, List, Many, Merge,
+    MergeGone, OneOf2, OneOf3, OneOf4, OneOf5, OneOf6, OneOf7, OneOf8, TryItem, Tuple2, Tuple3,
+    Tuple4, Tuple5, Tuple6, Tuple7, Tuple8, merge, merge_all, merge_keyed, try_merge,
+};
 pub use sink::{ForEach, TryForEach};
 pub use source::{Flow, FromStream, Iter, Source, iter, source, stream};
+pub use switch::{Switch, SwitchParts};
+pub use until_error::UntilError;
 pub use work::{Call, CallWeighted, CallWith, Itself, OnUndelivered, Work};
+pub use zip::{UnequalLengths, Zip, ZipParts, ZipStrict};
 
 /// How many polls of children before the task yields to its executor.
 const POLLS: usize = 64;

@@ -1,0 +1,136 @@
+//! Merging tuples: sources of different types.
+
+use super::{
+    IntoMerge, Merge,
+    few::{Few, Sources},
+    one_of::*,
+};
+use crate::flow::{into_flow::IntoFlow, source::Source};
+use core::{
+    pin::Pin,
+    task::{Context, Poll},
+};
+use pin_project_lite::pin_project;
+
+/// The next item of a source that is dropped when it ends.
+#[inline]
+pub(super) fn poll_slot<S: Source>(
+    mut slot: Pin<&mut Option<S>>,
+    cx: &mut Context<'_>,
+) -> Poll<Option<S::Item>> {
+    let Some(source) = slot.as_mut().as_pin_mut() else { return Poll::Ready(None) };
+    let polled = source.poll_next(cx);
+    if let Poll::Ready(None) = polled {
+        slot.set(None);
+    }
+    polled
+}
+
+/// Lets a source go on, if it is there.
+pub(super) fn go_on_slot<S: Source>(slot: Pin<&mut Option<S>>, cx: &mut Context<'_>) -> Poll<()> {
+    slot.as_pin_mut().map_or(Poll::Ready(()), |source| source.poll_progress(cx))
+}
+
+/// The sum of what two sources have left.
+pub(super) fn add_hints(
+    (low, high): (usize, Option<usize>),
+    hint: (usize, Option<usize>),
+) -> (usize, Option<usize>) {
+    let high = high.zip(hint.1).and_then(|(high, more)| high.checked_add(more));
+    (low.saturating_add(hint.0), high)
+}
+
+pub(super) fn hint_of<S: Source>(slot: &Option<S>) -> (usize, Option<usize>) {
+    slot.as_ref().map_or((0, Some(0)), S::size_hint)
+}
+
+macro_rules! tuples {
+    ($($name:ident $one_of:ident $count:literal: $($place:literal $variant:ident $field:ident $T:ident),+;)+) => {$(
+        pin_project! {
+            #[doc = concat!("The ", $count, " sources of a [`merge`](super::merge()) of a tuple.")]
+            pub struct $name<$($T),+> {
+                $(
+                    #[pin]
+                    $field: Option<$T>,
+                )+
+            }
+        }
+
+        impl<$($T: Source),+> Sources for $name<$($T),+> {
+            type Item = $one_of<$($T::Item),+>;
+
+            #[inline]
+            fn len(&self) -> usize {
+                $count
+            }
+
+            #[inline]
+            fn poll_one(
+                self: Pin<&mut Self>,
+                place: usize,
+                cx: &mut Context<'_>,
+            ) -> Poll<Option<Self::Item>> {
+                let this = self.project();
+                match place {
+                    $($place => poll_slot(this.$field, cx).map(|item| item.map($one_of::$variant)),)+
+                    _ => Poll::Ready(None),
+                }
+            }
+
+            fn go_on(self: Pin<&mut Self>, place: usize, cx: &mut Context<'_>) -> Poll<()> {
+                let this = self.project();
+                match place {
+                    $($place => go_on_slot(this.$field, cx),)+
+                    _ => Poll::Ready(()),
+                }
+            }
+
+            fn end(self: Pin<&mut Self>, place: usize) {
+                let mut this = self.project();
+                match place {
+                    $($place => this.$field.set(None),)+
+                    _ => {}
+                }
+            }
+
+            fn size_hint(&self) -> (usize, Option<usize>) {
+                let mut sum = (0, Some(0));
+                $(sum = add_hints(sum, hint_of(&self.$field));)+
+                sum
+            }
+        }
+
+        impl<$($T: IntoFlow),+> IntoMerge for ($($T,)+) {
+            type Item = $one_of<$($T::Item),+>;
+            type Inputs = Few<$name<$($T::Source),+>>;
+
+            fn into_inputs(self) -> Self::Inputs {
+                let ($($field,)+) = self;
+                Few::new($name { $($field: Some($field.into_flow().source)),+ })
+            }
+        }
+
+        impl<$($T: Source),+> Merge<Few<$name<$($T),+>>> {
+            /// The sources that have not ended, with what they hold: a merge itself holds nothing.
+            ///
+            /// For a merge that has been polled this needs sources that are [`Unpin`].
+            pub fn into_parts(self) -> ($(Option<$T>,)+) {
+                let sources = self.inputs.sources;
+                ($(sources.$field,)+)
+            }
+        }
+    )+};
+}
+
+tuples! {
+    Tuple2 OneOf2 2: 0 First a A, 1 Second b B;
+    Tuple3 OneOf3 3: 0 First a A, 1 Second b B, 2 Third c C;
+    Tuple4 OneOf4 4: 0 First a A, 1 Second b B, 2 Third c C, 3 Fourth d D;
+    Tuple5 OneOf5 5: 0 First a A, 1 Second b B, 2 Third c C, 3 Fourth d D, 4 Fifth e E;
+    Tuple6 OneOf6 6: 0 First a A, 1 Second b B, 2 Third c C, 3 Fourth d D, 4 Fifth e E,
+        5 Sixth f F;
+    Tuple7 OneOf7 7: 0 First a A, 1 Second b B, 2 Third c C, 3 Fourth d D, 4 Fifth e E,
+        5 Sixth f F, 6 Seventh g G;
+    Tuple8 OneOf8 8: 0 First a A, 1 Second b B, 2 Third c C, 3 Fourth d D, 4 Fifth e E,
+        5 Sixth f F, 6 Seventh g G, 7 Eighth h H;
+}
