@@ -1,6 +1,7 @@
 //! A merge of a few sources, polled by hand.
 
 use super::sealed::{Ends, Inputs, Rules};
+use crate::{flow::source::Source, unwind};
 use core::{
     fmt, mem,
     pin::Pin,
@@ -19,43 +20,111 @@ pub trait Sources {
     /// How many there are.
     fn len(&self) -> usize;
 
-    /// The next item of one of them. It is dropped when it ends, and stays ended.
+    /// Asks each that has not ended once for an item, from this place on and then from the first,
+    /// until there is something to tell.
+    fn poll_around(self: Pin<&mut Self>, from: usize, cx: &mut Context<'_>) -> Around<Self::Item>;
+
+    /// The next item of one of them.
     fn poll_one(
         self: Pin<&mut Self>,
         place: usize,
         cx: &mut Context<'_>,
     ) -> Poll<Option<Self::Item>>;
 
-    /// Lets one of them go on. Ready if it has ended.
-    fn go_on(self: Pin<&mut Self>, place: usize, cx: &mut Context<'_>) -> Poll<()>;
+    /// Lets all of them go on. Ready if they have nothing to do.
+    fn go_on(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()>;
 
-    /// Drops one of them.
-    fn end(self: Pin<&mut Self>, place: usize);
+    /// Drops all of them.
+    fn clear(self: Pin<&mut Self>);
+
+    /// Whether all of them have ended.
+    fn are_over(&self) -> bool;
 
     /// How many items are left.
     fn size_hint(&self) -> (usize, Option<usize>);
 }
 
+/// What a few sources have to tell.
+#[derive(Debug)]
+pub enum Around<T> {
+    /// The one at this place gave an item.
+    Item(usize, T),
+    /// The one at this place has ended, and is dropped.
+    Ended(usize),
+    /// None of them has an item. They will wake us.
+    Waits,
+    /// All have ended.
+    Over,
+}
+
+/// The next item of a source. It is dropped when it ends or panics.
+#[inline(always)]
+pub(super) fn poll_slot<S: Source>(
+    slot: Pin<&mut Option<S>>,
+    cx: &mut Context<'_>,
+) -> Option<Poll<Option<S::Item>>> {
+    let mut slot = DropOnUnwind(slot);
+    let source = slot.0.as_mut().as_pin_mut();
+    let polled = source.map(|source| source.poll_next(cx));
+    if let Some(Poll::Ready(None)) = polled {
+        slot.0.set(None);
+    }
+    mem::forget(slot);
+    polled
+}
+
+/// Lets a source go on, if it is there.
+pub(super) fn go_on_slot<S: Source>(slot: Pin<&mut Option<S>>, cx: &mut Context<'_>) -> bool {
+    let mut slot = DropOnUnwind(slot);
+    let source = slot.0.as_mut().as_pin_mut();
+    let done = source.is_none_or(|source| source.poll_progress(cx).is_ready());
+    mem::forget(slot);
+    done
+}
+
+/// Drops a source that panics.
+struct DropOnUnwind<'a, S>(Pin<&'a mut Option<S>>);
+
+impl<S> Drop for DropOnUnwind<'_, S> {
+    #[cold]
+    fn drop(&mut self) {
+        unwind::contain(|| self.0.set(None));
+    }
+}
+
 pin_project! {
     /// Sources that are polled by hand, with the waker of the task.
     ///
-    /// Nobody knows which of them has woken the task, so all that have not been asked since are.
-    /// For so few that is cheaper than to find out.
+    /// Nobody knows which of them has woken the task, so each wake asks all. For so few that is
+    /// cheaper than to find out.
     pub struct Few<L> {
         #[pin]
         pub(super) sources: L,
-        // A bit for each source that has not ended.
-        live: usize,
-        // Those of them whose turn in this pass is still to come.
-        pass: usize,
+        // Whose turn it is.
+        turn: usize,
+        // Once the merge is ending: which of them have been asked for the last time.
+        last: Option<usize>,
     }
 }
 
 impl<L: Sources> Few<L> {
     pub(super) fn new(sources: L) -> Self {
         debug_assert!(sources.len() <= FEW);
-        let live = (1 << sources.len()) - 1;
-        Few { sources, live, pass: live }
+        Few { sources, turn: 0, last: None }
+    }
+
+    /// Asks what is left for the last time.
+    #[cold]
+    fn poll_last(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<L::Item>> {
+        let mut this = self.project();
+        while let Some(place) = this.last.filter(|place| *place < this.sources.len()) {
+            *this.last = Some(place + 1);
+            if let Poll::Ready(Some(item)) = this.sources.as_mut().poll_one(place, cx) {
+                return Poll::Ready(Some(item));
+            }
+        }
+        this.sources.clear();
+        Poll::Ready(None)
     }
 }
 
@@ -68,64 +137,38 @@ impl<L: Sources> Inputs for Few<L> {
 
     #[inline]
     fn poll_item(
-        self: Pin<&mut Self>,
+        mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
         rules: Rules,
     ) -> Poll<Option<L::Item>> {
-        let mut this = self.project();
-        // Those that have nothing: they have our waker.
-        let mut waits = 0;
-        if rules.biased && *this.live != 0 {
-            *this.pass = *this.live;
+        let this = self.as_mut().project();
+        if this.last.is_some() {
+            return self.poll_last(cx);
         }
+        let mut sources = this.sources;
+        let mut from = if rules.biased { 0 } else { *this.turn };
         loop {
-            if *this.pass == 0 {
-                *this.pass = *this.live & !waits;
-                if *this.pass == 0 {
-                    if *this.live != 0 {
-                        return Poll::Pending;
-                    }
-                    // Those that were asked for the last time are still there.
-                    (0..this.sources.len()).for_each(|place| this.sources.as_mut().end(place));
-                    return Poll::Ready(None);
-                }
-            }
-            let place = this.pass.trailing_zeros() as usize;
-            let bit = 1 << place;
-            *this.pass &= !bit;
-            // Not live while it is polled: one that panics is not polled again.
-            let live = *this.live & bit;
-            *this.live ^= live;
-            match this.sources.as_mut().poll_one(place, cx) {
-                Poll::Ready(Some(item)) => {
-                    *this.live |= live;
+            match sources.as_mut().poll_around(from, cx) {
+                Around::Item(place, item) => {
+                    *this.turn = place + 1;
                     return Poll::Ready(Some(item));
                 }
-                Poll::Pending => {
-                    *this.live |= live;
-                    waits |= bit;
+                Around::Ended(place) if rules.ends.with(place) => {
+                    *this.last = Some(0);
+                    return self.poll_last(cx);
                 }
-                Poll::Ready(None) => {}
-            }
-            if live & !*this.live != 0 && rules.ends.with(place) {
-                // The others are asked for the last time: they are not live any more.
-                *this.pass = mem::take(this.live);
+                Around::Ended(place) => from = if rules.biased { 0 } else { place + 1 },
+                Around::Waits => return Poll::Pending,
+                Around::Over => return Poll::Ready(None),
             }
         }
     }
 
     fn poll_progress(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
-        let mut this = self.project();
-        let mut left = *this.live;
-        let mut done = Poll::Ready(());
-        while left != 0 {
-            let place = left.trailing_zeros() as usize;
-            left &= left - 1;
-            if this.sources.as_mut().go_on(place, cx).is_pending() {
-                done = Poll::Pending;
-            }
+        if self.last.is_some() {
+            return Poll::Ready(());
         }
-        done
+        self.project().sources.go_on(cx)
     }
 
     fn size_hint(&self, ends: Ends) -> (usize, Option<usize>) {
@@ -134,12 +177,12 @@ impl<L: Sources> Inputs for Few<L> {
     }
 
     fn is_over(&self) -> bool {
-        self.live | self.pass == 0
+        self.sources.are_over()
     }
 }
 
 impl<L: Sources> fmt::Debug for Few<L> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Few").field("len", &self.live.count_ones()).finish_non_exhaustive()
+        f.debug_struct("Few").field("len", &self.sources.len()).finish_non_exhaustive()
     }
 }

@@ -2,10 +2,10 @@
 
 use super::{
     IntoMerge, Merge,
-    few::{FEW, Few, Sources},
+    few::{Around, FEW, Few, Sources, go_on_slot, poll_slot},
     many::Many,
     sealed::{Ends, Inputs, Rules},
-    tuple::{add_hints, go_on_slot, hint_of, poll_slot},
+    tuple::{add_hints, hint_of},
 };
 use crate::flow::{into_flow::IntoFlow, source::Source};
 use alloc::{boxed::Box, vec::Vec};
@@ -74,17 +74,47 @@ impl<B: Slots<S>, S: Source> Sources for Alike<B, S> {
         self.slots.all().len()
     }
 
-    #[inline]
+    #[inline(always)]
+    fn poll_around(self: Pin<&mut Self>, from: usize, cx: &mut Context<'_>) -> Around<S::Item> {
+        let mut slots = self.project().slots;
+        let all = slots.all().len();
+        let mut waits = false;
+        let mut place = from;
+        for _ in 0..all {
+            if place >= all {
+                place = 0;
+            }
+            match poll_slot(slots.as_mut().at(place), cx) {
+                Some(Poll::Ready(Some(item))) => return Around::Item(place, item),
+                Some(Poll::Ready(None)) => return Around::Ended(place),
+                Some(Poll::Pending) => waits = true,
+                None => {}
+            }
+            place += 1;
+        }
+        if waits { Around::Waits } else { Around::Over }
+    }
+
     fn poll_one(self: Pin<&mut Self>, place: usize, cx: &mut Context<'_>) -> Poll<Option<S::Item>> {
-        poll_slot(self.project().slots.at(place), cx)
+        poll_slot(self.project().slots.at(place), cx).unwrap_or(Poll::Ready(None))
     }
 
-    fn go_on(self: Pin<&mut Self>, place: usize, cx: &mut Context<'_>) -> Poll<()> {
-        go_on_slot(self.project().slots.at(place), cx)
+    fn go_on(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
+        let mut slots = self.project().slots;
+        let mut done = true;
+        for place in 0..slots.all().len() {
+            done &= go_on_slot(slots.as_mut().at(place), cx);
+        }
+        if done { Poll::Ready(()) } else { Poll::Pending }
     }
 
-    fn end(self: Pin<&mut Self>, place: usize) {
-        self.project().slots.at(place).set(None);
+    fn clear(self: Pin<&mut Self>) {
+        let mut slots = self.project().slots;
+        (0..slots.all().len()).for_each(|place| slots.as_mut().at(place).set(None));
+    }
+
+    fn are_over(&self) -> bool {
+        self.slots.all().iter().all(Option::is_none)
     }
 
     fn size_hint(&self) -> (usize, Option<usize>) {

@@ -7,7 +7,6 @@ use crate::{
 use alloc::vec::Vec;
 use core::{
     mem,
-    pin::Pin,
     task::{Context, Poll},
 };
 use pin_project_lite::pin_project;

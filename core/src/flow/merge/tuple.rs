@@ -2,7 +2,7 @@
 
 use super::{
     IntoMerge, Merge,
-    few::{Few, Sources},
+    few::{Around, Few, Sources, go_on_slot, poll_slot},
     one_of::*,
 };
 use crate::flow::{into_flow::IntoFlow, source::Source};
@@ -11,25 +11,6 @@ use core::{
     task::{Context, Poll},
 };
 use pin_project_lite::pin_project;
-
-/// The next item of a source that is dropped when it ends.
-#[inline]
-pub(super) fn poll_slot<S: Source>(
-    mut slot: Pin<&mut Option<S>>,
-    cx: &mut Context<'_>,
-) -> Poll<Option<S::Item>> {
-    let Some(source) = slot.as_mut().as_pin_mut() else { return Poll::Ready(None) };
-    let polled = source.poll_next(cx);
-    if let Poll::Ready(None) = polled {
-        slot.set(None);
-    }
-    polled
-}
-
-/// Lets a source go on, if it is there.
-pub(super) fn go_on_slot<S: Source>(slot: Pin<&mut Option<S>>, cx: &mut Context<'_>) -> Poll<()> {
-    slot.as_pin_mut().map_or(Poll::Ready(()), |source| source.poll_progress(cx))
-}
 
 /// The sum of what two sources have left.
 pub(super) fn add_hints(
@@ -64,7 +45,35 @@ macro_rules! tuples {
                 $count
             }
 
-            #[inline]
+            #[inline(always)]
+            fn poll_around(
+                self: Pin<&mut Self>,
+                from: usize,
+                cx: &mut Context<'_>,
+            ) -> Around<Self::Item> {
+                let mut this = self.project();
+                let mut waits = false;
+                let mut place = from;
+                for _ in 0..$count {
+                    if place >= $count {
+                        place = 0;
+                    }
+                    match place {
+                        $($place => match poll_slot(this.$field.as_mut(), cx) {
+                            Some(Poll::Ready(Some(item))) => {
+                                return Around::Item($place, $one_of::$variant(item));
+                            }
+                            Some(Poll::Ready(None)) => return Around::Ended($place),
+                            Some(Poll::Pending) => waits = true,
+                            None => {}
+                        },)+
+                        _ => {}
+                    }
+                    place += 1;
+                }
+                if waits { Around::Waits } else { Around::Over }
+            }
+
             fn poll_one(
                 self: Pin<&mut Self>,
                 place: usize,
@@ -72,25 +81,27 @@ macro_rules! tuples {
             ) -> Poll<Option<Self::Item>> {
                 let this = self.project();
                 match place {
-                    $($place => poll_slot(this.$field, cx).map(|item| item.map($one_of::$variant)),)+
+                    $($place => poll_slot(this.$field, cx)
+                        .unwrap_or(Poll::Ready(None))
+                        .map(|item| item.map($one_of::$variant)),)+
                     _ => Poll::Ready(None),
                 }
             }
 
-            fn go_on(self: Pin<&mut Self>, place: usize, cx: &mut Context<'_>) -> Poll<()> {
+            fn go_on(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
                 let this = self.project();
-                match place {
-                    $($place => go_on_slot(this.$field, cx),)+
-                    _ => Poll::Ready(()),
-                }
+                let mut done = true;
+                $(done &= go_on_slot(this.$field, cx);)+
+                if done { Poll::Ready(()) } else { Poll::Pending }
             }
 
-            fn end(self: Pin<&mut Self>, place: usize) {
+            fn clear(self: Pin<&mut Self>) {
                 let mut this = self.project();
-                match place {
-                    $($place => this.$field.set(None),)+
-                    _ => {}
-                }
+                $(this.$field.set(None);)+
+            }
+
+            fn are_over(&self) -> bool {
+                $(self.$field.is_none() &&)+ true
             }
 
             fn size_hint(&self) -> (usize, Option<usize>) {
