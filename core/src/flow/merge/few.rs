@@ -1,7 +1,7 @@
 //! A merge of a few sources, polled by hand.
 
 use super::sealed::{Ends, Inputs, Rules};
-use crate::{flow::source::Source, unwind};
+use crate::{flow::source::Source, set::slab::Slab, unwind};
 use core::{
     fmt, mem,
     pin::Pin,
@@ -11,6 +11,8 @@ use pin_project_lite::pin_project;
 
 /// The most sources that are polled by hand.
 pub(super) const FEW: usize = 8;
+/// How many times those that wake themselves go on before the task yields.
+const PASSES: usize = 2;
 
 /// A few sources, each known by its place.
 pub trait Sources {
@@ -31,8 +33,8 @@ pub trait Sources {
         cx: &mut Context<'_>,
     ) -> Poll<Option<Self::Item>>;
 
-    /// Lets all of them go on. Ready if they have nothing to do.
-    fn go_on(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()>;
+    /// Lets one of them go on: whether it has nothing to do.
+    fn go_on(self: Pin<&mut Self>, place: usize, cx: &mut Context<'_>) -> bool;
 
     /// Drops all of them.
     fn clear(self: Pin<&mut Self>);
@@ -95,8 +97,9 @@ impl<S> Drop for DropOnUnwind<'_, S> {
 pin_project! {
     /// Sources that are polled by hand, with the waker of the task.
     ///
-    /// Nobody knows which of them has woken the task, so each wake asks all. For so few that is
-    /// cheaper than to find out.
+    /// Nobody knows which of them has woken the task, so each wake asks all for an item. For so few
+    /// that is cheaper than to find out. But none may go on that was not woken, as it could then
+    /// take an item ahead that nobody wants yet: for that they have wakers of their own.
     pub struct Few<L> {
         #[pin]
         pub(super) sources: L,
@@ -104,13 +107,19 @@ pin_project! {
         turn: usize,
         // Once the merge is ending: which of them have been asked for the last time.
         last: Option<usize>,
+        // A child for each source, whose waker it has while it goes on.
+        wakers: Option<Slab<()>>,
+        // Those that have such a waker: they were told to go on, and not asked since.
+        told: usize,
+        // Those of them that have something to do.
+        busy: usize,
     }
 }
 
 impl<L: Sources> Few<L> {
     pub(super) fn new(sources: L) -> Self {
         debug_assert!(sources.len() <= FEW);
-        Few { sources, turn: 0, last: None }
+        Few { sources, turn: 0, last: None, wakers: None, told: 0, busy: 0 }
     }
 
     /// Asks what is left for the last time.
@@ -151,14 +160,23 @@ impl<L: Sources> Inputs for Few<L> {
             match sources.as_mut().poll_around(from, cx) {
                 Around::Item(place, item) => {
                     *this.turn = place + 1;
+                    if *this.told != 0 {
+                        *this.told &= !around(from, place);
+                    }
                     return Poll::Ready(Some(item));
                 }
                 Around::Ended(place) if rules.ends.with(place) => {
                     *this.last = Some(0);
                     return self.poll_last(cx);
                 }
-                Around::Ended(place) => from = if rules.biased { 0 } else { place + 1 },
-                Around::Waits => return Poll::Pending,
+                Around::Ended(place) => {
+                    *this.told &= !around(from, place);
+                    from = if rules.biased { 0 } else { place + 1 };
+                }
+                Around::Waits => {
+                    *this.told = 0;
+                    return Poll::Pending;
+                }
                 Around::Over => return Poll::Ready(None),
             }
         }
@@ -168,7 +186,32 @@ impl<L: Sources> Inputs for Few<L> {
         if self.last.is_some() {
             return Poll::Ready(());
         }
-        self.project().sources.go_on(cx)
+        let mut this = self.project();
+        let count = this.sources.len();
+        let wakers = this.wakers.get_or_insert_with(|| wakers(count));
+        let all = (1 << count) - 1;
+        // Woken, and none of those we know of: the waker of an earlier poll has fired.
+        let mut unknown = true;
+        for _ in 0..PASSES {
+            let mut turns = take_woken(wakers) | (all & !*this.told);
+            if turns == 0 && mem::take(&mut unknown) {
+                turns = all;
+            }
+            unknown = false;
+            *this.told = all;
+            while turns != 0 {
+                let place = turns.trailing_zeros() as usize;
+                turns &= turns - 1;
+                let done = wakers.poll_with(place, |_, cx| this.sources.as_mut().go_on(place, cx));
+                *this.busy &= !(1 << place);
+                *this.busy |= usize::from(done == Some(false)) << place;
+            }
+            if wakers.park(cx) {
+                return if *this.busy == 0 { Poll::Ready(()) } else { Poll::Pending };
+            }
+        }
+        cx.waker().wake_by_ref();
+        Poll::Pending
     }
 
     fn size_hint(&self, ends: Ends) -> (usize, Option<usize>) {
@@ -178,6 +221,38 @@ impl<L: Sources> Inputs for Few<L> {
 
     fn is_over(&self) -> bool {
         self.sources.are_over()
+    }
+}
+
+/// The places from one to another, around the end.
+fn around(from: usize, to: usize) -> usize {
+    let until = |place: usize| (1 << place) - 1;
+    match from <= to {
+        true => until(to + 1) & !until(from),
+        false => until(to + 1) | !until(from),
+    }
+}
+
+#[cold]
+fn wakers(count: usize) -> Slab<()> {
+    let mut wakers = Slab::with_capacity(FEW);
+    for place in 0..count {
+        let key = wakers.insert(());
+        debug_assert_eq!(key, place);
+    }
+    wakers
+}
+
+/// Those whose wakers have fired.
+fn take_woken(wakers: &mut Slab<()>) -> usize {
+    let mut woken = 0;
+    loop {
+        while let Some(place) = wakers.next() {
+            woken |= 1 << place;
+        }
+        if !wakers.begin_pass() {
+            return woken;
+        }
     }
 }
 

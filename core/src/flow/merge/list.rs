@@ -99,13 +99,8 @@ impl<B: Slots<S>, S: Source> Sources for Alike<B, S> {
         poll_slot(self.project().slots.at(place), cx).unwrap_or(Poll::Ready(None))
     }
 
-    fn go_on(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
-        let mut slots = self.project().slots;
-        let mut done = true;
-        for place in 0..slots.all().len() {
-            done &= go_on_slot(slots.as_mut().at(place), cx);
-        }
-        if done { Poll::Ready(()) } else { Poll::Pending }
+    fn go_on(self: Pin<&mut Self>, place: usize, cx: &mut Context<'_>) -> bool {
+        go_on_slot(self.project().slots.at(place), cx)
     }
 
     fn clear(self: Pin<&mut Self>) {

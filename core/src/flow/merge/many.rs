@@ -45,23 +45,21 @@ impl<S: Source> Many<S> {
 
     /// The next item of the first source that has one.
     fn poll_first(&mut self, cx: &mut Context<'_>, budget: &mut Budget) -> Poll<Got<S::Item>> {
-        self.pool.resume();
         loop {
-            let slab = &mut self.pool.slab;
             loop {
-                while let Some(key) = slab.next() {
-                    let Some(member) = slab.get_pin_mut(key) else { continue };
+                while let Some(key) = self.pool.next_aside().or_else(|| self.pool.slab.next()) {
+                    let Some(member) = self.pool.slab.get_pin_mut(key) else { continue };
                     if !mem::replace(member.project().tag, true) {
                         self.woken.push(Reverse(key));
                     }
                 }
-                if !slab.begin_pass() {
+                if !self.pool.slab.begin_pass() {
                     break;
                 }
             }
             // One at a time: its poll may wake an earlier one.
             if let Some(Reverse(key)) = self.woken.pop() {
-                if let Some(member) = slab.get_pin_mut(key) {
+                if let Some(member) = self.pool.slab.get_pin_mut(key) {
                     *member.project().tag = false;
                 }
                 match self.pool.poll_one(key) {
@@ -142,12 +140,6 @@ impl<S: Source> Inputs for Many<S> {
         let this = self.get_mut();
         if this.last.is_some() {
             return Poll::Ready(());
-        }
-        for Reverse(key) in this.woken.drain() {
-            if let Some(member) = this.pool.slab.get_pin_mut(key) {
-                *member.project().tag = false;
-                this.pool.slab.wake(key);
-            }
         }
         this.pool.poll_progress(cx, &mut Budget::new()).map(drop)
     }

@@ -71,8 +71,9 @@ use sealed::{Ends, Rules};
 ///
 /// # Cost
 ///
-/// Up to eight sources are polled by hand with the waker of the task, and nothing is allocated but
-/// what a vector of them needs; each wake asks all of them. Of more, each has a waker of its own
+/// Up to eight sources are polled by hand with the waker of the task, and each wake asks all of them.
+/// Nothing is allocated but what a vector of them needs, and, when they first go on for a busy
+/// consumer, one block of memory. Of more, each has a waker of its own
 /// and is polled only when that has fired: O(1) per item and per wake, whatever their number.
 ///
 /// # Examples

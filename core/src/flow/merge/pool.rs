@@ -4,7 +4,7 @@ use crate::{
     flow::source::Source,
     set::{budget::Budget, slab::Slab},
 };
-use alloc::vec::Vec;
+use alloc::collections::VecDeque;
 use core::{
     mem,
     task::{Context, Poll},
@@ -13,12 +13,12 @@ use pin_project_lite::pin_project;
 
 /// Growing set of sources. With `OWN`, one slot is set apart: see [`Slab::with_own`].
 ///
-/// It is either asked for items, or told to go on. A source that was told to go on is asked for
-/// an item again when the first item is asked for after that.
+/// It is either asked for items, or told to go on. A source that was told to go on is asked for an
+/// item when it is its turn; until then it is told again only if it was woken.
 pub(crate) struct Pool<S, T, const OWN: bool> {
     pub(crate) slab: Slab<Member<S, T>>,
-    /// Those told to go on since an item was asked for.
-    aside: Vec<usize>,
+    /// Those told to go on, to be asked for an item when one is wanted.
+    aside: VecDeque<usize>,
     /// How many of them have nothing to do.
     settled: usize,
 }
@@ -47,7 +47,7 @@ pub(crate) enum Got<T> {
 impl<S: Source, T, const OWN: bool> Pool<S, T, OWN> {
     pub(crate) fn with_capacity(sources: usize) -> Self {
         let slab = if OWN { Slab::with_own(sources) } else { Slab::with_capacity(sources) };
-        Pool { slab, aside: Vec::new(), settled: 0 }
+        Pool { slab, aside: VecDeque::new(), settled: 0 }
     }
 
     /// Adds a source, which is polled in the next pass.
@@ -80,26 +80,22 @@ impl<S: Source, T, const OWN: bool> Pool<S, T, OWN> {
             .fold((0, Some(0)), super::tuple::add_hints)
     }
 
-    /// Has those asked for an item that were told to go on. Before anything is asked.
+    /// The next one that was told to go on, to be asked for an item.
     #[inline]
-    pub(crate) fn resume(&mut self) {
-        if !self.aside.is_empty() {
-            self.resume_aside();
-        }
+    pub(crate) fn next_aside(&mut self) -> Option<usize> {
+        if self.aside.is_empty() { None } else { self.pop_aside() }
     }
 
     #[cold]
-    fn resume_aside(&mut self) {
-        for key in self.aside.drain(..) {
-            // None if it was removed meanwhile.
-            if let Some(member) = self.slab.get_pin_mut(key) {
-                let member = member.project();
-                *member.aside = false;
-                *member.settled = false;
-                self.slab.wake(key);
-            }
+    fn pop_aside(&mut self) -> Option<usize> {
+        let key = self.aside.pop_front()?;
+        // None if it was removed meanwhile.
+        if let Some(member) = self.slab.get_pin_mut(key) {
+            let member = member.project();
+            *member.aside = false;
+            self.settled -= usize::from(mem::take(member.settled));
         }
-        self.settled = 0;
+        Some(key)
     }
 
     /// The next item in this pass and the following ones, or what else there is to see to.
@@ -110,9 +106,8 @@ impl<S: Source, T, const OWN: bool> Pool<S, T, OWN> {
         cx: &mut Context<'_>,
         budget: &mut Budget,
     ) -> Poll<Got<S::Item>> {
-        self.resume();
         loop {
-            while let Some(key) = self.slab.next() {
+            while let Some(key) = self.next_aside().or_else(|| self.slab.next()) {
                 if OWN && key == Slab::<Member<S, T>>::OWN {
                     return Poll::Ready(Got::Own);
                 }
@@ -177,7 +172,7 @@ impl<S: Source, T, const OWN: bool> Pool<S, T, OWN> {
         });
         let Some((aside, before, settled)) = polled else { return };
         if !aside {
-            self.aside.push(key);
+            self.aside.push_back(key);
         }
         self.settled = self.settled + usize::from(settled) - usize::from(before);
     }

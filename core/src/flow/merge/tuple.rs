@@ -88,11 +88,12 @@ macro_rules! tuples {
                 }
             }
 
-            fn go_on(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
+            fn go_on(self: Pin<&mut Self>, place: usize, cx: &mut Context<'_>) -> bool {
                 let this = self.project();
-                let mut done = true;
-                $(done &= go_on_slot(this.$field, cx);)+
-                if done { Poll::Ready(()) } else { Poll::Pending }
+                match place {
+                    $($place => go_on_slot(this.$field, cx),)+
+                    _ => true,
+                }
             }
 
             fn clear(self: Pin<&mut Self>) {
