@@ -100,7 +100,7 @@ impl<S: Source, T, const OWN: bool> Pool<S, T, OWN> {
 
     /// The next item in this pass and the following ones, or what else there is to see to.
     /// Pending, also when there is no source, if the task is to be woken.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn poll_item(
         &mut self,
         cx: &mut Context<'_>,
@@ -111,13 +111,13 @@ impl<S: Source, T, const OWN: bool> Pool<S, T, OWN> {
                 if OWN && key == Slab::<Member<S, T>>::OWN {
                     return Poll::Ready(Got::Own);
                 }
-                match self.poll_one(key) {
-                    Poll::Ready(Some(item)) => {
+                match self.slab.poll_with(key, |member, cx| member.project().source.poll_next(cx)) {
+                    Some(Poll::Ready(Some(item))) => {
                         self.slab.wake(key);
                         return Poll::Ready(Got::Item(key, item));
                     }
-                    Poll::Ready(None) => return Poll::Ready(Got::Ended(key)),
-                    Poll::Pending => {}
+                    Some(Poll::Ready(None)) => return Poll::Ready(Got::Ended(key)),
+                    _ => {}
                 }
                 if !budget.pay_poll() {
                     cx.waker().wake_by_ref();
