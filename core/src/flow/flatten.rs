@@ -126,18 +126,16 @@ impl<S: Source> Flow<S> {
         S: Source<Item = Result<I, E>>,
         I: IntoFlow<Item = Result<T, E>>,
     {
-        let open: fn(Result<I, E>) -> Flow<OrError<I::Source, E>> = OrError::new;
-        Each::new(self.source, open).flatten(limit).until_error()
+        Each::new(self.source, OrError::new as Open<I, E>).flatten(limit).until_error()
     }
 }
 
 /// Source of [`Flow::try_flatten`].
-pub type TryFlatten<S, I, E> = UntilError<
-    Flatten<
-        Each<S, fn(Result<I, E>) -> Flow<OrError<<I as IntoFlow>::Source, E>>>,
-        OrError<<I as IntoFlow>::Source, E>,
-    >,
->;
+pub type TryFlatten<S, I, E> =
+    UntilError<Flatten<Each<S, Open<I, E>>, OrError<<I as IntoFlow>::Source, E>>>;
+
+/// How [`Flow::try_flatten`] makes an inner flow of an item.
+type Open<I, E> = fn(Result<I, E>) -> Flow<OrError<<I as IntoFlow>::Source, E>>;
 
 pin_project! {
     /// Source of [`Flow::flatten`].
