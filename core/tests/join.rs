@@ -28,7 +28,8 @@ fn w1_values_in_the_order_of_the_futures() {
     block_on(async {
         assert_eq!(join((after(2), after(0), after(1))).await, (2, 0, 1));
         assert_eq!(join((0..100).rev().map(after).collect::<Vec<_>>()).await[..3], [99, 98, 97]);
-        let eight = (after(7), after(6), after(5), after(4), after(3), after(2), after(1), after(0));
+        let eight =
+            (after(7), after(6), after(5), after(4), after(3), after(2), after(1), after(0));
         assert_eq!(join(eight).await, (7, 6, 5, 4, 3, 2, 1, 0));
     });
 }

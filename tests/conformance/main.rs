@@ -23,6 +23,7 @@ mod handles;
 mod hostile;
 mod limited;
 mod local;
+mod merge;
 mod owned;
 mod panics;
 mod reasons;

@@ -43,15 +43,22 @@
 
 mod adapt;
 mod chunks;
+mod each;
+mod flatten;
+mod into_flow;
 mod map;
+mod merge;
 mod parallel;
 pub mod poll_source;
 mod progress;
 mod reader;
 mod sink;
 mod source;
+mod switch;
 pub mod time;
+mod until_error;
 mod work;
+mod zip;
 
 pub use adapt::{
     Adapt, Adapter, Buffer, Convert, Enumerate, Filter, FilterMap, FilterOk, FlattenIter, Inspect,
@@ -60,7 +67,15 @@ pub use adapt::{
 #[cfg(feature = "std")]
 pub use adapt::{Caught, CaughtWork};
 pub use chunks::Chunks;
+pub use each::{Each, OrError};
+pub use flatten::{Flatten, FlattenParts, TryFlatten};
+pub use into_flow::IntoFlow;
 pub use map::{Map, MapParts};
+pub use merge::{
+    Array, Boxed, Few, Inputs, IntoMerge, KeyedEvent, KeyedHandle, KeyedMerge, List, Many, Merge,
+    MergeGone, OneOf2, OneOf3, OneOf4, OneOf5, OneOf6, OneOf7, OneOf8, TryItem, Tuple2, Tuple3,
+    Tuple4, Tuple5, Tuple6, Tuple7, Tuple8, merge, merge_all, merge_keyed, try_merge,
+};
 pub use parallel::{ForEachOn, MapOn, SpawnAll, TryForEachOn};
 pub use poll_source::{PollSource, poll_source};
 pub use progress::{NoClock, Progress, ReportProgress};
@@ -69,6 +84,9 @@ pub use sink::{
     TryFold, TryForEach,
 };
 pub use source::{Flow, FromStream, Iter, Source, iter, source, stream};
+pub use switch::{Switch, SwitchParts};
+pub use until_error::UntilError;
 pub use work::{Call, CallWeighted, CallWith, Itself, OnUndelivered, Work};
+pub use zip::{UnequalLengths, Zip, ZipParts, ZipStrict};
 
 use crate::set::budget::POLLS;

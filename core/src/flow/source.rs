@@ -143,10 +143,11 @@ impl<S: Stream> Stream for FromStream<S> {
 
     #[inline]
     fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<S::Item>> {
-        match self.as_mut().project().parked.take() {
-            Some(item) => Poll::Ready(Some(item)),
-            None => self.ask(cx),
+        // Not `take` alone, which would copy an item that is hardly ever there.
+        if self.parked.is_some() {
+            return Poll::Ready(self.as_mut().project().parked.take());
         }
+        self.ask(cx)
     }
 
     fn size_hint(&self) -> (usize, Option<usize>) {

@@ -1,0 +1,342 @@
+//! Flows of flows, so many open at the same time.
+
+use super::{
+    each::{Each, OrError},
+    into_flow::IntoFlow,
+    merge::pool::{Got, Pool},
+    source::{Flow, Source},
+    until_error::UntilError,
+};
+use crate::{limit::Capacity, set::budget::Budget, sync::EventListener};
+use alloc::vec::Vec;
+use core::{
+    fmt,
+    pin::Pin,
+    task::{Context, Poll},
+};
+use futures_core::{FusedStream, Stream};
+use pin_project_lite::pin_project;
+
+impl<S: Source> Flow<S> {
+    /// Gives the items of the flows or streams that are the items of this one, with at most `limit`
+    /// of them open at the same time. futures' `flatten_unordered`, bounded.
+    ///
+    /// ```text
+    /// flow          A-B-C--------|      limit 2
+    /// A             a--a|
+    /// B               b---b|
+    /// C                c--c|            not opened before A has ended
+    /// flatten       a-bac-cb----|
+    /// ```
+    ///
+    /// Each item comes as soon as its inner flow has it; those of one inner flow keep their order.
+    /// With `limit` open, this flow is not asked for another one until one of them has ended, so
+    /// nothing is ever made that cannot be started. With a limit of one it is concatenation: each
+    /// inner flow is asked for and run when the one before has ended. It ends when this flow and
+    /// all inner ones have ended.
+    ///
+    /// While the consumer is busy, inner flows and this one go on with what they have begun, and
+    /// each has at most what it takes ahead itself; none is opened.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropping it drops the inner flows, then this one, with what they have taken ahead.
+    /// [`into_parts`](Flatten::into_parts) gives them back.
+    ///
+    /// # Panics
+    ///
+    /// A panic of a flow goes through. An inner one is dropped then, and the others may be polled.
+    ///
+    /// # Fairness
+    ///
+    /// In passes, as [`merge`](super::merge()).
+    ///
+    /// # Cost
+    ///
+    /// O(1) per item and per wake. No allocation per inner flow: their memory is allocated for up
+    /// to 64 at a time and used again.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use anyscope_core::{Limit, flow};
+    /// # use smol::stream::StreamExt;
+    ///
+    /// # smol::block_on(async {
+    /// let pages = flow::iter([10, 20, 30]).flat_map(Limit::new(2), |n| flow::iter([n, n + 1]));
+    /// let all: Vec<_> = pages.into_stream().collect().await;
+    /// assert_eq!(all, [10, 20, 11, 21, 30, 31]);
+    /// # });
+    /// ```
+    pub fn flatten(
+        self,
+        limit: impl Into<Capacity>,
+    ) -> Flow<Flatten<S, <S::Item as IntoFlow>::Source>>
+    where
+        S::Item: IntoFlow,
+    {
+        super::source(Flatten::new(self.source, limit.into()))
+    }
+
+    /// [`flatten`](Self::flatten), by the name of futures.
+    pub fn flatten_unordered(
+        self,
+        limit: impl Into<Capacity>,
+    ) -> Flow<Flatten<S, <S::Item as IntoFlow>::Source>>
+    where
+        S::Item: IntoFlow,
+    {
+        self.flatten(limit)
+    }
+
+    /// [`flatten`](Self::flatten) of the flows or streams that `f` makes of the items.
+    pub fn flat_map<F, T>(
+        self,
+        limit: impl Into<Capacity>,
+        f: F,
+    ) -> Flow<Flatten<Each<S, F>, T::Source>>
+    where
+        F: FnMut(S::Item) -> T,
+        T: IntoFlow,
+    {
+        Each::new(self.source, f).flatten(limit)
+    }
+
+    /// [`flatten`](Self::flatten) of results, up to the first error.
+    ///
+    /// The error may come from this flow or from an inner one. All that is open and this flow are
+    /// dropped, then it is given, and that is the end. As this flow is not asked at the limit, an
+    /// error of its own is noticed when the next inner flow could be opened.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use anyscope_core::{Limit, flow};
+    /// # use smol::stream::StreamExt;
+    ///
+    /// # smol::block_on(async {
+    /// let pages = [Ok(flow::iter([Ok(1), Ok(2)])), Err("no such page")];
+    /// let all: Vec<_> =
+    ///     flow::iter(pages).try_flatten(Limit::new(1)).into_stream().collect().await;
+    /// assert_eq!(all, [Ok(1), Ok(2), Err("no such page")]);
+    /// # });
+    /// ```
+    pub fn try_flatten<I, T, E>(self, limit: impl Into<Capacity>) -> Flow<TryFlatten<S, I, E>>
+    where
+        S: Source<Item = Result<I, E>>,
+        I: IntoFlow<Item = Result<T, E>>,
+    {
+        Each::new(self.source, OrError::new as Open<I, E>).flatten(limit).until_error()
+    }
+}
+
+/// Source of [`Flow::try_flatten`].
+pub type TryFlatten<S, I, E> =
+    UntilError<Flatten<Each<S, Open<I, E>>, OrError<<I as IntoFlow>::Source, E>>>;
+
+/// How [`Flow::try_flatten`] makes an inner flow of an item.
+type Open<I, E> = fn(Result<I, E>) -> Flow<OrError<<I as IntoFlow>::Source, E>>;
+
+pin_project! {
+    /// Source of [`Flow::flatten`].
+    #[must_use = "streams do nothing unless polled"]
+    pub struct Flatten<S, T> {
+        // Dropped before the outer one, of which they may use something.
+        inner: Pool<T, (), true>,
+        // Stays when it has ended.
+        #[pin]
+        outer: S,
+        limit: Capacity,
+        asked: Asked,
+        // Fires when the limit changes.
+        raised: Option<EventListener>,
+    }
+}
+
+/// What the outer flow has been asked, and how it has answered.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Asked {
+    /// For an item, which it gave; or nothing yet.
+    Item,
+    /// For an item, for which it will wake us.
+    Waits,
+    /// To go on without an item; whether it has anything to do, in which case it will wake us.
+    ToGoOn(bool),
+    /// It has woken us.
+    Woke,
+    /// For an item, and there is no more.
+    Ended,
+}
+
+/// What a [`Flatten`] holds; see [`into_parts`](Flatten::into_parts).
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct FlattenParts<S, T> {
+    /// The outer source.
+    pub outer: S,
+    /// Those inner ones that are open.
+    pub open: Vec<T>,
+}
+
+impl<S: Source<Item: IntoFlow<Source = T>>, T: Source> Flatten<S, T> {
+    fn new(outer: S, limit: Capacity) -> Self {
+        let inner = Pool::with_capacity(limit.now());
+        Flatten { inner, outer, limit, asked: Asked::Item, raised: None }
+    }
+
+    /// How many inner flows are open.
+    pub fn open(&self) -> usize {
+        self.inner.slab.len()
+    }
+
+    /// The outer source and the open inner ones, with what they hold: this holds nothing.
+    ///
+    /// For one that has been polled this needs sources that are [`Unpin`].
+    pub fn into_parts(mut self) -> FlattenParts<S, T>
+    where
+        T: Unpin,
+    {
+        let keys: Vec<_> = self.inner.slab.keys().collect();
+        let open = keys.into_iter().filter_map(|key| Some(self.inner.slab.take(key)?.source));
+        FlattenParts { open: open.collect(), outer: self.outer }
+    }
+
+    /// Opens inner flows while there is room and budget.
+    #[inline]
+    fn pull(mut self: Pin<&mut Self>, budget: &mut Budget) {
+        loop {
+            let this = self.as_mut().project();
+            if matches!(this.asked, Asked::Ended | Asked::Waits) {
+                return;
+            }
+            let limit = this.limit.now();
+            if this.inner.slab.len() >= limit {
+                if matches!(this.asked, Asked::Item | Asked::Woke) {
+                    self.as_mut().go_on();
+                }
+                if self.as_mut().is_limit_changed(limit) {
+                    continue;
+                }
+                return;
+            }
+            match this.inner.slab.poll_own(|cx| this.outer.poll_next(cx)) {
+                Poll::Ready(Some(item)) => {
+                    *this.asked = Asked::Item;
+                    this.inner.insert(item.into_flow().source, ());
+                    // Without a limit, the outer flow may never wait.
+                    if !budget.pay_poll() {
+                        return;
+                    }
+                }
+                Poll::Ready(None) => *this.asked = Asked::Ended,
+                Poll::Pending => *this.asked = Asked::Waits,
+            }
+        }
+    }
+
+    /// Lets the outer flow go on, which has given an item or woken us.
+    fn go_on(self: Pin<&mut Self>) {
+        let this = self.project();
+        let polled = this.inner.slab.poll_own(|cx| this.outer.poll_progress(cx));
+        *this.asked = Asked::ToGoOn(polled.is_pending());
+    }
+
+    /// The outer flow, or the limit, has woken us.
+    fn wake(self: Pin<&mut Self>) {
+        let this = self.project();
+        if *this.asked != Asked::Ended {
+            *this.asked = Asked::Woke;
+        }
+    }
+
+    /// Whether it is worth looking at the limit again. If not, we are woken when it is.
+    fn is_limit_changed(self: Pin<&mut Self>, seen: usize) -> bool {
+        let this = self.project();
+        let Some(live) = this.limit.live() else { return false };
+        loop {
+            let Some(raised) = this.raised else {
+                *this.raised = Some(live.listen());
+                if live.now() != seen {
+                    return true;
+                }
+                continue;
+            };
+            if this.inner.slab.poll_own(|cx| Future::poll(Pin::new(raised), cx)).is_pending() {
+                return false;
+            }
+            *this.raised = None;
+            if live.now() != seen {
+                return true;
+            }
+        }
+    }
+}
+
+impl<S: Source<Item: IntoFlow<Source = T>>, T: Source> Stream for Flatten<S, T> {
+    type Item = T::Item;
+
+    #[inline]
+    fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<T::Item>> {
+        let mut budget = Budget::new();
+        loop {
+            self.as_mut().pull(&mut budget);
+            let this = self.as_mut().project();
+            if *this.asked == Asked::Ended && this.inner.slab.is_empty() {
+                return Poll::Ready(None);
+            }
+            match this.inner.poll_item(cx, &mut budget) {
+                Poll::Ready(Got::Item(_, item)) => return Poll::Ready(Some(item)),
+                Poll::Ready(Got::Ended(key)) => this.inner.remove(key),
+                Poll::Ready(Got::Own) => self.as_mut().wake(),
+                Poll::Pending => return Poll::Pending,
+            }
+            if !budget.pay_poll() {
+                cx.waker().wake_by_ref();
+                return Poll::Pending;
+            }
+        }
+    }
+
+    fn size_hint(&self) -> (usize, Option<usize>) {
+        let (low, high) = self.inner.size_hint();
+        let ended = self.asked == Asked::Ended || self.outer.size_hint().1 == Some(0);
+        (low, high.filter(|_| ended))
+    }
+}
+
+impl<S: Source<Item: IntoFlow<Source = T>>, T: Source> Source for Flatten<S, T> {
+    fn poll_progress(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
+        let mut budget = Budget::new();
+        loop {
+            // A read that has begun goes on when it wakes us.
+            if matches!(self.asked, Asked::Item | Asked::Woke) {
+                self.as_mut().go_on();
+            }
+            let this = self.as_mut().project();
+            match this.inner.poll_progress(cx, &mut budget) {
+                Poll::Ready(true) => self.as_mut().wake(),
+                Poll::Ready(false) => match this.asked {
+                    Asked::Ended | Asked::ToGoOn(false) => return Poll::Ready(()),
+                    _ => return Poll::Pending,
+                },
+                Poll::Pending => return Poll::Pending,
+            }
+            if !budget.pay_poll() {
+                cx.waker().wake_by_ref();
+                return Poll::Pending;
+            }
+        }
+    }
+}
+
+impl<S: Source<Item: IntoFlow<Source = T>>, T: Source> FusedStream for Flatten<S, T> {
+    fn is_terminated(&self) -> bool {
+        self.asked == Asked::Ended && self.inner.slab.is_empty()
+    }
+}
+
+impl<S, T> fmt::Debug for Flatten<S, T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Flatten").field("asked", &self.asked).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,263 @@
+//! A merge of a few sources, polled by hand.
+
+use super::sealed::{Ends, Inputs, Rules};
+use crate::{flow::source::Source, set::slab::Slab, unwind};
+use core::{
+    fmt, mem,
+    pin::Pin,
+    task::{Context, Poll},
+};
+use pin_project_lite::pin_project;
+
+/// The most sources that are polled by hand.
+pub(super) const FEW: usize = 8;
+/// How many times those that wake themselves go on before the task yields.
+const PASSES: usize = 2;
+
+/// A few sources, each known by its place.
+pub trait Sources {
+    /// What the merge of them gives.
+    type Item;
+
+    /// How many there are.
+    fn len(&self) -> usize;
+
+    /// Asks each that has not ended once for an item, from this place on and then from the first,
+    /// until there is something to tell.
+    fn poll_around(self: Pin<&mut Self>, from: usize, cx: &mut Context<'_>) -> Around<Self::Item>;
+
+    /// The next item of one of them.
+    fn poll_one(
+        self: Pin<&mut Self>,
+        place: usize,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Self::Item>>;
+
+    /// Lets one of them go on: whether it has nothing to do.
+    fn go_on(self: Pin<&mut Self>, place: usize, cx: &mut Context<'_>) -> bool;
+
+    /// Drops all of them.
+    fn clear(self: Pin<&mut Self>);
+
+    /// Whether all of them have ended.
+    fn are_over(&self) -> bool;
+
+    /// How many items are left.
+    fn size_hint(&self) -> (usize, Option<usize>);
+}
+
+/// What a few sources have to tell.
+#[derive(Debug)]
+pub enum Around<T> {
+    /// The one at this place gave an item.
+    Item(usize, T),
+    /// The one at this place has ended, and is dropped.
+    Ended(usize),
+    /// None of them has an item. They will wake us.
+    Waits,
+    /// All have ended.
+    Over,
+}
+
+/// The next item of a source. It is dropped when it ends or panics.
+#[inline(always)]
+pub(super) fn poll_slot<S: Source>(
+    slot: Pin<&mut Option<S>>,
+    cx: &mut Context<'_>,
+) -> Option<Poll<Option<S::Item>>> {
+    let mut slot = DropOnUnwind(slot);
+    let source = slot.0.as_mut().as_pin_mut();
+    let polled = source.map(|source| source.poll_next(cx));
+    if let Some(Poll::Ready(None)) = polled {
+        slot.0.set(None);
+    }
+    mem::forget(slot);
+    polled
+}
+
+/// Lets a source go on, if it is there.
+pub(super) fn go_on_slot<S: Source>(slot: Pin<&mut Option<S>>, cx: &mut Context<'_>) -> bool {
+    let mut slot = DropOnUnwind(slot);
+    let source = slot.0.as_mut().as_pin_mut();
+    let done = source.is_none_or(|source| source.poll_progress(cx).is_ready());
+    mem::forget(slot);
+    done
+}
+
+/// Drops a source that panics.
+struct DropOnUnwind<'a, S>(Pin<&'a mut Option<S>>);
+
+impl<S> Drop for DropOnUnwind<'_, S> {
+    #[cold]
+    fn drop(&mut self) {
+        unwind::contain(|| self.0.set(None));
+    }
+}
+
+pin_project! {
+    /// Sources that are polled by hand, with the waker of the task.
+    ///
+    /// Nobody knows which of them has woken the task, so each wake asks all for an item. For so few
+    /// that is cheaper than to find out. But none may go on that was not woken, as it could then
+    /// take an item ahead that nobody wants yet: for that they have wakers of their own.
+    pub struct Few<L> {
+        #[pin]
+        pub(super) sources: L,
+        // Whose turn it is.
+        turn: usize,
+        // Once the merge is ending: which of them have been asked for the last time.
+        last: Option<usize>,
+        // A child for each source, whose waker it has while it goes on.
+        wakers: Option<Slab<()>>,
+        // Those that have such a waker: they were told to go on, and not asked since.
+        told: usize,
+        // Those of them that have something to do.
+        busy: usize,
+    }
+}
+
+impl<L: Sources> Few<L> {
+    pub(super) fn new(sources: L) -> Self {
+        debug_assert!(sources.len() <= FEW);
+        Few { sources, turn: 0, last: None, wakers: None, told: 0, busy: 0 }
+    }
+
+    /// Asks what is left for the last time.
+    #[cold]
+    fn poll_last(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<L::Item>> {
+        let mut this = self.project();
+        while let Some(place) = this.last.filter(|place| *place < this.sources.len()) {
+            *this.last = Some(place + 1);
+            if let Poll::Ready(Some(item)) = this.sources.as_mut().poll_one(place, cx) {
+                return Poll::Ready(Some(item));
+            }
+        }
+        this.sources.clear();
+        Poll::Ready(None)
+    }
+}
+
+impl<L: Sources> Inputs for Few<L> {
+    type Item = L::Item;
+
+    fn len(&self) -> usize {
+        self.sources.len()
+    }
+
+    #[inline]
+    fn poll_item(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        rules: Rules,
+    ) -> Poll<Option<L::Item>> {
+        let this = self.as_mut().project();
+        if this.last.is_some() {
+            return self.poll_last(cx);
+        }
+        let mut sources = this.sources;
+        let mut from = if rules.biased { 0 } else { *this.turn };
+        loop {
+            match sources.as_mut().poll_around(from, cx) {
+                Around::Item(place, item) => {
+                    *this.turn = place + 1;
+                    if *this.told != 0 {
+                        *this.told &= !around(from, place);
+                    }
+                    return Poll::Ready(Some(item));
+                }
+                Around::Ended(place) if rules.ends.with(place) => {
+                    *this.last = Some(0);
+                    return self.poll_last(cx);
+                }
+                Around::Ended(place) => {
+                    *this.told &= !around(from, place);
+                    from = if rules.biased { 0 } else { place + 1 };
+                }
+                Around::Waits => {
+                    *this.told = 0;
+                    return Poll::Pending;
+                }
+                Around::Over => return Poll::Ready(None),
+            }
+        }
+    }
+
+    fn poll_progress(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
+        if self.last.is_some() {
+            return Poll::Ready(());
+        }
+        let mut this = self.project();
+        let count = this.sources.len();
+        let wakers = this.wakers.get_or_insert_with(|| wakers(count));
+        let all = (1 << count) - 1;
+        // Woken, and none of those we know of: the waker of an earlier poll has fired.
+        let mut unknown = true;
+        for _ in 0..PASSES {
+            let mut turns = take_woken(wakers) | (all & !*this.told);
+            if turns == 0 && mem::take(&mut unknown) {
+                turns = all;
+            }
+            unknown = false;
+            *this.told = all;
+            while turns != 0 {
+                let place = turns.trailing_zeros() as usize;
+                turns &= turns - 1;
+                let done = wakers.poll_with(place, |_, cx| this.sources.as_mut().go_on(place, cx));
+                *this.busy &= !(1 << place);
+                *this.busy |= usize::from(done == Some(false)) << place;
+            }
+            if wakers.park(cx) {
+                return if *this.busy == 0 { Poll::Ready(()) } else { Poll::Pending };
+            }
+        }
+        cx.waker().wake_by_ref();
+        Poll::Pending
+    }
+
+    fn size_hint(&self, ends: Ends) -> (usize, Option<usize>) {
+        let (low, high) = self.sources.size_hint();
+        if ends == Ends::All { (low, high) } else { (0, high) }
+    }
+
+    fn is_over(&self) -> bool {
+        self.sources.are_over()
+    }
+}
+
+/// The places from one to another, around the end.
+fn around(from: usize, to: usize) -> usize {
+    let until = |place: usize| (1 << place) - 1;
+    match from <= to {
+        true => until(to + 1) & !until(from),
+        false => until(to + 1) | !until(from),
+    }
+}
+
+#[cold]
+fn wakers(count: usize) -> Slab<()> {
+    let mut wakers = Slab::with_capacity(FEW);
+    for place in 0..count {
+        let key = wakers.insert(());
+        debug_assert_eq!(key, place);
+    }
+    wakers
+}
+
+/// Those whose wakers have fired.
+fn take_woken(wakers: &mut Slab<()>) -> usize {
+    let mut woken = 0;
+    loop {
+        while let Some(place) = wakers.next() {
+            woken |= 1 << place;
+        }
+        if !wakers.begin_pass() {
+            return woken;
+        }
+    }
+}
+
+impl<L: Sources> fmt::Debug for Few<L> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Few").field("len", &self.sources.len()).finish_non_exhaustive()
+    }
+}

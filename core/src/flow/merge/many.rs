@@ -1,0 +1,164 @@
+//! A merge of many sources, each with a waker of its own.
+
+use super::{
+    pool::{Got, Pool},
+    sealed::{Ends, Inputs, Rules},
+};
+use crate::{flow::source::Source, set::budget::Budget};
+use alloc::{collections::BinaryHeap, vec::Vec};
+use core::{
+    cmp::Reverse,
+    fmt, mem,
+    pin::Pin,
+    task::{Context, Poll},
+};
+
+/// Sources each of which is polled only when its own waker fired.
+pub struct Many<S: Source> {
+    pool: Pool<S, Queued, false>,
+    /// For a biased merge: those that were woken.
+    woken: BinaryHeap<Reverse<usize>>,
+    /// Once the merge is ending: those to be asked for the last time, last one first.
+    last: Option<Vec<usize>>,
+}
+
+/// Whether a source is in `woken`.
+type Queued = bool;
+
+impl<S: Source> Many<S> {
+    /// The sources, whose keys are their places.
+    pub(super) fn new(sources: impl ExactSizeIterator<Item = S>) -> Self {
+        let mut pool = Pool::with_capacity(sources.len());
+        for source in sources {
+            pool.insert(source, false);
+        }
+        Many { pool, woken: BinaryHeap::new(), last: None }
+    }
+
+    pub(super) fn into_sources(mut self) -> Vec<S>
+    where
+        S: Unpin,
+    {
+        let keys: Vec<_> = self.pool.slab.keys().collect();
+        keys.into_iter().filter_map(|key| Some(self.pool.slab.take(key)?.source)).collect()
+    }
+
+    /// The next item of the first source that has one.
+    fn poll_first(&mut self, cx: &mut Context<'_>, budget: &mut Budget) -> Poll<Got<S::Item>> {
+        loop {
+            loop {
+                while let Some(key) = self.pool.next_aside().or_else(|| self.pool.slab.next()) {
+                    let Some(member) = self.pool.slab.get_pin_mut(key) else { continue };
+                    if !mem::replace(member.project().tag, true) {
+                        self.woken.push(Reverse(key));
+                    }
+                }
+                if !self.pool.slab.begin_pass() {
+                    break;
+                }
+            }
+            // One at a time: its poll may wake an earlier one.
+            if let Some(Reverse(key)) = self.woken.pop() {
+                if let Some(member) = self.pool.slab.get_pin_mut(key) {
+                    *member.project().tag = false;
+                }
+                match self.pool.poll_one(key) {
+                    Poll::Ready(Some(item)) => {
+                        self.pool.slab.wake(key);
+                        return Poll::Ready(Got::Item(key, item));
+                    }
+                    Poll::Ready(None) => return Poll::Ready(Got::Ended(key)),
+                    Poll::Pending => {}
+                }
+                if !budget.pay_poll() {
+                    cx.waker().wake_by_ref();
+                    return Poll::Pending;
+                }
+            } else if self.pool.slab.park(cx) {
+                return Poll::Pending;
+            }
+        }
+    }
+
+    /// Asks what is left for the last time.
+    #[cold]
+    fn poll_last(&mut self) -> Poll<Option<S::Item>> {
+        while let Some(key) = self.last.as_mut().and_then(Vec::pop) {
+            if let Poll::Ready(Some(item)) = self.pool.poll_one(key) {
+                return Poll::Ready(Some(item));
+            }
+        }
+        self.pool.clear();
+        Poll::Ready(None)
+    }
+}
+
+impl<S: Source> Inputs for Many<S> {
+    type Item = S::Item;
+
+    fn len(&self) -> usize {
+        self.pool.slab.len()
+    }
+
+    #[inline]
+    fn poll_item(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        rules: Rules,
+    ) -> Poll<Option<S::Item>> {
+        let this = self.get_mut();
+        let mut budget = Budget::new();
+        loop {
+            if this.last.is_some() {
+                return this.poll_last();
+            }
+            if this.pool.slab.is_empty() {
+                return Poll::Ready(None);
+            }
+            let got = match rules.biased {
+                false => this.pool.poll_item(cx, &mut budget),
+                true => this.poll_first(cx, &mut budget),
+            };
+            match got {
+                Poll::Ready(Got::Item(_, item)) => return Poll::Ready(Some(item)),
+                Poll::Ready(Got::Ended(key)) => {
+                    this.pool.remove(key);
+                    if rules.ends.with(key) {
+                        let mut last: Vec<_> = this.pool.slab.keys().collect();
+                        last.reverse();
+                        this.last = Some(last);
+                    }
+                    budget.pay_poll();
+                }
+                Poll::Ready(Got::Own) => {}
+                Poll::Pending => return Poll::Pending,
+            }
+        }
+    }
+
+    fn poll_progress(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
+        let this = self.get_mut();
+        if this.last.is_some() {
+            return Poll::Ready(());
+        }
+        this.pool.poll_progress(cx, &mut Budget::new()).map(drop)
+    }
+
+    fn size_hint(&self, ends: Ends) -> (usize, Option<usize>) {
+        let (low, high) = self.pool.size_hint();
+        if ends == Ends::All { (low, high) } else { (0, high) }
+    }
+
+    fn is_over(&self) -> bool {
+        self.pool.slab.is_empty()
+    }
+}
+
+/// The sources are pinned in the pool.
+impl<S: Source> Unpin for Many<S> {}
+
+impl<S: Source> fmt::Debug for Many<S> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Many").field("len", &self.pool.slab.len()).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,64 @@
+//! An item of one of several sources.
+
+/// What becomes of items that may be errors.
+pub trait TryItem {
+    /// What the items are when they are no errors.
+    type Ok;
+    /// The error.
+    type Err;
+
+    /// The item as a result.
+    fn into_result(self) -> Result<Self::Ok, Self::Err>;
+}
+
+impl<T, E> TryItem for Result<T, E> {
+    type Ok = T;
+    type Err = E;
+
+    fn into_result(self) -> Self {
+        self
+    }
+}
+
+macro_rules! one_of {
+    ($($name:ident, $count:literal: $($variant:ident $T:ident $same:ident),+;)+) => {$(
+        #[doc = concat!("A value from one of ", $count, " sources of different types.")]
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        #[allow(missing_docs)]
+        pub enum $name<$($T),+> {
+            $($variant($T),)+
+        }
+
+        impl<T> $name<$($same),+> {
+            /// The value, when all sources give the same type.
+            pub fn into_inner(self) -> T {
+                match self {
+                    $($name::$variant(value) => value,)+
+                }
+            }
+        }
+
+        impl<$($T,)+ Er> TryItem for $name<$(Result<$T, Er>),+> {
+            type Ok = $name<$($T),+>;
+            type Err = Er;
+
+            fn into_result(self) -> Result<Self::Ok, Er> {
+                match self {
+                    $($name::$variant(value) => value.map($name::$variant),)+
+                }
+            }
+        }
+    )+};
+}
+
+one_of! {
+    OneOf2, "two": First A T, Second B T;
+    OneOf3, "three": First A T, Second B T, Third C T;
+    OneOf4, "four": First A T, Second B T, Third C T, Fourth D T;
+    OneOf5, "five": First A T, Second B T, Third C T, Fourth D T, Fifth E T;
+    OneOf6, "six": First A T, Second B T, Third C T, Fourth D T, Fifth E T, Sixth F T;
+    OneOf7, "seven": First A T, Second B T, Third C T, Fourth D T, Fifth E T, Sixth F T,
+        Seventh G T;
+    OneOf8, "eight": First A T, Second B T, Third C T, Fourth D T, Fifth E T, Sixth F T,
+        Seventh G T, Eighth H T;
+}

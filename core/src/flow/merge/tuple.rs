@@ -1,0 +1,148 @@
+//! Merging tuples: sources of different types.
+
+use super::{
+    IntoMerge, Merge,
+    few::{Around, Few, Sources, go_on_slot, poll_slot},
+    one_of::*,
+};
+use crate::flow::{into_flow::IntoFlow, source::Source};
+use core::{
+    pin::Pin,
+    task::{Context, Poll},
+};
+use pin_project_lite::pin_project;
+
+/// The sum of what two sources have left.
+pub(super) fn add_hints(
+    (low, high): (usize, Option<usize>),
+    hint: (usize, Option<usize>),
+) -> (usize, Option<usize>) {
+    let high = high.zip(hint.1).and_then(|(high, more)| high.checked_add(more));
+    (low.saturating_add(hint.0), high)
+}
+
+pub(super) fn hint_of<S: Source>(slot: &Option<S>) -> (usize, Option<usize>) {
+    slot.as_ref().map_or((0, Some(0)), S::size_hint)
+}
+
+macro_rules! tuples {
+    ($($name:ident $one_of:ident $count:literal: $($place:literal $variant:ident $field:ident $T:ident),+;)+) => {$(
+        pin_project! {
+            #[doc = concat!("The ", $count, " sources of a [`merge`](super::merge()) of a tuple.")]
+            pub struct $name<$($T),+> {
+                $(
+                    #[pin]
+                    $field: Option<$T>,
+                )+
+            }
+        }
+
+        impl<$($T: Source),+> Sources for $name<$($T),+> {
+            type Item = $one_of<$($T::Item),+>;
+
+            #[inline]
+            fn len(&self) -> usize {
+                $count
+            }
+
+            #[inline(always)]
+            fn poll_around(
+                self: Pin<&mut Self>,
+                from: usize,
+                cx: &mut Context<'_>,
+            ) -> Around<Self::Item> {
+                let mut this = self.project();
+                let mut waits = false;
+                let mut place = from;
+                for _ in 0..$count {
+                    if place >= $count {
+                        place = 0;
+                    }
+                    match place {
+                        $($place => match poll_slot(this.$field.as_mut(), cx) {
+                            Some(Poll::Ready(Some(item))) => {
+                                return Around::Item($place, $one_of::$variant(item));
+                            }
+                            Some(Poll::Ready(None)) => return Around::Ended($place),
+                            Some(Poll::Pending) => waits = true,
+                            None => {}
+                        },)+
+                        _ => {}
+                    }
+                    place += 1;
+                }
+                if waits { Around::Waits } else { Around::Over }
+            }
+
+            fn poll_one(
+                self: Pin<&mut Self>,
+                place: usize,
+                cx: &mut Context<'_>,
+            ) -> Poll<Option<Self::Item>> {
+                let this = self.project();
+                match place {
+                    $($place => poll_slot(this.$field, cx)
+                        .unwrap_or(Poll::Ready(None))
+                        .map(|item| item.map($one_of::$variant)),)+
+                    _ => Poll::Ready(None),
+                }
+            }
+
+            fn go_on(self: Pin<&mut Self>, place: usize, cx: &mut Context<'_>) -> bool {
+                let this = self.project();
+                match place {
+                    $($place => go_on_slot(this.$field, cx),)+
+                    _ => true,
+                }
+            }
+
+            fn clear(self: Pin<&mut Self>) {
+                let mut this = self.project();
+                $(this.$field.set(None);)+
+            }
+
+            fn are_over(&self) -> bool {
+                $(self.$field.is_none() &&)+ true
+            }
+
+            fn size_hint(&self) -> (usize, Option<usize>) {
+                let mut sum = (0, Some(0));
+                $(sum = add_hints(sum, hint_of(&self.$field));)+
+                sum
+            }
+        }
+
+        impl<$($T: IntoFlow),+> IntoMerge for ($($T,)+) {
+            type Item = $one_of<$($T::Item),+>;
+            type Inputs = Few<$name<$($T::Source),+>>;
+
+            fn into_inputs(self) -> Self::Inputs {
+                let ($($field,)+) = self;
+                Few::new($name { $($field: Some($field.into_flow().source)),+ })
+            }
+        }
+
+        impl<$($T: Source),+> Merge<Few<$name<$($T),+>>> {
+            /// The sources that have not ended, with what they hold: a merge itself holds nothing.
+            ///
+            /// For a merge that has been polled this needs sources that are [`Unpin`].
+            pub fn into_parts(self) -> ($(Option<$T>,)+) {
+                let sources = self.inputs.sources;
+                ($(sources.$field,)+)
+            }
+        }
+    )+};
+}
+
+tuples! {
+    Tuple2 OneOf2 2: 0 First a A, 1 Second b B;
+    Tuple3 OneOf3 3: 0 First a A, 1 Second b B, 2 Third c C;
+    Tuple4 OneOf4 4: 0 First a A, 1 Second b B, 2 Third c C, 3 Fourth d D;
+    Tuple5 OneOf5 5: 0 First a A, 1 Second b B, 2 Third c C, 3 Fourth d D, 4 Fifth e E;
+    Tuple6 OneOf6 6: 0 First a A, 1 Second b B, 2 Third c C, 3 Fourth d D, 4 Fifth e E,
+        5 Sixth f F;
+    Tuple7 OneOf7 7: 0 First a A, 1 Second b B, 2 Third c C, 3 Fourth d D, 4 Fifth e E,
+        5 Sixth f F, 6 Seventh g G;
+    Tuple8 OneOf8 8: 0 First a A, 1 Second b B, 2 Third c C, 3 Fourth d D, 4 Fifth e E,
+        5 Sixth f F, 6 Seventh g G, 7 Eighth h H;
+}

@@ -1,0 +1,192 @@
+//! Flows of flows, the latest one only.
+
+use super::{
+    each::Each,
+    into_flow::IntoFlow,
+    source::{Flow, Source},
+};
+use crate::set::budget::Budget;
+use core::{
+    fmt,
+    pin::Pin,
+    task::{Context, Poll},
+};
+use futures_core::{FusedStream, Stream};
+use pin_project_lite::pin_project;
+
+impl<S: Source> Flow<S> {
+    /// Gives the items of the latest of the flows or streams that are the items of this one.
+    ///
+    /// ```text
+    /// flow      A----B-----------|
+    /// A         a-a-a-a-a|               dropped when B is there
+    /// B              b----b----b|
+    /// switch    a-a-ab----b----b-|
+    /// ```
+    ///
+    /// When there is a new one, the one before is dropped, and only then is the new one polled.
+    /// Those that are out of date by the time they are noticed are dropped unpolled. When this
+    /// flow has ended, the last inner one runs to its end; when an inner one has ended, the next
+    /// one is waited for.
+    ///
+    /// While the consumer is busy, the inner flow and this one go on with what they have begun,
+    /// and each has at most what it takes ahead itself.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropping it drops the inner flow, then this one, with what they have taken ahead.
+    /// [`into_parts`](Switch::into_parts) gives them back. What an inner flow had taken ahead when
+    /// it is replaced is dropped with it: that is what switching means.
+    ///
+    /// # Panics
+    ///
+    /// A panic of a flow goes through. If it was the inner one, it is dropped with the next.
+    ///
+    /// # Fairness
+    ///
+    /// After 64 items of this flow in a row, the latest inner one is polled once.
+    ///
+    /// # Cost
+    ///
+    /// Nothing is allocated. A wake for one of the two flows asks both.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use anyscope_core::flow;
+    /// # use smol::stream::StreamExt;
+    ///
+    /// # smol::block_on(async {
+    /// let queries = flow::iter(["a", "an", "any"]);
+    /// let answers = queries.switch_map(|query| flow::iter([query.len(), 10 * query.len()]));
+    /// let all: Vec<_> = answers.into_stream().collect().await;
+    /// assert_eq!(all, [3, 30]); // the other queries were out of date at once
+    /// # });
+    /// ```
+    pub fn switch(self) -> Flow<Switch<S, <S::Item as IntoFlow>::Source>>
+    where
+        S::Item: IntoFlow,
+    {
+        super::source(Switch { inner: None, outer: self.source, ended: false, broken: false })
+    }
+
+    /// [`switch`](Self::switch) of the flows or streams that `f` makes of the items.
+    pub fn switch_map<F, T>(self, f: F) -> Flow<Switch<Each<S, F>, T::Source>>
+    where
+        F: FnMut(S::Item) -> T,
+        T: IntoFlow,
+    {
+        Each::new(self.source, f).switch()
+    }
+}
+
+pin_project! {
+    /// Source of [`Flow::switch`].
+    #[must_use = "streams do nothing unless polled"]
+    pub struct Switch<S, T> {
+        // Dropped before the outer one, of which it may use something.
+        #[pin]
+        inner: Option<T>,
+        // Stays when it has ended.
+        #[pin]
+        outer: S,
+        ended: bool,
+        // The inner one has panicked.
+        broken: bool,
+    }
+}
+
+/// What a [`Switch`] holds; see [`into_parts`](Switch::into_parts).
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct SwitchParts<S, T> {
+    /// The outer source.
+    pub outer: S,
+    /// The latest inner one, unless it has ended.
+    pub inner: Option<T>,
+}
+
+impl<S, T> Switch<S, T> {
+    /// The outer source and the inner one, with what they hold: this holds nothing.
+    ///
+    /// For one that has been polled this needs sources that are [`Unpin`].
+    pub fn into_parts(self) -> SwitchParts<S, T> {
+        SwitchParts { outer: self.outer, inner: self.inner }
+    }
+}
+
+impl<S: Source<Item: IntoFlow<Source = T>>, T: Source> Stream for Switch<S, T> {
+    type Item = T::Item;
+
+    #[inline]
+    fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<T::Item>> {
+        let mut this = self.project();
+        let mut budget = Budget::new();
+        let mut spent = false;
+        while !*this.ended && !spent {
+            match this.outer.as_mut().poll_next(cx) {
+                Poll::Ready(Some(item)) => {
+                    this.inner.set(None);
+                    *this.broken = false;
+                    this.inner.set(Some(item.into_flow().source));
+                    spent = !budget.pay_poll();
+                }
+                Poll::Ready(None) => *this.ended = true,
+                Poll::Pending => break,
+            }
+        }
+        if let (Some(inner), false) = (this.inner.as_mut().as_pin_mut(), *this.broken) {
+            *this.broken = true;
+            let polled = inner.poll_next(cx);
+            *this.broken = false;
+            match polled {
+                Poll::Ready(Some(item)) => return Poll::Ready(Some(item)),
+                Poll::Ready(None) => this.inner.set(None),
+                Poll::Pending => {}
+            }
+        }
+        if spent {
+            cx.waker().wake_by_ref();
+        }
+        if *this.ended && (this.inner.is_none() || *this.broken) {
+            return Poll::Ready(None);
+        }
+        Poll::Pending
+    }
+
+    fn size_hint(&self) -> (usize, Option<usize>) {
+        let (low, high) = self.inner.as_ref().map_or((0, Some(0)), |source| source.size_hint());
+        match self.ended {
+            true => (low, high),
+            false => (0, high.filter(|_| self.outer.size_hint().1 == Some(0))),
+        }
+    }
+}
+
+impl<S: Source<Item: IntoFlow<Source = T>>, T: Source> Source for Switch<S, T> {
+    fn poll_progress(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
+        let this = self.project();
+        let mut done = *this.ended || this.outer.poll_progress(cx).is_ready();
+        if let (Some(inner), false) = (this.inner.as_pin_mut(), *this.broken) {
+            *this.broken = true;
+            done &= inner.poll_progress(cx).is_ready();
+            *this.broken = false;
+        }
+        if done { Poll::Ready(()) } else { Poll::Pending }
+    }
+}
+
+impl<S: Source<Item: IntoFlow<Source = T>>, T: Source> FusedStream for Switch<S, T> {
+    fn is_terminated(&self) -> bool {
+        self.ended && self.inner.is_none()
+    }
+}
+
+impl<S, T> fmt::Debug for Switch<S, T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Switch")
+            .field("open", &self.inner.is_some())
+            .field("ended", &self.ended)
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,108 @@
+//! Up to the first error.
+
+use super::{
+    merge::TryItem,
+    source::{Flow, Source},
+};
+use core::{
+    fmt,
+    pin::Pin,
+    task::{Context, Poll, ready},
+};
+use futures_core::{FusedStream, Stream};
+use pin_project_lite::pin_project;
+
+impl<S: Source<Item: TryItem>> Flow<S> {
+    /// Ends with the first error: everything before is dropped, then the error is given, and that
+    /// is the last item.
+    ///
+    /// ```text
+    /// flow           a-b-X-c-|
+    /// until_error    a-b-X
+    /// ```
+    ///
+    /// "Everything before" are the sources of a merge, the inner flows of a
+    /// [`flatten`](Self::flatten), the work of a [`map`](Self::map), with what they have taken
+    /// ahead; when the error is out, they are gone.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropping it drops what it stands on.
+    ///
+    /// # Panics
+    ///
+    /// When what it stands on does.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use anyscope_core::flow;
+    /// # use smol::stream::StreamExt;
+    ///
+    /// # smol::block_on(async {
+    /// let results = [Ok(1), Err("broken"), Ok(3)];
+    /// let all: Vec<_> = flow::iter(results).until_error().into_stream().collect().await;
+    /// assert_eq!(all, [Ok(1), Err("broken")]);
+    /// # });
+    /// ```
+    pub fn until_error(self) -> Flow<UntilError<S>> {
+        super::source(UntilError { source: Some(self.source) })
+    }
+}
+
+pin_project! {
+    /// Source of [`Flow::until_error`].
+    #[must_use = "streams do nothing unless polled"]
+    pub struct UntilError<S> {
+        // Gone after its end.
+        #[pin]
+        source: Option<S>,
+    }
+}
+
+impl<S> UntilError<S> {
+    /// What it stands on, unless that has ended.
+    pub fn into_parts(self) -> Option<S> {
+        self.source
+    }
+}
+
+impl<S: Source<Item: TryItem>> Stream for UntilError<S> {
+    type Item = Result<<S::Item as TryItem>::Ok, <S::Item as TryItem>::Err>;
+
+    #[inline]
+    fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        let mut this = self.project();
+        let Some(source) = this.source.as_mut().as_pin_mut() else { return Poll::Ready(None) };
+        let item = ready!(source.poll_next(cx)).map(TryItem::into_result);
+        if !matches!(item, Some(Ok(_))) {
+            this.source.set(None);
+        }
+        Poll::Ready(item)
+    }
+
+    fn size_hint(&self) -> (usize, Option<usize>) {
+        let (low, high) = self.source.as_ref().map_or((0, Some(0)), |source| source.size_hint());
+        // An error may be the next item.
+        (low.min(1), high)
+    }
+}
+
+impl<S: Source<Item: TryItem>> Source for UntilError<S> {
+    fn poll_progress(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
+        let source = self.project().source.as_pin_mut();
+        source.map_or(Poll::Ready(()), |source| source.poll_progress(cx))
+    }
+}
+
+impl<S: Source<Item: TryItem>> FusedStream for UntilError<S> {
+    fn is_terminated(&self) -> bool {
+        self.source.is_none()
+    }
+}
+
+impl<S> fmt::Debug for UntilError<S> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("UntilError").field("ended", &self.source.is_none()).finish_non_exhaustive()
+    }
+}

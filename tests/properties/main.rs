@@ -1,0 +1,3 @@
+//! Operations against sequential models, with inputs that nobody thought of.
+
+mod merge;
