@@ -111,12 +111,12 @@ fn add(sum: &Cell<u64>, output: u64) {
     sum.set(sum.get().wrapping_add(output));
 }
 
+fn at_most(limit: usize) -> Limit {
+    Limit::try_from(limit).unwrap()
+}
+
 /// The rows of anyscope.
 fn own_inline_rows<'a>(map: impl Map) -> Vec<Row<'a>> {
-    fn at_most(limit: usize) -> Limit {
-        Limit::try_from(limit).unwrap()
-    }
-
     vec![
         own(
             "map, in order",
@@ -205,9 +205,10 @@ async fn timed_in_task<F: Future>(iterations: u64, once: impl Fn() -> F) -> Dura
 /// Something that a task of a runtime does.
 fn on_runtime<'a, F: Future<Output: Send> + Send + 'static>(
     runtime: &'a Runtime,
-    once: impl Fn(usize) -> F + Copy + Send + Sync + 'static,
+    once: impl Fn(usize) -> F + Clone + Send + Sync + 'static,
 ) -> impl Fn(usize, u64) -> Duration + 'a {
     move |limit, iterations| {
+        let once = once.clone();
         let task = timed_in_task(iterations, move || once(limit));
         runtime.block_on(runtime.spawn(task)).unwrap()
     }
@@ -225,27 +226,56 @@ fn on_executor<'a, F: Future<Output: Send> + Send + 'static>(
     }
 }
 
-/// The row of anyscope on any executor.
+/// The rows of anyscope.
+fn own_tokio_rows(runtime: &Runtime, map: impl Map) -> Vec<Row<'_>> {
+    let exec = Tokio::from(runtime.handle().clone());
+    let [a, b, c] = [(); 3].map(|()| exec.clone());
+    vec![
+        own("for_each_on", on_runtime(runtime, move |limit| for_each_on(a.clone(), limit, map))),
+        own("map_on, in order", on_runtime(runtime, move |limit| map_on(b.clone(), limit, map))),
+        own(
+            "map_on, unordered",
+            on_runtime(runtime, move |limit| map_on_unordered(c.clone(), limit, map)),
+        ),
+    ]
+}
+
+/// The rows of anyscope.
+fn own_executor_rows(executor: &Pool, map: impl Map) -> Vec<Row<'_>> {
+    fn exec(executor: Pool) -> impl Spawn + Clone + Send + Sync + 'static {
+        spawn_fn(move |child| executor.spawn(child).detach())
+    }
+
+    vec![
+        own("for_each_on", on_executor(executor, move |e, limit| for_each_on(exec(e), limit, map))),
+        own("map_on, in order", on_executor(executor, move |e, limit| map_on(exec(e), limit, map))),
+        own(
+            "map_on, unordered",
+            on_executor(executor, move |e, limit| map_on_unordered(exec(e), limit, map)),
+        ),
+    ]
+}
+
 async fn for_each_on(exec: impl Spawn + Clone, limit: usize, map: impl Map) {
-    let limit = Limit::try_from(limit).unwrap();
     let each = move |n| async move {
         black_box(map(n).await);
     };
-    flow::iter(0..SPAWNED).for_each_on(&exec, limit, each).await.unwrap();
+    flow::iter(0..SPAWNED).for_each_on(&exec, at_most(limit), each).await.unwrap();
+}
+
+async fn map_on(exec: impl Spawn + Clone, limit: usize, map: impl Map) -> u64 {
+    let mapped = flow::iter(0..SPAWNED).map_on(&exec, at_most(limit), map);
+    mapped.fold(0_u64, async |sum, output| sum.wrapping_add(output.unwrap())).await
+}
+
+async fn map_on_unordered(exec: impl Spawn + Clone, limit: usize, map: impl Map) -> u64 {
+    let mapped = flow::iter(0..SPAWNED).map_on(&exec, at_most(limit), map).unordered();
+    mapped.fold(0_u64, async |sum, output| sum.wrapping_add(output.unwrap())).await
 }
 
 fn tokio_rows(runtime: &Runtime, map: impl Map) -> Vec<Row<'_>> {
-    vec![
-        own("for_each_on", {
-            let exec = Tokio::from(runtime.handle().clone());
-            move |limit, iterations| {
-                let exec = exec.clone();
-                let task = async move {
-                    timed_in_task(iterations, || for_each_on(exec.clone(), limit, map)).await
-                };
-                runtime.block_on(runtime.spawn(task)).unwrap()
-            }
-        }),
+    let mut rows = own_tokio_rows(runtime, map);
+    rows.extend([
         peer("channel + workers", on_runtime(runtime, move |limit| tokio_workers(limit, map))),
         peer("JoinSet, by its length", on_runtime(runtime, move |limit| join_set(limit, map))),
         peer("JoinSet + Semaphore", on_runtime(runtime, move |limit| semaphore(limit, map))),
@@ -261,7 +291,8 @@ fn tokio_rows(runtime: &Runtime, map: impl Map) -> Vec<Row<'_>> {
             "map(spawn), futures-buffered buffered_unordered",
             on_runtime(runtime, move |limit| total(tokio_handles(map).buffered_unordered(limit))),
         ),
-    ]
+    ]);
+    rows
 }
 
 fn tokio_handles(map: impl Map) -> impl Stream<Item = Unwrapped> + Send {
@@ -341,14 +372,8 @@ async fn semaphore(limit: usize, map: impl Map) -> u64 {
 }
 
 fn executor_rows(executor: &Pool, map: impl Map) -> Vec<Row<'_>> {
-    vec![
-        own(
-            "for_each_on",
-            on_executor(executor, move |executor, limit| {
-                let exec = Arc::new(spawn_fn(move |child| executor.spawn(child).detach()));
-                for_each_on(exec, limit, map)
-            }),
-        ),
+    let mut rows = own_executor_rows(executor, map);
+    rows.extend([
         peer(
             "channel + workers",
             on_executor(executor, move |executor, limit| workers(executor, limit, map)),
@@ -375,7 +400,8 @@ fn executor_rows(executor: &Pool, map: impl Map) -> Vec<Row<'_>> {
                 total(handles(executor, map).buffered_unordered(limit))
             }),
         ),
-    ]
+    ]);
+    rows
 }
 
 fn handles(executor: Pool, map: impl Map) -> impl Stream<Item = Handle<u64>> + Send {
@@ -419,26 +445,36 @@ const CHILDREN: usize = 10_000;
 
 /// The rows of anyscope.
 fn own_spawn_rows(runtime: &Runtime) -> Vec<Row<'_>> {
-    vec![own("scope, spawn + await", {
-        let exec = Tokio::from(runtime.handle().clone());
-        move |n, iterations| {
-            let exec = exec.clone();
-            let task = async move {
-                timed_in_task(iterations, || {
-                    scope(&exec, async |s| {
-                        let handles: Vec<_> = (0..n).map(|n| s.spawn(ready(n))).collect();
-                        let mut sum = 0_u64;
-                        for handle in handles {
-                            sum = sum.wrapping_add(handle.await.unwrap());
-                        }
-                        sum
-                    })
-                })
-                .await
-            };
-            runtime.block_on(runtime.spawn(task)).unwrap()
+    let exec = Tokio::from(runtime.handle().clone());
+    let [a, b] = [exec.clone(), exec];
+    vec![
+        own("spawn_all", on_runtime(runtime, move |n| spawn_all(a.clone(), n))),
+        own("scope, spawn + await", on_runtime(runtime, move |n| spawn_each(b.clone(), n))),
+    ]
+}
+
+async fn spawn_all(exec: Tokio, n: usize) -> u64 {
+    scope(&exec, async |s| {
+        let mut results = s.spawn_all((0..n).map(ready));
+        let mut sum = 0_u64;
+        while let Some((_, output)) = results.next().await {
+            sum = sum.wrapping_add(output.unwrap());
         }
-    })]
+        sum
+    })
+    .await
+}
+
+async fn spawn_each(exec: Tokio, n: usize) -> u64 {
+    scope(&exec, async |s| {
+        let handles: Vec<_> = (0..n).map(|n| s.spawn(ready(n))).collect();
+        let mut sum = 0_u64;
+        for handle in handles {
+            sum = sum.wrapping_add(handle.await.unwrap());
+        }
+        sum
+    })
+    .await
 }
 
 fn spawn_rows(runtime: &Runtime) -> Vec<Row<'_>> {
