@@ -6,36 +6,94 @@
 
 #![allow(dead_code, reason = "not every benchmark prints everything")]
 
+pub(crate) mod group;
+pub(crate) mod parked;
+
 use async_executor::Executor;
 use futures_lite::future::{block_on, pending};
 use std::{
     alloc::{GlobalAlloc, Layout, System},
     sync::{
         Arc,
-        atomic::{AtomicUsize, Ordering},
+        atomic::{AtomicBool, AtomicIsize, AtomicUsize, Ordering},
     },
     thread,
     time::Duration,
 };
 
-/// The system's allocator, counting.
+/// The system's allocator, counting inside [`counted`]. Elsewhere it must not: two counters cost
+/// more than a small allocation, and whoever allocates less would look better than it is.
 pub(crate) struct Counting;
 
+static COUNTING: AtomicBool = AtomicBool::new(false);
 static ALLOCATIONS: AtomicUsize = AtomicUsize::new(0);
 static BYTES: AtomicUsize = AtomicUsize::new(0);
+static LIVE: AtomicIsize = AtomicIsize::new(0);
+static PEAK: AtomicIsize = AtomicIsize::new(0);
+
+/// Counts a block that comes, and one that goes.
+fn count(comes: usize, goes: usize) {
+    if COUNTING.load(Ordering::Relaxed) {
+        if comes > 0 {
+            ALLOCATIONS.fetch_add(1, Ordering::Relaxed);
+            BYTES.fetch_add(comes, Ordering::Relaxed);
+        }
+        let change = comes as isize - goes as isize;
+        let live = LIVE.fetch_add(change, Ordering::Relaxed) + change;
+        PEAK.fetch_max(live, Ordering::Relaxed);
+    }
+}
 
 // SAFETY: forwards to the system's allocator.
 unsafe impl GlobalAlloc for Counting {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        ALLOCATIONS.fetch_add(1, Ordering::Relaxed);
-        BYTES.fetch_add(layout.size(), Ordering::Relaxed);
+        count(layout.size(), 0);
         // SAFETY: as the caller promises.
         unsafe { System.alloc(layout) }
     }
 
+    unsafe fn alloc_zeroed(&self, layout: Layout) -> *mut u8 {
+        count(layout.size(), 0);
+        // SAFETY: as the caller promises.
+        unsafe { System.alloc_zeroed(layout) }
+    }
+
+    unsafe fn realloc(&self, block: *mut u8, layout: Layout, size: usize) -> *mut u8 {
+        count(size, layout.size());
+        // SAFETY: as the caller promises.
+        unsafe { System.realloc(block, layout, size) }
+    }
+
     unsafe fn dealloc(&self, block: *mut u8, layout: Layout) {
+        count(0, layout.size());
         // SAFETY: as the caller promises.
         unsafe { System.dealloc(block, layout) }
+    }
+}
+
+/// What was allocated meanwhile, by all threads.
+pub(crate) struct Counted {
+    pub(crate) allocations: usize,
+    pub(crate) bytes: usize,
+    /// The most bytes at one time, above those at the beginning.
+    pub(crate) peak: usize,
+}
+
+/// Runs something and counts its allocations.
+pub(crate) fn counted(run: impl FnOnce()) -> Counted {
+    for counter in [&ALLOCATIONS, &BYTES] {
+        counter.store(0, Ordering::SeqCst);
+    }
+    for counter in [&LIVE, &PEAK] {
+        counter.store(0, Ordering::SeqCst);
+    }
+    COUNTING.store(true, Ordering::SeqCst);
+    run();
+    COUNTING.store(false, Ordering::SeqCst);
+    Counted {
+        allocations: ALLOCATIONS.load(Ordering::SeqCst),
+        bytes: BYTES.load(Ordering::SeqCst),
+        peak: PEAK.load(Ordering::SeqCst) as usize,
     }
 }
 
@@ -108,13 +166,10 @@ fn iterations_of_a_round(contender: &Contender<'_>) -> u64 {
 /// Allocations and bytes of one iteration: those of a hundred and one less those of one, so that
 /// what is set up once does not count.
 fn allocated(contender: &Contender<'_>) -> (f64, f64) {
-    let count = |iterations| {
-        let before = (ALLOCATIONS.load(Ordering::SeqCst), BYTES.load(Ordering::SeqCst));
-        (contender.run)(iterations);
-        (ALLOCATIONS.load(Ordering::SeqCst) - before.0, BYTES.load(Ordering::SeqCst) - before.1)
-    };
+    let count = |iterations| counted(|| _ = (contender.run)(iterations));
     let (one, many) = (count(1), count(101));
-    (many.0.saturating_sub(one.0) as f64 / 100.0, many.1.saturating_sub(one.1) as f64 / 100.0)
+    let each = |many: usize, one: usize| many.saturating_sub(one) as f64 / 100.0;
+    (each(many.allocations, one.allocations), each(many.bytes, one.bytes))
 }
 
 fn median(mut values: Vec<f64>) -> f64 {
