@@ -244,6 +244,10 @@ impl<S: Source<Item: IntoFlow<Source = T>>, T: Source> Flatten<S, T> {
     /// The outer flow, or the limit, has woken us.
     fn wake(self: Pin<&mut Self>) {
         let this = self.project();
+        if *this.asked == Asked::Item {
+            // The first call after an item says no more than that no other is wanted yet.
+            let _ = this.inner.slab.poll_own(|cx| this.outer.poll_progress(cx));
+        }
         if *this.asked != Asked::Ended {
             *this.asked = Asked::Woke;
         }
