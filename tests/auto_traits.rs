@@ -33,7 +33,6 @@ type Pinned = std::marker::PhantomPinned;
 type PinnedBody = Timeout<Tokio, Body>;
 type PinnedStream = futures_lite::stream::OnceFuture<PinnedBody>;
 type TryBody = std::future::Ready<Result<(), Local>>;
-
 /// `$type` is `$bound`.
 macro_rules! yes {
     ($bound:ident: $($type:ty),+ $(,)?) => {$(
@@ -152,6 +151,63 @@ no!(Unpin: Throttle<PinnedNumbers, Smol>, Chunks<PinnedNumbers>, TakeUntil<Numbe
 yes!(Send: Schedule, poll_source::Adaptive, poll_source::Exponential);
 yes!(Sync: Schedule, poll_source::Fixed, poll_source::Progressive);
 yes!(Clone: Schedule, poll_source::Fixed, poll_source::Progressive);
+
+// Flows: as their source, their work and its values.
+type OkSource = flow::Iter<std::vec::IntoIter<Result<u8, SendOnly>>>;
+type Map<Work, Value = ()> = flow::Map<Numbers, flow::Call<fn(SendOnly) -> WorkOf<Work, Value>>>;
+type Step<Work, Value> = flow::Fold<Numbers, Value, fn(Value, SendOnly) -> Work, Work>;
+
+/// Work that has a `Work` and gives a `Value`.
+struct WorkOf<Work, Value>(Work, std::marker::PhantomData<fn() -> Value>);
+
+impl<Work, Value> std::future::Future for WorkOf<Work, Value> {
+    type Output = Value;
+
+    fn poll(
+        self: std::pin::Pin<&mut Self>,
+        _: &mut std::task::Context<'_>,
+    ) -> std::task::Poll<Value> {
+        std::task::Poll::Pending
+    }
+}
+
+yes!(Send: LiveLimit, Capacity, flow::Flow<Numbers>, flow::FromStream<PinnedStream>);
+yes!(Sync: LiveLimit, Capacity);
+yes!(Clone: LiveLimit, Capacity, flow::Flow<Numbers>, flow::MapParts<(), (), ()>);
+no!(Send: flow::Flow<LocalNumbers>);
+yes!(Send: Map<SendOnly>, Map<(), SendOnly>, flow::MapParts<Numbers, SendOnly, SendOnly>);
+no!(Send: Map<Local>, Map<(), Local>, flow::MapParts<(), Local, ()>, flow::MapParts<(), (), Local>);
+no!(Send: flow::Map<LocalNumbers, flow::Call<fn(Local) -> Body>>);
+no!(Send: flow::Map<Numbers, flow::OnUndelivered<flow::Call<fn(SendOnly) -> Body>, Box<dyn FnMut(())>>>);
+no!(Sync: Map<SendOnly>, Map<(), SendOnly>, flow::MapParts<(), (), SendOnly>);
+// Work is pinned in its chunk; the source is in the map.
+yes!(Unpin: Map<Pinned>, flow::Iter<Pinned>);
+no!(Unpin: flow::Map<PinnedNumbers, flow::Call<fn(Result<(), Elapsed>) -> Body>>, PinnedNumbers);
+yes!(Send: flow::ForEach<Numbers, fn(SendOnly) -> Body>);
+yes!(Send: flow::TryForEach<Numbers, fn(SendOnly) -> std::future::Ready<Result<(), SendOnly>>>);
+no!(Send: flow::ForEach<LocalNumbers, fn(Local) -> Body>);
+no!(Send: flow::ForEach<Numbers, fn(SendOnly) -> WorkOf<Local, ()>>);
+no!(Send: flow::TryForEach<Numbers, fn(SendOnly) -> WorkOf<Local, Result<(), ()>>>);
+yes!(Send: Step<WorkOf<SendOnly, u8>, u8>, flow::TryFold<Numbers, SendOnly, (), Body>);
+no!(Send: Step<WorkOf<Local, u8>, u8>, Step<WorkOf<(), Local>, Local>);
+no!(Send: flow::TryFold<Numbers, Local, (), Body>, flow::TryFold<Numbers, (), Local, Body>);
+no!(Unpin: Step<WorkOf<Pinned, u8>, u8>, flow::TryFold<Numbers, (), (), Pinned>);
+yes!(Send: flow::Collect<Numbers, Vec<SendOnly>>, flow::TryCollect<OkSource, Vec<u8>>);
+yes!(Send: flow::Count<Numbers>, flow::Partition<OkSource, u8, SendOnly>);
+yes!(Send: flow::Partitioned<u8, SendOnly>);
+no!(Send: flow::Collect<(), Vec<Local>>, flow::TryCollect<(), Vec<Local>>, flow::Count<Local>);
+no!(Send: flow::Partition<(), Local, ()>, flow::Partition<(), (), Local>);
+no!(Send: flow::Partitioned<Local, ()>, flow::Partitioned<(), Local>);
+yes!(Send: flow::Drive<Numbers, Body>, flow::Items<SendOnly>, flow::NextItem<'_, SendOnly>);
+// One takes, through `&mut`.
+yes!(Sync: flow::Items<SendOnly>, flow::NextItem<'_, SendOnly>);
+yes!(Unpin: flow::Items<Pinned>, flow::NextItem<'_, Pinned>);
+no!(Send: flow::Drive<LocalNumbers, Body>, flow::Drive<Numbers, LocalBody>);
+no!(Send: flow::Items<Local>, flow::NextItem<'_, Local>);
+no!(Sync: flow::Items<Local>, flow::NextItem<'_, Local>);
+no!(Unpin: flow::Drive<Numbers, Pinned>);
+// A second taker would take the place of the first.
+no!(Clone: flow::Items<u8>);
 
 // Adapters.
 yes!(Send: Smol, SmolExecutor, SmolHandle, Tokio, TokioRuntime, WithTokio<Smol>);

@@ -82,8 +82,11 @@ impl<S: Source> Flow<S> {
     /// [`map`](Self::map) in which the items have weights: those of all work under way are at most
     /// `capacity` together.
     ///
-    /// Items start in the order of the source: one that does not fit yet is not overtaken by later
-    /// ones. One that is heavier than `capacity` runs alone; one that weighs nothing always fits.
+    /// Items start in the order of the source: one that does not fit yet is held, and not overtaken
+    /// by later ones. One that is heavier than `capacity` runs alone. One that weighs nothing runs
+    /// beside whatever is not too heavy itself; but nothing is taken from the source while the
+    /// capacity is used up, nor more items than the [`window`](Flow::window), which is a number of
+    /// items: that of `capacity` unless given.
     ///
     /// # Examples
     ///
@@ -195,6 +198,8 @@ impl<S: Source, W: Work<S::Item>> Flow<Map<S, W>> {
     /// Gives values as they come, and not in the order of the items.
     pub fn unordered(mut self) -> Self {
         self.source.ordered = false;
+        // If it was polled before: nothing waits for those before it any more.
+        self.source.done.retain(Option::is_some);
         self
     }
 
@@ -210,7 +215,9 @@ impl<S: Source, W: Work<S::Item>> Flow<Map<S, W>> {
 
     /// Calls `take` with values that were ready, but are not delivered because the flow is dropped.
     ///
-    /// In the order in which they would have been delivered. Work that is not ready is dropped.
+    /// In the order in which they would have been delivered. Work that is not ready is dropped. So is
+    /// a value that was delivered to an operation that had no use for it: an item that the body of
+    /// [`drive`](Flow::drive) asked for and did not take.
     ///
     /// # Panics
     ///
@@ -411,7 +418,7 @@ where
                 return Poll::Ready(Some(value));
             }
             if !budget.is_spent() {
-                if let Some(value) = self.as_mut().pull(budget, deliver) {
+                if let Some(value) = self.as_mut().pull(cx, budget, deliver) {
                     return Poll::Ready(Some(value));
                 }
             }
@@ -445,7 +452,7 @@ where
         let this = self.project();
         let value = this.done.front_mut()?.take()?;
         this.done.pop_front();
-        *this.delivered += 1;
+        *this.delivered = this.delivered.wrapping_add(1);
         Some(value)
     }
 
@@ -466,7 +473,7 @@ where
                 if deliver && (!*this.ordered || place == 0) {
                     if *this.ordered {
                         this.done.pop_front();
-                        *this.delivered += 1;
+                        *this.delivered = this.delivered.wrapping_add(1);
                     }
                     return Some(value);
                 }
@@ -481,9 +488,14 @@ where
     }
 
     /// Takes items from the source while there is room, and starts their work.
-    fn pull(mut self: Pin<&mut Self>, budget: &mut Budget, deliver: bool) -> Option<W::Output> {
+    fn pull(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        budget: &mut Budget,
+        deliver: bool,
+    ) -> Option<W::Output> {
         loop {
-            let (item, weight) = self.as_mut().next_item()?;
+            let (item, weight) = self.as_mut().next_item(cx)?;
             let this = self.as_mut().project();
             let work = this.work.as_mut().expect("not taken over");
             let number = this.delivered.wrapping_add(this.done.len());
@@ -494,7 +506,7 @@ where
                 Poll::Ready((_, _, output)) => {
                     let value = work.finish(output);
                     if deliver && (!*this.ordered || this.done.is_empty()) {
-                        *this.delivered += usize::from(*this.ordered);
+                        *this.delivered = this.delivered.wrapping_add(usize::from(*this.ordered));
                         return Some(value);
                     }
                     this.done.push_back(Some(value));
@@ -514,30 +526,31 @@ where
 
     /// The next item of the source, if there is room for it.
     #[inline]
-    fn next_item(mut self: Pin<&mut Self>) -> Option<(S::Item, usize)> {
+    fn next_item(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Option<(S::Item, usize)> {
         loop {
             let this = self.as_mut().project();
             let limit = this.limit.now();
+            // In order, `done` has those that are under way too.
+            let running = if *this.ordered { 0 } else { this.children.len() };
+            let mut room = this.done.len() + running < limit.max(*this.window);
             if let Some((_, weight)) = this.held {
                 // An item heavier than the limit runs alone.
                 let fits = this.weight.checked_add(*weight).is_some_and(|sum| sum <= limit);
-                if fits || this.children.is_empty() {
+                if room && (fits || this.children.is_empty()) {
                     return this.held.take();
                 }
-                if self.as_mut().is_limit_changed(limit) {
-                    continue;
-                }
+                room = false;
+            } else {
+                room &= limit > if W::WEIGHTED { *this.weight } else { this.children.len() };
+            }
+            let ended = matches!(this.asked, Asked::Ended);
+            if ended && this.held.is_none() {
                 return None;
             }
-            let waiting = if *this.ordered { 0 } else { this.children.len() };
-            let running = if W::WEIGHTED { *this.weight } else { this.children.len() };
-            let window = limit.max(*this.window);
-            let room = running < limit && this.done.len() + waiting < window;
             match (&this.asked, room) {
-                (Asked::Ended, _) => return None,
                 (Asked::Waits, true) if !*this.woken => return None,
-                (Asked::ToGoOn | Asked::Waits, false) if !*this.woken => {
-                    if self.as_mut().is_limit_changed(limit) {
+                (Asked::Ended | Asked::Waits | Asked::ToGoOn, false) if ended || !*this.woken => {
+                    if self.as_mut().is_limit_changed(cx, limit) {
                         continue;
                     }
                     return None;
@@ -573,7 +586,7 @@ where
     }
 
     /// Whether it is worth looking at the limit again. If not, we are woken when it is.
-    fn is_limit_changed(self: Pin<&mut Self>, seen: usize) -> bool {
+    fn is_limit_changed(self: Pin<&mut Self>, cx: &mut Context<'_>, seen: usize) -> bool {
         let this = self.project();
         let Some(live) = this.limit.live() else { return false };
         loop {
@@ -584,7 +597,8 @@ where
                 }
                 continue;
             };
-            if this.children.poll_own(|cx| Pin::new(raised).poll(cx)).is_pending() {
+            // With the waker of the task: ours is that of the source, which is asked when it fires.
+            if Pin::new(raised).poll(cx).is_pending() {
                 return false;
             }
             *this.raised = None;

@@ -96,7 +96,9 @@ impl<T> Exchange<T> {
     /// Says that there will be no value any more. One that was given and not taken goes with the
     /// exchange.
     pub(crate) fn end(&self) -> Option<Waker> {
-        self.state.store(ENDED, Ordering::Release);
+        // Release: the taker that finds it comes after us. A store would do, but loom lets it come
+        // before a question that we have not seen.
+        self.state.swap(ENDED, Ordering::Release);
         self.taker.take()
     }
 

@@ -25,6 +25,8 @@ pub(crate) mod budget;
 mod chunk;
 #[cfg(feature = "alloc")]
 pub(crate) mod exchange;
+#[cfg(all(test, anyscope_loom))]
+mod exchange_models;
 #[cfg(target_has_atomic = "ptr")]
 mod fixed;
 #[cfg(feature = "alloc")]

@@ -1,4 +1,4 @@
-//! The macro that runs a behaviour in both forms of a bounded operation.
+//! The macros that run a behaviour in both forms of a bounded operation.
 
 /// As [`behaviour!`](super::behaviour), with the work in the awaiting task (`inline`) and as
 /// children on the executor (`on`).
@@ -62,4 +62,34 @@ macro_rules! flow_behaviour {
     )+};
 }
 
-pub(crate) use flow_behaviour;
+/// As [`behaviour!`](super::behaviour), for bounded maps. `name with virtual_time` leaves real
+/// clocks out.
+///
+/// In the body, `map!(source, limit, f)` is the flow of a bounded map. Its work is `Send` and `'static`, so that the form on an executor can be shown by another
+/// `mod` beside `inline`, with its own `map!`.
+macro_rules! map_behaviour {
+    ($($(#[$doc:meta])* $name:ident $(with $on:ident)? |$ex:ident| $body:block)+) => {$(
+        $(#[$doc])*
+        mod $name {
+            mod inline {
+                #[allow(unused_imports)]
+                use super::super::*;
+
+                async fn show<E: $crate::support::executors::Exec>($ex: E) {
+                    let _ = &$ex;
+                    #[allow(unused_macros)]
+                    macro_rules! map {
+                        ($source:expr, $limit:expr, $f:expr) => {
+                            $source.map($limit, $f)
+                        };
+                    }
+                    $body
+                }
+
+                $crate::support::executors::on_each!(run, show $(, $on)?);
+            }
+        }
+    )+};
+}
+
+pub(crate) use {flow_behaviour, map_behaviour};

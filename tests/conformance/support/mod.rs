@@ -15,7 +15,7 @@ pub(crate) mod signal;
 pub(crate) mod time;
 
 pub(crate) use executors::{behaviour, blocking, simulated};
-pub(crate) use flow::flow_behaviour;
+pub(crate) use flow::{flow_behaviour, map_behaviour};
 pub(crate) use hoard::{Hoard, Refusing};
 pub(crate) use local::local_behaviour;
 pub(crate) use observed::{Gauge, Log, Tracer, is_send, on_drop, until_idle};

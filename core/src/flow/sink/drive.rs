@@ -26,7 +26,9 @@ impl<S: Source> Flow<S> {
     /// # Cancel safety
     ///
     /// Dropping the future drops the body, then the flow. A dropped [`next`](Items::next) loses
-    /// nothing.
+    /// nothing: what it has asked for is kept for the next one, and dropped if the body ends before.
+    /// So is an item that was taken ahead from a [`stream`](crate::flow::stream) while the body was
+    /// busy.
     ///
     /// # Panics
     ///

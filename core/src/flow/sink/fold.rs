@@ -6,6 +6,7 @@ use core::{
     convert::Infallible,
     fmt,
     future::Future,
+    mem,
     pin::Pin,
     task::{Context, Poll, ready},
 };
@@ -19,7 +20,8 @@ impl<S: Source> Flow<S> {
     ///
     /// # Cancel safety
     ///
-    /// Dropping the future drops the step under way, then the flow.
+    /// Dropping the future drops the step under way, then the flow. One item may have been taken
+    /// ahead from a [`stream`](crate::flow::stream) meanwhile; it goes with it.
     ///
     /// # Panics
     ///
@@ -118,6 +120,8 @@ pin_project! {
         source: Option<S>,
         // Moves into a step, and out of it.
         value: Option<T>,
+        // A poll has panicked.
+        broken: bool,
         f: F,
     }
 }
@@ -129,10 +133,24 @@ where
     Fut: Future,
 {
     fn new(source: S, init: T, f: F) -> Self {
-        Steps { step: None, source: Some(source), value: Some(init), f }
+        Steps { step: None, source: Some(source), value: Some(init), broken: false, f }
     }
 
     fn poll<E>(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        judge: impl Fn(Fut::Output) -> Result<T, E>,
+    ) -> Poll<Result<T, E>> {
+        assert!(
+            !mem::replace(self.as_mut().project().broken, true),
+            "polled again after a panic of the flow or of a step"
+        );
+        let polled = self.as_mut().poll_steps(cx, judge);
+        *self.project().broken = false;
+        polled
+    }
+
+    fn poll_steps<E>(
         self: Pin<&mut Self>,
         cx: &mut Context<'_>,
         judge: impl Fn(Fut::Output) -> Result<T, E>,
@@ -157,7 +175,7 @@ where
                 }
             }
             let next = ready!(source.as_mut().poll_next(cx));
-            let value = this.value.take().expect("polled after a panic");
+            let value = this.value.take().expect("is here between steps");
             match next {
                 Some(item) => this.step.set(Some((this.f)(value, item))),
                 None => {
