@@ -1,14 +1,12 @@
 //! Bounded operations over sources, in both forms: work in the awaiting task, and on an executor.
 
 use crate::support::{
-    Gauge, Log, Signal, Tracer, blow_up, drive_until, flow_behaviour, panic_of, poll_once,
-    yield_now,
+    Gauge, Log, Signal, Tracer, blow_up, drive_until, flow_behaviour, panic_of, yield_now,
 };
 use anyscope::{Limit, flow};
 use futures_lite::{StreamExt, future::or, stream};
 use std::{
     iter,
-    pin::pin,
     sync::{
         Arc, Mutex,
         atomic::{AtomicUsize, Ordering::SeqCst},

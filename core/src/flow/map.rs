@@ -500,8 +500,8 @@ where
             let work = this.work.as_mut().expect("not taken over");
             let number = this.delivered.wrapping_add(this.done.len());
             let future = work.start(item);
-            let key = this.children.insert(Numbered { future, number, weight });
-            let polled = this.children.poll(key).expect("just stored");
+            let polled =
+                this.children.start(Numbered { future, number, weight }, |work, cx| work.poll(cx));
             match polled {
                 Poll::Ready((_, _, output)) => {
                     let value = work.finish(output);
