@@ -1,8 +1,9 @@
 //! Bounded operations over sources: iterators and streams.
 //!
-//! A source becomes a [`Flow`] with [`iter`] or [`stream`]; a method of the flow drives it to its
-//! end, and takes the limit. The operation owns the loop, so that work which has started never
-//! waits for somebody to ask for the next item:
+//! A source becomes a [`Flow`] with [`iter`] or [`stream`]; operations of the flow make other flows
+//! of it, and one of them drives it to its end. Whatever does work takes the limit. The driving
+//! operation owns the loop, so that work which has started never waits for somebody to ask for the
+//! next item:
 //!
 //! ```
 //! use anyscope_core::{Limit, flow};
@@ -18,28 +19,47 @@
 //!
 //! | | work runs in the awaiting task, may borrow | work runs on an executor |
 //! |---|---|---|
+//! | values | [`map`](Flow::map), [`buffered`](Flow::buffered) | [`map_on`](Flow::map_on) |
 //! | side effects | [`for_each`](Flow::for_each) | [`for_each_on`](Flow::for_each_on) |
 //! | side effects that may fail | [`try_for_each`](Flow::try_for_each) | [`try_for_each_on`](Flow::try_for_each_on) |
 //!
-//! Between the two stand operators, which are sources themselves: those on one item at a time,
-//! such as [`filter_ok`](Flow::filter_ok), [`inspect_err`](Flow::inspect_err) or
-//! [`take`](Flow::take); [`caught`](Flow::caught), for which a panic is an error of its item;
-//! [`progress`](Flow::progress), which tells an observer how far it has come;
-//! [`chunks`](Flow::chunks), and those that know the [`time`]. What has no waker becomes a source
-//! with [`poll_source`](fn@poll_source).
+//! | to | operations |
+//! |---|---|
+//! | take the items | [`collect`](Flow::collect), [`try_collect`](Flow::try_collect), [`settle`](Flow::settle), [`partition`](Flow::partition), [`fold`](Flow::fold), [`count`](Flow::count), [`drive`](Flow::drive) |
+//! | take several flows as one | [`merge`], [`merge_all`], [`try_merge`], [`merge_keyed`], [`zip`](Flow::zip) |
+//! | take flows out of a flow | [`flatten`](Flow::flatten), [`flat_map`](Flow::flat_map), [`switch`](Flow::switch) |
+//! | change items one by one | [`convert`](Flow::convert), [`filter`](Flow::filter), [`filter_ok`](Flow::filter_ok), [`inspect_err`](Flow::inspect_err), [`take`](Flow::take), [`enumerate`](Flow::enumerate) |
+//! | take them in batches, or ahead | [`chunks`](Flow::chunks), [`flatten_iter`](Flow::flatten_iter), [`buffer`](Flow::buffer) |
+//! | know the time | see [`time`] |
+//! | ask what can only be polled | [`poll_source()`] |
+//! | watch | [`progress`](Flow::progress) |
 //!
 //! # What they all promise
 //!
 //! - **The limit holds**: no more than that many pieces of work are under way at any moment.
 //! - **Nothing is snoozed**: while the operation is polled, all work that has started is polled
-//!   when its waker fires, and so is a source whose read has begun. That includes a source at the
-//!   limit that has work of its own under way (a merge, say, with one half-read input) and wakes
-//!   us for it: at most one item is then taken ahead and held. A source that has not been woken is
-//!   not asked at the limit.
+//!   when its waker fires, and so is a source whose read has begun, also while whoever takes the
+//!   items is busy, and through whole chains (see [`Source`]). A source of no work of its own is
+//!   not asked at the limit; a stream that is woken there has at most one item taken ahead and
+//!   held.
 //! - **Nothing grows with the source**: memory is that of the limit.
+//! - **Nothing is lost**: what an operation holds when it is left early can be had back
+//!   (`into_parts`, [`on_undelivered`](Flow::on_undelivered)), or is dropped where its docs say so.
 //!
 //! Work in the awaiting task stops when nobody polls that task's future; work on an executor goes
 //! on.
+//!
+//! # In parallel
+//!
+//! An operation on an executor is shared among a few children, as many as the executor has threads
+//! and two to spare ([`Spawn::parallelism`](crate::Spawn::parallelism)). Each takes a few items off
+//! the source at a time, when there is room under the limit, and runs the work it makes of them.
+//! While a piece of work is being polled, it holds up the others that its child has started, and
+//! nothing else: what was taken and not started is started by another child. So work that blocks
+//! its thread, which it should not, makes an operation slower and does not stop it.
+//!
+//! When such an operation ends early, its children are cancelled: those that are idle are dropped at
+//! once with all their work, and one that is being polled right after that poll.
 
 mod adapt;
 mod chunks;

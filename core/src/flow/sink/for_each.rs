@@ -23,7 +23,7 @@ impl<S: Source> Flow<S> {
     /// # Cancel safety
     ///
     /// Dropping the returned future drops the work under way, then an item taken ahead if there is
-    /// one (see the [module](super)), then the source. Items that were not taken from the source
+    /// one (see the [module](crate::flow)), then the source. Items that were not taken from the source
     /// stay in it; pass `&mut stream` to keep it.
     ///
     /// # Panics
