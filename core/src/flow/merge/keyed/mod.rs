@@ -84,7 +84,8 @@ pub fn merge_keyed<K: Ord + Clone, S: Source>() -> (KeyedHandle<K, S>, Flow<Keye
         keys: BTreeMap::new(),
         owned,
         commands: VecDeque::new(),
-        woken: false,
+        // To look what was asked for before the first poll.
+        woken: true,
         ended: false,
     };
     (handle, crate::flow::source(merge))
