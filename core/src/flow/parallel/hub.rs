@@ -286,9 +286,8 @@ impl<S, F, Fut> Hub<S, F, Fut> {
             return;
         }
         // The listener too: the limit has our waker, and so us, as long as it listens.
-        let parts = self
-            .pump
-            .try_with(|pump| (pump.source.take(), pump.f.take(), pump.raised.take()));
+        let parts =
+            self.pump.try_with(|pump| (pump.source.take(), pump.f.take(), pump.raised.take()));
         // Not in the pump, as it is code of the user's.
         if let Some((source, f, raised)) = parts {
             let mut first = None;

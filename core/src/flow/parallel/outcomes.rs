@@ -56,7 +56,7 @@ impl<T> Outcomes<T> {
     /// Has the taker woken when something comes. Look whether something has after this call.
     pub(super) fn wait(&self, cx: &Context<'_>) {
         self.taker.register(cx.waker());
-        self.waited_for.store(true, Ordering::Relaxed);
+        self.waited_for.swap(true, Ordering::AcqRel);
         // Either whoever sends sees that we wait, or we see what was sent.
         fence(Ordering::SeqCst);
     }
