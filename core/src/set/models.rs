@@ -157,7 +157,8 @@ fn put_or_take() {
         });
         let mut taken = Vec::new();
         for _ in 0..2 {
-            taken.extend(mailbox.take());
+            // At once, before anything else brings what was done to it.
+            taken.extend(mailbox.take().inspect(|probe| probe.touch()));
         }
         taken.extend(putting.join());
         taken.extend(mailbox.take());

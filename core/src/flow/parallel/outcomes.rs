@@ -56,9 +56,9 @@ impl<T> Outcomes<T> {
     /// Has the taker woken when something comes. Look whether something has after this call.
     pub(super) fn wait(&self, cx: &Context<'_>) {
         self.taker.register(cx.waker());
+        // A read-modify-write, as that of `wake`: either whoever sends sees that we wait, or we see
+        // what was sent.
         self.waited_for.swap(true, Ordering::AcqRel);
-        // Either whoever sends sees that we wait, or we see what was sent.
-        fence(Ordering::SeqCst);
     }
 
     /// Whether nothing more will come. Take once more after this call.
@@ -84,7 +84,7 @@ impl<T> Outcomes<T> {
     }
 
     fn wake(&self) {
-        // Either we see that somebody waits, or who waits sees what we have done.
+        // For `abandon`. Whoever waits is found, or finds what we have done, by the swap.
         fence(Ordering::SeqCst);
         if self.waited_for.swap(false, Ordering::AcqRel) {
             self.taker.wake();
