@@ -26,6 +26,14 @@ impl<T> Mailbox<T> {
         self.content.load(Ordering::Relaxed).is_null()
     }
 
+    /// Whoever puts a box in after this sees what we have done before; if there is one already, the
+    /// caller finds it from here on.
+    pub(crate) fn synchronize(&self) {
+        let null = ptr::null_mut();
+        // As a write, so that whoever comes next reads it. Release: publish what came before.
+        let _ = self.content.compare_exchange(null, null, Ordering::AcqRel, Ordering::Acquire);
+    }
+
     /// Puts a box in, and takes out what was there.
     pub(crate) fn put(&self, content: Box<T>) -> Option<Box<T>> {
         self.exchange(Box::into_raw(content))

@@ -1,8 +1,11 @@
 //! Models of what is shared between threads here; see [`crate::model`].
 
-use super::{notice::Notice, set_once::SetOnce, stack::Stack, waker_cell::WakerCell};
+use super::{
+    mailbox::Mailbox, notice::Notice, set_once::SetOnce, stack::Stack, try_cell::TryCell,
+    waker_cell::WakerCell,
+};
 use crate::model::{Census, Thread, block_on, block_on_fresh, check, spawn};
-use alloc::{rc::Rc, sync::Arc, vec::Vec};
+use alloc::{boxed::Box, rc::Rc, sync::Arc, vec::Vec};
 use core::{
     future::poll_fn,
     task::{Poll, Waker},
@@ -133,5 +136,74 @@ fn listen_or_notify() {
             }
         });
         notifying.join();
+    });
+}
+
+/// One puts boxes in while another takes them out: each comes out once, whole.
+#[test]
+fn put_or_take() {
+    check("mailbox: put or take", || {
+        let census = Census::default();
+        let mailbox = Arc::new(Mailbox::new());
+        let probes = [(); 2].map(|()| census.probe());
+        let theirs = mailbox.clone();
+        let putting = spawn(move || {
+            let mut back = Vec::new();
+            for probe in probes {
+                probe.touch();
+                back.extend(theirs.put(Box::new(probe)));
+            }
+            back
+        });
+        let mut taken = Vec::new();
+        for _ in 0..2 {
+            // At once, before anything else brings what was done to it.
+            taken.extend(mailbox.take().inspect(|probe| probe.touch()));
+        }
+        taken.extend(putting.join());
+        taken.extend(mailbox.take());
+        assert_eq!(taken.len(), 2);
+        taken.iter().for_each(|probe| probe.touch());
+        drop(taken);
+        assert_eq!(census.alive(), 0);
+    });
+}
+
+/// One looks after it has said something, the other puts something in: one of them sees the other.
+#[test]
+fn synchronize_or_put() {
+    check("mailbox: synchronize or put", || {
+        let shared = Arc::new((Mailbox::new(), flag()));
+        let other = shared.clone();
+        let putting = spawn(move || {
+            drop(other.0.put(Box::new(())));
+            get(&other.1) == 1
+        });
+        set(&shared.1, 1);
+        shared.0.synchronize();
+        let found = !shared.0.is_empty();
+        assert!(putting.join() || found);
+    });
+}
+
+/// Two try for a value: one at a time has it.
+#[test]
+fn try_or_try() {
+    check("try cell: try or try", || {
+        let census = Census::default();
+        let cell = Arc::new(TryCell::new((census.probe(), 0)));
+        let count = |cell: &TryCell<(_, i32)>| {
+            let count = |(probe, n): &mut (crate::model::Probe, i32)| {
+                probe.touch();
+                *n += 1;
+            };
+            i32::from(cell.try_with(count).is_some())
+        };
+        let other = cell.clone();
+        let other = spawn(move || count(&other) + count(&other));
+        let all = count(&cell) + other.join();
+        assert_eq!(cell.try_with(|(_, n)| *n), Some(all));
+        drop(cell);
+        assert_eq!(census.alive(), 0);
     });
 }

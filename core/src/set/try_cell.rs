@@ -28,8 +28,13 @@ impl<T> TryCell<T> {
     /// Calls `f` with the value, unless somebody has it right now.
     pub(crate) fn try_with<R>(&self, f: impl FnOnce(&mut T) -> R) -> Option<R> {
         // Acquire: see what the one before us did to the value.
-        // The look before spares those who fail the cache line.
-        if self.taken.load(Ordering::Relaxed) || self.taken.swap(true, Ordering::Acquire) {
+        // The look before spares those who fail the cache line. Who fails writes nothing.
+        if self.is_taken()
+            || self
+                .taken
+                .compare_exchange(false, true, Ordering::Acquire, Ordering::Relaxed)
+                .is_err()
+        {
             return None;
         }
         // Release: the one after us sees what we did; also when `f` panics.

@@ -10,7 +10,11 @@
 //! sleeps; who has had it looks afterwards whether there is more to be had, and wakes one that
 //! sleeps if so, which does the same in its turn. A shard says that it sleeps *before* it looks for
 //! work a last time, and everybody looks for sleepers *after* a change; both with a fence in
-//! between, so that one of the two sees the other.
+//! between, so that one of the two sees the other. For the inboxes a read-modify-write of both
+//! sides stands in for the fence, as they change with every piece of work.
+//!
+//! Whoever starts a piece of work may be stuck in it: so before, it wakes one that sleeps if there
+//! is more to be done, which does the same in its turn.
 
 use super::super::source::Source;
 use crate::{
@@ -19,6 +23,7 @@ use crate::{
         line::Line, mailbox::Mailbox, set_once::SetOnce, try_cell::TryCell, waker_cell::WakerCell,
     },
     sync::{AtomicBool, AtomicUsize, EventListener, Ordering, fence},
+    unwind,
 };
 use alloc::{boxed::Box, collections::VecDeque, sync::Arc, task::Wake};
 use core::{
@@ -29,6 +34,9 @@ use core::{
 
 /// The most items that a shard takes off the source at a time.
 const BATCH: usize = 32;
+
+/// After how many ends the hub is told of them at least.
+const TELL: usize = 8;
 
 /// Work that was not started: its place in the order of the source, and itself.
 pub(super) type Batch<Fut> = VecDeque<(usize, Fut)>;
@@ -73,7 +81,7 @@ pub(super) struct Desk<Fut> {
 struct Pump<S, F> {
     /// Gone when the operation has come down.
     source: Option<Pin<Box<S>>>,
-    f: F,
+    f: Option<F>,
     /// Fires when the limit changes.
     raised: Option<EventListener>,
     /// Somebody is in the source or in `f`, or was when they panicked.
@@ -97,7 +105,7 @@ impl<S, F, Fut> Hub<S, F, Fut> {
         let desk = || Desk { inbox: Mailbox::new(), waker: SetOnce::new() };
         let source = Some(Box::pin(source));
         Hub {
-            pump: TryCell::new(Pump { source, f, raised: None, busy: false }),
+            pump: TryCell::new(Pump { source, f: Some(f), raised: None, busy: false }),
             limit,
             window,
             asked: AtomicUsize::new(Asked::Item as usize),
@@ -141,6 +149,14 @@ impl<S, F, Fut> Hub<S, F, Fut> {
         self.tell_if_done();
     }
 
+    /// There is nothing more to take.
+    fn end(&self) {
+        self.ended.store(true, Ordering::Release);
+        // As in `finish`.
+        fence(Ordering::SeqCst);
+        self.tell_if_done();
+    }
+
     fn tell_if_done(&self) {
         if !self.is_done() {
             return;
@@ -151,6 +167,12 @@ impl<S, F, Fut> Hub<S, F, Fut> {
                 self.wake_one();
             }
         }
+    }
+
+    /// After how many ends it is to be told: few against the limit, as who does not tell may be
+    /// stuck, and what it has not told takes up room.
+    pub(super) fn tell_after(&self) -> usize {
+        (self.limit.now() / TELL).clamp(1, TELL)
     }
 
     /// So many values were delivered.
@@ -166,6 +188,8 @@ impl<S, F, Fut> Hub<S, F, Fut> {
     pub(super) fn sleep(&self, shard: usize) {
         self.idle.0.fetch_or(1 << shard, Ordering::AcqRel);
         fence(Ordering::SeqCst);
+        // Either whoever fills an inbox after this sees that we sleep, or we see it filled.
+        self.desks.iter().for_each(|desk| desk.inbox.synchronize());
     }
 
     /// This shard does not sleep.
@@ -193,11 +217,21 @@ impl<S, F, Fut> Hub<S, F, Fut> {
     /// How many items there is room for.
     fn room(&self) -> usize {
         let limit = self.limit.now();
+        // Last what is never less than the others.
+        let finished = self.finished.0.load(Ordering::Acquire);
+        let delivered = self.delivered.0.load(Ordering::Acquire);
         let taken = self.taken.0.load(Ordering::Acquire);
-        let running = taken.wrapping_sub(self.finished.0.load(Ordering::Acquire));
-        let open = taken.wrapping_sub(self.delivered.0.load(Ordering::Acquire));
+        let running = taken.wrapping_sub(finished);
+        let open = taken.wrapping_sub(delivered);
         let window = limit.max(self.window);
         limit.saturating_sub(running).min(window.saturating_sub(open))
+    }
+
+    /// Wakes a shard that sleeps, if there is something for it. As [`wake_one`](Self::wake_one).
+    pub(super) fn share(&self) {
+        if self.idle.0.load(Ordering::Relaxed) != 0 && self.has_work() {
+            self.wake_one();
+        }
     }
 
     /// Wakes a shard that sleeps, if there is one. A change comes before, and a fence.
@@ -225,6 +259,18 @@ impl<S, F, Fut> Hub<S, F, Fut> {
         self.desks[shard].inbox.take()
     }
 
+    /// This shard goes, with so many pieces of work that nobody else counts.
+    pub(super) fn retire(&self, shard: usize, pieces: usize) {
+        if self.ends {
+            // A wake that was for us is for another.
+            self.wake_up(shard);
+            self.finish(pieces);
+            self.share();
+        }
+        // If it panicked in the source, that was not done yet.
+        self.drop_if_closed();
+    }
+
     /// Drops the source, unless somebody is in it, who then does so.
     pub(super) fn close(&self) {
         self.ended.store(true, Ordering::Release);
@@ -236,10 +282,19 @@ impl<S, F, Fut> Hub<S, F, Fut> {
     fn drop_if_closed(&self) {
         // Either we see that it is closed, or who closes it finds the pump free.
         fence(Ordering::SeqCst);
-        if self.closed.load(Ordering::Acquire) {
-            let source = self.pump.try_with(|pump| pump.source.take());
-            // Not in the pump, as it is code of the user's.
-            drop(source);
+        if !self.closed.load(Ordering::Acquire) {
+            return;
+        }
+        // The listener too: the limit has our waker, and so us, as long as it listens.
+        let parts =
+            self.pump.try_with(|pump| (pump.source.take(), pump.f.take(), pump.raised.take()));
+        // Not in the pump, as it is code of the user's.
+        if let Some((source, f, raised)) = parts {
+            let mut first = None;
+            unwind::keep_first(&mut first, || drop(source));
+            unwind::keep_first(&mut first, || drop(f));
+            drop(raised);
+            unwind::resume_unless_panicking(first);
         }
     }
 }
@@ -251,44 +306,42 @@ where
     Fut: Send + 'static,
 {
     /// The next piece of work for a shard: its own, or from the source, or another's.
+    ///
+    /// None also if the source wants to be asked again; see [`has_work`](Self::has_work).
     pub(super) fn next_work(
         self: &Arc<Self>,
         shard: usize,
         spare: &mut Option<Box<Batch<Fut>>>,
     ) -> Option<(usize, Fut)> {
-        let mut stealing = (0..self.desks.len()).cycle().skip(shard + 1).take(self.desks.len() - 1);
-        loop {
-            if let Some(batch) = self.desks[shard].inbox.take() {
-                if let Some(work) = self.start_one(shard, batch, spare) {
-                    return Some(work);
-                }
-            }
-            if self.can_ask() {
-                let mut batch = spare.take().unwrap_or_default();
-                if self.pump.try_with(|pump| self.pull(pump, &mut batch)).is_some() {
-                    let work = self.start_one(shard, batch, spare);
-                    // With the fence that `wake_one` wants: we are out of the pump.
-                    self.drop_if_closed();
-                    if work.is_some() {
-                        if self.can_ask() || !self.desks[shard].inbox.is_empty() {
-                            self.wake_one();
-                        }
-                        return work;
-                    }
-                    if self.can_ask() {
-                        continue;
-                    }
-                } else {
-                    *spare = Some(batch);
-                }
-            }
-            let other = stealing.next()?;
-            if let Some(batch) = self.desks[other].inbox.take() {
-                if let Some(work) = self.start_one(shard, batch, spare) {
-                    return Some(work);
-                }
-            }
+        let own = self.desks[shard].inbox.take();
+        let work = own.and_then(|batch| self.start_one(shard, batch, spare));
+        let work = work.or_else(|| self.take_from_source(shard, spare));
+        let work = work.or_else(|| {
+            let others = (0..self.desks.len()).cycle().skip(shard + 1).take(self.desks.len() - 1);
+            let stolen = others.filter_map(|other| self.desks[other].inbox.take()).next();
+            stolen.and_then(|batch| self.start_one(shard, batch, spare))
+        });
+        if work.is_some() {
+            self.share();
         }
+        work
+    }
+
+    fn take_from_source(
+        self: &Arc<Self>,
+        shard: usize,
+        spare: &mut Option<Box<Batch<Fut>>>,
+    ) -> Option<(usize, Fut)> {
+        if !self.can_ask() {
+            return None;
+        }
+        // Stays there if the source or `f` panics: it is the shard that drops what was taken.
+        let batch = spare.get_or_insert_default();
+        self.pump.try_with(|pump| self.pull(pump, batch))?;
+        // With the fence that `share` wants: we are out of the pump.
+        self.drop_if_closed();
+        let batch = spare.take()?;
+        self.start_one(shard, batch, spare)
     }
 
     /// Takes one piece of a batch, and leaves the others where everybody can take them.
@@ -312,8 +365,7 @@ where
     fn pull(self: &Arc<Self>, pump: &mut Pump<S, F>, batch: &mut Batch<Fut>) {
         if mem::replace(&mut pump.busy, true) {
             // It has panicked, and the operation comes down.
-            self.ended.store(true, Ordering::Release);
-            return;
+            return self.end();
         }
         if !self.ended.load(Ordering::Acquire) {
             self.ask(pump, batch);
@@ -322,7 +374,7 @@ where
     }
 
     fn ask(self: &Arc<Self>, pump: &mut Pump<S, F>, batch: &mut Batch<Fut>) {
-        let Some(source) = &mut pump.source else { return };
+        let (Some(source), Some(f)) = (&mut pump.source, &mut pump.f) else { return };
         let waker = Waker::from(self.clone());
         let cx = &mut Context::from_waker(&waker);
         // Before the source is asked, so that a wake from then on counts.
@@ -345,17 +397,13 @@ where
             match source.as_mut().poll_next(cx) {
                 Poll::Ready(Some(item)) => {
                     let number = taken.wrapping_add(batch.len());
-                    batch.push_back((number, (pump.f)(item)));
+                    batch.push_back((number, f(item)));
                     // Release, one by one: should `f` panic, what was taken is counted.
                     self.taken.0.store(number.wrapping_add(1), Ordering::Release);
                     self.asked.store(Asked::Item as usize, Ordering::Release);
                 }
                 Poll::Ready(None) => {
-                    self.ended.store(true, Ordering::Release);
-                    // As in `finish`.
-                    fence(Ordering::SeqCst);
-                    self.tell_if_done();
-                    return;
+                    return self.end();
                 }
                 Poll::Pending => {
                     self.asked.store(Asked::Waits as usize, Ordering::Release);

@@ -13,6 +13,8 @@
 mod for_each_on;
 mod hub;
 mod map_on;
+#[cfg(all(test, anyscope_loom))]
+mod models;
 mod op;
 mod outcomes;
 mod shard;

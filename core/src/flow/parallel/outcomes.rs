@@ -8,7 +8,7 @@ use crate::{
     child::{CancelCause, Cancelled, JoinError, Panic},
     set::{mailbox::Mailbox, waker_cell::WakerCell},
     sync::{AtomicBool, AtomicUsize, Ordering, fence},
-    unwind,
+    unwind::{self, Payload},
 };
 use alloc::{boxed::Box, sync::Arc, vec::Vec};
 use core::{
@@ -56,9 +56,9 @@ impl<T> Outcomes<T> {
     /// Has the taker woken when something comes. Look whether something has after this call.
     pub(super) fn wait(&self, cx: &Context<'_>) {
         self.taker.register(cx.waker());
-        self.waited_for.store(true, Ordering::Relaxed);
-        // Either whoever sends sees that we wait, or we see what was sent.
-        fence(Ordering::SeqCst);
+        // A read-modify-write, as that of `wake`: either whoever sends sees that we wait, or we see
+        // what was sent.
+        self.waited_for.swap(true, Ordering::AcqRel);
     }
 
     /// Whether nothing more will come. Take once more after this call.
@@ -67,14 +67,24 @@ impl<T> Outcomes<T> {
         self.senders.load(Ordering::Acquire) == 0
     }
 
-    /// Nobody takes outcomes any more. They are dropped from here on; a panic among them goes to
-    /// whoever runs the work.
-    pub(super) fn abandon(&self) {
+    /// Nobody takes outcomes any more. Those that come are dropped; a panic among them goes to
+    /// whoever runs the work. One among those that have come is returned.
+    pub(super) fn abandon(&self) -> Option<Payload> {
         self.abandoned.store(true, Ordering::Release);
+        // Either we see what was sent, or whoever sends sees that nobody takes it.
+        fence(Ordering::SeqCst);
+        self.discard()
+    }
+
+    /// Drops all that has come; with the first panic in it, or among its destructors.
+    fn discard(&self) -> Option<Payload> {
+        let mut first = None;
+        self.take(|(_, outcome)| discard(outcome, &mut first));
+        first
     }
 
     fn wake(&self) {
-        // Either we see that somebody waits, or who waits sees what we have done.
+        // For `abandon`. Whoever waits is found, or finds what we have done, by the swap.
         fence(Ordering::SeqCst);
         if self.waited_for.swap(false, Ordering::AcqRel) {
             self.taker.wake();
@@ -94,6 +104,14 @@ impl<T> Outcomes<T> {
         }
         any
     }
+}
+
+/// Drops an outcome; its panic is kept if it is the first.
+pub(super) fn discard<T>(outcome: Result<T, JoinError>, first: &mut Option<Payload>) {
+    unwind::keep_first(first, || match outcome {
+        Err(JoinError::Panicked(panic)) => panic.resume(),
+        other => drop(other),
+    });
 }
 
 /// The end of a shard.
@@ -122,19 +140,25 @@ impl<T> Outbox<T> {
         };
         let none = tray.full.put(mem::replace(&mut self.filled, next));
         debug_assert!(none.is_none(), "nobody else puts anything in");
+        // With the fence of `abandon`.
         self.outcomes.wake();
+        if self.outcomes.abandoned.load(Ordering::Acquire) {
+            unwind::resume_unless_panicking(self.outcomes.discard());
+        }
     }
 }
 
 /// The shard has ended, or was never started.
 impl<T> Drop for Outbox<T> {
     fn drop(&mut self) {
+        let mut first = None;
         if !self.filled.is_empty() {
-            self.send();
+            unwind::keep_first(&mut first, || self.send());
         }
         // Release: what was sent comes before.
         self.outcomes.senders.fetch_sub(1, Ordering::Release);
         self.outcomes.wake();
+        unwind::resume_unless_panicking(first);
     }
 }
 

@@ -34,9 +34,6 @@ pub(super) trait Outlet<Fut: Future> {
     fn dropped(&mut self, number: usize);
 }
 
-/// After how many ends the hub is told of them at least.
-const TELL: usize = 8;
-
 pin_project! {
     /// Work under way, with its place in the order of the source.
     struct Job<Fut> {
@@ -116,13 +113,18 @@ where
                     continue;
                 }
                 self.poll_child(key)?;
+                if self.finished >= self.hub.tell_after() {
+                    self.tell();
+                    // As the next one may take long.
+                    self.hub.share();
+                }
                 if !budget.pay_poll() {
                     return self.yield_now(cx);
                 }
             }
             loop {
                 // Not each by itself, as it costs; but before we look for more.
-                if self.finished >= TELL || self.hub.is_inbox_empty(self.number) {
+                if self.finished >= self.hub.tell_after() || self.hub.is_inbox_empty(self.number) {
                     self.tell();
                 }
                 let Some((number, work)) = self.hub.next_work(self.number, &mut self.spare) else {
@@ -151,6 +153,10 @@ where
             }
             self.sleeps = false;
             self.hub.wake_up(self.number);
+            // There is something, but perhaps not for us: the source is ready and gives nothing.
+            if !budget.pay_pass() {
+                return self.yield_now(cx);
+            }
         }
     }
 
@@ -193,6 +199,7 @@ impl<S, F, Fut: Future, O: Outlet<Fut>> Drop for Shard<S, F, Fut, O> {
         let mut first = None;
         self.children.close();
         let keys: alloc::vec::Vec<usize> = self.children.keys().collect();
+        let mut pieces = self.finished + keys.len();
         for key in keys {
             let number = self.children.get(key).map(|job| job.number);
             unwind::keep_first(&mut first, || {
@@ -200,12 +207,15 @@ impl<S, F, Fut: Future, O: Outlet<Fut>> Drop for Shard<S, F, Fut, O> {
             });
             number.into_iter().for_each(|number| self.outlet.dropped(number));
         }
-        for (number, work) in self.hub.clear_inbox(self.number).into_iter().flat_map(|batch| *batch)
-        {
+        // The spare box is not empty if the source has panicked.
+        let boxes = [self.hub.clear_inbox(self.number), self.spare.take()];
+        for (number, work) in boxes.into_iter().flatten().flat_map(|batch| *batch) {
             unwind::keep_first(&mut first, || drop(work));
+            pieces += 1;
             self.outlet.dropped(number);
         }
-        self.outlet.flush();
+        unwind::keep_first(&mut first, || self.outlet.flush());
+        unwind::keep_first(&mut first, || self.hub.retire(self.number, pieces));
         unwind::resume_unless_panicking(first);
     }
 }

@@ -2,7 +2,7 @@
 
 use super::{
     hub::Hub,
-    outcomes::{Outbox, Outcomes},
+    outcomes::{Outbox, Outcomes, discard},
     shard::Shard,
     shards,
 };
@@ -11,6 +11,7 @@ use crate::{
     exec::Spawn,
     limit::{Capacity, Limit},
     scope::Scope,
+    unwind,
 };
 use alloc::{collections::VecDeque, sync::Arc};
 use core::{
@@ -36,7 +37,8 @@ impl<E: Spawn> Scope<E> {
     /// # Cancel safety
     ///
     /// The work belongs to the scope. Dropping the stream gives up the values, no more; a panic
-    /// then counts like that of a child without a handle.
+    /// then counts like that of a child without a handle. One that has come and was not read goes
+    /// on where the stream is dropped.
     ///
     /// # Cost
     ///
@@ -130,7 +132,13 @@ impl<T> FusedStream for SpawnAll<T> {
 
 impl<T> Drop for SpawnAll<T> {
     fn drop(&mut self) {
-        self.outcomes.abandon();
+        let mut first = None;
+        self.ready.drain(..).for_each(|(_, outcome)| discard(outcome, &mut first));
+        if let Some(panic) = self.outcomes.abandon() {
+            unwind::keep_first(&mut first, || unwind::resume(panic));
+        }
+        // In the body of the scope as a rule, which then ends as with any other panic.
+        unwind::resume_unless_panicking(first);
     }
 }
 
