@@ -83,6 +83,19 @@ impl<S, F, Fut: Future, O: Outlet<Fut>> Shard<S, F, Fut, O> {
         }
     }
 
+    /// Polls a piece of work for the first time; `Err` if that ends the operation.
+    #[inline]
+    fn start(&mut self, job: Job<Fut>) -> Result<(), O::Error> {
+        let outlet = &mut self.outlet;
+        let polled = self.children.start(job, |job, cx| {
+            let job = job.project();
+            outlet.poll(*job.number, job.work, cx)
+        });
+        let Poll::Ready(result) = polled else { return Ok(()) };
+        self.finished += 1;
+        result
+    }
+
     /// Polls a piece of work that is under way; `Err` if that ends the operation.
     #[inline]
     fn poll_child(&mut self, key: usize) -> Result<(), O::Error> {
@@ -130,8 +143,7 @@ where
                 let Some((number, work)) = self.hub.next_work(self.number, &mut self.spare) else {
                     break;
                 };
-                let key = self.children.insert(Job { work, number });
-                self.poll_child(key)?;
+                self.start(Job { work, number })?;
                 if !budget.pay_poll() {
                     return self.yield_now(cx);
                 }
