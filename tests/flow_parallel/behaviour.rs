@@ -24,7 +24,7 @@ behaviour! {
                 yields(n * 7 % 5).await;
                 n * 2
             };
-            let got: Vec<_> = flow::iter(0..100).map_on(&ex, limit, move |n| work(n))
+            let got: Vec<_> = flow::iter(0..100).map_on(&ex, limit, work)
                 .try_collect().await.unwrap();
             assert!(got.into_iter().eq((0..100).map(|n| n * 2)), "{limit}");
         }
@@ -132,7 +132,7 @@ behaviour! {
     /// Given work that panics, then its place has an error, and the rest is as it is.
     o7_a_panic_comes_in_its_place |ex| {
         let work = async |n| if n == 3 { blow_up("third") } else { n };
-        let outcomes: Vec<_> = flow::iter(0..6).map_on(&ex, Limit::new(2), move |n| work(n))
+        let outcomes: Vec<_> = flow::iter(0..6).map_on(&ex, Limit::new(2), work)
             .collect().await;
         for (n, outcome) in outcomes.into_iter().enumerate() {
             match outcome {
@@ -187,7 +187,7 @@ behaviour! {
                 yields(n % 3).await;
                 n
             };
-            let flow = flow::iter(0..300).map_on(&ex, limit, move |n| work(n)).unordered();
+            let flow = flow::iter(0..300).map_on(&ex, limit, work).unordered();
             let mut got: Vec<_> = flow.try_collect().await.unwrap();
             got.sort_unstable();
             assert!(got.into_iter().eq(0..300), "{limit}");
@@ -207,7 +207,7 @@ behaviour! {
     /// Given a piece of work that never ends, then the others come through the rest of the limit.
     u5_slow_work_takes_one_place |ex| {
         let work = async |n| if n == 0 { pending().await } else { n };
-        let flow = flow::iter(0..100).map_on(&ex, Limit::new(3), move |n| work(n)).unordered();
+        let flow = flow::iter(0..100).map_on(&ex, Limit::new(3), work).unordered();
         let mut outcomes = pin!(flow.into_stream());
         for _ in 1..100 {
             outcomes.next().await.unwrap().unwrap();

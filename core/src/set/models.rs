@@ -170,6 +170,7 @@ fn put_or_take() {
 }
 
 /// One looks after it has said something, the other puts something in: one of them sees the other.
+/// Fails if the look is a load.
 #[test]
 fn synchronize_or_put() {
     check("mailbox: synchronize or put", || {

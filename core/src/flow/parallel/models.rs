@@ -165,7 +165,7 @@ fn finish_or_owner_sleeps() {
 }
 
 /// An operation comes down while a shard is in its source: the source goes, although it has a waker
-/// of what owns it.
+/// of what owns it. Fails without the fence of whoever leaves the source.
 #[test]
 fn close_or_in_the_source() {
     check("parallel: close or in the source", || {
@@ -183,7 +183,8 @@ fn close_or_in_the_source() {
     });
 }
 
-/// Outcomes are sent while the taker goes to sleep: each comes, and then the end.
+/// Outcomes are sent while the taker goes to sleep: each comes, and then the end. Fails if the taker
+/// says that it sleeps with a plain store.
 #[test]
 fn send_or_take() {
     check("parallel: send or take", || {
@@ -215,6 +216,7 @@ fn send_or_take() {
 }
 
 /// Outcomes are sent while nobody wants them any more: they are gone before the shard is.
+/// Fails if who sends does not look again.
 #[test]
 fn send_or_abandon() {
     check("parallel: send or abandon", || {
