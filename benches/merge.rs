@@ -11,7 +11,7 @@
 
 mod support;
 
-use anyscope::StreamSet;
+use anyscope::{StreamSet, flow};
 use futures_buffered::{MergeBounded, MergeUnbounded};
 use futures_concurrency::stream::{Merge, StreamGroup};
 use futures_util::{Stream, StreamExt, stream};
@@ -146,7 +146,7 @@ fn merge<S: Stream<Item = u64>>(
 
 /// The rows of anyscope.
 fn own_rows<'a>(arrival: Arrival) -> Vec<Row<'a>> {
-    vec![own(
+    let set = own(
         "StreamSet",
         merge(arrival, |sources| {
             let mut set = StreamSet::new();
@@ -155,7 +155,13 @@ fn own_rows<'a>(arrival: Arrival) -> Vec<Row<'a>> {
             }
             set
         }),
-    )]
+    );
+    let pair = merge(arrival, |sources| {
+        let (a, b) = two(sources);
+        flow::merge([a, b]).into_stream()
+    });
+    let all = merge(arrival, |sources| flow::merge_all(sources).into_stream());
+    vec![set, own("merge of an array", pair).at(|k| k == 2), own("merge_all", all)]
 }
 
 fn rows<'a>(arrival: Arrival) -> Vec<Row<'a>> {

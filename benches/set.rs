@@ -12,7 +12,7 @@
 
 mod support;
 
-use anyscope::FutureSet;
+use anyscope::{FutureSet, join};
 use futures_concurrency::future::{FutureGroup, Join};
 use futures_lite::future::zip;
 use futures_util::Stream;
@@ -417,8 +417,9 @@ macro_rules! join_ten {
 }
 
 /// The rows of anyscope.
-fn own_join_rows<'a>(_work: Work) -> Vec<Row<'a>> {
-    vec![]
+fn own_join_rows<'a>(work: Work) -> Vec<Row<'a>> {
+    let ten = |ten: [Child; 10]| join(Vec::from(ten));
+    vec![own("join of a tuple, of a Vec", joins(work, |[a, b]| join((a, b)), ten))]
 }
 
 fn join_rows<'a>(work: Work) -> Vec<Row<'a>> {

@@ -95,13 +95,12 @@ fn only_the_woken_of_a_vec_are_polled() {
     let mut futures: Vec<std::pin::Pin<Box<dyn Future<Output = usize>>>> = vec![];
     futures.extend((0..10).map(|_| Box::pin(idle(polls.clone())) as _));
     futures.push(Box::pin(after(50)));
-    let joined = block_on(async {
+    block_on(async {
         let mut joined = pin!(join(futures));
         for _ in 0..100 {
             assert!(poll_once(joined.as_mut()).await.is_none());
         }
     });
-    let () = joined;
     assert_eq!(polls.get(), 10);
 }
 

@@ -375,8 +375,8 @@ behaviour! {
         let mut flow = pin!(flow::iter(outer).flatten(Limit::Unbounded).into_stream());
         assert!(poll_once(pin!(flow.next())).is_pending());
         assert_eq!(log.events(), ["outer"]);
-        for n in 0..3 {
-            senders[n].try_send(n).unwrap();
+        for (n, sender) in senders.iter().enumerate() {
+            sender.try_send(n).unwrap();
             assert_eq!(flow.next().await, Some(n));
         }
         drop(senders);
@@ -672,8 +672,8 @@ behaviour! {
             let (senders, sources) = channels(k);
             let mut merge = flow::merge(sources).into_stream();
             assert!(poll_once(pin!(merge.next())).is_pending());
-            for n in 0..k {
-                senders[n].try_send(n).unwrap();
+            for (n, sender) in senders.iter().enumerate() {
+                sender.try_send(n).unwrap();
             }
             go_on(Pin::new(&mut merge)).await;
             let mut left: Vec<_> =

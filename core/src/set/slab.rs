@@ -354,19 +354,43 @@ impl<F> Slab<F> {
     /// goes on.
     pub(crate) fn clear(&mut self) {
         let mut first = None;
-        for index in 0..self.chunks.len() {
-            loop {
-                let occupied = self.children(index);
-                if occupied == 0 {
-                    break;
-                }
-                let key = index << SLOT_BITS | occupied.trailing_zeros() as usize;
-                unwind::keep_first(&mut first, || {
-                    self.remove(key);
-                });
-            }
+        while !self.is_empty() {
+            // Once, unless a destructor panics: to be ready for that costs more than a child.
+            unwind::keep_first(&mut first, || self.drop_children());
         }
         unwind::resume_unless_panicking(first);
+    }
+
+    fn drop_children(&mut self) {
+        for index in 0..self.chunks.len() {
+            let children = self.children(index);
+            if children == 0 {
+                continue;
+            }
+            let chunk = at(&self.chunks, index);
+            if !mem::needs_drop::<F>() {
+                self.vacate_all(chunk, children);
+                continue;
+            }
+            let mut left = children;
+            while left != 0 {
+                let slot = left.trailing_zeros() as usize;
+                left &= left - 1;
+                self.vacate(chunk, slot);
+                // SAFETY: the slot had a child, which the slab does not know any more.
+                unsafe { ptr::drop_in_place(chunk.slot(slot).as_ptr()) };
+            }
+        }
+    }
+
+    /// Forgets children of a chunk, which have nothing to drop.
+    fn vacate_all(&mut self, chunk: Chunk<F>, children: usize) {
+        let header = chunk.header();
+        if header.vacant() == 0 {
+            header.next_open.set(mem::replace(&mut self.open, header.index));
+        }
+        header.occupied.set(header.occupied.get() & !children);
+        self.len -= children.count_ones() as usize;
     }
 
     /// Gives back the memory of all chunks without a child, but not of those whose slots are just
