@@ -276,9 +276,31 @@ impl<F> Slab<F> {
     /// be over.
     pub(crate) fn begin_pass(&mut self) -> bool {
         debug_assert!(self.bits == 0 && self.pass.first == NONE, "a pass within a pass");
-        self.drain();
+        if let Some(list) = &self.list {
+            let newest = list.take(&mut self.owner);
+            if let Some(index) = ready_list::number(newest) {
+                let chunk = at(&self.chunks, index);
+                // SAFETY: we have taken it off the list, and have not yet looked at `ready`.
+                let below = unsafe { chunk.header().replace_next(ready_list::END) };
+                if below == ready_list::END && self.later.first == NONE {
+                    // As mostly: one chunk, and nothing that was given with `wake`.
+                    self.chunk = index as u32;
+                    self.bits = chunk.take_ready();
+                    return true;
+                }
+                self.drain(newest, below);
+            }
+        }
+        if self.later.first == self.later.last {
+            if self.later.first == NONE {
+                return false;
+            }
+            self.chunk = mem::replace(&mut self.later, Queue::EMPTY).first;
+            self.bits = at(&self.chunks, self.chunk as usize).header().local.replace(0);
+            return true;
+        }
         self.pass = mem::replace(&mut self.later, Queue::EMPTY);
-        self.pass.first != NONE
+        true
     }
 
     /// Whether something is left of this pass.
@@ -519,17 +541,17 @@ impl<F> Slab<F> {
         }
     }
 
-    /// Takes what was woken, first woken chunk first.
-    fn drain(&mut self) {
-        let Some(list) = &self.list else { return };
-        let mut newest = list.take(&mut self.owner);
+    /// Takes what was woken, first woken chunk first: a chain of `newest`, which is not linked any
+    /// more, and those that were pushed before it.
+    #[cold]
+    fn drain(&mut self, newest: u32, mut below: u32) {
         // Turns the chain around.
-        let mut oldest = ready_list::END;
-        while let Some(index) = ready_list::number(newest) {
+        let mut oldest = newest;
+        while let Some(index) = ready_list::number(below) {
             let chunk = at(&self.chunks, index);
-            let above = mem::replace(&mut oldest, newest);
+            let above = mem::replace(&mut oldest, below);
             // SAFETY: we have taken it off the list, and have not yet looked at `ready`.
-            newest = unsafe { chunk.header().replace_next(above) };
+            below = unsafe { chunk.header().replace_next(above) };
         }
         while let Some(index) = ready_list::number(oldest) {
             let chunk = at(&self.chunks, index);
