@@ -265,10 +265,11 @@ impl Future for Flag {
     type Output = ();
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
-        self.0.run(|(set, waker)| {
-            *waker = Some(cx.waker().clone());
-            if mem::take(set) { Poll::Ready(()) } else { Poll::Pending }
-        })
+        // Not in the step: wakers have loom's types in them.
+        let new = cx.waker().clone();
+        let (is_set, old) = self.0.run(|(set, waker)| (mem::take(set), waker.replace(new)));
+        drop(old);
+        if is_set { Poll::Ready(()) } else { Poll::Pending }
     }
 }
 
