@@ -46,6 +46,7 @@ impl<S: Source> Many<S> {
     /// The next item of the first source that has one.
     fn poll_first(&mut self, cx: &mut Context<'_>, budget: &mut Budget) -> Poll<Got<S::Item>> {
         loop {
+            self.pool.resume();
             loop {
                 while let Some(key) = self.pool.next_aside().or_else(|| self.pool.slab.next()) {
                     let Some(member) = self.pool.slab.get_pin_mut(key) else { continue };
@@ -63,10 +64,7 @@ impl<S: Source> Many<S> {
                     *member.project().tag = false;
                 }
                 match self.pool.poll_one(key) {
-                    Poll::Ready(Some(item)) => {
-                        self.pool.slab.wake(key);
-                        return Poll::Ready(Got::Item(key, item));
-                    }
+                    Poll::Ready(Some(item)) => return Poll::Ready(Got::Item(key, item)),
                     Poll::Ready(None) => return Poll::Ready(Got::Ended(key)),
                     Poll::Pending => {}
                 }

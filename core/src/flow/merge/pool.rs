@@ -4,7 +4,7 @@ use crate::{
     flow::source::Source,
     set::{budget::Budget, slab::Slab},
 };
-use alloc::collections::VecDeque;
+use alloc::{collections::VecDeque, vec::Vec};
 use core::{
     mem,
     task::{Context, Poll},
@@ -17,6 +17,9 @@ use pin_project_lite::pin_project;
 /// item when it is its turn; until then it is told again only if it was woken.
 pub(crate) struct Pool<S, T, const OWN: bool> {
     pub(crate) slab: Slab<Member<S, T>>,
+    /// Those that gave an item, to be asked again in the next pass. Not as if they were woken: one
+    /// that was, too, is to be told to go on twice.
+    again: Vec<usize>,
     /// Those told to go on, to be asked for an item when one is wanted.
     aside: VecDeque<usize>,
     /// How many of them have nothing to do.
@@ -47,7 +50,7 @@ pub(crate) enum Got<T> {
 impl<S: Source, T, const OWN: bool> Pool<S, T, OWN> {
     pub(crate) fn with_capacity(sources: usize) -> Self {
         let slab = if OWN { Slab::with_own(sources) } else { Slab::with_capacity(sources) };
-        Pool { slab, aside: VecDeque::new(), settled: 0 }
+        Pool { slab, again: Vec::new(), aside: VecDeque::new(), settled: 0 }
     }
 
     /// Adds a source, which is polled in the next pass.
@@ -67,6 +70,7 @@ impl<S: Source, T, const OWN: bool> Pool<S, T, OWN> {
 
     /// Drops all of them.
     pub(crate) fn clear(&mut self) {
+        self.again.clear();
         self.aside.clear();
         self.settled = 0;
         self.slab.clear();
@@ -113,7 +117,7 @@ impl<S: Source, T, const OWN: bool> Pool<S, T, OWN> {
                 }
                 match self.slab.poll_with(key, |member, cx| member.project().source.poll_next(cx)) {
                     Some(Poll::Ready(Some(item))) => {
-                        self.slab.wake(key);
+                        self.again.push(key);
                         return Poll::Ready(Got::Item(key, item));
                     }
                     Some(Poll::Ready(None)) => return Poll::Ready(Got::Ended(key)),
@@ -124,18 +128,30 @@ impl<S: Source, T, const OWN: bool> Pool<S, T, OWN> {
                     return Poll::Pending;
                 }
             }
+            self.resume();
             if self.pass_or_park(cx, budget) {
                 return Poll::Pending;
             }
         }
     }
 
-    /// Asks a source for an item. Pending if there is none of this key.
+    /// Has those that gave an item asked for another in the next pass.
+    #[inline]
+    pub(crate) fn resume(&mut self) {
+        for key in self.again.drain(..) {
+            self.slab.wake(key);
+        }
+    }
+
+    /// Asks a source for an item, and again in the next pass if it gives one. Pending if there is
+    /// none of this key.
     #[inline]
     pub(crate) fn poll_one(&mut self, key: usize) -> Poll<Option<S::Item>> {
-        self.slab
-            .poll_with(key, |member, cx| member.project().source.poll_next(cx))
-            .unwrap_or(Poll::Pending)
+        let polled = self.slab.poll_with(key, |member, cx| member.project().source.poll_next(cx));
+        if let Some(Poll::Ready(Some(_))) = polled {
+            self.again.push(key);
+        }
+        polled.unwrap_or(Poll::Pending)
     }
 
     /// Lets those go on that were woken. Ready when the slot that was set apart was woken (true),
@@ -146,6 +162,9 @@ impl<S: Source, T, const OWN: bool> Pool<S, T, OWN> {
         budget: &mut Budget,
     ) -> Poll<bool> {
         loop {
+            while let Some(key) = self.again.pop() {
+                self.go_on(key);
+            }
             while let Some(key) = self.slab.next() {
                 if OWN && key == Slab::<Member<S, T>>::OWN {
                     return Poll::Ready(true);
