@@ -477,3 +477,33 @@ fn progress_lets_panics_of_its_observer_through() {
     assert_eq!(panic_of(|| poll_next(op.as_mut()).is_ready()), "planned: seen enough");
     assert_eq!(Rc::strong_count(&item), 2, "the one that was told of is gone");
 }
+
+/// A flow that may not proceed gives nothing, and what it has under way goes on.
+#[test]
+fn cooperate_waits_and_goes_on() {
+    let steps = std::cell::Cell::new(2);
+    let polls = std::cell::Cell::new(0);
+    let proceed = |_: &mut Context<'_>| {
+        steps.set(steps.get() - 1);
+        if steps.get() > 0 { Poll::Ready(()) } else { Poll::Pending }
+    };
+    let work = |_| {
+        std::future::poll_fn(|cx| {
+            polls.set(polls.get() + 1);
+            cx.waker().wake_by_ref();
+            Poll::<()>::Pending
+        })
+    };
+    let mut flow = pin!(flow::iter(0..3).map(Limit::new(2), work).cooperate(proceed).into_stream());
+    let cx = &mut Context::from_waker(Waker::noop());
+    assert!(flow.as_mut().poll_next(cx).is_pending());
+    let before = polls.get();
+    assert!(flow.as_mut().poll_next(cx).is_pending());
+    assert!(before > 0 && polls.get() > before, "{before} {}", polls.get());
+    steps.set(2);
+    let mut flow = pin!(flow::iter(0..3).cooperate(proceed).into_stream());
+    assert_eq!(flow.as_mut().poll_next(cx), Poll::Ready(Some(0)));
+    assert_eq!(flow.as_mut().poll_next(cx), Poll::Pending);
+    steps.set(2);
+    assert_eq!(flow.as_mut().poll_next(cx), Poll::Ready(Some(1)));
+}

@@ -46,9 +46,31 @@ use std::{
 };
 use tokio::{
     runtime::{EnterGuard, Handle, Runtime},
-    task::LocalSet,
+    task::{LocalSet, coop::poll_proceed},
     time::Sleep,
 };
+
+/// Pays for one step with the budget that tokio gives its tasks; pending, and woken when there is
+/// a new one, if it is spent.
+///
+/// For [`Flow::cooperate`](anyscope_core::flow::Flow::cooperate): the items of a flow then count
+/// with what the same task receives from tokio's channels and sockets. Outside of tokio's tasks
+/// there is no budget, and this is always ready.
+///
+/// # Examples
+///
+/// ```
+/// use anyscope_core::flow;
+///
+/// # let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+/// # runtime.block_on(async {
+/// let count = flow::iter(0..1000).cooperate(anyscope_tokio::proceed).count().await;
+/// assert_eq!(count, 1000);
+/// # });
+/// ```
+pub fn proceed(cx: &mut Context<'_>) -> Poll<()> {
+    poll_proceed(cx).map(|step| step.made_progress())
+}
 
 /// A handle to a tokio runtime.
 #[derive(Clone, Debug)]

@@ -7,12 +7,13 @@ use crate::support::{
 };
 use anyscope::{
     BlockOn, CancelCause, Clock, OwnedScope, Ready, ScopeError, Spawn, SpawnLocal, Timer,
-    block_scope, scope, scope_local,
+    block_scope, flow, scope, scope_local,
     smol::{Smol, SmolExecutor, SmolLocal},
     threads::ThreadPool,
     tokio::{TokioLocal, TokioRuntime, WithTokio},
     try_scope,
 };
+use futures_core::Stream;
 use std::{
     future::{Future, pending},
     io,
@@ -406,4 +407,22 @@ fn threads_bear_the_name_of_their_pool() {
     let scope = OwnedScope::new(&pool.handle());
     let name = smol::block_on(scope.spawn(async { thread::current().name().map(String::from) }));
     assert_eq!(name.unwrap().as_deref(), Some("pool-0"));
+}
+
+/// Given a flow that asks tokio before each item, then it gives as many in one poll of the task as
+/// tokio's budget allows, and goes on in the next.
+#[test]
+fn flow_shares_the_budget_of_a_tokio_task() {
+    let owner = TokioRuntime::from(tokio::runtime::Builder::new_current_thread().build().unwrap());
+    let mut flow = pin!(flow::iter(0..).cooperate(anyscope::tokio::proceed).into_stream());
+    let mut given = Vec::new();
+    owner.block_on(std::future::poll_fn(|cx| {
+        let mut items = 0;
+        while items <= 1000 && flow.as_mut().poll_next(cx).is_ready() {
+            items += 1;
+        }
+        given.push(items);
+        if given.len() == 2 { Poll::Ready(()) } else { Poll::Pending }
+    }));
+    assert!(given.iter().all(|items| (1..=1000).contains(items)), "{given:?}");
 }

@@ -152,3 +152,23 @@ fn source_that_wakes_itself_gives_way() {
     assert!(poll_once(Pin::new(&mut children[0])).is_pending());
     assert_eq!(poll_once(op.as_mut()), Poll::Ready(Ok(())));
 }
+
+/// Given several shards that find the limit reached at the same time, then the source is not asked
+/// for an item that there is no room for.
+#[test]
+fn u4_shards_at_the_limit_take_nothing_ahead() {
+    for _ in 0..3000 {
+        let ex = ThreadEach::default();
+        let taken = Arc::new(AtomicUsize::new(0));
+        let counted = taken.clone();
+        let source =
+            futures_lite::stream::poll_fn(move |_| Poll::Ready(Some(counted.fetch_add(1, SeqCst))));
+        let mut op = pin!(flow::stream(source).for_each_on(&ex, Limit::new(8), |_| pending()));
+        assert!(poll_once(op.as_mut()).is_pending());
+        while ex.asleep() < 4 {
+            thread::yield_now();
+        }
+        (0..50).for_each(|_| thread::yield_now());
+        assert_eq!(taken.load(SeqCst), 8);
+    }
+}

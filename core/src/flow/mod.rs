@@ -29,6 +29,7 @@
 //! | take several flows as one | [`merge`], [`merge_all`], [`try_merge`], [`merge_keyed`], [`zip`](Flow::zip) |
 //! | take flows out of a flow | [`flatten`](Flow::flatten), [`flat_map`](Flow::flat_map), [`switch`](Flow::switch) |
 //! | change items one by one | [`convert`](Flow::convert), [`filter`](Flow::filter), [`filter_ok`](Flow::filter_ok), [`inspect_err`](Flow::inspect_err), [`take`](Flow::take), [`enumerate`](Flow::enumerate) |
+//! | share a budget with what else the task does | [`cooperate`](Flow::cooperate) |
 //! | take them in batches, or ahead | [`chunks`](Flow::chunks), [`flatten_iter`](Flow::flatten_iter), [`buffer`](Flow::buffer) |
 //! | know the time | see [`time`] |
 //! | ask what can only be polled | [`poll_source()`] |
@@ -81,8 +82,8 @@ mod work;
 mod zip;
 
 pub use adapt::{
-    Adapt, Adapter, Buffer, Convert, Enumerate, Filter, FilterMap, FilterOk, FlattenIter, Inspect,
-    InspectErr, MapErr, MapOk, Take,
+    Adapt, Adapter, Buffer, Convert, Cooperate, Enumerate, Filter, FilterMap, FilterOk,
+    FlattenIter, Inspect, InspectErr, MapErr, MapOk, Take,
 };
 #[cfg(feature = "std")]
 pub use adapt::{Caught, CaughtWork};

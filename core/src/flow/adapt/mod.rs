@@ -8,6 +8,7 @@ mod buffer;
 #[cfg(feature = "std")]
 mod caught;
 mod convert;
+mod cooperate;
 mod each;
 mod enumerate;
 mod filter;
@@ -20,6 +21,7 @@ pub use buffer::Buffer;
 #[cfg(feature = "std")]
 pub use caught::{Caught, CaughtWork};
 pub use convert::{Convert, MapErr, MapOk};
+pub use cooperate::Cooperate;
 pub use each::{Adapt, Adapter};
 pub use enumerate::Enumerate;
 pub use filter::{Filter, FilterMap};

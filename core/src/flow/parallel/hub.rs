@@ -380,10 +380,15 @@ where
         // Before the source is asked, so that a wake from then on counts.
         let woken = self.woken.swap(false, Ordering::AcqRel);
         let room = self.room();
+        let asked = self.asked.load(Ordering::Relaxed);
+        let first = asked == Asked::Item as usize;
+        // Somebody else may have had the pump since we looked.
+        if !woken && !first && (room == 0 || asked == Asked::Waits as usize) {
+            return;
+        }
         if room == 0 {
             // Whether it is done or not: it is asked for an item as soon as there is room. Twice if
             // it has woken us before it was asked to go on for the first time.
-            let first = self.asked.load(Ordering::Relaxed) == Asked::Item as usize;
             for _ in 0..=usize::from(first && woken) {
                 let _ = source.as_mut().poll_progress(cx);
             }
