@@ -1,5 +1,5 @@
-//! Atomics, `Arc`, `UnsafeCell` and events: those of `core`, `alloc` and `event-listener`, or
-//! loom's when its models run.
+//! Atomics, `Arc` and `UnsafeCell`: those of `core` and `alloc`, or loom's when its models run; and
+//! what several threads wait with.
 //!
 //! The models are built with `--cfg anyscope_loom`, a private name: `--cfg loom` would also
 //! change our dependencies.
@@ -11,8 +11,6 @@ mod imp {
     #[cfg(feature = "alloc")]
     pub(crate) use core::sync::atomic::{AtomicBool, AtomicPtr, fence};
     pub(crate) use core::sync::atomic::{AtomicUsize, Ordering};
-    #[cfg(feature = "alloc")]
-    pub(crate) use event_listener::{Event, EventListener};
 
     /// [`core::cell::UnsafeCell`] with loom's interface, so that a model sees every access.
     #[derive(Debug)]
@@ -37,11 +35,7 @@ mod imp {
 }
 
 #[cfg(anyscope_loom)]
-mod event;
-
-#[cfg(anyscope_loom)]
 mod imp {
-    pub(crate) use super::event::{Event, EventListener};
     pub(crate) use loom::cell::UnsafeCell;
     pub(crate) use loom::sync::Arc;
     pub(crate) use loom::sync::atomic::{AtomicBool, AtomicPtr, AtomicUsize, Ordering, fence};
@@ -89,4 +83,15 @@ mod imp {
     }
 }
 
+#[cfg(feature = "alloc")]
+mod event;
+#[cfg(all(test, anyscope_loom))]
+mod event_models;
+#[cfg(feature = "alloc")]
+mod wakers;
+
+#[cfg(feature = "alloc")]
+pub(crate) use event::{EventListener, LazyEvent};
 pub(crate) use imp::*;
+#[cfg(feature = "alloc")]
+pub(crate) use wakers::Wakers;

@@ -5,11 +5,10 @@ use crate::{
     child::{CancelCause, Cancelled},
     observe,
     set::{
-        notice::Notice,
         registry::{Listed, Registry},
         set_once::SetOnce,
     },
-    sync::{Arc, AtomicBool, AtomicPtr, AtomicUsize, EventListener, Ordering},
+    sync::{Arc, AtomicBool, AtomicPtr, AtomicUsize, EventListener, LazyEvent, Ordering},
 };
 use alloc::vec::Vec;
 use core::{
@@ -66,7 +65,7 @@ struct Node {
     /// Cancelled, and so is everything below: nothing is left to do.
     told: AtomicBool,
     reason: SetOnce<CancelReason>,
-    requested: Notice,
+    requested: LazyEvent,
     children: Registry<Node>,
     /// How many children there ever were.
     made: AtomicUsize,
@@ -137,7 +136,7 @@ impl CancelToken {
             cancelled: AtomicBool::new(false),
             told: AtomicBool::new(false),
             reason: SetOnce::new(),
-            requested: Notice::new(),
+            requested: LazyEvent::new(),
             children: Registry::new(),
             made: AtomicUsize::new(0),
             gone: AtomicBool::new(false),

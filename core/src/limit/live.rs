@@ -1,10 +1,7 @@
 //! A limit that changes while it is in use.
 
 use super::Limit;
-use crate::{
-    set::notice::Notice,
-    sync::{Arc, AtomicUsize, EventListener, Ordering},
-};
+use crate::sync::{Arc, AtomicUsize, EventListener, LazyEvent, Ordering};
 use core::{fmt, num::NonZeroUsize};
 
 /// A [`Limit`] that can be changed while operations run under it.
@@ -37,14 +34,14 @@ pub struct LiveLimit {
 
 struct Shared {
     limit: AtomicUsize,
-    raised: Notice,
+    raised: LazyEvent,
 }
 
 impl LiveLimit {
     /// A limit to begin with.
     pub fn new(limit: impl Into<Limit>) -> Self {
         let limit = AtomicUsize::new(limit.into().get());
-        LiveLimit { shared: Arc::new(Shared { limit, raised: Notice::new() }) }
+        LiveLimit { shared: Arc::new(Shared { limit, raised: LazyEvent::new() }) }
     }
 
     /// Changes the limit, for this clone and all others.

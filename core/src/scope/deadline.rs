@@ -2,8 +2,8 @@
 
 use crate::{
     observe,
-    set::{notice::Notice, stack::Stack},
-    sync::{Arc, EventListener},
+    set::stack::Stack,
+    sync::{Arc, EventListener, LazyEvent},
     time::{Clock, Instant, Timer},
 };
 use core::{
@@ -25,13 +25,13 @@ pub struct MovableDeadline {
 /// Where a deadline was moved to, and has not been looked at yet.
 struct Moves {
     to: Stack<Instant>,
-    moved: Notice,
+    moved: LazyEvent,
 }
 
 impl MovableDeadline {
     /// A deadline, and the future that is ready when it has passed.
     pub(super) fn new<T: Timer + Clock>(timer: T, at: Instant) -> (Self, Watch<T>) {
-        let moves = Arc::new(Moves { to: Stack::new(), moved: Notice::new() });
+        let moves = Arc::new(Moves { to: Stack::new(), moved: LazyEvent::new() });
         let deadline = MovableDeadline { moves: moves.clone() };
         (deadline, Watch { sleep: None, timer, at, moves, listener: None })
     }

@@ -19,8 +19,8 @@ use crate::{
     },
     limit::Limit,
     observe,
-    set::{notice::Notice, set_once::SetOnce, stack::Stack, waker_cell::WakerCell},
-    sync::{Arc, AtomicUsize, EventListener, Ordering},
+    set::{set_once::SetOnce, stack::Stack, waker_cell::WakerCell},
+    sync::{Arc, AtomicUsize, EventListener, LazyEvent, Ordering},
     unwind,
 };
 use alloc::boxed::Box;
@@ -47,7 +47,7 @@ pub(crate) struct Shared<P, K> {
     /// Whoever polls the future of the scope.
     pub(super) owner: WakerCell,
     /// Fires when one of the gates is empty and somebody waits, and at the end.
-    changed: Notice,
+    changed: LazyEvent,
     panics: Stack<Panic>,
     policy: P,
     /// Failures that came too late to be reported.
@@ -56,7 +56,7 @@ pub(crate) struct Shared<P, K> {
     /// How many `tasks` there may be. Not looked at by scopes without a limit.
     limit: Limit,
     /// Fires when a child of a limited scope leaves.
-    pub(super) freed: Notice,
+    pub(super) freed: LazyEvent,
     /// How many wait for that.
     queue: AtomicUsize,
     pub(super) deferred: Deferred,
@@ -80,13 +80,13 @@ impl<P: Policy, K> Owner<P, K> {
             flags: AtomicUsize::new(0),
             request: Request::new(),
             owner: WakerCell::new(),
-            changed: Notice::new(),
+            changed: LazyEvent::new(),
             panics: Stack::new(),
             policy: P::default(),
             late: AtomicUsize::new(0),
             observer: SetOnce::new(),
             limit,
-            freed: Notice::new(),
+            freed: LazyEvent::new(),
             queue: AtomicUsize::new(0),
             deferred: Deferred::new(),
             kind,

@@ -3,8 +3,8 @@
 use super::policy::{Accept, Policy};
 use crate::{
     child::{Anywhere, Cancelled, JoinError, JoinHandle, Panic},
-    set::{notice::Notice, stack::Stack},
-    sync::{Arc, AtomicBool, EventListener, Ordering},
+    set::stack::Stack,
+    sync::{Arc, AtomicBool, EventListener, LazyEvent, Ordering},
     unwind,
 };
 use core::{
@@ -31,7 +31,7 @@ struct Handshake<V> {
     signal: Stack<Option<V>>,
     signalled: AtomicBool,
     /// Fires with the signal, or when there is trouble.
-    fired: Notice,
+    fired: LazyEvent,
 }
 
 impl<V> Ready<V> {
@@ -100,7 +100,7 @@ where
     let handshake = Arc::new(Handshake {
         signal: Stack::new(),
         signalled: AtomicBool::new(false),
-        fired: Notice::new(),
+        fired: LazyEvent::new(),
     });
     let trouble = Arc::new(Stack::new());
     let future = child(Ready { handshake: handshake.clone() });

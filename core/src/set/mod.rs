@@ -4,7 +4,6 @@
 //! |---|---|
 //! | [`stack`] | values pushed from anywhere, taken all at once |
 //! | [`waker_cell`] | the one waker of whoever polls a scope |
-//! | [`notice`] | an event that costs nothing while nobody listens |
 //! | [`line`] | a word on a cache line of its own |
 //! | [`registry`] | all members of a group, found by whoever ends it |
 //! | [`set_once`] | a value set at most once, read from anywhere |
@@ -41,8 +40,6 @@ pub(crate) mod line;
 pub(crate) mod mailbox;
 #[cfg(all(test, anyscope_loom))]
 mod models;
-#[cfg(feature = "alloc")]
-pub(crate) mod notice;
 #[cfg(feature = "alloc")]
 mod passes;
 #[cfg(feature = "alloc")]

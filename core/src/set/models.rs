@@ -1,10 +1,9 @@
 //! Models of what is shared between threads here; see [`crate::model`].
 
 use super::{
-    mailbox::Mailbox, notice::Notice, set_once::SetOnce, stack::Stack, try_cell::TryCell,
-    waker_cell::WakerCell,
+    mailbox::Mailbox, set_once::SetOnce, stack::Stack, try_cell::TryCell, waker_cell::WakerCell,
 };
-use crate::model::{Census, Thread, block_on, block_on_fresh, check, spawn};
+use crate::model::{Census, Thread, block_on_fresh, check, spawn};
 use alloc::{boxed::Box, rc::Rc, sync::Arc, vec::Vec};
 use core::{
     future::poll_fn,
@@ -114,28 +113,6 @@ fn set_or_set_or_get() {
         assert_eq!((wins, census.alive()), (1, 1));
         drop(cell);
         assert_eq!(census.alive(), 0);
-    });
-}
-
-/// Somebody begins to listen while a change is announced: it is seen, or the listener fires.
-#[test]
-fn listen_or_notify() {
-    check("notice: listen or notify", || {
-        let notice = Arc::new((Notice::new(), flag()));
-        let other = notice.clone();
-        let notifying = spawn(move || {
-            set(&other.1, 1);
-            other.0.notify(1);
-        });
-        block_on(async {
-            while get(&notice.1) == 0 {
-                let listener = notice.0.listen();
-                if get(&notice.1) == 0 {
-                    listener.await;
-                }
-            }
-        });
-        notifying.join();
     });
 }
 
