@@ -4,22 +4,24 @@ use crate::{
     choice::{Choices, Script},
     failure::Failure,
     handle::SimHandle,
+    progress::Progress,
+    quiet::quietly,
+    repeat,
     sim::{Ran, Sim},
     state::{Faults, Rules},
-    trace::Step,
+    trace::Recorder,
 };
-use indicatif::{ProgressBar, ProgressStyle};
 use std::{
     any::Any,
-    env,
+    env, fmt,
     future::Future,
+    num::NonZeroUsize,
     panic::{AssertUnwindSafe, catch_unwind, resume_unwind},
     sync::{
         Mutex, PoisonError,
         atomic::{AtomicU64, Ordering},
     },
     thread,
-    time::Duration,
 };
 
 /// Runs `test` in many orders, one for each seed from 0 to `schedules`, and fails with the first
@@ -70,8 +72,12 @@ where
 ///
 /// When a run fails, the rest is called off, and a panic says what happened, where each task was
 /// that waited, and with which line this run alone is repeated: with the environment variable
-/// `ANYSCOPE_SIM_SEED`, only that seed is run, and its last steps are printed. With
-/// `ANYSCOPE_SIM_SCHEDULES` there are as many runs as it says, whatever the test asked for.
+/// `ANYSCOPE_SIM_SEED`, only that seed is run, and its last steps are printed, with the names of its
+/// tasks and where they were spawned. With `ANYSCOPE_SIM_SCHEDULES` there are as many runs as it
+/// says, whatever the test asked for.
+///
+/// A run that fails is run once more, and only then is the panic hook told of panics: so there is
+/// one message and one backtrace, whatever fails elsewhere at the same time.
 #[derive(Clone, Debug)]
 #[must_use = "an explorer does nothing before `run`"]
 pub struct Explorer {
@@ -115,6 +121,17 @@ impl Explorer {
         self
     }
 
+    /// See [`Builder::parallelism`](crate::Builder::parallelism).
+    ///
+    /// # Panics
+    ///
+    /// When it is zero.
+    #[track_caller]
+    pub fn parallelism(mut self, threads: usize) -> Self {
+        self.rules.parallelism = NonZeroUsize::new(threads).expect("parallelism is at least 1");
+        self
+    }
+
     /// Runs the test.
     ///
     /// # Panics
@@ -130,7 +147,7 @@ impl Explorer {
             return self.replay(seed, &test);
         }
         if let Some((seed, trouble)) = self.find(&test) {
-            trouble.report(&format!("ANYSCOPE_SIM_SEED={seed} cargo test{}", this_test()));
+            self.report(trouble, Choices::random(seed), &repeat::command(seed), &test);
         }
     }
 
@@ -153,7 +170,7 @@ impl Explorer {
         let schedules = number_from("ANYSCOPE_SIM_SCHEDULES").unwrap_or(self.schedules);
         let next = AtomicU64::new(0);
         let found: Mutex<Option<(u64, Trouble)>> = Mutex::new(None);
-        let bar = progress(schedules);
+        let progress = Progress::new(schedules);
         let work = || {
             loop {
                 let n = next.fetch_add(1, Ordering::Relaxed);
@@ -161,8 +178,9 @@ impl Explorer {
                     return;
                 }
                 let seed = self.first_seed.wrapping_add(n);
-                let outcome = self.try_seed(seed, n % CHECK_EVERY == 0, test);
-                bar.inc(1);
+                let outcome =
+                    self.attempt(&Choices::random(seed), n % CHECK_EVERY == 0, false, test);
+                progress.add();
                 if let Err(trouble) = outcome {
                     // Nobody begins another; smaller seeds that are under way come first.
                     next.fetch_max(schedules, Ordering::Relaxed);
@@ -181,24 +199,37 @@ impl Explorer {
             });
             work();
         });
-        bar.finish_and_clear();
         found.into_inner().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn try_seed<F, Fut>(&self, seed: u64, twice: bool, test: &F) -> Result<(), Trouble>
+    /// One run, without a word to the panic hook; or two, to see that they are the same.
+    fn attempt<F, Fut>(
+        &self,
+        choices: &Choices,
+        twice: bool,
+        keep: bool,
+        test: &F,
+    ) -> Result<Ran, Trouble>
     where
         F: Fn(SimHandle) -> Fut,
         Fut: Future<Output = ()>,
     {
-        let (result, first) = self.once(Choices::random(seed), false, test);
+        let once = |keep| {
+            let ((result, ran), panic) = quietly(|| self.once(choices.clone(), keep, test));
+            (result.map_err(|trouble| trouble.saying(panic)), ran)
+        };
+        let (result, first) = once(keep);
         result?;
         if twice {
-            let (result, second) = self.once(Choices::random(seed), false, test);
-            if result.is_err() || first.digest != second.digest {
-                return Err(self.compare(seed, test));
+            let (result, second) = once(keep);
+            if result.is_err() || first.trace.digest() != second.trace.digest() {
+                // Once more, if need be, with all that happens.
+                let [first, second] =
+                    if keep { [first, second] } else { [(); 2].map(|()| once(true).1) };
+                return Err(Trouble::not_deterministic(&first.trace, &second.trace));
             }
         }
-        Ok(())
+        Ok(first)
     }
 
     fn once<F, Fut>(&self, choices: Choices, keep: bool, test: &F) -> (Result<(), Trouble>, Ran)
@@ -211,24 +242,28 @@ impl Explorer {
         let handle = sim.handle();
         match catch_unwind(AssertUnwindSafe(|| sim.run_traced(test))) {
             Ok((result, ran)) => (result.map_err(Trouble::Failure), ran),
-            Err(payload) => (Err(Trouble::Panic(payload)), Ran::of(&handle)),
+            Err(payload) => (Err(Trouble::Panic(payload, None)), Ran::of(&handle)),
         }
     }
 
-    /// Finds the first step that two runs of a seed do not have in common.
-    fn compare<F, Fut>(&self, seed: u64, test: &F) -> Trouble
+    /// Repeats a run that failed, aloud.
+    #[track_caller]
+    fn report<F, Fut>(&self, trouble: Trouble, choices: Choices, repeat: &str, test: &F) -> !
     where
         F: Fn(SimHandle) -> Fut,
         Fut: Future<Output = ()>,
     {
-        let [first, second] = [0, 1].map(|_| self.once(Choices::random(seed), true, test).1.steps);
-        let same = first.iter().zip(&second).take_while(|(a, b)| a == b).count();
-        let show = |steps: &[Step]| steps.get(same).map_or("the end".to_string(), Step::to_string);
-        Trouble::Failure(Failure::NotDeterministic {
-            step: same,
-            first: show(&first),
-            second: show(&second),
-        })
+        if let Trouble::Failure(Failure::NotDeterministic { .. }) = trouble {
+            trouble.report(repeat);
+        }
+        match self.once(choices, false, test).0 {
+            Err(again) => again.report(repeat),
+            Ok(()) => panic!(
+                "the test is not deterministic: a run failed, and when it was repeated it did not; \
+                 does it look at the clock of the machine, at random numbers, or at addresses?\n\
+                 what it said when it failed: {trouble}\nrepeat with: {repeat}"
+            ),
+        }
     }
 
     #[track_caller]
@@ -238,13 +273,9 @@ impl Explorer {
         Fut: Future<Output = ()>,
     {
         let (result, ran) = self.once(Choices::random(seed), true, test);
-        let skipped = ran.steps.len().saturating_sub(LAST_STEPS);
-        eprintln!("seed {seed}: {} steps; the last ones:", ran.steps.len());
-        for (number, step) in ran.steps.iter().enumerate().skip(skipped) {
-            eprintln!("  {number:>6} {step}");
-        }
+        eprint!("seed {seed}: {}", ran.trace.show_last(LAST_STEPS));
         if let Err(trouble) = result {
-            trouble.report(&format!("ANYSCOPE_SIM_SEED={seed} cargo test{}", this_test()));
+            trouble.report(&repeat::command(seed));
         }
     }
 }
@@ -262,6 +293,10 @@ pub struct Exhausted {
 ///
 /// For small tests: the number of orders grows with the factorial of the number of tasks that can
 /// run at the same time. Besides the order, [choices](SimHandle::choose) are gone through.
+///
+/// Each run repeats the choices of the one before up to a point, and is compared with it up to
+/// there; some are run twice. So a test that is not deterministic is
+/// [found out](Failure::NotDeterministic), rather than called complete.
 ///
 /// # Panics
 ///
@@ -290,12 +325,20 @@ where
 {
     let explorer = Explorer::new(most);
     let mut script = Script::default();
+    let mut last: Option<Recorder> = None;
     for schedules in 1..=most {
-        let (result, ran) = explorer.once(Choices::Script(script), false, &test);
-        if let Err(trouble) = result {
-            trouble.report(&format!("schedule {schedules} of `exhaust`"));
-        }
+        let choices = Choices::Script(script);
+        let repeat = format!("schedule {schedules} of `exhaust`");
+        let twice = (schedules - 1) % CHECK_EVERY == 0;
+        let ran = match explorer.attempt(&choices, twice, true, &test) {
+            Ok(ran) => ran,
+            Err(trouble) => explorer.report(trouble, choices, &repeat, &test),
+        };
         let Choices::Script(done) = ran.choices else { unreachable!("a run keeps its choices") };
+        if let Some(last) = last.filter(|_| done.has_strayed()) {
+            Trouble::not_deterministic(&last, &ran.trace).report(&repeat);
+        }
+        last = Some(ran.trace);
         match done.advance() {
             Some(next) => script = next,
             None => return Exhausted { schedules, complete: true },
@@ -307,15 +350,33 @@ where
 /// What is wrong with a run.
 enum Trouble {
     Failure(Failure),
-    Panic(Box<dyn Any + Send>),
+    /// And what the panic hook would have been told.
+    Panic(Box<dyn Any + Send>, Option<String>),
 }
 
 impl Trouble {
+    /// From what two runs did that should have been the same.
+    fn not_deterministic(first: &Recorder, second: &Recorder) -> Self {
+        let step = first.first_difference(second);
+        Trouble::Failure(Failure::NotDeterministic {
+            step,
+            first: first.show_step(step),
+            second: second.show_step(step),
+        })
+    }
+
+    fn saying(self, panic: Option<String>) -> Self {
+        match self {
+            Trouble::Panic(payload, _) => Trouble::Panic(payload, panic),
+            failure => failure,
+        }
+    }
+
     #[track_caller]
     fn report(self, repeat: &str) -> ! {
         match self {
             Trouble::Failure(failure) => panic!("{failure}\nrepeat with: {repeat}"),
-            Trouble::Panic(payload) => {
+            Trouble::Panic(payload, _) => {
                 eprintln!("repeat with: {repeat}");
                 resume_unwind(payload)
             }
@@ -323,32 +384,12 @@ impl Trouble {
     }
 }
 
-impl Ran {
-    /// What happened in a run that has panicked.
-    fn of(handle: &SimHandle) -> Self {
-        let state = handle.shared.lock();
-        Ran {
-            digest: state.trace.digest(),
-            steps: state.trace.steps().to_vec(),
-            choices: state.choices.clone(),
+impl fmt::Display for Trouble {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Trouble::Failure(failure) => failure.fmt(f),
+            Trouble::Panic(_, said) => f.write_str(said.as_deref().unwrap_or("a panic")),
         }
-    }
-}
-
-/// A bar on stderr, if it is a terminal, and only after a while.
-fn progress(schedules: u64) -> ProgressBar {
-    let style = "{prefix} [{wide_bar}] {pos}/{len} schedules, {per_sec}, {eta} left";
-    let style = ProgressStyle::with_template(style).expect("a valid template");
-    let bar = ProgressBar::new(schedules).with_style(style.progress_chars("=> "));
-    bar.with_prefix(thread::current().name().unwrap_or("exploring").to_string())
-        .with_elapsed(Duration::ZERO)
-}
-
-/// The name of the test that this thread runs, as an argument for `cargo test`.
-fn this_test() -> String {
-    match thread::current().name() {
-        Some(name) if name != "main" => format!(" {name}"),
-        _ => String::new(),
     }
 }
 

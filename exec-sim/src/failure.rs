@@ -138,7 +138,7 @@ impl fmt::Display for Failure {
             ),
             Failure::NotDeterministic { step, first, second } => write!(
                 f,
-                "the test is not deterministic: with the same seed, step {step} was \
+                "the test is not deterministic: with the same choices, step {step} was \
                  \"{first}\" and then \"{second}\"; does it look at the clock of the machine, \
                  at random numbers, or at addresses?"
             ),

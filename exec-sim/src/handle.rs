@@ -9,6 +9,7 @@ use anyscope_core::{Child, Clock, Instant, Spawn, SpawnBlocking, Timer};
 use std::{
     fmt,
     future::{Future, poll_fn},
+    num::NonZeroUsize,
     pin::{Pin, pin},
     sync::Arc,
     task::{Context, Poll},
@@ -88,7 +89,7 @@ impl SimHandle {
     pub fn choose(&self, options: usize) -> usize {
         assert!(options > 0, "there is nothing to choose from");
         let mut state = self.shared.lock();
-        let chosen = state.choices.choose(options);
+        let chosen = state.choose(options);
         state.trace.add(Step::Choose { options, chosen });
         chosen
     }
@@ -188,6 +189,12 @@ impl SimHandle {
 impl Spawn for SimHandle {
     fn spawn(&self, child: Child) {
         self.shared.add(Work::Child(child));
+    }
+
+    /// A number of the rules, so that a seed means the same on every machine; see
+    /// [`Builder::parallelism`](crate::Builder::parallelism).
+    fn parallelism(&self) -> NonZeroUsize {
+        self.shared.rules.parallelism
     }
 }
 

@@ -5,13 +5,14 @@ use crate::{
     failure::{Failure, Parked},
     handle::SimHandle,
     state::{Faults, MAIN, Next, Rules, Shared, Work},
-    trace::{Digest, Step},
+    trace::Recorder,
     wait,
 };
 use anyscope_core::{BlockOn, Child, Clock, Instant, Spawn, SpawnBlocking, Timer, enter};
 use std::{
     fmt,
     future::Future,
+    num::NonZeroUsize,
     pin::{Pin, pin},
     sync::Arc,
     task::{Context, Poll, Waker},
@@ -106,20 +107,12 @@ impl Sim {
         F: FnOnce(SimHandle) -> Fut,
         Fut: Future,
     {
-        let shared = &self.handle.shared;
         let result = {
             let mut test = pin!(test(self.handle()));
             self.drive(test.as_mut()).and_then(|output| self.settle().map(|()| output))
         };
         let result = result.and_then(|output| self.check_leaks().map(|()| output));
-        let state = shared.lock();
-        let ran = Ran {
-            digest: state.trace.digest(),
-            steps: state.trace.steps().to_vec(),
-            choices: state.choices.clone(),
-        };
-        drop(state);
-        (result, ran)
+        (result, Ran::of(&self.handle))
     }
 
     fn drive<F: Future>(&self, mut test: Pin<&mut F>) -> Result<F::Output, Failure> {
@@ -216,9 +209,15 @@ impl Sim {
 
 /// What happened in a run.
 pub(crate) struct Ran {
-    pub(crate) digest: Digest,
-    pub(crate) steps: Vec<Step>,
+    pub(crate) trace: Recorder,
     pub(crate) choices: Choices,
+}
+
+impl Ran {
+    pub(crate) fn of(handle: &SimHandle) -> Self {
+        let state = handle.shared.lock();
+        Ran { trace: state.trace.clone(), choices: state.choices.clone() }
+    }
 }
 
 /// How to make a [`Sim`].
@@ -253,6 +252,19 @@ impl Builder {
     /// million unless told otherwise.
     pub fn max_jumps(mut self, jumps: u64) -> Self {
         self.rules.max_jumps = jumps;
+        self
+    }
+
+    /// How many threads the executor claims to have ([`Spawn::parallelism`]), which decides for
+    /// instance in how many parts `map_on` shares out its work. 4 unless told otherwise, whatever the
+    /// machine has, so that a seed means the same everywhere.
+    ///
+    /// # Panics
+    ///
+    /// When it is zero.
+    #[track_caller]
+    pub fn parallelism(mut self, threads: usize) -> Self {
+        self.rules.parallelism = NonZeroUsize::new(threads).expect("parallelism is at least 1");
         self
     }
 
@@ -299,6 +311,10 @@ impl BlockOn for Sim {
 impl Spawn for Sim {
     fn spawn(&self, child: Child) {
         self.handle.spawn(child);
+    }
+
+    fn parallelism(&self) -> NonZeroUsize {
+        self.handle.parallelism()
     }
 }
 

@@ -9,6 +9,7 @@ use anyscope_core::{Child, Instant};
 use std::{
     collections::{BTreeMap, VecDeque},
     fmt, mem,
+    num::NonZeroUsize,
     sync::{
         Arc, Condvar, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicUsize, Ordering},
@@ -54,7 +55,12 @@ pub(crate) struct Rules {
     pub(crate) max_jumps: u64,
     /// Whether other threads may wake tasks.
     pub(crate) foreign_threads: bool,
+    /// What the executor says of itself: the machine's would make a seed's run the machine's.
+    pub(crate) parallelism: NonZeroUsize,
 }
+
+/// The number of threads that a simulation makes believe to have.
+const PARALLELISM: NonZeroUsize = NonZeroUsize::new(4).unwrap();
 
 impl Default for Rules {
     fn default() -> Self {
@@ -63,6 +69,7 @@ impl Default for Rules {
             max_polls: 1_000_000,
             max_jumps: 10_000_000,
             foreign_threads: false,
+            parallelism: PARALLELISM,
         }
     }
 }
@@ -74,11 +81,13 @@ pub(crate) struct Shared {
     woken: Condvar,
     /// How many wakers of tasks there are, counting clones of one as one.
     wakers: AtomicUsize,
-    rules: Rules,
+    pub(crate) rules: Rules,
 }
 
 /// The future of the test.
 pub(crate) const MAIN: usize = 0;
+/// Its number; it is the first task.
+const TEST: TaskId = TaskId(0);
 
 pub(crate) struct State {
     pub(crate) now: Instant,
@@ -124,6 +133,19 @@ pub(crate) enum Work {
     Elsewhere,
     Child(Child),
     Job(Box<dyn FnOnce() + Send>),
+}
+
+impl Work {
+    /// For reports. There is nothing to say of a place that is free.
+    fn describe(&self, task: TaskId) -> Option<Parked> {
+        let (name, spawned_at) = match self {
+            Work::None => return None,
+            Work::Elsewhere if task == TEST => (None, None),
+            Work::Elsewhere | Work::Job(_) => (Some("a blocking job".into()), None),
+            Work::Child(child) => (child.name().map(String::from), child.spawned_at()),
+        };
+        Some(Parked::new(task, name, spawned_at))
+    }
 }
 
 /// What comes next.
@@ -182,6 +204,7 @@ impl Shared {
         });
         let id = TaskId(state.spawned);
         state.spawned += 1;
+        state.trace.add_task(|| work.describe(id));
         self.wakers.fetch_add(1, Ordering::Relaxed);
         let waker = Waker::from(Arc::new(TaskWaker { shared: self.clone(), slot, id }));
         state.tasks[slot] = Task { id, work, queued: true, waker: Some(waker) };
@@ -272,6 +295,10 @@ impl Shared {
 }
 
 impl State {
+    pub(crate) fn choose(&mut self, options: usize) -> usize {
+        self.choices.choose(options, self.trace.digest())
+    }
+
     /// From now on this thread runs the tasks, and the future of the test is to be polled.
     pub(crate) fn start(&mut self) {
         self.driver = Some(thread::current().id());
@@ -333,16 +360,7 @@ impl State {
 
     /// Who waits.
     pub(crate) fn parked(&self) -> Vec<Parked> {
-        let parked = self.tasks.iter().enumerate().filter_map(|(slot, task)| {
-            let (name, spawned_at) = match &task.work {
-                Work::None => return None,
-                Work::Elsewhere if slot == MAIN => (None, None),
-                Work::Elsewhere | Work::Job(_) => (Some("a blocking job".into()), None),
-                Work::Child(child) => (child.name().map(String::from), child.spawned_at()),
-            };
-            Some(Parked::new(task.id, name, spawned_at))
-        });
-        parked.collect()
+        self.tasks.iter().filter_map(|task| task.work.describe(task.id)).collect()
     }
 
     fn next_timer(&self) -> Option<Instant> {
@@ -355,7 +373,7 @@ impl State {
         let most = u64::try_from(rules.faults.oversleep.as_nanos()).unwrap_or(u64::MAX);
         if most > 0 {
             let limit = usize::try_from(most).unwrap_or(usize::MAX);
-            let extra = self.choices.choose(limit) as u64;
+            let extra = self.choose(limit) as u64;
             self.now = self.now.saturating_add(Duration::from_nanos(extra));
             self.trace.add(Step::Fault(Fault::Overslept(self.now)));
         }
@@ -389,7 +407,7 @@ impl State {
             }));
         }
         let slot = if self.choices.once_in(rules.faults.spurious_polls) {
-            let slot = self.choices.choose(self.tasks.len());
+            let slot = self.choose(self.tasks.len());
             match &self.tasks[slot].work {
                 Work::Child(_) if !self.tasks[slot].queued => {
                     let id = self.tasks[slot].id;
@@ -419,7 +437,7 @@ impl State {
         let slot = match self.choices {
             Choices::First => self.ready.pop_front(),
             _ => {
-                let chosen = self.choices.choose(self.ready.len());
+                let chosen = self.choose(self.ready.len());
                 self.ready.swap_remove_back(chosen)
             }
         };

@@ -1,7 +1,8 @@
 //! What happened in a run, step by step.
 
+use crate::failure::Parked;
 use anyscope_core::Instant;
-use std::fmt;
+use std::{collections::BTreeSet, fmt};
 
 /// One step of a run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -28,6 +29,21 @@ pub enum Step {
     },
     /// The simulation made something go wrong; see [`Faults`](crate::Faults).
     Fault(Fault),
+}
+
+impl Step {
+    fn task(&self) -> Option<TaskId> {
+        match *self {
+            Step::Spawn(task) | Step::Poll(task) | Step::Wake(task) | Step::End(task) => Some(task),
+            Step::Fault(Fault::SpuriousPoll(task) | Fault::LateWake(task) | Fault::Drop(task)) => {
+                Some(task)
+            }
+            Step::Sleep(_)
+            | Step::Jump(_)
+            | Step::Choose { .. }
+            | Step::Fault(Fault::Overslept(_)) => None,
+        }
+    }
 }
 
 /// The number of a task within its run. The future of the test has number 0.
@@ -64,7 +80,18 @@ impl fmt::Display for Step {
             Step::Sleep(until) => write!(f, "sleep until {:?}", until.since_epoch()),
             Step::Jump(to) => write!(f, "jump to {:?}", to.since_epoch()),
             Step::Choose { options, chosen } => write!(f, "choose {chosen} of {options}"),
-            Step::Fault(fault) => write!(f, "fault: {fault:?}"),
+            Step::Fault(fault) => write!(f, "fault: {fault}"),
+        }
+    }
+}
+
+impl fmt::Display for Fault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Fault::SpuriousPoll(task) => write!(f, "spurious poll of {task}"),
+            Fault::LateWake(task) => write!(f, "late wake of {task}"),
+            Fault::Drop(task) => write!(f, "drop of {task}"),
+            Fault::Overslept(to) => write!(f, "overslept until {:?}", to.since_epoch()),
         }
     }
 }
@@ -74,7 +101,15 @@ impl fmt::Display for Step {
 pub(crate) struct Recorder {
     digest: u64,
     count: u64,
-    steps: Option<Vec<Step>>,
+    kept: Option<Kept>,
+}
+
+/// All that happened, for whoever reads it.
+#[derive(Clone, Debug, Default)]
+struct Kept {
+    steps: Vec<Step>,
+    /// By their numbers.
+    tasks: Vec<Parked>,
 }
 
 /// What tells two runs apart.
@@ -86,7 +121,7 @@ pub(crate) struct Digest {
 
 impl Recorder {
     pub(crate) fn new(keep: bool) -> Self {
-        Recorder { digest: 0, count: 0, steps: keep.then(Vec::new) }
+        Recorder { digest: 0, count: 0, kept: keep.then(Kept::default) }
     }
 
     pub(crate) fn add(&mut self, step: Step) {
@@ -109,8 +144,15 @@ impl Recorder {
         mixed = (mixed ^ mixed >> 30).wrapping_mul(0xbf58_476d_1ce4_e5b9);
         mixed = (mixed ^ mixed >> 27).wrapping_mul(0x94d0_49bb_1331_11eb);
         self.digest = mixed ^ mixed >> 31;
-        if let Some(steps) = &mut self.steps {
-            steps.push(step);
+        if let Some(kept) = &mut self.kept {
+            kept.steps.push(step);
+        }
+    }
+
+    /// What reports say of the next task.
+    pub(crate) fn add_task(&mut self, describe: impl FnOnce() -> Option<Parked>) {
+        if let Some(kept) = &mut self.kept {
+            kept.tasks.extend(describe());
         }
     }
 
@@ -119,7 +161,45 @@ impl Recorder {
     }
 
     pub(crate) fn steps(&self) -> &[Step] {
-        self.steps.as_deref().unwrap_or_default()
+        self.kept.as_ref().map_or(&[], |kept| &kept.steps)
+    }
+
+    fn task(&self, task: TaskId) -> Option<&Parked> {
+        let known = self.kept.as_ref()?;
+        known.tasks.get(usize::try_from(task.0).ok()?)
+    }
+
+    /// The step with this number, with the name of its task.
+    pub(crate) fn show_step(&self, number: usize) -> String {
+        let Some(step) = self.steps().get(number) else { return "the end".into() };
+        match step.task().and_then(|task| self.task(task)) {
+            Some(Parked { name: Some(name), spawned_at: Some(_), .. }) => {
+                format!("{step} `{name}`")
+            }
+            Some(Parked { name: Some(what), .. }) => format!("{step} ({what})"),
+            _ => step.to_string(),
+        }
+    }
+
+    /// The last steps, `most` of them, one a line, and who the tasks in them are.
+    pub(crate) fn show_last(&self, most: usize) -> String {
+        let steps = self.steps();
+        let first = steps.len().saturating_sub(most);
+        let mut lines = format!("{} steps; the last ones:\n", steps.len());
+        for number in first..steps.len() {
+            lines += &format!("  {number:>6} {}\n", self.show_step(number));
+        }
+        lines += "the tasks in them:\n";
+        let tasks: BTreeSet<_> = steps[first..].iter().filter_map(Step::task).collect();
+        for task in tasks.into_iter().filter_map(|task| self.task(task)) {
+            lines += &format!("  {} {task}\n", task.task);
+        }
+        lines
+    }
+
+    /// The number of the first step that two runs do not have in common.
+    pub(crate) fn first_difference(&self, other: &Recorder) -> usize {
+        self.steps().iter().zip(other.steps()).take_while(|(a, b)| a == b).count()
     }
 }
 

@@ -1,0 +1,100 @@
+//! The line that repeats a run.
+
+use std::{env, path::Path, thread};
+
+/// A command that runs this test and no other, with this seed.
+pub(crate) fn command(seed: u64) -> String {
+    let args: Vec<_> = env::args().skip(1).collect();
+    let thread = thread::current();
+    let test = match thread.name() {
+        Some(name) if name != "main" => Some(name),
+        // With one test at a time, it runs on the main thread.
+        _ => exact_filter(&args),
+    };
+    let directory = env::var("CARGO_MANIFEST_DIR").ok();
+    let package = env::var("CARGO_PKG_NAME").ok();
+    let binary = env::current_exe().ok();
+    let binary = binary.as_deref().and_then(Path::file_stem).and_then(|stem| stem.to_str());
+    let target = directory.as_deref().zip(binary).and_then(|(directory, binary)| {
+        target(package.as_deref()?, name_of_target(binary)?, |path| {
+            Path::new(directory).join(path).exists()
+        })
+    });
+    assemble(seed, package.as_deref(), target.as_deref(), test)
+}
+
+fn assemble(seed: u64, package: Option<&str>, target: Option<&str>, test: Option<&str>) -> String {
+    let mut command = format!("ANYSCOPE_SIM_SEED={seed} cargo test");
+    if let Some(package) = package {
+        command += &format!(" -p {package}");
+    }
+    if let Some(target) = target {
+        command += &format!(" {target}");
+    }
+    if let Some(test) = test {
+        // Without `--exact`, tests whose names contain this one would run too.
+        command += &format!(" {test} -- --exact");
+    }
+    command
+}
+
+fn exact_filter(args: &[String]) -> Option<&str> {
+    let exact = args.iter().any(|arg| arg == "--exact");
+    args.iter().map(String::as_str).find(|arg| exact && !arg.starts_with('-'))
+}
+
+/// What a test binary is called, without the hash that cargo appends.
+fn name_of_target(binary: &str) -> Option<&str> {
+    let (name, hash) = binary.rsplit_once('-')?;
+    (hash.len() == 16 && hash.bytes().all(|byte| byte.is_ascii_hexdigit())).then_some(name)
+}
+
+/// The option that chooses the target of this name, if it is in the usual place.
+fn target(package: &str, name: &str, exists: impl Fn(&str) -> bool) -> Option<String> {
+    let is_test = exists(&format!("tests/{name}.rs")) || exists(&format!("tests/{name}/main.rs"));
+    // A library and a program may have the same name.
+    let is_lib =
+        name == package.replace('-', "_") && exists("src/lib.rs") && !exists("src/main.rs");
+    match (is_test, is_lib) {
+        (true, false) => Some(format!("--test {name}")),
+        (false, true) => Some("--lib".into()),
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_command_names_one_test() {
+        assert_eq!(
+            assemble(7, Some("shop"), Some("--test carts"), Some("mine::pays")),
+            "ANYSCOPE_SIM_SEED=7 cargo test -p shop --test carts mine::pays -- --exact"
+        );
+        assert_eq!(assemble(7, None, None, None), "ANYSCOPE_SIM_SEED=7 cargo test");
+        let here = command(7);
+        let this = "repeat::tests::the_command_names_one_test -- --exact";
+        assert_eq!(here, format!("ANYSCOPE_SIM_SEED=7 cargo test -p anyscope-sim --lib {this}"));
+    }
+
+    #[test]
+    fn targets_are_where_they_usually_are() {
+        let find = |name, there: &[&str]| target("my-shop", name, |path| there.contains(&path));
+        assert_eq!(find("carts", &["tests/carts.rs"]).as_deref(), Some("--test carts"));
+        assert_eq!(find("carts", &["tests/carts/main.rs"]).as_deref(), Some("--test carts"));
+        assert_eq!(find("my_shop", &["src/lib.rs"]).as_deref(), Some("--lib"));
+        assert_eq!(find("my_shop", &["src/lib.rs", "src/main.rs"]), None);
+        assert_eq!(find("elsewhere", &["src/lib.rs"]), None);
+        assert_eq!(name_of_target("my_shop-0123456789abcdef"), Some("my_shop"));
+        assert_eq!(name_of_target("rust_out"), None);
+    }
+
+    #[test]
+    fn on_the_main_thread_the_arguments_know_the_test() {
+        let args = |args: &[&str]| args.iter().map(|arg| arg.to_string()).collect::<Vec<_>>();
+        let exact = args(&["--nocapture", "mine::pays", "--exact"]);
+        assert_eq!(exact_filter(&exact), Some("mine::pays"));
+        assert_eq!(exact_filter(&args(&["mine"])), None);
+    }
+}
