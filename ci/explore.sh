@@ -6,7 +6,9 @@ cd "$(dirname "$0")/.."
 exec </dev/null
 rounds="${1:-50}"
 
-test=(cargo test --all-features --test conformance)
+behaviours=()
+for group in tests/conformance/*/; do behaviours+=(--test "$(basename "$group")"); done
+test=(cargo test -p anyscope-tests "${behaviours[@]}")
 "${test[@]}" --no-run
 
 start=$SECONDS

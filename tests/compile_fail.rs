@@ -1,9 +1,9 @@
 //! Programs that must not compile, and what the compiler says to them.
 //!
-//! After a change of the messages: `TRYBUILD=overwrite cargo test --all-features --test compile_fail`,
+//! After a change of the messages: `TRYBUILD=overwrite cargo test -p anyscope-tests --test compile_fail`,
 //! and read the difference.
 
 #[test]
 fn misuses_do_not_compile() {
-    trybuild::TestCases::new().compile_fail("tests/compile_fail/*.rs");
+    trybuild::TestCases::new().compile_fail("compile_fail/*.rs");
 }

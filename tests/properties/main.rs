@@ -1,3 +1,4 @@
 //! Operations against sequential models, with inputs that nobody thought of.
 
+mod flow;
 mod merge;

@@ -1,0 +1,12 @@
+//! Bounded flow and merges.
+
+// Scopes may well return handles, which are futures.
+#![allow(clippy::async_yields_async)]
+
+mod flow;
+mod flow_forms;
+mod map_edges;
+mod merge;
+mod ordered_map;
+mod snooze;
+mod unordered_map;

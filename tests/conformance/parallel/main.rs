@@ -1,0 +1,8 @@
+//! Bounded operations in parallel: behaviours on all kinds of executors, and what hostile
+//! executors, sources and work do to them.
+
+mod support;
+
+mod behaviour;
+mod hostile;
+mod stuck;

@@ -1,0 +1,16 @@
+//! Scopes and their handles: who waits for whom, and what a child may borrow.
+
+// Scopes may well return handles, which are futures.
+#![allow(clippy::async_yields_async)]
+
+mod block_scope;
+mod counts;
+mod daemons;
+mod forget;
+mod handles;
+mod limited;
+mod local;
+mod owned;
+mod scope_lifetime;
+mod spawning;
+mod start;

@@ -1,0 +1,7 @@
+//! Timeouts and operations that know the time, on clocks that jump.
+
+// Scopes may well return handles, which are futures.
+#![allow(clippy::async_yields_async)]
+
+mod time_operators;
+mod timeouts;

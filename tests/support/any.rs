@@ -1,0 +1,168 @@
+//! Every executor behind one type, so that a behaviour is compiled once for all of them.
+//!
+//! Each call goes to the executor inside, and nothing else happens: no more allocations, no other
+//! caller's place. What a trait of core gains by default has to be passed on here as well.
+
+use crate::executors::Exec;
+use anyscope::{
+    BlockOn, Child, Clock, Instant, Kept, Spawn, SpawnBlocking, Timer,
+    sim::{Sim, SimHandle},
+    smol::{Smol, SmolExecutor, SmolHandle},
+    threads::{ThreadPool, ThreadPoolHandle},
+    tokio::{Tokio, TokioRuntime},
+};
+use pin_project_lite::pin_project;
+use std::{
+    future::Future,
+    num::NonZeroUsize,
+    pin::{Pin, pin},
+    task::{Context, Poll},
+    time::Duration,
+};
+
+/// The handle of any executor.
+#[derive(Clone, Debug)]
+pub enum AnyExec {
+    Smol(Smol),
+    SmolOwn(SmolHandle),
+    Tokio(Tokio),
+    Threads(ThreadPoolHandle),
+    Sim(SimHandle),
+}
+
+/// The owner of any executor.
+#[derive(Debug)]
+pub enum AnyOwner {
+    Smol(Smol),
+    SmolOwn(SmolExecutor),
+    Tokio(TokioRuntime),
+    Threads(ThreadPool),
+    Sim(Sim),
+}
+
+pin_project! {
+    /// The sleep of any executor.
+    #[project = Sleeping]
+    pub enum AnySleep {
+        Smol { #[pin] sleep: <Smol as Timer>::Sleep },
+        Tokio { #[pin] sleep: <Tokio as Timer>::Sleep },
+        Threads { #[pin] sleep: <ThreadPoolHandle as Timer>::Sleep },
+        Sim { #[pin] sleep: <SimHandle as Timer>::Sleep },
+    }
+}
+
+const _: () = {
+    const fn is_an_exec<E: Exec>() {}
+    is_an_exec::<AnyExec>();
+};
+
+/// Does the same with the executor inside, whatever it is.
+macro_rules! inside {
+    ($any:ident: $self:ident, $exec:ident => $call:expr) => {
+        match $self {
+            $any::Smol($exec) => $call,
+            $any::SmolOwn($exec) => $call,
+            $any::Tokio($exec) => $call,
+            $any::Threads($exec) => $call,
+            $any::Sim($exec) => $call,
+        }
+    };
+}
+
+macro_rules! spawn_inside {
+    ($any:ident) => {
+        impl Spawn for $any {
+            fn spawn(&self, child: Child) {
+                inside!($any: self, exec => exec.spawn(child));
+            }
+
+            fn spawn_kept(&self, child: Child) -> Option<Kept> {
+                inside!($any: self, exec => exec.spawn_kept(child))
+            }
+
+            fn parallelism(&self) -> NonZeroUsize {
+                inside!($any: self, exec => exec.parallelism())
+            }
+        }
+
+        impl SpawnBlocking for $any {
+            fn spawn_blocking(&self, job: Box<dyn FnOnce() + Send>) {
+                inside!($any: self, exec => exec.spawn_blocking(job));
+            }
+        }
+    };
+}
+
+spawn_inside!(AnyExec);
+spawn_inside!(AnyOwner);
+
+impl Clock for AnyExec {
+    fn now(&self) -> Instant {
+        inside!(AnyExec: self, exec => exec.now())
+    }
+}
+
+impl Timer for AnyExec {
+    type Sleep = AnySleep;
+
+    fn sleep(&self, duration: Duration) -> AnySleep {
+        match self {
+            AnyExec::Smol(exec) => AnySleep::Smol { sleep: exec.sleep(duration) },
+            AnyExec::SmolOwn(exec) => AnySleep::Smol { sleep: exec.sleep(duration) },
+            AnyExec::Tokio(exec) => AnySleep::Tokio { sleep: exec.sleep(duration) },
+            AnyExec::Threads(exec) => AnySleep::Threads { sleep: exec.sleep(duration) },
+            AnyExec::Sim(exec) => AnySleep::Sim { sleep: exec.sleep(duration) },
+        }
+    }
+}
+
+impl Future for AnySleep {
+    type Output = ();
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
+        match self.project() {
+            Sleeping::Smol { sleep } => sleep.poll(cx),
+            Sleeping::Tokio { sleep } => sleep.poll(cx),
+            Sleeping::Threads { sleep } => sleep.poll(cx),
+            Sleeping::Sim { sleep } => sleep.poll(cx),
+        }
+    }
+}
+
+impl BlockOn for AnyOwner {
+    fn block_on<F: Future>(&self, future: F) -> F::Output {
+        let mut output = None;
+        self.block(pin!(async { output = Some(future.await) }));
+        output.expect("`block_on` returned before the future was ready")
+    }
+}
+
+impl AnyOwner {
+    #[track_caller]
+    fn block(&self, future: Pin<&mut dyn Future<Output = ()>>) {
+        inside!(AnyOwner: self, owner => owner.block_on(future));
+    }
+}
+
+macro_rules! from {
+    ($($any:ident::$variant:ident($inside:ty))+) => {$(
+        impl From<$inside> for $any {
+            fn from(inside: $inside) -> Self {
+                $any::$variant(inside)
+            }
+        }
+    )+};
+}
+
+from! {
+    AnyExec::Smol(Smol)
+    AnyExec::SmolOwn(SmolHandle)
+    AnyExec::Tokio(Tokio)
+    AnyExec::Threads(ThreadPoolHandle)
+    AnyExec::Sim(SimHandle)
+    AnyOwner::Smol(Smol)
+    AnyOwner::SmolOwn(SmolExecutor)
+    AnyOwner::Tokio(TokioRuntime)
+    AnyOwner::Threads(ThreadPool)
+    AnyOwner::Sim(Sim)
+}

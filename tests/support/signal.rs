@@ -1,0 +1,67 @@
+//! Events to wait for, instead of sleeping.
+
+use std::{
+    future::{Future, poll_fn},
+    sync::{Arc, Mutex},
+    task::{Poll, Waker},
+};
+
+/// An event that happens once and can be waited for by many.
+#[derive(Clone, Default)]
+pub struct Signal(Arc<Mutex<State>>);
+
+#[derive(Default)]
+struct State {
+    fired: bool,
+    waiting: Vec<Waker>,
+}
+
+impl Signal {
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Makes it happen.
+    pub fn fire(&self) {
+        let waiting = {
+            let mut state = self.0.lock().unwrap();
+            state.fired = true;
+            std::mem::take(&mut state.waiting)
+        };
+        waiting.into_iter().for_each(Waker::wake);
+    }
+
+    pub fn has_fired(&self) -> bool {
+        self.0.lock().unwrap().fired
+    }
+
+    /// Waits for it.
+    pub fn wait(&self) -> impl Future<Output = ()> + Send + 'static {
+        let signal = self.clone();
+        poll_fn(move |cx| {
+            let mut state = signal.0.lock().unwrap();
+            if state.fired {
+                return Poll::Ready(());
+            }
+            state.waiting.push(cx.waker().clone());
+            Poll::Pending
+        })
+    }
+
+    /// How many polls have found it not fired.
+    pub fn waiting(&self) -> usize {
+        self.0.lock().unwrap().waiting.len()
+    }
+}
+
+/// Lets others run.
+pub fn yield_now() -> impl Future<Output = ()> + Send {
+    let mut yielded = false;
+    poll_fn(move |cx| {
+        if std::mem::replace(&mut yielded, true) {
+            return Poll::Ready(());
+        }
+        cx.waker().wake_by_ref();
+        Poll::Pending
+    })
+}
