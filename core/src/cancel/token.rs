@@ -69,6 +69,8 @@ struct Node {
     children: Registry<Node>,
     /// How many children there ever were.
     made: AtomicUsize,
+    /// How many of them are [gone](Self::gone).
+    left: AtomicUsize,
     /// No handle is left, neither of this one nor of a descendant.
     gone: AtomicBool,
     /// The next one in the parent's list.
@@ -88,6 +90,7 @@ impl Drop for Alive {
         self.node.gone.store(true, Ordering::Release);
         let mut parent = self.parent.take();
         while let Some(alive) = parent {
+            alive.node.child_has_left();
             parent = Arc::try_unwrap(alive).ok().and_then(|mut last| last.parent.take());
         }
     }
@@ -139,6 +142,7 @@ impl CancelToken {
             requested: LazyEvent::new(),
             children: Registry::new(),
             made: AtomicUsize::new(0),
+            left: AtomicUsize::new(0),
             gone: AtomicBool::new(false),
             next: AtomicPtr::new(ptr::null_mut()),
         });
@@ -250,6 +254,14 @@ impl CancelToken {
 }
 
 impl Node {
+    /// A child is gone. After a flood of them nobody may ever come who would sweep them out.
+    fn child_has_left(&self) {
+        // AcqRel: those who have left were made before, so that `made` below is not smaller.
+        let left = self.left.fetch_add(1, Ordering::AcqRel) + 1;
+        let made = self.made.load(Ordering::Relaxed);
+        self.children.sweep_if_sparse(made, made.wrapping_sub(left));
+    }
+
     fn cancel(&self, reason: CancelReason) {
         // The first one, for all below too: of two who cancel this one, both go down.
         let _ = self.reason.set(reason);
@@ -413,6 +425,32 @@ mod tests {
         assert_eq!(first.strong_count(), 0);
         parent.cancel("now");
         assert!(kept.is_cancelled());
+    }
+
+    #[test]
+    fn a_parent_forgets_a_flood_of_children_without_another_child() {
+        let parent = CancelToken::new();
+        let middle = parent.child_token();
+        let flood: Vec<_> = (0..10_000)
+            .map(|n| if n % 2 == 0 { parent.child_token() } else { middle.child_token() })
+            .collect();
+        let nodes: Vec<_> = flood.iter().map(|token| Arc::downgrade(&token.node)).collect();
+        drop(flood);
+        let kept = nodes.iter().filter(|node| node.strong_count() > 0).count();
+        assert!(kept < 300, "{kept} of 10 000 are still there");
+        parent.cancel("now");
+        assert!(middle.is_cancelled());
+    }
+
+    #[test]
+    fn a_cancelled_parent_forgets_its_children() {
+        let parent = CancelToken::new();
+        let flood: Vec<_> = (0..10_000).map(|_| parent.child_token()).collect();
+        let nodes: Vec<_> = flood.iter().map(|token| Arc::downgrade(&token.node)).collect();
+        parent.cancel("now");
+        drop(flood);
+        let kept = nodes.iter().filter(|node| node.strong_count() > 0).count();
+        assert!(kept < 300, "{kept} of 10 000 are still there");
     }
 
     #[test]

@@ -10,7 +10,7 @@ use super::{
 };
 use crate::{
     exec::{Spawn, SpawnLocal},
-    set::{set_once::SetOnce, stack::Stack},
+    set::{mailbox::Mailbox, set_once::SetOnce, stack::Stack},
     sync::{Arc, AtomicUsize},
 };
 use alloc::boxed::Box;
@@ -21,7 +21,7 @@ pub(crate) struct Deferred {
     /// The oldest first.
     pub(crate) finalizers: Stack<Child>,
     /// How long they may take all together. The last one counts.
-    pub(crate) budgets: Stack<Child>,
+    pub(crate) budget: Mailbox<Child>,
     /// Takes over finalizers when nobody awaits the scope any more.
     pub(crate) runner: SetOnce<Runner>,
     /// How many finalizers there are, those under way included.
@@ -34,14 +34,14 @@ impl Deferred {
     pub(crate) fn new() -> Self {
         Deferred {
             finalizers: Stack::new(),
-            budgets: Stack::new(),
+            budget: Mailbox::new(),
             runner: SetOnce::new(),
             pending: AtomicUsize::new(0),
         }
     }
 }
 
-/// Which of the two lists of [`Deferred`] something is for.
+/// What of [`Deferred`] something is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Entry {
     Finalizer,
@@ -103,11 +103,11 @@ where
     S: Parent,
 {
     let deferred = scope.deferred();
-    let list = match entry {
-        Entry::Finalizer => &deferred.finalizers,
-        Entry::Budget => &deferred.budgets,
-    };
-    list.push(cell::orphan(future, origin));
+    let child = cell::orphan(future, origin);
+    match entry {
+        Entry::Finalizer => deferred.finalizers.push(child),
+        Entry::Budget => drop(deferred.budget.put(Box::new(child))),
+    }
 }
 
 /// Has `exec` take over finalizers.

@@ -24,7 +24,7 @@ use crate::{
     sync::{Arc, Ordering, fence},
     unwind,
 };
-use alloc::vec::Vec;
+use alloc::{boxed::Box, vec::Vec};
 use core::{
     future::Future,
     mem,
@@ -38,13 +38,15 @@ use pin_project_lite::pin_project;
 #[derive(Default)]
 pub(super) struct CleanUp {
     left: Vec<Child>,
-    budgets: Vec<Child>,
+    budget: Option<Box<Child>>,
 }
 
 impl CleanUp {
     fn take_from(&mut self, deferred: &Deferred) {
         deferred.finalizers.take_into(&mut self.left);
-        deferred.budgets.take_into(&mut self.budgets);
+        if let Some(last) = deferred.budget.take() {
+            self.budget = Some(last);
+        }
     }
 
     fn drop_all(&mut self) {
@@ -63,7 +65,7 @@ impl Future for CleanUp {
                 self.left.pop();
                 continue;
             }
-            let budget = self.budgets.last_mut();
+            let budget = self.budget.as_mut();
             if !budget.is_some_and(|budget| Pin::new(budget).poll(cx).is_ready()) {
                 return Poll::Pending;
             }

@@ -2,10 +2,11 @@
 
 use crate::{
     observe,
-    set::stack::Stack,
-    sync::{Arc, EventListener, LazyEvent},
+    set::mailbox::Mailbox,
+    sync::{Arc, AtomicUsize, EventListener, LazyEvent, Ordering},
     time::{Clock, Instant, Timer},
 };
+use alloc::boxed::Box;
 use core::{
     fmt,
     future::Future,
@@ -17,21 +18,27 @@ use pin_project_lite::pin_project;
 /// A deadline of a scope, to be moved; see [`Scope::deadline`](super::Scope::deadline).
 ///
 /// Dropping this leaves the deadline as it is.
-#[derive(Clone)]
 pub struct MovableDeadline {
     moves: Arc<Moves>,
 }
 
-/// Where a deadline was moved to, and has not been looked at yet.
 struct Moves {
-    to: Stack<Instant>,
+    /// Where the deadline was moved to, if that has not been looked at yet. No queue, as nobody
+    /// may ever look: the scope may be gone.
+    to: Mailbox<Instant>,
+    /// How many can move it.
+    movers: AtomicUsize,
     moved: LazyEvent,
 }
 
 impl MovableDeadline {
     /// A deadline, and the future that is ready when it has passed.
     pub(super) fn new<T: Timer + Clock>(timer: T, at: Instant) -> (Self, Watch<T>) {
-        let moves = Arc::new(Moves { to: Stack::new(), moved: LazyEvent::new() });
+        let moves = Arc::new(Moves {
+            to: Mailbox::new(),
+            movers: AtomicUsize::new(1),
+            moved: LazyEvent::new(),
+        });
         let deadline = MovableDeadline { moves: moves.clone() };
         (deadline, Watch { sleep: None, timer, at, moves, listener: None })
     }
@@ -40,8 +47,25 @@ impl MovableDeadline {
     ///
     /// The last call counts. A deadline that has passed stays so, and the scope cancelled.
     pub fn move_to(&self, at: Instant) {
-        self.moves.to.push(at);
+        self.moves.to.put(Box::new(at));
         self.moves.moved.notify(usize::MAX);
+    }
+}
+
+impl Clone for MovableDeadline {
+    fn clone(&self) -> Self {
+        // Relaxed: a new one is made from one that exists.
+        self.moves.movers.fetch_add(1, Ordering::Relaxed);
+        MovableDeadline { moves: self.moves.clone() }
+    }
+}
+
+impl Drop for MovableDeadline {
+    fn drop(&mut self) {
+        // Release: whoever sees that none is left sees where they have moved it.
+        if self.moves.movers.fetch_sub(1, Ordering::Release) == 1 {
+            self.moves.moved.notify(usize::MAX);
+        }
     }
 }
 
@@ -52,7 +76,7 @@ impl fmt::Debug for MovableDeadline {
 }
 
 pin_project! {
-    /// Ready when a deadline has passed.
+    /// Ready when a deadline has passed, with true, or when it never will, with false.
     pub(super) struct Watch<T: Timer> {
         // None while there is nothing to wait for, or that has to be found out.
         #[pin]
@@ -65,9 +89,9 @@ pin_project! {
 }
 
 impl<T: Timer + Clock> Future for Watch<T> {
-    type Output = ();
+    type Output = bool;
 
-    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<bool> {
         let mut this = self.project();
         loop {
             // First listen, then look, so that no move is missed.
@@ -76,21 +100,26 @@ impl<T: Timer + Clock> Future for Watch<T> {
                 *this.listener = None;
                 continue;
             }
-            if let Some(at) = this.moves.to.take().into_iter().last() {
-                *this.at = at;
+            // Before the last look at where it was moved. Acquire: see that.
+            let stays = this.moves.movers.load(Ordering::Acquire) == 0;
+            if let Some(at) = this.moves.to.take() {
+                *this.at = *at;
                 this.sleep.set(None);
             }
             if *this.at == Instant::NEVER {
                 this.sleep.set(None);
+                if stays {
+                    return Poll::Ready(false);
+                }
             } else if this.sleep.is_none() {
                 let left = this.at.saturating_duration_since(this.timer.now());
                 if left.is_zero() {
-                    return Poll::Ready(());
+                    return Poll::Ready(true);
                 }
                 this.sleep.set(Some(this.timer.sleep(left)));
             }
             if this.sleep.as_mut().as_pin_mut().is_some_and(|sleep| sleep.poll(cx).is_ready()) {
-                return Poll::Ready(());
+                return Poll::Ready(true);
             }
             observe::waits_for(format_args!("the deadline of a scope, {:?}", this.at));
             return Poll::Pending;

@@ -202,11 +202,11 @@ impl<P: Policy, K> Receive<(), EndOfGrace> for Shared<P, K> {
 /// The daemon that watches a deadline.
 pub(super) struct EndOfTime;
 
-impl<P: Policy, K> Receive<(), EndOfTime> for Shared<P, K> {
+impl<P: Policy, K> Receive<bool, EndOfTime> for Shared<P, K> {
     type Value = ();
 
-    fn receive(&self, (): (), _: Info<'_>) -> Option<()> {
-        if !self.has(SWEPT) {
+    fn receive(&self, has_passed: bool, _: Info<'_>) -> Option<()> {
+        if has_passed && !self.has(SWEPT) {
             // Of a scope that was asked to end before, this ends the grace.
             let elapsed = if self.has(CANCELLED) { 0 } else { ELAPSED };
             let flags = CANCELLED | elapsed | Self::whole();

@@ -19,7 +19,8 @@
 //! sweeper finds that nobody walks: walkers announce themselves before they look at `head`, and a
 //! sweeper looks at the announcements after it has unlinked, with a sequentially consistent fence
 //! on either side, so that one of the two sees the other. (With weaker fences, both could miss:
-//! the walker would step on a member that the sweeper frees.)
+//! the walker would step on a member that the sweeper frees.) A sweeper that finds a walker leaves
+//! the release to it: a walk that ends what it comes to would otherwise leave all of that behind.
 
 use super::line::Line;
 use crate::{
@@ -27,7 +28,7 @@ use crate::{
     unwind::Finally,
 };
 use alloc::vec::Vec;
-use core::{fmt, marker::PhantomData, ptr, ptr::NonNull};
+use core::{fmt, marker::PhantomData, mem, ptr, ptr::NonNull};
 
 /// Something that can be in one [`Registry`], once.
 ///
@@ -66,8 +67,10 @@ pub(crate) struct Registry<L: Listed> {
     /// How many have entered and are not in the list any more. The sweeper's to write.
     swept: AtomicUsize,
     sweeping: AtomicBool,
-    /// Unlinked, not yet released. The sweeper's.
+    /// Unlinked, not yet released. Belongs to whoever has set `sweeping`.
     retired: UnsafeCell<Vec<Run<L>>>,
+    /// Whether there is something in `retired`.
+    has_retired: AtomicBool,
     walkers: AtomicUsize,
     members: PhantomData<L>,
 }
@@ -93,6 +96,7 @@ impl<L: Listed> Registry<L> {
             swept: AtomicUsize::new(0),
             sweeping: AtomicBool::new(false),
             retired: UnsafeCell::new(Vec::new()),
+            has_retired: AtomicBool::new(false),
             walkers: AtomicUsize::new(0),
             members: PhantomData,
         }
@@ -181,6 +185,7 @@ impl<L: Listed> Registry<L> {
         // Release: all we did happens before a sweeper that finds nobody releases anything.
         let _leave = Finally::new(|| {
             self.walkers.fetch_sub(1, Ordering::Release);
+            self.release_retired();
         });
         // See the module: pairs with the fence of the sweeper.
         fence(Ordering::SeqCst);
@@ -193,27 +198,63 @@ impl<L: Listed> Registry<L> {
         }
     }
 
-    /// Unlinks what has ended.
+    /// Unlinks what has ended, and releases it if nobody walks.
     fn sweep(&self, entered: usize) {
         // Acquire: see the list as the last sweeper left it.
         if self.sweeping.swap(true, Ordering::Acquire) {
             return;
         }
-        let mut kept = 0;
-        // SAFETY: `sweeping` was set by this thread alone.
-        self.retired.with_mut(|retired| unsafe {
-            kept = self.unlink(&mut *retired);
-            // See the module: pairs with the fence of a walker.
-            fence(Ordering::SeqCst);
-            // Acquire: what a walker did that has left happens before the release.
-            if self.walkers.load(Ordering::Acquire) == 0 {
-                release_all(&mut *retired);
-            }
+        let kept = self.retired.with_mut(|retired| {
+            // SAFETY: `sweeping` was set by this thread alone.
+            let retired = unsafe { &mut *retired };
+            let kept = self.unlink(retired);
+            self.has_retired.store(!retired.is_empty(), Ordering::Relaxed);
+            kept
         });
         self.sweep_at.store(entered.wrapping_add(kept + SLACK), Ordering::Relaxed);
         self.swept.store(entered.wrapping_sub(kept), Ordering::Relaxed);
-        // Release: leave the list to the next sweeper.
-        self.sweeping.store(false, Ordering::Release);
+        self.let_sweep();
+        self.release_retired();
+    }
+
+    /// Leaves the list to the next sweeper.
+    fn let_sweep(&self) {
+        // Release: see above. A store would do, but loom lets it come before the swap of one who
+        // was refused.
+        self.sweeping.swap(false, Ordering::Release);
+    }
+
+    /// Releases what is unlinked, unless somebody walks: then that is left to the last of those.
+    fn release_retired(&self) {
+        loop {
+            // Between what we have changed (a walker has left, something is unlinked, the turn to
+            // sweep is free) and the look at what others have. Of two who leave something to each
+            // other, one sees that it has to do it.
+            fence(Ordering::SeqCst);
+            if !self.has_retired.load(Ordering::Relaxed)
+                || self.walkers.load(Ordering::Relaxed) > 0
+                || self.sweeping.swap(true, Ordering::Acquire)
+            {
+                return;
+            }
+            // See the module: pairs with the fence of a walker.
+            fence(Ordering::SeqCst);
+            // Acquire: what a walker did that has left happens before the release.
+            let unseen = self.walkers.load(Ordering::Acquire) == 0;
+            let runs = self.retired.with_mut(|retired| {
+                // SAFETY: `sweeping` was set by this thread alone.
+                let retired = unsafe { &mut *retired };
+                if unseen { mem::take(retired) } else { Vec::new() }
+            });
+            if unseen {
+                self.has_retired.store(false, Ordering::Relaxed);
+            }
+            self.let_sweep();
+            // Only now, as an executor may have something kept with a child, whose drop may do
+            // anything.
+            // SAFETY: unlinked by sweepers before us, and no walker was there after that.
+            unsafe { release_all(runs) };
+        }
     }
 }
 
@@ -271,7 +312,7 @@ impl<L: Listed> Drop for Registry<L> {
         let newest = untagged(self.head.0.load(Ordering::Acquire));
         // SAFETY: `&mut self` says that nobody sweeps or walks.
         unsafe {
-            self.retired.with_mut(|retired| release_all(&mut *retired));
+            self.retired.with_mut(|retired| release_all(mem::take(&mut *retired)));
             Run { first: newest, end: ptr::null_mut() }.release();
         }
     }
@@ -282,8 +323,8 @@ impl<L: Listed> Drop for Registry<L> {
 /// # Safety
 ///
 /// That of [`Run::release`], for each.
-unsafe fn release_all<L: Listed>(runs: &mut Vec<Run<L>>) {
-    for run in runs.drain(..) {
+unsafe fn release_all<L: Listed>(runs: Vec<Run<L>>) {
+    for run in runs {
         // SAFETY: promised by the caller.
         unsafe { run.release() };
     }

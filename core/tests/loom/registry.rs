@@ -148,3 +148,39 @@ fn leave_or_walk_or_push() {
         setup.check();
     });
 }
+
+/// Somebody walks while a spawner sweeps: what is swept out is released, by the one or the other,
+/// and does not wait for the next sweep. Fails if the walker does not look, or without the fences
+/// with which they leave it to each other.
+#[test]
+fn walk_or_sweep() {
+    check("registry: walk or sweep", || {
+        let setup = Setup::new();
+        (0..3).for_each(|_| setup.finished());
+        assert_eq!(setup.tasks.in_memory(), 3);
+        let spawning = setup.spawner();
+        setup.scope.each_child(|_| {});
+        drop(spawning.join());
+        // The new one, and the newest of the others.
+        assert_eq!(setup.tasks.in_memory(), 2);
+        setup.check();
+    });
+}
+
+/// Two walk while a spawner sweeps. Fails if who may not release now leaves that to one who has
+/// looked already.
+#[test]
+fn walk_or_walk_or_sweep() {
+    check("registry: walk or walk or sweep", || {
+        let setup = Setup::new();
+        (0..3).for_each(|_| setup.finished());
+        let spawning = setup.spawner();
+        let scope = Scope::clone(&setup.scope);
+        let walking = spawn(move || scope.each_child(|_| {}));
+        setup.scope.each_child(|_| {});
+        drop(spawning.join());
+        walking.join();
+        assert_eq!(setup.tasks.in_memory(), 2);
+        setup.check();
+    });
+}

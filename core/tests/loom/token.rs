@@ -180,6 +180,22 @@ fn drop_or_sweep() {
     });
 }
 
+/// Children lose their last handles one after the other, and so sweep each other out, while another
+/// is made and a cancel comes.
+#[test]
+fn drop_or_drop_or_cancel() {
+    check("token: drop or drop or cancel", || {
+        let root = CancelToken::new();
+        let children = [(); 4].map(|()| root.child_token());
+        let other = root.clone();
+        let dropper = spawn(move || drop(children));
+        let maker = spawn(move || other.child_token());
+        root.cancel("test");
+        assert_eq!(why(&maker.join()), Some("test"));
+        dropper.join();
+    });
+}
+
 /// A scope is cancelled while somebody asks for its token: the token is cancelled. Fails without
 /// either of the fences between the two.
 #[test]
