@@ -57,6 +57,8 @@ enum Undo {
     Clear,
     /// The innermost of those around is the top again.
     Pop,
+    /// This is, as the thread is ending and has no list of those around any more.
+    Put(Entry),
 }
 
 #[derive(Clone, Copy)]
@@ -92,8 +94,11 @@ pub struct Entered {
 pub fn block(key: usize, name: &str) -> Entered {
     let at = Location::caller();
     let is_same = |entry: &Entry| entry.key == key;
-    let top = TOP.get().filter(is_same);
-    match top.or_else(|| AROUND.with_borrow(|around| around.iter().copied().find(is_same))) {
+    let outer = top().filter(is_same).or_else(|| {
+        let around = AROUND.try_with(|around| around.borrow().iter().copied().find(is_same));
+        around.ok().flatten()
+    });
+    match outer {
         None => push(Entry { key, how: How::Blocks, at }),
         Some(Entry { how: How::Blocks, at: outer, .. }) => panic!(
             "this thread already blocks on this {name}, since the call at {outer}: \
@@ -112,7 +117,7 @@ pub fn block(key: usize, name: &str) -> Entered {
 /// Nests freely. Costs two accesses to a thread-local, unless executors are nested.
 #[track_caller]
 pub fn work(key: usize) -> Entered {
-    match TOP.get() {
+    match top() {
         Some(top) if top.key == key => Entered { undo: Undo::Nothing, _thread: PhantomData },
         _ => push(Entry { key, how: How::Works, at: Location::caller() }),
     }
@@ -142,13 +147,26 @@ impl<F: Future + Unpin> Future for Inside<F> {
     }
 }
 
+// The destructors of a thread-local may run after those of ours: where there is nothing left to note
+// something in, nothing is noted.
+
+fn top() -> Option<Entry> {
+    TOP.try_with(Cell::get).ok().flatten()
+}
+
+fn set_top(entry: Option<Entry>) {
+    let _ = TOP.try_with(|top| top.set(entry));
+}
+
 fn push(entry: Entry) -> Entered {
-    let undo = match TOP.replace(Some(entry)) {
+    let outer = top();
+    set_top(Some(entry));
+    let undo = match outer {
         None => Undo::Clear,
-        Some(around) => {
-            AROUND.with_borrow_mut(|stack| stack.push(around));
-            Undo::Pop
-        }
+        Some(outer) => match AROUND.try_with(|around| around.borrow_mut().push(outer)) {
+            Ok(()) => Undo::Pop,
+            Err(_) => Undo::Put(outer),
+        },
     };
     Entered { undo, _thread: PhantomData }
 }
@@ -157,12 +175,12 @@ impl Drop for Entered {
     fn drop(&mut self) {
         match self.undo {
             Undo::Nothing => {}
-            Undo::Clear => TOP.set(None),
+            Undo::Clear => set_top(None),
             Undo::Pop => {
-                // A thread that is going down may have lost its stack before its last guard.
-                let around = AROUND.try_with(|stack| stack.borrow_mut().pop());
-                TOP.set(around.ok().flatten());
+                let outer = AROUND.try_with(|around| around.borrow_mut().pop());
+                set_top(outer.ok().flatten());
             }
+            Undo::Put(outer) => set_top(Some(outer)),
         }
     }
 }
@@ -199,5 +217,33 @@ mod tests {
             assert!(message_of(|| drop(block(1, "pool"))).contains("running a child of this pool"));
         }
         drop(block(1, "pool"));
+    }
+    /// Does what an executor does, when the thread ends.
+    struct AtExit;
+
+    impl Drop for AtExit {
+        fn drop(&mut self) {
+            let _outer = work(1);
+            let _inner = work(2);
+            let _innermost = block(3, "pool");
+            drop(block(4, "pool"));
+            assert!(message_of(|| drop(block(3, "pool"))).contains("already blocks"));
+        }
+    }
+
+    /// In a destructor of a thread-local, before and after the destructor of the list: a panic there
+    /// would end the process.
+    #[test]
+    fn a_thread_that_ends_may_enter() {
+        std::thread_local! {
+            static FIRST: AtExit = const { AtExit };
+            static LAST: AtExit = const { AtExit };
+        }
+        let use_list = || drop((work(1), work(2)));
+        let ended = std::thread::spawn(move || {
+            FIRST.with(|_| use_list());
+            LAST.with(|_| use_list());
+        });
+        ended.join().unwrap();
     }
 }

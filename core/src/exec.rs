@@ -77,7 +77,9 @@ pub trait Spawn {
     /// How many children can run at the same moment, more or less: what operations go by that
     /// share work among a few children.
     ///
-    /// A hint. The default is what the machine can do, or 4 without `std`.
+    /// A hint. The default is what the machine can do, or 4 without `std`. An executor that wraps
+    /// another one asks that: around a simulation, the default would make a seed mean something else
+    /// on each machine.
     fn parallelism(&self) -> NonZeroUsize {
         parallelism_of_this_machine()
     }
@@ -146,6 +148,9 @@ pub trait BlockOn {
 pub struct SpawnFn<F>(F);
 
 /// Makes an executor of a closure that is given the children.
+///
+/// How many of them can run at the same moment is not known: its [`parallelism`](Spawn::parallelism)
+/// is what the machine can do.
 ///
 /// # Examples
 ///

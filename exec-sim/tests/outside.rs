@@ -4,10 +4,12 @@
 use anyscope_core::{Clock, Instant, Timer, deadline, scope};
 use anyscope_sim::{Failure, Sim, SimHandle, explore};
 use std::{
+    cell::RefCell,
     future::{Future, pending, poll_fn},
     panic::{AssertUnwindSafe, catch_unwind},
+    pin::pin,
     sync::{Arc, Barrier, Mutex},
-    task::Poll,
+    task::{Context, Poll, Waker},
     thread,
     time::{Duration, SystemTime},
 };
@@ -121,4 +123,27 @@ fn v18_strange_moments_are_fine() {
         assert_eq!((sim.elapsed(), sim.timers()), (SECOND, 0));
         assert!(sim.now() < Instant::NEVER);
     });
+}
+
+/// Given a labelled future that is polled in a destructor of a thread-local, after whatever the
+/// simulation has there is gone, then it waits as ever. (A panic would end the process.)
+#[test]
+fn a_label_may_be_polled_when_its_thread_ends() {
+    struct Waits(SimHandle);
+
+    impl Drop for Waits {
+        fn drop(&mut self) {
+            let mut wait = pin!(self.0.label("the end", pending::<()>()));
+            assert!(wait.as_mut().poll(&mut Context::from_waker(Waker::noop())).is_pending());
+        }
+    }
+
+    thread_local!(static FIRST: RefCell<Option<Waits>> = const { RefCell::new(None) });
+
+    let ended = thread::spawn(|| {
+        let handle = Sim::new(1).handle();
+        FIRST.set(Some(Waits(handle.clone())));
+        drop(Waits(handle));
+    });
+    ended.join().unwrap();
 }

@@ -33,13 +33,19 @@ use anyscope_core::{
     BlockOn, Child, Clock, Instant, Kept, LocalChild, Spawn, SpawnBlocking, SpawnLocal, Timer,
     enter,
 };
-use async_executor::{Executor, LocalExecutor};
+use async_executor::{Executor, LocalExecutor, Task};
 use std::{
+    env,
     future::Future,
+    num::NonZeroUsize,
     pin::Pin,
     rc::{self, Rc},
-    sync::{Arc, Weak},
+    sync::{
+        Arc, OnceLock, Weak,
+        atomic::{AtomicUsize, Ordering},
+    },
     task::{Context, Poll, ready},
+    thread,
     time::Duration,
 };
 
@@ -68,6 +74,16 @@ impl Spawn for Smol {
     fn spawn_kept(&self, child: Child) -> Option<Kept> {
         Some(Kept::new(smol::spawn(enter::inside(global_key(), child))))
     }
+
+    /// What `SMOL_THREADS` says, or one.
+    fn parallelism(&self) -> NonZeroUsize {
+        // smol looks once, when it starts its threads.
+        static THREADS: OnceLock<NonZeroUsize> = OnceLock::new();
+        *THREADS.get_or_init(|| {
+            let threads = env::var("SMOL_THREADS").ok().and_then(|threads| threads.parse().ok());
+            threads.and_then(NonZeroUsize::new).unwrap_or(NonZeroUsize::MIN)
+        })
+    }
 }
 
 impl BlockOn for Smol {
@@ -88,6 +104,31 @@ impl BlockOn for Smol {
 #[derive(Debug, Default)]
 pub struct SmolExecutor {
     executor: Arc<Executor<'static>>,
+    runners: Arc<Runners>,
+}
+
+/// How many calls of `run` and `block_on` there are at the moment.
+#[derive(Debug, Default)]
+struct Runners(AtomicUsize);
+
+impl Runners {
+    fn enter(&self) -> Running<'_> {
+        self.0.fetch_add(1, Ordering::Relaxed);
+        Running(self)
+    }
+
+    fn get(&self) -> NonZeroUsize {
+        NonZeroUsize::new(self.0.load(Ordering::Relaxed)).unwrap_or(NonZeroUsize::MIN)
+    }
+}
+
+/// One of them, until dropped.
+struct Running<'a>(&'a Runners);
+
+impl Drop for Running<'_> {
+    fn drop(&mut self) {
+        self.0.0.fetch_sub(1, Ordering::Relaxed);
+    }
 }
 
 impl SmolExecutor {
@@ -98,55 +139,83 @@ impl SmolExecutor {
 
     /// A handle that spawns here as long as this lives.
     pub fn handle(&self) -> SmolHandle {
-        SmolHandle { executor: Arc::downgrade(&self.executor) }
+        SmolHandle { executor: Arc::downgrade(&self.executor), runners: Some(self.runners.clone()) }
     }
 
     /// Runs children until `future` is ready. Any number of threads may do so.
     pub async fn run<T>(&self, future: impl Future<Output = T>) -> T {
+        let _running = self.runners.enter();
         self.executor.run(future).await
     }
 }
 
 impl From<Executor<'static>> for SmolExecutor {
     fn from(executor: Executor<'static>) -> Self {
-        SmolExecutor { executor: Arc::new(executor) }
+        SmolExecutor { executor: Arc::new(executor), runners: Arc::default() }
     }
 }
 
 impl Spawn for SmolExecutor {
     fn spawn(&self, child: Child) {
-        spawn(&self.executor, child);
+        spawn(&self.executor, child).detach();
+    }
+
+    fn spawn_kept(&self, child: Child) -> Option<Kept> {
+        Some(Kept::new(spawn(&self.executor, child)))
+    }
+
+    /// How many threads are inside [`run`](Self::run) or `block_on` at the moment, or one.
+    fn parallelism(&self) -> NonZeroUsize {
+        self.runners.get()
     }
 }
 
 impl BlockOn for SmolExecutor {
     fn block_on<F: Future>(&self, future: F) -> F::Output {
         let _inside = enter::block(Arc::as_ptr(&self.executor).addr(), "smol executor");
+        let _running = self.runners.enter();
         smol::block_on(self.executor.run(future))
     }
 }
 
-fn spawn(executor: &Arc<Executor<'static>>, child: Child) {
-    executor.spawn(enter::inside(Arc::as_ptr(executor).addr(), child)).detach();
+fn spawn(executor: &Arc<Executor<'static>>, child: Child) -> Task<()> {
+    executor.spawn(enter::inside(Arc::as_ptr(executor).addr(), child))
 }
 
 /// A handle to an [`Executor`] that it does not keep alive.
 #[derive(Clone, Debug)]
 pub struct SmolHandle {
     executor: Weak<Executor<'static>>,
+    /// Known if the executor belongs to a [`SmolExecutor`].
+    runners: Option<Arc<Runners>>,
 }
 
 /// For an executor that is owned elsewhere.
 impl From<&Arc<Executor<'static>>> for SmolHandle {
     fn from(executor: &Arc<Executor<'static>>) -> Self {
-        SmolHandle { executor: Arc::downgrade(executor) }
+        SmolHandle { executor: Arc::downgrade(executor), runners: None }
     }
 }
 
 impl Spawn for SmolHandle {
     fn spawn(&self, child: Child) {
         if let Some(executor) = self.executor.upgrade() {
-            spawn(&executor, child);
+            spawn(&executor, child).detach();
+        }
+    }
+
+    fn spawn_kept(&self, child: Child) -> Option<Kept> {
+        Some(Kept::new(spawn(&self.executor.upgrade()?, child)))
+    }
+
+    /// That of the [`SmolExecutor`]. How many threads run an executor that is owned elsewhere is not
+    /// known: what the machine can do.
+    fn parallelism(&self) -> NonZeroUsize {
+        static MACHINE: OnceLock<NonZeroUsize> = OnceLock::new();
+        match &self.runners {
+            Some(runners) => runners.get(),
+            None => *MACHINE
+                .get_or_init(|| thread::available_parallelism().unwrap_or(NonZeroUsize::MIN)),
         }
     }
 }

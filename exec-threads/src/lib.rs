@@ -31,6 +31,7 @@ use futures_lite::future;
 use std::{
     future::Future,
     io,
+    num::NonZeroUsize,
     panic::{AssertUnwindSafe, catch_unwind},
     pin::Pin,
     sync::{
@@ -65,6 +66,8 @@ pub struct ThreadPool {
 #[derive(Debug)]
 struct Shared {
     executor: Executor<'static>,
+    /// Those of the pool, but at least one, as that many children run when any do.
+    threads: NonZeroUsize,
     /// The threads of the pool, and those lent to it at the moment.
     drivers: AtomicUsize,
     stopped: AtomicBool,
@@ -130,6 +133,7 @@ impl Builder {
         started.try_reserve_exact(threads).map_err(|_| io::ErrorKind::OutOfMemory)?;
         let shared = Arc::new(Shared {
             executor: Executor::new(),
+            threads: NonZeroUsize::new(threads).unwrap_or(NonZeroUsize::MIN),
             drivers: AtomicUsize::new(threads),
             stopped: AtomicBool::new(false),
             stop: Event::new(),
@@ -195,6 +199,11 @@ impl Spawn for ThreadPool {
     fn spawn_kept(&self, child: Child) -> Option<Kept> {
         Some(Kept::new(self.shared.spawn(child)))
     }
+
+    /// The threads of the pool. One if it has none of its own: the one inside `block_on`.
+    fn parallelism(&self) -> NonZeroUsize {
+        self.shared.threads
+    }
 }
 
 impl BlockOn for ThreadPool {
@@ -234,6 +243,11 @@ impl Spawn for ThreadPoolHandle {
 
     fn spawn_kept(&self, child: Child) -> Option<Kept> {
         Some(Kept::new(self.shared.upgrade()?.spawn(child)))
+    }
+
+    /// That of the pool. One when it is gone, as nothing runs there.
+    fn parallelism(&self) -> NonZeroUsize {
+        self.shared.upgrade().map_or(NonZeroUsize::MIN, |shared| shared.threads)
     }
 }
 

@@ -5,7 +5,7 @@
 //! | [`Tokio`] | handle to a runtime, cheap to clone | on its workers | no |
 //! | [`TokioRuntime`] | owns a [`Runtime`] | on its workers | yes, driving it |
 //! | [`TokioLocal`], [`TokioLocalHandle`] | owns a [`LocalSet`]; handle to it | on this thread, `!Send` | no |
-//! | [`WithTokio`] | another executor, whose children may use tokio's I/O and timers | on that executor | as that executor |
+//! | [`WithTokio`] | another executor, whose children may use tokio's I/O and timers | where that executor has them, `!Send` if it can | if that executor does |
 //!
 //! Handles do not keep a runtime alive. When its owner is dropped, its children are dropped, and
 //! children spawned later are refused: their handles say
@@ -38,6 +38,7 @@ use anyscope_core::{
 };
 use std::{
     future::Future,
+    num::NonZeroUsize,
     panic::Location,
     pin::Pin,
     rc::{Rc, Weak},
@@ -109,6 +110,11 @@ impl Spawn for Tokio {
 
     fn spawn_kept(&self, child: Child) -> Option<Kept> {
         Some(Kept::new(self.handle.spawn(child)))
+    }
+
+    /// The workers of the runtime; one if it runs on the current thread.
+    fn parallelism(&self) -> NonZeroUsize {
+        NonZeroUsize::new(self.handle.metrics().num_workers()).unwrap_or(NonZeroUsize::MIN)
     }
 }
 
@@ -199,6 +205,16 @@ impl Spawn for TokioRuntime {
     fn spawn_kept(&self, child: Child) -> Option<Kept> {
         self.tokio.spawn_kept(child)
     }
+
+    fn parallelism(&self) -> NonZeroUsize {
+        self.tokio.parallelism()
+    }
+}
+
+impl SpawnBlocking for TokioRuntime {
+    fn spawn_blocking(&self, job: Box<dyn FnOnce() + Send>) {
+        self.tokio.spawn_blocking(job);
+    }
 }
 
 /// The owner of a [`LocalSet`]. Dropping it drops the children that it has.
@@ -253,10 +269,14 @@ impl SpawnLocal for TokioLocalHandle {
 /// Another executor, whose children are polled and dropped in the context of a tokio runtime, so
 /// that tokio's I/O and timers work there. The runtime must be running somewhere.
 ///
+/// It is whatever the other executor is: [`Spawn`], [`SpawnLocal`], [`SpawnBlocking`], [`BlockOn`]
+/// (whose future is in the context too), [`Timer`] and [`Clock`]. Blocking closures are in the
+/// context as well; sleeps and moments are those of the other executor.
+///
 /// A child that is cancelled while it waits is dropped by whoever cancels it, perhaps outside of
 /// the context: tokio's own types do not mind.
 ///
-/// Costs one more allocation for each child.
+/// Costs one more allocation for each child, for each blocking closure, and for each `block_on`.
 ///
 /// # Examples
 ///
@@ -287,45 +307,78 @@ impl<E> WithTokio<E> {
     }
 }
 
-impl<E: Spawn> Spawn for WithTokio<E> {
-    fn spawn(&self, child: Child) {
-        let in_context = InContext { child: Some(child), handle: self.handle.clone() };
-        self.exec.spawn(Child::detached(in_context));
+impl<E> WithTokio<E> {
+    fn in_context<F>(&self, future: F) -> InContext<F> {
+        InContext { future: Some(future), handle: self.handle.clone() }
     }
 }
 
-/// Polls and drops a child in the context of a runtime.
-struct InContext {
-    child: Option<Child>,
+impl<E: Spawn> Spawn for WithTokio<E> {
+    fn spawn(&self, child: Child) {
+        self.exec.spawn(Child::detached(self.in_context(child)));
+    }
+
+    fn spawn_kept(&self, child: Child) -> Option<Kept> {
+        self.exec.spawn_kept(Child::detached(self.in_context(child)))
+    }
+
+    fn parallelism(&self) -> NonZeroUsize {
+        self.exec.parallelism()
+    }
+}
+
+impl<E: SpawnLocal> SpawnLocal for WithTokio<E> {
+    fn spawn_local(&self, child: LocalChild) {
+        self.exec.spawn_local(LocalChild::detached(self.in_context(child)));
+    }
+}
+
+impl<E: SpawnBlocking> SpawnBlocking for WithTokio<E> {
+    fn spawn_blocking(&self, job: Box<dyn FnOnce() + Send>) {
+        let mut job = self.in_context(job);
+        self.exec.spawn_blocking(Box::new(move || {
+            let handle = job.handle.clone();
+            let _context = handle.enter();
+            if let Some(job) = job.future.take() {
+                job();
+            }
+        }));
+    }
+}
+
+impl<E: BlockOn> BlockOn for WithTokio<E> {
+    fn block_on<F: Future>(&self, future: F) -> F::Output {
+        self.exec.block_on(self.in_context(Box::pin(future)))
+    }
+}
+
+/// Polls and drops a future in the context of a runtime.
+struct InContext<F> {
+    /// There until the drop, or until it is taken.
+    future: Option<F>,
     handle: Handle,
 }
 
-impl Future for InContext {
-    type Output = ();
+impl<F: Future + Unpin> Future for InContext<F> {
+    type Output = F::Output;
 
-    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
-        let InContext { child, handle } = &mut *self;
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<F::Output> {
+        let InContext { future, handle } = &mut *self;
         let _context = handle.enter();
-        child.as_mut().map_or(Poll::Ready(()), |child| Pin::new(child).poll(cx))
+        Pin::new(future.as_mut().expect("there until the drop")).poll(cx)
     }
 }
 
-impl Drop for InContext {
+impl<F> Drop for InContext<F> {
     fn drop(&mut self) {
         let _context = self.handle.enter();
-        self.child = None;
+        self.future = None;
     }
 }
 
-/// Implements for the first type what the second one, its field, implements.
-macro_rules! forward {
+/// Implements for the first type the time that the second one, its field, has.
+macro_rules! forward_time {
     ([$($e:ident)?] $outer:ty, $field:ident: $inner:ty) => {
-        impl $(<$e: SpawnBlocking>)? SpawnBlocking for $outer {
-            fn spawn_blocking(&self, job: Box<dyn FnOnce() + Send>) {
-                self.$field.spawn_blocking(job);
-            }
-        }
-
         impl $(<$e: Timer>)? Timer for $outer {
             type Sleep = <$inner as Timer>::Sleep;
 
@@ -342,5 +395,5 @@ macro_rules! forward {
     };
 }
 
-forward!([] TokioRuntime, tokio: Tokio);
-forward!([E] WithTokio<E>, exec: E);
+forward_time!([] TokioRuntime, tokio: Tokio);
+forward_time!([E] WithTokio<E>, exec: E);

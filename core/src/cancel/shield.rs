@@ -1,16 +1,20 @@
 //! Keeping cancels off for a while.
 
 use crate::{
-    child::{Cancelled, current, shields::Shields},
+    child::{
+        Cancelled, current,
+        shields::{Openings, Shields},
+    },
     set::set_once::SetOnce,
     sync::Arc,
+    unwind,
 };
 use alloc::vec::Vec;
 use core::{
     fmt,
     future::Future,
     pin::Pin,
-    task::{Context, Poll},
+    task::{Context, Poll, Waker},
 };
 use pin_project_lite::pin_project;
 
@@ -101,7 +105,8 @@ pub fn shield<F: Future>(future: F) -> Shield<F> {
 /// # });
 /// ```
 pub fn shield_with<F: Future>(body: impl FnOnce(Restore) -> F) -> Shield<F> {
-    let restore = Restore { raised: Arc::new(SetOnce::new()) };
+    let restore =
+        Restore { region: Arc::new(Region { raised: SetOnce::new(), openings: Openings::new() }) };
     Shield { future: body(restore.clone()), raised: None, restore: Some(restore) }
 }
 
@@ -162,11 +167,15 @@ impl<F: Future> Future for Shield<F> {
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<F::Output> {
         let this = self.project();
         if this.raised.is_none() {
-            let raised = Raised(current::raise_all());
-            if let Some(restore) = this.restore {
-                let _ = restore.raised.set(raised.0.clone());
-            }
-            *this.raised = Some(raised);
+            let shields = current::raise_all();
+            // Only once: a shield that is polled after its end has no parts that can be cancelled.
+            *this.raised = Some(match this.restore.take() {
+                None => Raised::Whole(shields),
+                Some(Restore { region }) => {
+                    let _ = region.raised.set(shields);
+                    Raised::Region(region)
+                }
+            });
         }
         let poll = this.future.poll(cx);
         if poll.is_ready() {
@@ -183,33 +192,74 @@ impl<F> fmt::Debug for Shield<F> {
 }
 
 /// What a shield has raised, and lowers.
-struct Raised(Vec<Arc<Shields>>);
+enum Raised {
+    Whole(Vec<Arc<Shields>>),
+    /// With parts that can be cancelled.
+    Region(Arc<Region>),
+}
 
 impl Drop for Raised {
     fn drop(&mut self) {
-        lower(&self.0);
+        match self {
+            Raised::Whole(shields) => lower(shields),
+            Raised::Region(region) => region.open(),
+        }
+    }
+}
+
+/// What a shield has raised, and the parts in it that can be cancelled.
+struct Region {
+    /// Once it has.
+    raised: SetOnce<Vec<Arc<Shields>>>,
+    openings: Openings,
+}
+
+impl Region {
+    fn raised(&self) -> &[Arc<Shields>] {
+        self.raised.get().map_or(&[], Vec::as_slice)
+    }
+
+    fn open(&self) {
+        self.openings.open(|| lower(self.raised()));
+    }
+
+    fn close(&self) {
+        let raise = || self.raised().iter().for_each(|shields| shields.raise());
+        self.openings.close(raise, || lower(self.raised()));
     }
 }
 
 fn lower(all: &[Arc<Shields>]) {
-    for shields in all {
-        shields.lower(current::has(shields));
+    // Wakers are user code: they run when all are lowered, and each of them does.
+    let wakers: Vec<_> =
+        all.iter().filter_map(|shields| shields.lower(current::has(shields))).collect();
+    let mut panic = None;
+    for waker in wakers {
+        unwind::keep_first(&mut panic, || Waker::wake(waker));
     }
+    unwind::resume_unless_panicking(panic);
 }
 
 /// Lets cancels through a shield; see [`shield_with`].
 #[derive(Clone)]
 pub struct Restore {
-    /// What the shield has raised, once it has.
-    raised: Arc<SetOnce<Vec<Arc<Shields>>>>,
+    region: Arc<Region>,
 }
 
 impl Restore {
     /// Runs `future` as if the shield were not there. Other shields, around it or inside, are.
     ///
     /// A cancel that came before takes effect where `future` waits for the first time.
+    ///
+    /// The shield is down from the first poll to the end of `future`. There may be several such
+    /// parts, one inside another or at the same time: the shield is up again when all of them have
+    /// ended. As a whole child is behind a shield, so is all of it without one: what it runs beside
+    /// such a part can be cancelled too.
+    ///
+    /// Before the first poll of the shield and after its end there is no shield, and `future` just
+    /// runs. A part that is still there when the shield ends changes nothing when it ends itself.
     pub fn run<F: Future>(&self, future: F) -> Restored<F> {
-        Restored { future, restore: self.clone(), lowered: None }
+        Restored { future, lowered: None, restore: self.clone() }
     }
 }
 
@@ -225,8 +275,9 @@ pin_project! {
     pub struct Restored<F> {
         #[pin]
         future: F,
-        restore: Restore,
+        // After the future, which is dropped as it ran.
         lowered: Option<Lowered>,
+        restore: Restore,
     }
 }
 
@@ -236,9 +287,11 @@ impl<F: Future> Future for Restored<F> {
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<F::Output> {
         let this = self.project();
         if this.lowered.is_none() {
-            if let Some(raised) = this.restore.raised.get() {
-                lower(raised);
-                *this.lowered = Some(Lowered(this.restore.raised.clone()));
+            let region = &this.restore.region;
+            if region.raised.get().is_some() {
+                // First, as the wakers of others may panic.
+                let lowered = this.lowered.insert(Lowered(region.clone()));
+                lowered.0.open();
             }
         }
         let poll = this.future.poll(cx);
@@ -255,11 +308,11 @@ impl<F> fmt::Debug for Restored<F> {
     }
 }
 
-/// What is lowered, and raised again.
-struct Lowered(Arc<SetOnce<Vec<Arc<Shields>>>>);
+/// A part that can be cancelled, until it ends.
+struct Lowered(Arc<Region>);
 
 impl Drop for Lowered {
     fn drop(&mut self) {
-        self.0.get().into_iter().flatten().for_each(|shields| shields.raise());
+        self.0.close();
     }
 }

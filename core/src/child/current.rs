@@ -53,6 +53,17 @@ mod imp {
         static TOP: Cell<*const Frame> = const { Cell::new(ptr::null()) };
     }
 
+    // On some targets every thread-local has a destructor, and children may be polled in the
+    // destructor of another one, after it: no frames are seen there.
+
+    fn top() -> *const Frame {
+        TOP.try_with(Cell::get).unwrap_or(ptr::null())
+    }
+
+    fn set_top(frame: *const Frame) {
+        let _ = TOP.try_with(|top| top.set(frame));
+    }
+
     impl Frame {
         /// # Safety
         ///
@@ -64,12 +75,12 @@ mod imp {
             shields: *mut Option<Arc<Shields>>,
             asks: unsafe fn(*const ()) -> Option<Cancelled>,
         ) -> Self {
-            Frame { child, scope, shields, asks, outer: TOP.get() }
+            Frame { child, scope, shields, asks, outer: top() }
         }
 
         /// Puts the frame on the thread's list until the guard is dropped.
         pub(in super::super) fn enter(&self) -> Entered<'_> {
-            TOP.set(self);
+            set_top(self);
             Entered { outer: self.outer, frame: PhantomData }
         }
     }
@@ -81,7 +92,7 @@ mod imp {
 
     impl Drop for Entered<'_> {
         fn drop(&mut self) {
-            TOP.set(self.outer);
+            set_top(self.outer);
         }
     }
 
@@ -103,7 +114,7 @@ mod imp {
 
     /// The frames of this thread, the innermost first, until `f` has an answer.
     fn walk<R>(mut f: impl FnMut(&Frame) -> Option<R>) -> Option<R> {
-        let mut frame = TOP.get();
+        let mut frame = top();
         // SAFETY: a frame is on the list only while the guard that borrows it lives, and guards
         // are dropped in reverse order, as they never leave the poll of a child.
         while let Some(here) = unsafe { frame.as_ref() } {

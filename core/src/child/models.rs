@@ -4,7 +4,7 @@
 use super::{
     CancelCause,
     gate::{Gate, Refusal},
-    shields::Shields,
+    shields::{Openings, Shields},
     state::{CancelStep, Keeper, State},
 };
 use crate::model::{Census, Flag, Thread, block_on, check, spawn};
@@ -272,7 +272,7 @@ fn lower_or_cancel_or_idle() {
         let theirs = child.clone();
         let lowering = spawn(move || {
             theirs.touch();
-            theirs.shields.lower(false);
+            theirs.shields.lower(false).into_iter().for_each(Waker::wake);
         });
         let theirs = child.clone();
         let cancelling = spawn(move || theirs.cancel(false));
@@ -300,6 +300,68 @@ fn cancel_or_force_or_idle() {
         child.go_idle(&waker);
         child.poll(&waker);
         cancelling.into_iter().for_each(Thread::join);
+        assert_eq!(child.ends.load(Relaxed), 1);
+    });
+}
+
+/// Three parts open a shield and close it again while it ends, beside another shield that stays: the
+/// child is never without one, and at the end has that one left.
+#[test]
+fn openings_and_the_end_of_a_shield() {
+    check("shield: openings and its end", || {
+        struct Both {
+            shields: Shields,
+            openings: Openings,
+        }
+
+        impl Both {
+            fn lower(&self) {
+                assert!(self.shields.lower(true).is_none());
+                assert!(self.shields.is_up(), "the other one stays");
+            }
+
+            fn pass(&self) {
+                self.openings.open(|| self.lower());
+                self.openings.close(|| self.shields.raise(), || self.lower());
+            }
+        }
+
+        let both = Arc::new(Both { shields: Shields::new(), openings: Openings::new() });
+        (both.shields.raise(), both.shields.raise());
+        let passing = [(); 2].map(|()| {
+            let both = both.clone();
+            spawn(move || both.pass())
+        });
+        both.openings.open(|| both.lower());
+        both.pass();
+        passing.into_iter().for_each(Thread::join);
+        assert!(both.shields.lower(true).is_none());
+        assert!(!both.shields.is_up());
+    });
+}
+
+/// The last opening closes while another one is made, and the child goes idle in between: it is
+/// woken if it went idle behind the shield and there is none any more.
+#[test]
+fn an_opening_wakes_the_child() {
+    check("shield: close, open and idle", || {
+        let child = Shielded::new().begin();
+        let woken = alloc::sync::Arc::new(Woken::default());
+        let waker = Waker::from(woken.clone());
+        let openings = Arc::new(Openings::new());
+        openings.open(|| assert!(child.shields.lower(true).is_none()));
+        let (theirs, their_openings) = (child.clone(), openings.clone());
+        let lower = |child: &Shielded| child.shields.lower(false).into_iter().for_each(Waker::wake);
+        let closing = spawn(move || {
+            their_openings.close(|| theirs.shields.raise(), || lower(&theirs));
+        });
+        child.cancel(false);
+        openings.open(|| lower(&child));
+        child.go_idle(&waker);
+        closing.join();
+        if woken.0.load(Acquire) {
+            child.poll(&waker);
+        }
         assert_eq!(child.ends.load(Relaxed), 1);
     });
 }

@@ -32,7 +32,7 @@ std::thread_local! {
 /// assert!(WAITS.take()[0].starts_with("child `fetch`, spawned at"));
 /// ```
 pub fn listen_to_waits(listener: WaitListener) -> Listening {
-    Listening { outer: LISTENER.replace(Some(listener)), _thread: PhantomData }
+    Listening { outer: replace(Some(listener)), _thread: PhantomData }
 }
 
 /// Somebody listens while this lives; see [`listen_to_waits`]. Guards are dropped in reverse order.
@@ -46,12 +46,17 @@ pub struct Listening {
 
 impl Drop for Listening {
     fn drop(&mut self) {
-        LISTENER.set(self.outer);
+        replace(self.outer);
     }
 }
 
+/// Nobody listens on a thread that is ending, and whose thread-locals are gone.
+fn replace(listener: Option<WaitListener>) -> Option<WaitListener> {
+    LISTENER.try_with(|now| now.replace(listener)).ok().flatten()
+}
+
 pub(super) fn tell(what: fmt::Arguments<'_>) {
-    if let Some(listener) = LISTENER.get() {
+    if let Ok(Some(listener)) = LISTENER.try_with(Cell::get) {
         listener(what);
     }
 }

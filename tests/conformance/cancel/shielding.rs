@@ -1,8 +1,8 @@
 //! Shielding and cleanup (H): shields.
 
 use anyscope::{
-    CancelCause, JoinError, OwnedScope, Timer, checkpoint, concurrent, deadline, scope, shield,
-    shield_with, sim::Sim, timeout, try_concurrent,
+    CancelCause, JoinError, OwnedScope, Timer, checkpoint, concurrent, deadline, join, scope,
+    shield, shield_with, sim::Sim, timeout, try_concurrent,
 };
 use std::{
     future::{Future, pending},
@@ -256,6 +256,127 @@ behaviour! {
             assert_eq!(child.await.unwrap(), 7);
         })
         .await;
+    }
+
+    /// Given regions at the same time or one in another, all of which wait, then a cancel finds the
+    /// child without a shield.
+    h8_restored_regions_at_once_can_be_cancelled in [spawned, inline] |ex| {
+        for nested in [false, true] {
+            let (started, log) = (Signal::new(), Log::new());
+            open!(async |s| {
+                let (start, log) = (started.clone(), log.clone());
+                let child = s.spawn(shield_with(async move |restore| {
+                    let _gone = log.on_drop("dropped");
+                    let wait = async {
+                        start.fire();
+                        pending::<()>().await;
+                    };
+                    if nested {
+                        restore.run(restore.run(wait)).await;
+                    } else {
+                        join((restore.run(pending::<()>()), restore.run(wait))).await;
+                    }
+                }));
+                started.wait().await;
+                s.cancel("asked");
+                assert_eq!(cause(child.await), CancelCause::Scope);
+            })
+            .await;
+            assert_eq!(log.events(), ["dropped"]);
+        }
+    }
+
+    /// Given regions that overlap, then the shield is down until the last of them ends, and up from
+    /// then on.
+    h8_the_last_restored_region_counts in [spawned, inline] |ex| {
+        for after in [false, true] {
+            let (started, go_on) = (Signal::new(), Signal::new());
+            open!(async |s| {
+                let (start, wait) = (started.clone(), go_on.wait());
+                let child = s.spawn(shield_with(async move |restore| {
+                    let short = restore.run(restore.run(yield_now()));
+                    let long = restore.run(async {
+                        for _ in 0..3 {
+                            yield_now().await;
+                        }
+                        if !after {
+                            start.fire();
+                            pending::<()>().await;
+                        }
+                    });
+                    join((short, long)).await;
+                    start.fire();
+                    wait.await;
+                    7
+                }));
+                started.wait().await;
+                s.cancel("asked");
+                go_on.fire();
+                assert_eq!(child.await.ok(), after.then_some(7));
+            })
+            .await;
+        }
+    }
+
+    /// Given a region that begins after its shield, or ends after it, then it is no region any
+    /// more: the child can be cancelled, and other shields of it hold.
+    h8_a_restored_region_after_its_shield_changes_nothing in [spawned, inline] |ex| {
+        for late_end in [false, true] {
+            let (started, go_on, log) = (Signal::new(), Signal::new(), Log::new());
+            open!(async |s| {
+                let (start, wait, log) = (started.clone(), go_on.wait(), log.clone());
+                let child = s.spawn(async move {
+                    let (restore, open) = shield_with(async |restore| {
+                        let mut open = Box::pin(restore.run(pending::<()>()));
+                        assert!(!late_end || poll_once(open.as_mut()).is_pending());
+                        (restore, open)
+                    })
+                    .await;
+                    if late_end {
+                        drop(open);
+                    } else {
+                        restore.run(yield_now()).await;
+                    }
+                    shield(async {
+                        start.fire();
+                        wait.await;
+                        log.add("shielded");
+                    })
+                    .await;
+                    let _gone = log.on_drop("dropped");
+                    restore.run(pending::<()>()).await;
+                });
+                started.wait().await;
+                s.cancel("asked");
+                go_on.fire();
+                assert_eq!(cause(child.await), CancelCause::Scope);
+            })
+            .await;
+            assert_eq!(log.events(), ["shielded", "dropped"]);
+        }
+    }
+
+    /// Given a region that another child runs, then it opens the shield of the child that has it.
+    h8_a_restored_region_elsewhere_opens_the_shield |ex| {
+        let (owned, log) = (OwnedScope::new(&ex), Log::new());
+        let (send, begun) = (Arc::new(Mutex::new(None)), Signal::new());
+        let (keep, start, gone) = (send.clone(), begun.clone(), log.clone());
+        let shielded = owned.spawn(shield_with(async move |restore| {
+            let _gone = gone.on_drop("dropped");
+            *keep.lock().unwrap() = Some(restore);
+            start.fire();
+            pending::<()>().await;
+        }));
+        begun.wait().await;
+        owned.cancel("waits for the shield");
+        assert!(log.events().is_empty());
+        let restore = send.lock().unwrap().take().unwrap();
+        let other = OwnedScope::new(&ex);
+        let opening = other.spawn(async move { restore.run(pending::<()>()).await });
+        assert_eq!(cause(shielded.await), CancelCause::Scope);
+        assert_eq!(log.events(), ["dropped"]);
+        drop(other);
+        assert_eq!(cause(opening.await), CancelCause::Scope);
     }
 
     /// Given a cancel of one child, then it waits for the shield, and returns when that is over.
