@@ -43,6 +43,11 @@ pub trait Under {
 
     /// A new one, with a handle to it.
     fn start(round: u64) -> (Self::Owner, Self::Handle);
+
+    /// Runs `test` on the thread that drives it.
+    fn show(owner: Self::Owner, handle: Self::Handle, test: fn(AnyExec) -> Shown) {
+        owner.block_on(test(handle.into()));
+    }
 }
 
 /// smol's global executor.
@@ -159,6 +164,11 @@ impl Under for Simulated {
         let handle = owner.handle();
         (owner, handle)
     }
+
+    /// And looks what it leaves behind.
+    fn show(owner: Sim, _: SimHandle, test: fn(AnyExec) -> Shown) {
+        owner.run(|sim| test(sim.into())).unwrap_or_else(|fail| panic!("{fail}"));
+    }
 }
 
 /// A behaviour that is being shown.
@@ -166,7 +176,7 @@ pub type Shown = Pin<Box<dyn Future<Output = ()>>>;
 
 /// Runs `test` under `U`, on the thread that drives it.
 pub fn run<U: Under>(test: fn(AnyExec) -> Shown) {
-    each_round::<U>(&|owner, handle| owner.block_on(test(handle.into())));
+    each_round::<U>(&|owner, handle| U::show(owner, handle, test));
 }
 
 /// The same, compiled for the handle of `U`.

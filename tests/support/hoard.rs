@@ -1,7 +1,10 @@
 //! Executors that do not do their work.
 
 use anyscope::{Child, Spawn};
-use std::sync::{Arc, Mutex};
+use std::{
+    num::NonZeroUsize,
+    sync::{Arc, Mutex},
+};
 
 /// An executor that keeps its children unpolled, until a test says who is to poll them.
 #[derive(Clone, Debug, Default)]
@@ -26,6 +29,10 @@ impl Hoard {
 impl Spawn for Hoard {
     fn spawn(&self, child: Child) {
         self.0.lock().unwrap().push(child);
+    }
+
+    fn parallelism(&self) -> NonZeroUsize {
+        NonZeroUsize::new(2).unwrap()
     }
 }
 

@@ -17,14 +17,16 @@ pub mod outcome;
 pub mod panics;
 mod rounds;
 pub mod signal;
+mod thread_each;
 pub mod time;
 
 pub use any::{AnyExec, AnyOwner};
 pub use hoard::{Hoard, Refusing};
-pub use observed::{Gauge, Log, Tracer, is_send, on_drop, until_idle};
+pub use observed::{Gauge, Inside, Log, Tracer, is_send, on_drop, until_idle};
 pub use outcome::{cause, errors, panic_message, record};
 pub use panics::{blow_up, panic_in, panic_of};
-pub use signal::{Signal, yield_now};
+pub use signal::{Signal, until, yield_now, yields};
+pub use thread_each::ThreadEach;
 pub use time::{HOUR, SECOND, Stopwatch};
 
 use std::{

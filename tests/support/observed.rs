@@ -123,6 +123,7 @@ pub struct Gauge(Arc<Levels>);
 struct Levels {
     now: AtomicUsize,
     peak: AtomicUsize,
+    ever: AtomicUsize,
 }
 
 impl Gauge {
@@ -131,13 +132,12 @@ impl Gauge {
     }
 
     /// One more, until what is returned is dropped.
-    pub fn enter(&self) -> impl Send + Sync + 'static + use<> {
+    pub fn enter(&self) -> Inside {
         let levels = self.0.clone();
+        levels.ever.fetch_add(1, SeqCst);
         let now = levels.now.fetch_add(1, SeqCst) + 1;
         levels.peak.fetch_max(now, SeqCst);
-        on_drop(move || {
-            levels.now.fetch_sub(1, SeqCst);
-        })
+        Inside(levels)
     }
 
     /// How many there are.
@@ -148,6 +148,20 @@ impl Gauge {
     /// How many there were at most.
     pub fn peak(&self) -> usize {
         self.0.peak.load(SeqCst)
+    }
+
+    /// How many there have been.
+    pub fn ever(&self) -> usize {
+        self.0.ever.load(SeqCst)
+    }
+}
+
+/// One of those that a [`Gauge`] counts.
+pub struct Inside(Arc<Levels>);
+
+impl Drop for Inside {
+    fn drop(&mut self) {
+        self.0.now.fetch_sub(1, SeqCst);
     }
 }
 

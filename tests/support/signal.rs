@@ -36,7 +36,7 @@ impl Signal {
     }
 
     /// Waits for it.
-    pub fn wait(&self) -> impl Future<Output = ()> + Send + 'static {
+    pub fn wait(&self) -> impl Future<Output = ()> + Send + 'static + use<> {
         let signal = self.clone();
         poll_fn(move |cx| {
             let mut state = signal.0.lock().unwrap();
@@ -55,13 +55,25 @@ impl Signal {
 }
 
 /// Lets others run.
-pub fn yield_now() -> impl Future<Output = ()> + Send {
-    let mut yielded = false;
+pub fn yield_now() -> impl Future<Output = ()> + Send + 'static {
+    yields(1)
+}
+
+/// Lets others run, so often.
+pub fn yields(mut times: usize) -> impl Future<Output = ()> + Send + 'static {
     poll_fn(move |cx| {
-        if std::mem::replace(&mut yielded, true) {
+        if times == 0 {
             return Poll::Ready(());
         }
+        times -= 1;
         cx.waker().wake_by_ref();
         Poll::Pending
     })
+}
+
+/// Lets others run until a condition holds.
+pub async fn until(condition: impl Fn() -> bool) {
+    while !condition() {
+        yield_now().await;
+    }
 }

@@ -1,6 +1,5 @@
 //! What holds on every executor.
 
-use super::support::{Gauge, Signal, behaviour, blow_up, panic_of, until, yields};
 use anyscope::{JoinError, Limit, LiveLimit, ScopeError, flow, scope};
 use smol::stream::StreamExt;
 use std::{
@@ -11,6 +10,7 @@ use std::{
         atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst},
     },
 };
+use support::{Gauge, Signal, behaviour, blow_up, panic_of, until, yields};
 
 const LIMITS: [Limit; 5] =
     [Limit::new(1), Limit::new(2), Limit::new(3), Limit::new(50), Limit::Unbounded];
@@ -60,15 +60,15 @@ behaviour! {
                     yields(n % 4).await;
                     // All of the limit at once, if only once.
                     if n < limit {
-                        until(|| gauge.most() == limit).await;
+                        until(|| gauge.peak() == limit).await;
                     }
                 }
             };
             let ops = flow::iter(0..100).map_on(&ex, Limit::new(limit), work.clone()).unordered();
             assert_eq!(ops.count().await, 100);
-            assert_eq!((gauge.most(), gauge.ever()), (limit, 100));
+            assert_eq!((gauge.peak(), gauge.ever()), (limit, 100));
             flow::iter(0..100).for_each_on(&ex, Limit::new(limit), work).await.unwrap();
-            assert_eq!((gauge.most(), gauge.ever()), (limit, 200));
+            assert_eq!((gauge.peak(), gauge.ever()), (limit, 200));
         }
     }
 
@@ -289,7 +289,7 @@ behaviour! {
                 flow::stream(receive).for_each_on(&ex, Limit::new(limit), work).await.unwrap();
             }).await;
             assert_eq!((gauge.ever(), gauge.now()), (60, 0));
-            assert!(gauge.most() <= limit);
+            assert!(gauge.peak() <= limit);
         }
     }
 

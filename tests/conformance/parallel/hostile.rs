@@ -1,6 +1,5 @@
 //! Executors that lose children, and what panics at the wrong moment.
 
-use super::support::{Gauge, Keeper, blow_up, panic_of, poll_once};
 use anyscope::{CancelCause, Child, JoinError, Limit, Spawn, flow, scope};
 use smol::stream::StreamExt;
 use std::{
@@ -12,6 +11,7 @@ use std::{
         atomic::{AtomicUsize, Ordering::SeqCst},
     },
 };
+use support::{Gauge, Hoard, blow_up, panic_of, poll_once};
 
 /// Refuses all children from a certain one on.
 #[derive(Clone)]
@@ -71,7 +71,7 @@ fn refused_shards_leave_their_work_to_others() {
 /// and the others come to the end.
 #[test]
 fn lost_shard_is_reported_and_not_waited_for() {
-    let ex = Keeper::default();
+    let ex = Hoard::default();
     let mut op = pin!(scope(&ex, async |s| {
         let futures = (0..300).map(|n| async move {
             if n == 0 {
@@ -103,7 +103,7 @@ fn lost_shard_is_reported_and_not_waited_for() {
 /// panic goes on, and the process too.
 #[test]
 fn batch_is_dropped_with_care_when_its_source_panics() {
-    struct Bomb(#[allow(dead_code)] super::support::Inside);
+    struct Bomb(#[allow(dead_code)] support::Inside);
 
     impl Drop for Bomb {
         fn drop(&mut self) {

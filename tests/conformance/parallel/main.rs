@@ -1,8 +1,6 @@
 //! Bounded operations in parallel: behaviours on all kinds of executors, and what hostile
 //! executors, sources and work do to them.
 
-mod support;
-
 mod behaviour;
 mod hostile;
 mod stuck;

@@ -1,6 +1,5 @@
 //! Work that holds its thread: what others can do, they do.
 
-use super::support::{Keeper, Signal, ThreadEach, poll_once};
 use anyscope::{Limit, flow};
 use std::{
     future::{Future, pending, poll_fn},
@@ -12,6 +11,7 @@ use std::{
     task::Poll,
     thread,
 };
+use support::{Hoard, Signal, ThreadEach, poll_once};
 
 /// Counts, and holds threads until enough were counted.
 #[derive(Clone, Default)]
@@ -82,7 +82,7 @@ fn queued_work_of_a_stuck_shard_is_taken_by_others() {
 /// others take as many items as have room.
 #[test]
 fn u5_others_fill_the_room_that_a_stuck_shard_has_made() {
-    let (ex, ended, go) = (Keeper::default(), Count::default(), Signal::default());
+    let (ex, ended, go) = (Hoard::default(), Count::default(), Signal::default());
     let works = ended.clone();
     let wait = go.clone();
     let work = move |n| {
@@ -129,7 +129,7 @@ fn u5_others_fill_the_room_that_a_stuck_shard_has_made() {
 /// Given a source that is never ready, and wakes itself each time, then a poll of a shard ends.
 #[test]
 fn source_that_wakes_itself_gives_way() {
-    let ex = Keeper::default();
+    let ex = Hoard::default();
     let polls = Arc::new(AtomicUsize::new(0));
     let counted = polls.clone();
     let over = Arc::new(AtomicBool::new(false));

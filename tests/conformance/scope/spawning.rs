@@ -10,13 +10,13 @@ use std::{
     thread,
 };
 use support::{
-    Hoard, Log, Refusing, Signal, Tracer, behaviour, blow_up, cause, errors, panic_message,
-    panic_of, poll_once, record, yield_now,
+    Hoard, Log, Refusing, Signal, Tracer, blow_up, cause, errors, panic_message, panic_of,
+    poll_once, record, typed_behaviour, yield_now,
 };
 
 type Failing = Result<(), &'static str>;
 
-behaviour! {
+typed_behaviour! {
     /// Given a child with a name, then handles and events tell it.
     name_of_a_child_is_told in [spawned, inline] |ex| {
         let log = Log::new();
