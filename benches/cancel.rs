@@ -1,7 +1,7 @@
 //! What does it cost to look for a cancel, and to cancel ten thousand children that wait?
 //!
-//! - `cargo bench --all-features --bench cancel` runs criterion, with charts in `target/criterion`.
-//! - `cargo bench --all-features --bench cancel -- --ratios` takes turns and prints ratios: the
+//! - `cargo bench --bench cancel` runs criterion, with charts in `target/criterion`.
+//! - `cargo bench --bench cancel -- --ratios` takes turns and prints ratios: the
 //!   figures of `RESULTS.md`.
 //!
 //! Spawning the children, and waiting until each of them waits, is not measured. The canceller is a

@@ -4,8 +4,8 @@
 //! awaiting task, and by tasks of an executor. And what does it cost to spawn ten thousand children
 //! at once?
 //!
-//! - `cargo bench --all-features --bench flow` runs criterion, with charts in `target/criterion`.
-//! - `cargo bench --all-features --bench flow -- --ratios` takes turns and prints tables: the
+//! - `cargo bench --bench flow` runs criterion, with charts in `target/criterion`.
+//! - `cargo bench --bench flow -- --ratios` takes turns and prints tables: the
 //!   figures of `RESULTS.md`. A word after it picks groups by name: `-- --ratios inline`.
 //!
 //! All pools have two threads. The loop that feeds them is a task of theirs.

@@ -4,9 +4,9 @@
 //! given four items before all are woken in random order, and sparse, where one item is given to
 //! one stream at a time. Each cost is that of an item; building the merge does not count.
 //!
-//! - `cargo bench --all-features --bench merge` runs criterion, with charts of cost against size in
+//! - `cargo bench --bench merge` runs criterion, with charts of cost against size in
 //!   `target/criterion`.
-//! - `cargo bench --all-features --bench merge -- --ratios` takes turns and prints tables: the
+//! - `cargo bench --bench merge -- --ratios` takes turns and prints tables: the
 //!   figures of `RESULTS.md`. A word after it picks groups by name: `-- --ratios sparse`.
 
 mod support;

@@ -5,9 +5,9 @@
 //! joining few. Each cost is that of a child's whole life: pushing it, polling it, its output, and
 //! its share of the set.
 //!
-//! - `cargo bench --all-features --bench set` runs criterion, with charts of cost against size in
+//! - `cargo bench --bench set` runs criterion, with charts of cost against size in
 //!   `target/criterion`.
-//! - `cargo bench --all-features --bench set -- --ratios` takes turns and prints tables: the
+//! - `cargo bench --bench set -- --ratios` takes turns and prints tables: the
 //!   figures of `RESULTS.md`. A word after it picks groups by name: `-- --ratios drop`.
 
 mod support;

@@ -1,8 +1,8 @@
 //! How many polls of tasks does a simulation do in a second?
 //!
-//! - `cargo bench --all-features --bench simulation` runs criterion, with charts in
+//! - `cargo bench --bench simulation` runs criterion, with charts in
 //!   `target/criterion`.
-//! - `cargo bench --all-features --bench simulation -- --ratios` prints the figures of
+//! - `cargo bench --bench simulation -- --ratios` prints the figures of
 //!   `RESULTS.md`.
 //!
 //! Polls are counted by the tasks, so those of the test itself come on top. A run is everything:

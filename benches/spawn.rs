@@ -3,8 +3,8 @@
 //! `scope` on each backend, against that runtime's own handle and, on tokio, `JoinSet`; children
 //! that are ready at once, and children that yield once.
 //!
-//! - `cargo bench --all-features --bench spawn` runs criterion, with charts in `target/criterion`.
-//! - `cargo bench --all-features --bench spawn -- --ratios` takes turns and prints ratios and
+//! - `cargo bench --bench spawn` runs criterion, with charts in `target/criterion`.
+//! - `cargo bench --bench spawn -- --ratios` takes turns and prints ratios and
 //!   allocations: the figures of `RESULTS.md`.
 //!
 //! The spawner is a task of the executor that it spawns on. All pools have two threads.

@@ -3,9 +3,9 @@
 //! A hundred thousand timeouts of an hour, one after the other, around work that yields once: with
 //! [`timeout`] and each adapter's timer, and as that runtime's users write it.
 //!
-//! - `cargo bench --all-features --bench timeouts` runs criterion, with charts in
+//! - `cargo bench --bench timeouts` runs criterion, with charts in
 //!   `target/criterion`.
-//! - `cargo bench --all-features --bench timeouts -- --ratios` takes turns and prints ratios and
+//! - `cargo bench --bench timeouts -- --ratios` takes turns and prints ratios and
 //!   allocations: the figures of `RESULTS.md`.
 
 mod support;

@@ -8,8 +8,8 @@
 //! Clients are played by a task that writes to a channel, so that the example needs no network.
 //!
 //! ```text
-//! cargo run --all-features --example graceful_shutdown
-//! cargo run --all-features --example graceful_shutdown -- --executor tokio --after-ms 600
+//! cargo run -p examples --bin graceful_shutdown
+//! cargo run -p examples --bin graceful_shutdown -- --executor tokio --after-ms 600
 //! ```
 
 use anyscope::{

@@ -6,7 +6,7 @@
 //! when there is room for it, and a failure or a panic is a value of its item.
 //!
 //! ```text
-//! cargo run --release --all-features --example million
+//! cargo run --release -p examples --bin million
 //! ```
 
 use anyscope::{BlockOn, Clock, Limit, Timer, flow, progress::Bar, sim::Sim, smol::Smol};

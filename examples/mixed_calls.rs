@@ -5,7 +5,7 @@
 //! run is just dropped. `main` runs it in a simulation, where minutes pass at once.
 //!
 //! ```text
-//! cargo run --all-features --example mixed_calls
+//! cargo run -p examples --bin mixed_calls
 //! ```
 
 use anyscope::{

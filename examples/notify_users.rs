@@ -4,7 +4,7 @@
 //! them in a simulation, where minutes pass at once and every moment is exact.
 //!
 //! ```text
-//! cargo run --all-features --example notify_users
+//! cargo run -p examples --bin notify_users
 //! ```
 
 use anyscope::{

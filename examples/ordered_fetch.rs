@@ -5,7 +5,7 @@
 //! once and every moment is exact.
 //!
 //! ```text
-//! cargo run --all-features --example ordered_fetch
+//! cargo run -p examples --bin ordered_fetch
 //! ```
 
 use anyscope::{

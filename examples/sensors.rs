@@ -4,7 +4,7 @@
 //! `main` runs it in a simulation, where hours pass at once and every moment is exact.
 //!
 //! ```text
-//! cargo run --all-features --example sensors
+//! cargo run -p examples --bin sensors
 //! ```
 
 use anyscope::{

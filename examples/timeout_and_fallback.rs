@@ -6,7 +6,7 @@
 //! moment is exact.
 //!
 //! ```text
-//! cargo run --all-features --example timeout_and_fallback
+//! cargo run -p examples --bin timeout_and_fallback
 //! ```
 
 use anyscope::{

@@ -14,8 +14,8 @@
 //! Here `main` plays the test runner:
 //!
 //! ```text
-//! cargo run --all-features --example test_your_library
-//! ANYSCOPE_SIM_SEED=1 cargo run --all-features --example test_your_library
+//! cargo run -p examples --bin test_your_library
+//! ANYSCOPE_SIM_SEED=1 cargo run -p examples --bin test_your_library
 //! ```
 
 mod cache;

@@ -3,7 +3,8 @@
 //!
 //! [`ThreadPool`] owns the threads; [`ThreadPoolHandle`] spawns on them. The queue is that of
 //! `async-executor`; timers are those of `async-io`, driven by its one thread; blocking closures
-//! run on the threads of `blocking`.
+//! run on threads of their own, which all pools share: 500 at most, or as many as the environment
+//! variable `BLOCKING_MAX_THREADS` says.
 //!
 //! # Examples
 //!
@@ -23,6 +24,8 @@
 //! });
 //! assert_eq!(letters, 6);
 //! ```
+
+mod blocking;
 
 use anyscope_core::{BlockOn, Child, Clock, Instant, Kept, Spawn, SpawnBlocking, Timer, enter};
 use async_executor::{Executor, Task};
@@ -255,7 +258,7 @@ macro_rules! time_and_blocking {
     ($($handle:ty),*) => {$(
         impl SpawnBlocking for $handle {
             fn spawn_blocking(&self, job: Box<dyn FnOnce() + Send>) {
-                blocking::unblock(job).detach();
+                blocking::run(job);
             }
         }
 

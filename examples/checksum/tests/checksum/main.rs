@@ -1,7 +1,4 @@
 //! The example `checksum`, run as a process on trees whose contents are known.
-//!
-//! `cargo test` builds examples before it runs tests; to run this one alone, build the example
-//! first.
 
 // For names that are not UTF-8, and for `/proc`, which tells what a process is reading.
 #![cfg(target_os = "linux")]

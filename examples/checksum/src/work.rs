@@ -4,8 +4,9 @@ use crate::{
     progress::Progress,
     walk::{Failure, Found, Walk},
 };
-use anyscope::{CancelCause, JoinError, Limit, Scope, Spawn, SpawnBlocking, flow, scope};
-use async_channel::Receiver;
+use anyscope::{
+    CancelCause, CancelToken, JoinError, Limit, Scope, Spawn, SpawnBlocking, Timer, flow, scope,
+};
 use blake3::{Hash, Hasher};
 use futures_lite::{StreamExt, stream};
 use std::{
@@ -13,8 +14,11 @@ use std::{
     fs::{self, File},
     io::{self, Read},
     path::{Path, PathBuf},
+    time::Duration,
 };
 
+/// How often the progress is drawn.
+const DRAW_EVERY: Duration = Duration::from_millis(100);
 /// How many files the walk is ahead.
 const AHEAD: usize = 64;
 
@@ -22,9 +26,11 @@ const AHEAD: usize = 64;
 pub(crate) struct Task {
     pub(crate) root: PathBuf,
     pub(crate) limit: Limit,
+    /// Whether to hash caches too.
+    pub(crate) caches: bool,
     pub(crate) progress: Progress,
-    /// Closed to interrupt the work.
-    pub(crate) interrupt: Receiver<()>,
+    /// Cancelled to interrupt the work.
+    pub(crate) interrupt: CancelToken,
 }
 
 /// What became of it.
@@ -35,32 +41,40 @@ pub(crate) struct Tree {
     pub(crate) failures: Vec<Failure>,
     pub(crate) links: usize,
     pub(crate) specials: usize,
+    pub(crate) caches: usize,
     pub(crate) interrupted: bool,
 }
 
 /// Hashes the files of a tree.
 pub(crate) async fn hash_tree<E>(exec: &E, task: &Task) -> Tree
 where
-    E: Spawn + SpawnBlocking + Clone + Send + Sync + 'static,
+    E: Spawn + SpawnBlocking + Timer<Sleep: Send> + Clone + Send + Sync + 'static,
 {
     let tree = RefCell::new(Tree::default());
     let fail = |path, error| tree.borrow_mut().failures.push(Failure { path, error });
     scope(exec, async |s| {
         let (s2, interrupt) = (s.clone(), task.interrupt.clone());
         s.spawn_daemon(async move {
-            // Nothing is ever sent: this waits until the channel is closed.
-            let _ = interrupt.recv().await;
+            interrupt.cancelled().await;
             s2.cancel("interrupted");
         });
         if task.progress.is_shown() {
-            let (s2, root, progress) = (s.clone(), task.root.clone(), task.progress.clone());
-            s.spawn_blocking(move || survey(root, &s2, &progress));
+            let (exec, progress) = (exec.clone(), task.progress.clone());
+            s.spawn_daemon(async move {
+                loop {
+                    exec.sleep(DRAW_EVERY).await;
+                    progress.draw();
+                }
+            });
+            let (s2, progress) = (s.clone(), task.progress.clone());
+            let walk = Walk::new(task.root.clone(), task.caches, move || s2.is_cancelled());
+            s.spawn_blocking(move || survey(walk, &progress));
         }
 
         // The walk goes to a blocking thread for a few files at a time, and holds none while they
         // wait to be hashed: there may be no other.
         let s2 = s.clone();
-        let walk = Walk::new(task.root.clone(), move || s2.is_cancelled());
+        let walk = Walk::new(task.root.clone(), task.caches, move || s2.is_cancelled());
         let found = stream::unfold(Some(walk), async |walk| {
             let mut walk = walk?;
             let batch = s.spawn_blocking(move || {
@@ -84,6 +98,7 @@ where
                     }
                 }
                 Ok(Found::Link) => tree.borrow_mut().links += 1,
+                Ok(Found::Cache) => tree.borrow_mut().caches += 1,
                 Ok(Found::Special) => tree.borrow_mut().specials += 1,
                 Err(Failure { path, error }) => fail(path, error),
             })
@@ -122,15 +137,15 @@ fn hash_file<E>(path: &Path, s: &Scope<E>, progress: &Progress) -> io::Result<Op
 
 /// Finds out how much there is to do, for the progress bar. What cannot be read is reported by
 /// whoever hashes it.
-fn survey<E>(root: PathBuf, s: &Scope<E>, progress: &Progress) {
+fn survey<F: Fn() -> bool>(mut walk: Walk<F>, progress: &Progress) {
     let (mut files, mut bytes) = (0, 0);
-    for found in Walk::new(root, || s.is_cancelled()) {
+    for found in &mut walk {
         if let Ok(Found::File(path)) = found {
             files += 1;
             bytes += fs::metadata(path).map_or(0, |metadata| metadata.len());
         }
     }
-    if !s.is_cancelled() {
+    if !walk.is_over() {
         progress.set_total(files, bytes);
     }
 }

@@ -4,7 +4,6 @@ use blake3::Hash;
 use serde_json::Value;
 use std::{
     collections::BTreeMap,
-    env,
     ffi::OsStr,
     fs::{self, File},
     io,
@@ -130,11 +129,7 @@ pub(crate) fn tree_digest<'a>(files: impl IntoIterator<Item = (&'a [u8], Hash)>)
 
 /// The example, to be run on `path`.
 pub(crate) fn checksum(path: &Path, options: &[&str]) -> Command {
-    // The test is in `deps`, beside `examples`.
-    let test = env::current_exe().unwrap();
-    let example = test.parent().unwrap().with_file_name("examples").join("checksum");
-    assert!(example.exists(), "build it: cargo build --all-features --example checksum");
-    let mut command = Command::new(example);
+    let mut command = Command::new(env!("CARGO_BIN_EXE_checksum"));
     command.arg(path).args(options).stdin(Stdio::null());
     command
 }

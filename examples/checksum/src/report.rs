@@ -1,9 +1,8 @@
 //! What is printed at the end.
 
-use crate::{progress::Totals, walk::Failure, work::Tree};
+use crate::{json, progress::Totals, walk::Failure, work::Tree};
 use anyscope::Limit;
 use blake3::{Hash, Hasher};
-use serde_json::{Value, json};
 use std::{
     collections::BTreeSet,
     io::{self, Write},
@@ -97,11 +96,11 @@ impl<'a> Report<'a> {
             )?;
         }
         let Some(Run { tree, .. }) = self.runs.last() else { return Ok(()) };
-        if tree.links + tree.specials > 0 {
+        if tree.links + tree.specials + tree.caches > 0 {
             writeln!(
                 out,
-                "skipped: symbolic links {}, special files {}",
-                tree.links, tree.specials
+                "skipped: symbolic links {}, special files {}, caches {}",
+                tree.links, tree.specials, tree.caches
             )?;
         }
         if self.agree() {
@@ -154,33 +153,38 @@ impl<'a> Report<'a> {
     }
 
     pub(crate) fn json(&self, mut out: impl Write) -> io::Result<()> {
-        let runs: Vec<_> = self.runs.iter().map(|run| self.json_of(run)).collect();
-        let object = json!({
-            "path": json_path(self.root),
-            "limit": self.limit.get(),
-            "interrupted": self.interrupted,
-            "agree": self.agree(),
-            "runs": runs,
-        });
-        writeln!(out, "{object:#}")
+        let object = json::object([
+            ("path", json::path(self.root)),
+            ("limit", self.limit.get().to_string()),
+            ("interrupted", self.interrupted.to_string()),
+            ("agree", self.agree().to_string()),
+            ("runs", json::array(self.runs.iter().map(json_of))),
+        ]);
+        writeln!(out, "{object}")
     }
+}
 
-    fn json_of(&self, run: &Run) -> Value {
-        let failures = run.tree.failures.iter().map(
-            |Failure { path, error }| json!({ "path": json_path(path), "error": error.to_string() }),
-        );
-        json!({
-            "executor": run.executor,
-            "files": run.files,
-            "bytes": run.totals.bytes,
-            "seconds": run.seconds,
-            "mb_per_s": run.mb_per_s(),
-            "peak_in_flight": run.totals.peak,
-            "digest": run.digest.map(|digest| digest.to_string()),
-            "skipped": { "symlinks": run.tree.links, "special": run.tree.specials },
-            "failures": failures.collect::<Vec<_>>(),
-        })
-    }
+fn json_of(run: &Run) -> String {
+    let failures = run.tree.failures.iter().map(|Failure { path, error }| {
+        json::object([("path", json::path(path)), ("error", json::string(&error.to_string()))])
+    });
+    let skipped = [
+        ("symlinks", run.tree.links.to_string()),
+        ("special", run.tree.specials.to_string()),
+        ("caches", run.tree.caches.to_string()),
+    ];
+    let digest = run.digest.map_or("null".into(), |digest| json::string(&digest.to_string()));
+    json::object([
+        ("executor", json::string(run.executor)),
+        ("files", run.files.to_string()),
+        ("bytes", run.totals.bytes.to_string()),
+        ("seconds", json::number(run.seconds)),
+        ("mb_per_s", json::number(run.mb_per_s())),
+        ("peak_in_flight", run.totals.peak.to_string()),
+        ("digest", digest),
+        ("skipped", json::object(skipped)),
+        ("failures", json::array(failures)),
+    ])
 }
 
 /// The digest of a tree whose `files` are sorted; see the help.
@@ -193,11 +197,6 @@ fn tree_digest(root: &Path, files: &[(PathBuf, Hash)]) -> Hash {
         hasher.update(digest.as_bytes());
     }
     hasher.finalize()
-}
-
-/// A path as a string; or, if it is none, as an array of bytes.
-fn json_path(path: &Path) -> Value {
-    path.to_str().map_or_else(|| bytes(path).into(), Value::from)
 }
 
 fn bytes(path: &Path) -> &[u8] {

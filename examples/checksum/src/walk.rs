@@ -1,15 +1,17 @@
 //! Finds the files of a tree, one at a time, without following links.
 
 use std::{
-    fs::{self, FileType, ReadDir},
-    io,
-    path::PathBuf,
+    fs::{self, File, FileType, ReadDir},
+    io::{self, Read},
+    path::{Path, PathBuf},
 };
 
 /// What a walk comes across, besides directories.
 pub(crate) enum Found {
     File(PathBuf),
     Link,
+    /// A directory that says it is a cache, and is left alone.
+    Cache,
     /// A fifo, socket or device.
     Special,
 }
@@ -25,14 +27,21 @@ pub(crate) struct Walk<F> {
     root: Option<PathBuf>,
     unread: Vec<PathBuf>,
     reading: Option<(PathBuf, ReadDir)>,
+    caches: bool,
     is_over: F,
 }
 
 impl<F: Fn() -> bool> Walk<F> {
     /// A walk that starts at a directory, or at a file: it then finds just that one. It ends early
-    /// when `is_over`, also while it finds nothing but directories.
-    pub(crate) fn new(root: PathBuf, is_over: F) -> Self {
-        Walk { root: Some(root), unread: Vec::new(), reading: None, is_over }
+    /// when `is_over`, also while it finds nothing but directories. Caches below the root are left
+    /// alone, unless `caches`.
+    pub(crate) fn new(root: PathBuf, caches: bool, is_over: F) -> Self {
+        Walk { root: Some(root), unread: Vec::new(), reading: None, caches, is_over }
+    }
+
+    /// Whether it ends early.
+    pub(crate) fn is_over(&self) -> bool {
+        (self.is_over)()
     }
 
     /// Keeps directories for later.
@@ -45,6 +54,7 @@ impl<F: Fn() -> bool> Walk<F> {
             Err(error) => Some(Err(Failure { path, error })),
             Ok(kind) if kind.is_file() => Some(Ok(Found::File(path))),
             Ok(kind) if kind.is_symlink() => Some(Ok(Found::Link)),
+            Ok(kind) if kind.is_dir() && !self.caches && is_cache(&path) => Some(Ok(Found::Cache)),
             Ok(kind) if kind.is_dir() => {
                 self.unread.push(path);
                 None
@@ -61,8 +71,13 @@ impl<F: Fn() -> bool> Iterator for Walk<F> {
         while !(self.is_over)() {
             let found = if let Some(root) = self.root.take() {
                 // Somebody has named it, so it may be a link.
-                let kind = fs::metadata(&root).map(|metadata| metadata.file_type());
-                self.sort(root, kind)
+                match fs::metadata(&root).map(|metadata| metadata.file_type()) {
+                    Ok(kind) if kind.is_dir() => {
+                        self.unread.push(root);
+                        None
+                    }
+                    kind => self.sort(root, kind),
+                }
             } else if let Some((directory, entries)) = &mut self.reading {
                 match entries.next() {
                     Some(Ok(entry)) => self.sort(entry.path(), entry.file_type()),
@@ -88,4 +103,15 @@ impl<F: Fn() -> bool> Iterator for Walk<F> {
         }
         None
     }
+}
+
+/// Whether a directory says that it is a cache, as <https://bford.info/cachedir/> has it.
+fn is_cache(directory: &Path) -> bool {
+    const TAG: &[u8] = b"Signature: 8a477f597d28d172789f06886806bc55";
+    let mut start = [0; TAG.len()];
+    let tag = directory.join("CACHEDIR.TAG");
+    // No more than a file: to open a fifo would wait for who writes to it.
+    fs::symlink_metadata(&tag).is_ok_and(|tag| tag.is_file())
+        && File::open(tag).and_then(|mut tag| tag.read_exact(&mut start)).is_ok()
+        && start == TAG
 }

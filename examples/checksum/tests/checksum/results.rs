@@ -87,10 +87,12 @@ fn limits_hold_and_change_nothing_else() {
 fn wrong_usage_is_explained() {
     for (options, message) in [
         (&["--limit", "0"][..], "give at least 1"),
-        (&["--limit", "-1"], "invalid value '-1' for '--limit <N>'"),
-        (&["--limit", "many"], "invalid value 'many' for '--limit <N>'"),
-        (&["--executor", "rayon"], "possible values: smol, tokio, threads, all"),
+        (&["--limit", "-1"], "--limit cannot be \"-1\": invalid digit"),
+        (&["--limit", "many"], "--limit cannot be \"many\": invalid digit"),
+        (&["--executor", "rayon"], "there are: smol, tokio, threads, all"),
         (&["--json", "--list"], "cannot be used with"),
+        (&["--frobnicate"], "'--frobnicate'"),
+        (&["another"], "\"another\""),
     ] {
         let output = checksum(Path::new("."), options).output().unwrap();
         assert!(text(&output.stderr).contains(message), "{}", text(&output.stderr));
@@ -162,10 +164,33 @@ fn links_and_special_files_are_counted_and_not_opened() {
     let _socket = UnixListener::bind(tree.path("socket")).unwrap();
     let (report, code) = report(tree.root(), &[]);
     for run in runs(&report) {
-        assert_eq!(run["skipped"], json!({ "symlinks": 4, "special": 2 }));
+        assert_eq!(run["skipped"], json!({ "symlinks": 4, "special": 2, "caches": 0 }));
         assert_eq!(run["digest"], tree.digest().to_string());
     }
     assert_eq!(code, 0);
+}
+
+/// Given a directory that is tagged as a cache, then it is counted and left alone, unless it is
+/// asked for; a tag that is none means nothing.
+#[test]
+fn caches_are_hashed_if_asked_for() {
+    let mut tree = Tree::new();
+    tree.file("file", b"contents");
+    tree.file("no-cache/CACHEDIR.TAG", b"Signature: none");
+    let digest = tree.digest().to_string();
+    tree.file("target/CACHEDIR.TAG", b"Signature: 8a477f597d28d172789f06886806bc55\n# cargo");
+    tree.file("target/debug/file", b"built");
+    let everything = tree.digest().to_string();
+    let options = [(&[][..], &digest, 1), (&["--caches"], &everything, 0)];
+    for (options, digest, caches) in options {
+        let (report, code) = report(tree.root(), options);
+        assert_eq!(each(&report, "digest"), json!([digest, digest, digest]));
+        assert_eq!(runs(&report)[0]["skipped"]["caches"], caches);
+        assert_eq!(code, 0);
+    }
+    // Who names it wants it.
+    let (report, _) = report(&tree.path("target"), &[]);
+    assert_eq!(each(&report, "files"), json!([2, 2, 2]));
 }
 
 /// Given names with line ends, backslashes or bytes that are no UTF-8, then they are listed byte
