@@ -66,10 +66,10 @@ pin_project! {
     /// Source of [`Flow::chunks`].
     #[derive(Debug)]
     #[must_use = "streams do nothing unless polled"]
-    pub struct Chunks<S: Stream> {
+    pub struct Chunks<S: Stream, Item = <S as Stream>::Item> {
         #[pin]
         reader: Reader<S>,
-        chunk: Chunk<S::Item>,
+        chunk: Chunk<Item>,
     }
 }
 

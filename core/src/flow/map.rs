@@ -2,7 +2,7 @@
 
 use super::{
     source::{Flow, Source},
-    work::{Call, CallWeighted, CallWith, Itself, OnUndelivered, Work},
+    work::{Call, CallWeighted, CallWith, Itself, OnUndelivered, Work, sealed},
 };
 use crate::{
     limit::{Capacity, Limit},
@@ -253,23 +253,30 @@ impl<S: Source, W: Work<S::Item>> Flow<Map<S, W>> {
 pin_project! {
     /// Source of [`Flow::map`] and its kin.
     #[must_use = "streams do nothing unless polled"]
-    pub struct Map<S, W>
+    pub struct Map<
+        S,
+        W,
+        Item = <S as Stream>::Item,
+        Fut = <W as sealed::Work<Item>>::Future,
+        T = <W as sealed::Work<Item>>::Output,
+    >
     where
         S: Source,
-        W: Work<S::Item>,
+        W: Work<Item>,
+        W: sealed::Work<Item, Future = Fut, Output = T>,
     {
         // Dropped before the source, of which the work may use something.
-        children: Slab<Numbered<W::Future>>,
+        children: Slab<Numbered<Fut>>,
         // Finished and not delivered. In order: from the next to be delivered on, those that are
         // not finished too.
-        done: VecDeque<Option<W::Output>>,
+        done: VecDeque<Option<T>>,
         // Gone after an error that ended the operation.
         #[pin]
         source: Option<S>,
         // Gone when something else has taken it over.
         work: Option<W>,
         // An item that did not fit yet, and its weight.
-        held: Option<(S::Item, usize)>,
+        held: Option<(Item, usize)>,
         ordered: bool,
         limit: Capacity,
         window: usize,
@@ -286,10 +293,11 @@ pin_project! {
         broken: bool,
     }
 
-    impl<S, W> PinnedDrop for Map<S, W>
+    impl<S, W, Item, Fut, T> PinnedDrop for Map<S, W, Item, Fut, T>
     where
         S: Source,
-        W: Work<S::Item>,
+        W: Work<Item>,
+        W: sealed::Work<Item, Future = Fut, Output = T>,
     {
         fn drop(this: Pin<&mut Self>) {
             let this = this.project();

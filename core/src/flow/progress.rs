@@ -127,12 +127,12 @@ impl Clock for NoClock {
 pin_project! {
     /// Source of [`Flow::progress`].
     #[must_use = "streams do nothing unless polled"]
-    pub struct ReportProgress<S: Stream, C, O> {
+    pub struct ReportProgress<S: Stream, C, O, Item = <S as Stream>::Item> {
         #[pin]
         source: S,
         clock: C,
         observer: O,
-        is_error: fn(&S::Item) -> bool,
+        is_error: fn(&Item) -> bool,
         started: Option<Instant>,
         done: usize,
         failed: usize,

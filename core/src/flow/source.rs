@@ -104,13 +104,13 @@ impl<I: Iterator> Source for Iter<I> {
 pin_project! {
     /// The source of a stream; see [`stream`].
     #[derive(Debug)]
-    pub struct FromStream<S: Stream> {
+    pub struct FromStream<S: Stream, Item = <S as Stream>::Item> {
         // Stays when it has ended: what it owns may be used by the work on its items.
         #[pin]
         stream: S,
         ended: bool,
         // Taken while nobody wanted it.
-        parked: Option<S::Item>,
+        parked: Option<Item>,
         // Asked to go on since it last gave an item.
         settled: bool,
     }

@@ -113,11 +113,11 @@ impl<A: fmt::Debug, B: fmt::Debug> Error for UnequalLengths<A, B> {}
 
 pin_project! {
     /// One of the flows.
-    struct Half<S: Stream> {
+    struct Half<S: Stream, Item = <S as Stream>::Item> {
         #[pin]
         source: S,
         // Waits for its partner.
-        item: Option<S::Item>,
+        item: Option<Item>,
         ended: bool,
     }
 }
@@ -152,11 +152,16 @@ impl<S: Source> Half<S> {
 pin_project! {
     /// Source of [`Flow::zip`].
     #[must_use = "streams do nothing unless polled"]
-    pub struct Zip<A: Stream, B: Stream> {
+    pub struct Zip<
+        A: Stream,
+        B: Stream,
+        ItemA = <A as Stream>::Item,
+        ItemB = <B as Stream>::Item,
+    > {
         #[pin]
-        one: Half<A>,
+        one: Half<A, ItemA>,
         #[pin]
-        two: Half<B>,
+        two: Half<B, ItemB>,
         pairs: usize,
     }
 }
@@ -251,9 +256,14 @@ impl<A: Stream, B: Stream> fmt::Debug for Zip<A, B> {
 pin_project! {
     /// Source of [`Flow::zip_strict`].
     #[must_use = "streams do nothing unless polled"]
-    pub struct ZipStrict<A: Stream, B: Stream> {
+    pub struct ZipStrict<
+        A: Stream,
+        B: Stream,
+        ItemA = <A as Stream>::Item,
+        ItemB = <B as Stream>::Item,
+    > {
         #[pin]
-        zip: Zip<A, B>,
+        zip: Zip<A, B, ItemA, ItemB>,
         failed: bool,
     }
 }

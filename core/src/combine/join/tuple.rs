@@ -12,9 +12,9 @@ use pin_project_lite::pin_project;
 pin_project! {
     /// A future, and then its value.
     #[project = SlotProjection]
-    enum Slot<F: Future> {
+    enum Slot<F: Future, T = <F as Future>::Output> {
         Running { #[pin] future: F },
-        Ready { value: Option<F::Output> },
+        Ready { value: Option<T> },
     }
 }
 
@@ -36,12 +36,12 @@ impl<F: Future> Slot<F> {
 }
 
 macro_rules! tuples {
-    ($($name:ident $count:literal: $($future:ident $slot:ident),+;)+) => {$(
+    ($($name:ident $count:literal: $($future:ident $slot:ident $value:ident),+;)+) => {$(
         pin_project! {
             #[doc = concat!("Future of [`join`](super::join) for ", $count, " futures.")]
             #[must_use = "futures do nothing unless you `.await` or poll them"]
-            pub struct $name<$($future: Future),+> {
-                $(#[pin] $slot: Slot<$future>,)+
+            pub struct $name<$($future: Future,)+ $($value = <$future as Future>::Output),+> {
+                $(#[pin] $slot: Slot<$future, $value>,)+
             }
         }
 
@@ -81,11 +81,11 @@ macro_rules! tuples {
 }
 
 tuples! {
-    Join2 "two": A a, B b;
-    Join3 "three": A a, B b, C c;
-    Join4 "four": A a, B b, C c, D d;
-    Join5 "five": A a, B b, C c, D d, E e;
-    Join6 "six": A a, B b, C c, D d, E e, F f;
-    Join7 "seven": A a, B b, C c, D d, E e, F f, G g;
-    Join8 "eight": A a, B b, C c, D d, E e, F f, G g, H h;
+    Join2 "two": A a AT, B b BT;
+    Join3 "three": A a AT, B b BT, C c CT;
+    Join4 "four": A a AT, B b BT, C c CT, D d DT;
+    Join5 "five": A a AT, B b BT, C c CT, D d DT, E e ET;
+    Join6 "six": A a AT, B b BT, C c CT, D d DT, E e ET, F f FT;
+    Join7 "seven": A a AT, B b BT, C c CT, D d DT, E e ET, F f FT, G g GT;
+    Join8 "eight": A a AT, B b BT, C c CT, D d DT, E e ET, F f FT, G g GT, H h HT;
 }

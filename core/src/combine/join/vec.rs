@@ -35,9 +35,9 @@ pin_project_lite::pin_project! {
 
 /// Future of [`join`](super::join) for a `Vec` of futures.
 #[must_use = "futures do nothing unless you `.await` or poll them"]
-pub struct JoinVec<F: Future> {
+pub struct JoinVec<F: Future, T = <F as Future>::Output> {
     children: Slab<Placed<F>>,
-    values: Vec<Option<F::Output>>,
+    values: Vec<Option<T>>,
     over: bool,
 }
 

@@ -47,8 +47,8 @@ impl<S: Source> Flow<S> {
 pin_project! {
     /// Source of [`Flow::buffer`].
     #[must_use = "streams do nothing unless polled"]
-    pub struct Buffer<S: Stream> {
-        kept: VecDeque<S::Item>,
+    pub struct Buffer<S: Stream, Item = <S as Stream>::Item> {
+        kept: VecDeque<Item>,
         #[pin]
         source: S,
         most: usize,

@@ -84,16 +84,16 @@ where
 pin_project! {
     /// Source of [`Flow::map_on`].
     #[must_use = "streams do nothing unless polled"]
-    pub struct MapOn<X, S, F, Fut>
+    pub struct MapOn<X, S, F, Fut, T = <Fut as Future>::Output>
     where
         X: Spawn,
-        Fut: Future,
+        Fut: Future<Output = T>,
     {
         #[pin]
-        op: Op<X, S, F, Fut, Outbox<Fut::Output>>,
-        outcomes: Arc<Outcomes<Fut::Output>>,
+        op: Op<X, S, F, Fut, Outbox<T>>,
+        outcomes: Arc<Outcomes<T>>,
         // In order: from the next to be delivered on, those that have not come too.
-        ready: VecDeque<Option<Result<Fut::Output, JoinError>>>,
+        ready: VecDeque<Option<Result<T, JoinError>>>,
         ordered: bool,
         // How many were delivered, and of how many the hub knows.
         delivered: usize,

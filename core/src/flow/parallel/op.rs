@@ -19,15 +19,15 @@ use pin_project_lite::pin_project;
 
 pin_project! {
     /// Ready when all work is done, or has failed. Starts with its first poll.
-    pub(super) struct Op<X, S, F, Fut, O>
+    pub(super) struct Op<X, S, F, Fut, O, E = <O as Outlet<Fut>>::Error>
     where
         X: Spawn,
         Fut: Future,
-        O: Outlet<Fut>,
+        O: Outlet<Fut, Error = E>,
     {
         // Dropped before the source is.
         #[pin]
-        scope: ScopeFuture<Body<X, S, F, Fut, O>, FailFast<O::Error>>,
+        scope: ScopeFuture<Body<X, S, F, Fut, O, E>, FailFast<E>>,
         close: Close<S, F, Fut>,
     }
 }
@@ -90,20 +90,20 @@ impl<S, F, Fut> Drop for Close<S, F, Fut> {
 }
 
 /// The body of the scope: starts the shards, and waits for the end of all work.
-struct Body<X, S, F, Fut, O>
+struct Body<X, S, F, Fut, O, E = <O as Outlet<Fut>>::Error>
 where
     Fut: Future,
-    O: Outlet<Fut>,
+    O: Outlet<Fut, Error = E>,
 {
-    scope: TryScope<X, O::Error>,
+    scope: TryScope<X, E>,
     hub: Arc<Hub<S, F, Fut>>,
     /// Those of shards that were not started.
     outlets: Vec<O>,
     /// Spawns one. A pointer, so that a type with a body in it needs no bounds that only this does.
-    start: Start<X, S, F, Fut, O>,
+    start: Start<X, S, F, Fut, O, E>,
 }
 
-type Start<X, S, F, Fut, O> = fn(&TryScope<X, <O as Outlet<Fut>>::Error>, Shard<S, F, Fut, O>);
+type Start<X, S, F, Fut, O, E> = fn(&TryScope<X, E>, Shard<S, F, Fut, O>);
 
 /// Nothing in it is pinned.
 impl<X, S, F, Fut: Future, O: Outlet<Fut>> Unpin for Body<X, S, F, Fut, O> {}

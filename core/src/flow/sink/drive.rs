@@ -119,17 +119,17 @@ impl<T> Future for NextItem<'_, T> {
 pin_project! {
     /// Future of [`Flow::drive`].
     #[must_use = "futures do nothing unless you `.await` or poll them"]
-    pub struct Drive<S: Source, Fut> {
+    pub struct Drive<S: Source, Fut, Item = <S as Stream>::Item> {
         // Dropped before the flow, and gone when it is ready.
         #[pin]
         body: Option<Fut>,
         #[pin]
         source: Option<S>,
-        exchange: Arc<Exchange<S::Item>>,
+        exchange: Arc<Exchange<Item>>,
         ended: bool,
     }
 
-    impl<S: Source, Fut> PinnedDrop for Drive<S, Fut> {
+    impl<S: Source, Fut, Item> PinnedDrop for Drive<S, Fut, Item> {
         fn drop(this: Pin<&mut Self>) {
             // The body may have given its items to somebody who waits for them.
             if let Some(waker) = this.exchange.end() {

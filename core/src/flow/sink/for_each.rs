@@ -1,6 +1,9 @@
 //! Bounded side effects in the awaiting task.
 
-use super::super::{Flow, Map, Source, Work, work::Call};
+use super::super::{
+    Flow, Map, Source, Work,
+    work::{Call, sealed},
+};
 use crate::{limit::Capacity, set::budget::Budget};
 use core::{
     convert::Infallible,
@@ -9,6 +12,7 @@ use core::{
     pin::Pin,
     task::{Context, Poll, ready},
 };
+use futures_core::Stream;
 use pin_project_lite::pin_project;
 
 impl<S: Source> Flow<S> {
@@ -107,18 +111,25 @@ impl<S: Source> Flow<S> {
 pin_project! {
     /// Future of [`Flow::for_each`].
     #[must_use = "futures do nothing unless you `.await` or poll them"]
-    pub struct ForEach<S, F>
+    pub struct ForEach<
+        S,
+        F,
+        Item = <S as Stream>::Item,
+        Fut = <Call<F> as sealed::Work<Item>>::Future,
+        T = <Call<F> as sealed::Work<Item>>::Output,
+    >
     where
         S: Source,
-        Call<F>: Work<S::Item>,
+        F: FnMut(Item) -> Fut,
+        Fut: Future<Output = T>,
     {
         #[pin]
-        map: Map<S, Call<F>>,
+        map: Map<S, Call<F>, Item, Fut, T>,
         over: bool,
     }
 }
 
-impl<S, F, Fut> Future for ForEach<S, F>
+impl<S, F, Fut> Future for ForEach<S, F, S::Item, Fut, ()>
 where
     S: Source,
     F: FnMut(S::Item) -> Fut,
@@ -138,18 +149,25 @@ where
 pin_project! {
     /// Future of [`Flow::try_for_each`].
     #[must_use = "futures do nothing unless you `.await` or poll them"]
-    pub struct TryForEach<S, F>
+    pub struct TryForEach<
+        S,
+        F,
+        Item = <S as Stream>::Item,
+        Fut = <Call<F> as sealed::Work<Item>>::Future,
+        T = <Call<F> as sealed::Work<Item>>::Output,
+    >
     where
         S: Source,
-        Call<F>: Work<S::Item>,
+        F: FnMut(Item) -> Fut,
+        Fut: Future<Output = T>,
     {
         #[pin]
-        map: Map<S, Call<F>>,
+        map: Map<S, Call<F>, Item, Fut, T>,
         over: bool,
     }
 }
 
-impl<S, F, Fut, E> Future for TryForEach<S, F>
+impl<S, F, Fut, E> Future for TryForEach<S, F, S::Item, Fut, Result<(), E>>
 where
     S: Source,
     F: FnMut(S::Item) -> Fut,
@@ -199,7 +217,7 @@ where
 
 macro_rules! debug {
     ($($name:ident)+) => {$(
-        impl<S, F, Fut> fmt::Debug for $name<S, F>
+        impl<S, F, Fut> fmt::Debug for $name<S, F, S::Item, Fut, Fut::Output>
         where
             S: Source,
             F: FnMut(S::Item) -> Fut,

@@ -78,13 +78,13 @@ pin_project! {
     /// Source of [`Flow::chunks_timeout`].
     #[derive(Debug)]
     #[must_use = "streams do nothing unless polled"]
-    pub struct ChunksTimeout<S: Stream, T: Timer> {
+    pub struct ChunksTimeout<S: Stream, T: Timer, Item = <S as Stream>::Item> {
         #[pin]
         reader: Reader<S>,
         // Set with the first item of a chunk; when it has rung, the chunk is closed.
         alarm: Alarm<T>,
         limit: Duration,
-        chunk: Chunk<S::Item>,
+        chunk: Chunk<Item>,
     }
 }
 

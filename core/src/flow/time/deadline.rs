@@ -73,13 +73,13 @@ pin_project! {
     /// Source of [`Flow::deadline`].
     #[derive(Debug)]
     #[must_use = "streams do nothing unless polled"]
-    pub struct Deadline<S: Stream, T: Timer> {
+    pub struct Deadline<S: Stream, T: Timer, Item = <S as Stream>::Item> {
         #[pin]
         reader: Reader<S>,
         alarm: Alarm<T>,
         at: Instant,
         state: State,
-        parked: Option<S::Item>,
+        parked: Option<Item>,
     }
 }
 

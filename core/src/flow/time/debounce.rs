@@ -74,16 +74,16 @@ pin_project! {
     /// Source of [`Flow::debounce`].
     #[derive(Debug)]
     #[must_use = "streams do nothing unless polled"]
-    pub struct Debounce<S: Stream, T: Timer> {
+    pub struct Debounce<S: Stream, T: Timer, Item = <S as Stream>::Item> {
         #[pin]
         reader: Reader<S>,
         // Rings when it has been quiet since the latest item.
         alarm: Alarm<T>,
         quiet: Duration,
-        latest: Option<S::Item>,
+        latest: Option<Item>,
         // It is to be given as it is.
         due: bool,
-        is_error: IsError<S::Item>,
+        is_error: IsError<Item>,
     }
 }
 

@@ -82,14 +82,14 @@ pin_project! {
     /// Source of [`Flow::delay_each`].
     #[derive(Debug)]
     #[must_use = "streams do nothing unless polled"]
-    pub struct DelayEach<S: Stream, T: Timer> {
+    pub struct DelayEach<S: Stream, T: Timer, Item = <S as Stream>::Item> {
         #[pin]
         reader: Reader<S>,
         // Of the first item that waits.
         alarm: Alarm<T>,
         delay: Duration,
         limit: usize,
-        waiting: VecDeque<(Instant, S::Item)>,
+        waiting: VecDeque<(Instant, Item)>,
     }
 }
 

@@ -77,17 +77,17 @@ pin_project! {
     /// Source of [`Flow::sample`].
     #[derive(Debug)]
     #[must_use = "streams do nothing unless polled"]
-    pub struct Sample<S: Stream, T: Timer> {
+    pub struct Sample<S: Stream, T: Timer, Item = <S as Stream>::Item> {
         #[pin]
         reader: Reader<S>,
         // Rings when the window ends.
         alarm: Alarm<T>,
         window: Duration,
         started: bool,
-        latest: Option<S::Item>,
+        latest: Option<Item>,
         // It is to be given as it is.
         due: bool,
-        is_error: IsError<S::Item>,
+        is_error: IsError<Item>,
     }
 }
 

@@ -58,14 +58,19 @@ impl<S: Source> Flow<S> {
 pin_project! {
     /// Source of [`Flow::take_until`].
     #[must_use = "streams do nothing unless polled"]
-    pub struct TakeUntil<S: Stream, F: Future> {
+    pub struct TakeUntil<
+        S: Stream,
+        F: Future,
+        Item = <S as Stream>::Item,
+        T = <F as Future>::Output,
+    > {
         #[pin]
         reader: Reader<S>,
         // None when it is ready, or the source has ended.
         #[pin]
         future: Option<F>,
-        output: Option<F::Output>,
-        parked: Option<S::Item>,
+        output: Option<T>,
+        parked: Option<Item>,
     }
 }
 

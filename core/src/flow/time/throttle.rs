@@ -69,13 +69,13 @@ pin_project! {
     /// Source of [`Flow::throttle`].
     #[derive(Debug)]
     #[must_use = "streams do nothing unless polled"]
-    pub struct Throttle<S: Stream, T: Timer> {
+    pub struct Throttle<S: Stream, T: Timer, Item = <S as Stream>::Item> {
         #[pin]
         reader: Reader<S>,
         // Rings when the next item may be given.
         alarm: Alarm<T>,
         gap: Duration,
-        held: Option<S::Item>,
+        held: Option<Item>,
     }
 }
 

@@ -79,16 +79,16 @@ pin_project! {
     /// Source of [`Flow::throttle_latest`].
     #[derive(Debug)]
     #[must_use = "streams do nothing unless polled"]
-    pub struct ThrottleLatest<S: Stream, T: Timer> {
+    pub struct ThrottleLatest<S: Stream, T: Timer, Item = <S as Stream>::Item> {
         #[pin]
         reader: Reader<S>,
         // Rings when the next item may be given.
         alarm: Alarm<T>,
         gap: Duration,
-        latest: Option<S::Item>,
+        latest: Option<Item>,
         // It is to be given as it is.
         due: bool,
-        is_error: IsError<S::Item>,
+        is_error: IsError<Item>,
     }
 }
 

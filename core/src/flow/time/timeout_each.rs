@@ -72,14 +72,14 @@ pin_project! {
     /// Source of [`Flow::timeout_each`].
     #[derive(Debug)]
     #[must_use = "streams do nothing unless polled"]
-    pub struct TimeoutEach<S: Stream, T: Timer> {
+    pub struct TimeoutEach<S: Stream, T: Timer, Item = <S as Stream>::Item> {
         #[pin]
         reader: Reader<S>,
         alarm: Alarm<T>,
         limit: Duration,
         // Since an item was asked for, until it comes; also when its time is over.
         counting: bool,
-        parked: Option<Result<S::Item, Elapsed>>,
+        parked: Option<Result<Item, Elapsed>>,
     }
 }
 

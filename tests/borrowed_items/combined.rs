@@ -1,0 +1,278 @@
+//! Several flows, or other futures.
+
+use crate::support::{NoTime, Owned, greet, spawned};
+use anyscope::{
+    FutureMap, FutureSet, Limit, StreamSet, concurrent, flow, join, scope, smol::Smol, timeout,
+};
+use smol::stream::StreamExt;
+use std::time::Duration;
+
+const TWO: Limit = Limit::new(2);
+
+#[test]
+fn merge_of_tuple() {
+    spawned(|Owned { names, prefix }| async move {
+        let (names, prefix) = (&names, &prefix);
+        let greetings = flow::iter(names.iter()).map(TWO, async |name| greet(prefix, name).await);
+        let lengths = flow::iter(names.iter()).convert(|name| (prefix, name));
+        let count = flow::merge((greetings, lengths, smol::stream::iter(names.iter())))
+            .map(TWO, async |one| one)
+            .count()
+            .await;
+        assert_eq!(count, 9);
+    });
+}
+
+#[test]
+fn merge_of_streams() {
+    spawned(|Owned { names, prefix }| async move {
+        let (names, prefix) = (&names, &prefix);
+        let greetings = smol::stream::iter(names.iter()).map(|name| (prefix, name));
+        let others = smol::stream::iter(names.iter()).map(|name| &name[1..]);
+        let count = flow::merge((greetings, others)).convert(|one| one).count().await;
+        assert_eq!(count, 6);
+    });
+}
+
+#[test]
+fn merge_all() {
+    spawned(|Owned { names, prefix }| async move {
+        let (names, prefix) = (&names, &prefix);
+        let flows = names.iter().map(|name| {
+            flow::iter(name.split('o')).map(TWO, async move |part| greet(prefix, part).await)
+        });
+        let all: Vec<_> = flow::merge_all(flows).collect().await;
+        assert_eq!(all.len(), 5);
+        let flows =
+            (0..20).map(|n| flow::iter(names.iter()).convert(move |name| (n, name, prefix)));
+        let all: Vec<_> = flow::merge_all(flows).buffer(TWO).collect().await;
+        assert_eq!(all.len(), 60);
+    });
+}
+
+#[test]
+fn try_merge() {
+    spawned(|Owned { names, prefix }| async move {
+        let (names, prefix) = (&names, &prefix);
+        let flows = [flow::iter(names.iter()).convert(|name| Ok::<_, &str>((name, prefix)))];
+        let all: Result<Vec<_>, &str> = flow::try_merge(flows).buffer(TWO).try_collect().await;
+        assert_eq!(all.unwrap().len(), 3);
+    });
+}
+
+#[test]
+fn merge_keyed() {
+    spawned(|Owned { names, prefix }| async move {
+        let (names, prefix) = (&names, &prefix);
+        let (handle, merge) = flow::merge_keyed();
+        for name in names {
+            handle
+                .insert(name, flow::iter(name.split('o')).convert(move |part| (prefix, part)))
+                .unwrap();
+        }
+        drop(handle);
+        let all: Vec<_> = merge.filter_map(|event| event.into_item()).collect().await;
+        assert_eq!(all.len(), 5);
+    });
+}
+
+#[test]
+fn zip() {
+    spawned(|Owned { names, prefix }| async move {
+        let (names, prefix) = (&names, &prefix);
+        let greetings = flow::iter(names.iter()).map(TWO, async |name| greet(prefix, name).await);
+        let all: Vec<_> =
+            flow::iter(names.iter()).convert(|name| (name, prefix)).zip(greetings).collect().await;
+        assert_eq!(all.len(), 3);
+        let all = flow::iter(names.iter())
+            .convert(|name| (name, prefix))
+            .zip_strict(flow::iter(names.iter()).convert(|name| &name[1..]))
+            .settle()
+            .await;
+        assert_eq!(all.len(), 3);
+    });
+}
+
+#[test]
+fn flatten() {
+    spawned(|Owned { names, prefix }| async move {
+        let (names, prefix) = (&names, &prefix);
+        let all: Vec<_> = flow::iter(names.iter())
+            .convert(|name| flow::iter(name.split('o')).convert(move |part| (prefix, part)))
+            .flatten(TWO)
+            .map(TWO, async |(prefix, part)| greet(prefix, part).await)
+            .collect()
+            .await;
+        assert_eq!(all.len(), 5);
+    });
+}
+
+#[test]
+fn flat_map() {
+    spawned(|Owned { names, prefix }| async move {
+        let (names, prefix) = (&names, &prefix);
+        let all: Vec<_> = flow::iter(names.iter())
+            .flat_map(TWO, |name| {
+                flow::iter(name.split('o')).map(TWO, async move |part| greet(prefix, part).await)
+            })
+            .collect()
+            .await;
+        assert_eq!(all.len(), 5);
+        let all: Vec<_> = flow::iter(names.iter())
+            .flat_map(TWO, |name| {
+                smol::stream::iter(name.split('o')).map(move |part| (prefix, part))
+            })
+            .collect()
+            .await;
+        assert_eq!(all.len(), 5);
+    });
+}
+
+#[test]
+fn try_flatten() {
+    spawned(|Owned { names, prefix }| async move {
+        let (names, prefix) = (&names, &prefix);
+        let all: Result<Vec<_>, &str> = flow::iter(names.iter())
+            .convert(|name| {
+                Ok(flow::iter(name.split('o')).convert(move |part| Ok::<_, &str>((prefix, part))))
+            })
+            .try_flatten(TWO)
+            .try_collect()
+            .await;
+        assert_eq!(all.unwrap().len(), 5);
+    });
+}
+
+#[test]
+fn switch() {
+    spawned(|Owned { names, prefix }| async move {
+        let (names, prefix) = (&names, &prefix);
+        let all: Vec<_> = flow::iter(names.iter())
+            .switch_map(|name| {
+                flow::iter(name.split('o')).map(TWO, async move |part| greet(prefix, part).await)
+            })
+            .collect()
+            .await;
+        assert_eq!(all.len(), 2);
+        let all: Vec<_> = flow::iter(names.iter())
+            .convert(|name| flow::iter(name.split('o')).convert(move |part| (prefix, part)))
+            .switch()
+            .collect()
+            .await;
+        assert_eq!(all.len(), 2);
+    });
+}
+
+#[test]
+fn joined() {
+    spawned(|Owned { names, prefix }| async move {
+        let (names, prefix) = (&names, &prefix);
+        let look =
+            flow::iter(names.iter()).for_each(TWO, async |name| drop(greet(prefix, name).await));
+        let sum = flow::iter(names.iter()).fold(0, async |sum, name| sum + name.len());
+        let all = flow::iter(names.iter()).convert(|name| (prefix, name)).collect::<Vec<_>>();
+        let map = flow::iter(names.iter()).map(TWO, |name| async move { name }).collect::<Vec<_>>();
+        let ((), sum, all, map) = join((look, sum, all, map)).await;
+        assert_eq!((sum, all.len(), map.len()), (10, 3, 3));
+    });
+}
+
+#[test]
+fn joined_vec() {
+    spawned(|Owned { names, prefix }| async move {
+        let (names, prefix) = (&names, &prefix);
+        let sums: Vec<_> = names
+            .iter()
+            .map(|name| {
+                flow::iter(name.split('o'))
+                    .fold(0, async move |sum, part| sum + greet(prefix, part).await.len())
+            })
+            .collect();
+        assert_eq!(join(sums).await.len(), 3);
+        let greetings: Vec<_> =
+            names.iter().map(|name| async move { greet(prefix, name).await }).collect();
+        assert_eq!(join(greetings).await.len(), 3);
+    });
+}
+
+#[test]
+fn sets() {
+    spawned(|Owned { names, prefix }| async move {
+        let (names, prefix) = (&names, &prefix);
+        let mut set: FutureSet<_> = names
+            .iter()
+            .map(|name| {
+                flow::iter(name.split('o'))
+                    .for_each(TWO, async move |part| drop(greet(prefix, part).await))
+            })
+            .collect();
+        let mut count = 0;
+        while set.next().await.is_some() {
+            count += greet(prefix, "").await.len() / 5;
+        }
+        assert_eq!(count, 3);
+        let mut map = FutureMap::new();
+        map.insert(
+            "a",
+            flow::iter(names.iter()).for_each(TWO, async |name| drop(greet(prefix, name).await)),
+        )
+        .unwrap();
+        while map.next().await.is_some() {
+            drop(greet(prefix, "").await);
+        }
+        let mut set: StreamSet<_> = names
+            .iter()
+            .map(|name| {
+                flow::iter(name.split('o')).convert(move |part| (prefix, part)).into_stream()
+            })
+            .collect();
+        while set.next().await.is_some() {
+            drop(greet(prefix, "").await);
+        }
+    });
+}
+
+#[test]
+fn timeouts() {
+    spawned(|Owned { names, prefix }| async move {
+        let (names, prefix) = (&names, &prefix);
+        let look =
+            flow::iter(names.iter()).for_each(TWO, async |name| drop(greet(prefix, name).await));
+        let _: Result<(), _> = timeout(NoTime, Duration::ZERO, look).await;
+        let sum = flow::iter(names.iter()).fold(0, async |sum, name| sum + name.len());
+        timeout(Smol, Duration::MAX, sum).await.unwrap();
+    });
+}
+
+#[test]
+fn concurrent_scope() {
+    spawned(|Owned { names, prefix }| async move {
+        let (names, prefix) = (&names, &prefix);
+        let count = concurrent(async |s| {
+            let look = flow::iter(names.iter())
+                .for_each(TWO, async |name| drop(greet(prefix, name).await));
+            s.spawn(look).await.unwrap();
+            s.spawn(flow::iter(names.iter()).map(TWO, |name| async move { name }).count())
+                .await
+                .unwrap()
+        })
+        .await;
+        assert_eq!(count, 3);
+    });
+}
+
+#[test]
+fn parallel_scope() {
+    spawned(|_| async move {
+        let count = scope(&Smol, async |s| {
+            s.spawn(async {
+                let names = Owned::new().names;
+                flow::iter(names.iter()).map(TWO, async |name| greet("", name).await).count().await
+            })
+            .await
+            .unwrap()
+        })
+        .await;
+        assert_eq!(count, 3);
+    });
+}

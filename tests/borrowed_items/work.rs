@@ -1,0 +1,297 @@
+//! Work on items.
+
+use crate::support::{Owned, check, greet, spawned};
+use anyscope::{Limit, flow};
+use std::sync::Mutex;
+
+const TWO: Limit = Limit::new(2);
+
+#[test]
+fn for_each_async_closure() {
+    spawned(|Owned { names, .. }| async move {
+        let names = &names;
+        let seen = Mutex::new(0);
+        let look = |n: usize| *seen.lock().unwrap() += n;
+        flow::iter(names.iter()).for_each(TWO, async |name| look(name.len())).await;
+        assert_eq!(seen.into_inner().unwrap(), 10);
+    });
+}
+
+#[test]
+fn for_each_async_block() {
+    spawned(|Owned { names, prefix }| async move {
+        let (names, prefix) = (&names, &prefix);
+        flow::iter(names.iter())
+            .for_each(TWO, |name| async move { drop(greet(prefix, name).await) })
+            .await;
+    });
+}
+
+#[test]
+fn for_each_of_slices() {
+    spawned(|Owned { names, prefix }| async move {
+        let (names, prefix) = (&names, &prefix);
+        let parts: Vec<&str> = names.iter().map(|name| &name[1..]).collect();
+        flow::iter(parts).for_each(TWO, async |part| drop(greet(prefix, part).await)).await;
+    });
+}
+
+#[test]
+fn for_each_of_literals() {
+    spawned(|_| async move {
+        flow::iter(["a", "b"]).for_each(TWO, async |part| drop(greet("x", part).await)).await;
+        flow::iter(["a", "b"])
+            .for_each(TWO, |part| async move { drop(greet("x", part).await) })
+            .await;
+    });
+}
+
+#[test]
+fn for_each_of_references_in_tuples() {
+    spawned(|Owned { names, prefix }| async move {
+        let (names, prefix) = (&names, &prefix);
+        flow::iter(names.iter().enumerate())
+            .for_each(TWO, async |(_, name)| drop(greet(prefix, name).await))
+            .await;
+    });
+}
+
+#[test]
+fn for_each_of_mutable_references() {
+    spawned(|Owned { prefix, .. }| async move {
+        let prefix = &prefix;
+        let mut own = Owned::new().names;
+        flow::iter(own.iter_mut())
+            .for_each(TWO, async |name| *name = greet(prefix, name).await)
+            .await;
+        assert_eq!(own[0], "dear ann");
+    });
+}
+
+#[test]
+fn for_each_of_a_function() {
+    spawned(|Owned { names, .. }| async move {
+        let names = &names;
+        async fn look(name: &String) {
+            drop(greet("", name).await);
+        }
+        flow::iter(names.iter()).for_each(TWO, look).await;
+    });
+}
+
+#[test]
+fn try_for_each_async_closure() {
+    spawned(|Owned { names, .. }| async move {
+        let names = &names;
+        let result = flow::iter(names.iter())
+            .try_for_each(TWO, async |name| check(name).await.map(drop))
+            .await;
+        assert!(result.is_err());
+    });
+}
+
+#[test]
+fn try_for_each_async_block() {
+    spawned(|Owned { names, .. }| async move {
+        let names = &names;
+        let result = flow::iter(names.iter())
+            .try_for_each(TWO, |name| async move { check(name).await.map(drop) })
+            .await;
+        assert!(result.is_err());
+    });
+}
+
+#[test]
+fn map_async_closure() {
+    spawned(|Owned { names, prefix }| async move {
+        let (names, prefix) = (&names, &prefix);
+        let all: Vec<String> = flow::iter(names.iter())
+            .map(TWO, async |name| greet(prefix, name).await)
+            .collect()
+            .await;
+        assert_eq!(all, ["dear ann", "dear bob", "dear cleo"]);
+    });
+}
+
+#[test]
+fn map_async_block() {
+    spawned(|Owned { names, prefix }| async move {
+        let (names, prefix) = (&names, &prefix);
+        let all: Vec<String> = flow::iter(names.iter())
+            .map(TWO, |name| async move { greet(prefix, name).await })
+            .collect()
+            .await;
+        assert_eq!(all.len(), 3);
+    });
+}
+
+#[test]
+fn map_to_borrowed() {
+    spawned(|Owned { names, .. }| async move {
+        let names = &names;
+        let all: Vec<&str> =
+            flow::iter(names.iter()).map(TWO, async |name| &name[1..]).collect().await;
+        assert_eq!(all, ["nn", "ob", "leo"]);
+    });
+}
+
+#[test]
+fn map_unordered() {
+    spawned(|Owned { names, prefix }| async move {
+        let (names, prefix) = (&names, &prefix);
+        let all: Vec<String> = flow::iter(names.iter())
+            .map(TWO, async |name| greet(prefix, name).await)
+            .unordered()
+            .window(TWO)
+            .collect()
+            .await;
+        assert_eq!(all.len(), 3);
+    });
+}
+
+#[test]
+fn map_of_map() {
+    spawned(|Owned { names, prefix }| async move {
+        let (names, prefix) = (&names, &prefix);
+        let all: Vec<usize> = flow::iter(names.iter())
+            .map(TWO, async |name| &name[1..])
+            .map(TWO, async |name| greet(prefix, name).await)
+            .map(TWO, |name| async move { name.len() })
+            .collect()
+            .await;
+        assert_eq!(all, [7, 7, 8]);
+    });
+}
+
+#[test]
+fn map_weighted() {
+    spawned(|Owned { names, prefix }| async move {
+        let (names, prefix) = (&names, &prefix);
+        let all: Vec<String> = flow::iter(names.iter())
+            .map_weighted(TWO, |name| name.len(), async |name| greet(prefix, name).await)
+            .collect()
+            .await;
+        assert_eq!(all.len(), 3);
+        let all: Vec<&str> = flow::iter(names.iter())
+            .map_weighted(TWO, |name| name.len(), |name| async move { name.as_str() })
+            .collect()
+            .await;
+        assert_eq!(all.len(), 3);
+    });
+}
+
+#[test]
+fn map_with() {
+    spawned(|Owned { names, prefix }| async move {
+        let (names, prefix) = (&names, &prefix);
+        let connect = || (prefix, Vec::new());
+        let all: Vec<&str> = flow::iter(names.iter())
+            .map_with(TWO, connect, async |(prefix, mut sent): (&String, Vec<_>), name| {
+                sent.push(name);
+                drop(greet(prefix, name).await);
+                ((prefix, sent), name.as_str())
+            })
+            .collect()
+            .await;
+        assert_eq!(all.len(), 3);
+        let all: Vec<usize> = flow::iter(names.iter())
+            .map_with(TWO, Vec::new, |mut sent, name| async move {
+                sent.push(name);
+                (sent, name.len())
+            })
+            .collect()
+            .await;
+        assert_eq!(all.len(), 3);
+    });
+}
+
+#[test]
+fn on_undelivered() {
+    spawned(|Owned { names, prefix }| async move {
+        let (names, prefix) = (&names, &prefix);
+        let lost = Mutex::new(0);
+        let all: Vec<String> = flow::iter(names.iter())
+            .map(TWO, async |name| greet(prefix, name).await)
+            .on_undelivered(|name| *lost.lock().unwrap() += name.len())
+            .collect()
+            .await;
+        assert_eq!(all.len(), 3);
+    });
+}
+
+#[test]
+fn caught() {
+    spawned(|Owned { names, prefix }| async move {
+        let (names, prefix) = (&names, &prefix);
+        let all = flow::iter(names.iter())
+            .map(TWO, async |name| greet(prefix, name).await)
+            .caught()
+            .settle()
+            .await;
+        assert_eq!(all.len(), 3);
+        let all = flow::iter(names.iter())
+            .map_with(TWO, Vec::new, |mut sent, name| async move {
+                sent.push(name);
+                (sent, name)
+            })
+            .caught()
+            .on_undelivered(drop)
+            .settle()
+            .await;
+        assert_eq!(all.len(), 3);
+    });
+}
+
+#[test]
+fn buffered() {
+    spawned(|Owned { names, prefix }| async move {
+        let (names, prefix) = (&names, &prefix);
+        let all: Vec<String> =
+            flow::iter(names.iter().map(|name| greet(prefix, name))).buffered(TWO).collect().await;
+        assert_eq!(all.len(), 3);
+        let all: Vec<String> =
+            flow::iter(names.iter().map(|name| async move { greet(prefix, name).await }))
+                .buffered(TWO)
+                .collect()
+                .await;
+        assert_eq!(all.len(), 3);
+    });
+}
+
+#[test]
+fn buffer_unordered() {
+    spawned(|Owned { names, prefix }| async move {
+        let (names, prefix) = (&names, &prefix);
+        let all: Vec<String> = flow::iter(names.iter().map(async |name| greet(prefix, name).await))
+            .buffer_unordered(TWO)
+            .collect()
+            .await;
+        assert_eq!(all.len(), 3);
+        let all: Vec<&str> = flow::iter(names.iter().map(|name| async move { name.as_str() }))
+            .buffer_unordered(TWO)
+            .collect()
+            .await;
+        assert_eq!(all.len(), 3);
+    });
+}
+
+#[test]
+fn buffered_of_a_flow() {
+    spawned(|Owned { names, prefix }| async move {
+        let (names, prefix) = (&names, &prefix);
+        let all: Vec<String> = flow::iter(names.iter())
+            .convert(|name| greet(prefix, name))
+            .buffered(TWO)
+            .collect()
+            .await;
+        assert_eq!(all.len(), 3);
+        let all: Vec<&str> = flow::iter(names.iter())
+            .convert(|name| async move { name.as_str() })
+            .buffer_unordered(TWO)
+            .caught()
+            .filter_ok()
+            .collect()
+            .await;
+        assert_eq!(all.len(), 3);
+    });
+}
