@@ -360,7 +360,13 @@ impl<F: Future, S: Receive<F::Output, Via>, Via> Cell<F, S, Via> {
             cell.stage.with_mut(|stage| unsafe { stage.drop_in_place() });
         });
         if let Err(payload) = dropped {
-            unwind::discard(mem::replace(&mut end, End::Panicked(Panic::new(payload))));
+            let panic = Panic::new(payload);
+            match (&end, scope) {
+                // It was dropped because of that one, which goes first.
+                (End::Panicked(_), Some(scope)) => scope.on_second_panic(panic),
+                (End::Panicked(_), None) => panic.discard(),
+                _ => unwind::discard(mem::replace(&mut end, End::Panicked(panic))),
+            }
         }
 
         let stage = unwind::catch(|| cell.judge(scope, end)).unwrap_or_else(|payload| {
@@ -549,6 +555,10 @@ unsafe impl Parent for Nobody {
     }
 
     fn on_lost_panic(&self, _: Panic) {
+        match *self {}
+    }
+
+    fn on_second_panic(&self, _: Panic) {
         match *self {}
     }
 

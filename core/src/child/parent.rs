@@ -101,6 +101,9 @@ pub(crate) unsafe trait Parent: Sized {
     /// A panic has nobody to go to.
     fn on_lost_panic(&self, panic: Panic);
 
+    /// A child that has panicked panics again when its future is dropped.
+    fn on_second_panic(&self, panic: Panic);
+
     /// The executor dropped a child before its end.
     fn on_refused(&self, info: Info<'_>);
 

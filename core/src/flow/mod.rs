@@ -61,6 +61,11 @@
 //!
 //! When such an operation ends early, its children are cancelled: those that are idle are dropped at
 //! once with all their work, and one that is being polled right after that poll.
+//!
+//! A panic that ends an operation goes on in whoever drives it, and before anybody is told of what
+//! it has ended. Who leaves the operation early meets a panic that has happened by then where the
+//! operation is dropped. A child that the executor refuses or drops is an error with the cause
+//! [`Executor`](crate::CancelCause::Executor), never an early end without a word.
 
 mod adapt;
 mod chunks;

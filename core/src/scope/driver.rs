@@ -68,6 +68,13 @@ where
         self.owner.shared()
     }
 
+    /// Cancels the children without waiting for them. Answers the first panic so far.
+    pub(super) fn abandon(self: Pin<&mut Self>) -> Option<Panic> {
+        let owner = self.project().owner;
+        owner.abandon();
+        owner.take_panic()
+    }
+
     /// Whether the body is to be dropped, and nothing is in the way.
     pub(super) fn must_drop_body(&self) -> bool {
         self.body.is_some() && self.owner.is_stopped() && !is_up(&self.shields)

@@ -11,7 +11,7 @@ use super::{
 };
 use crate::{
     child::{
-        Anywhere, JoinHandle, LocalJoinHandle, SameThread,
+        Anywhere, JoinHandle, LocalJoinHandle, Panic, SameThread,
         cell::{self, Spec},
         deferred::{self, Entry},
         origin::Origin,
@@ -200,6 +200,18 @@ pin_project! {
     {
         #[pin]
         driver: Driver<Fut, P, M>,
+    }
+}
+
+impl<Fut, P, M> ScopeFuture<Fut, P, M>
+where
+    Fut: Future,
+    P: Conclude<Fut::Output>,
+{
+    /// Does what its drop would do first: cancels the children. Answers the first panic that nobody
+    /// has seen, which a drop would leave to the observer.
+    pub(crate) fn abandon(self: Pin<&mut Self>) -> Option<Panic> {
+        self.project().driver.abandon()
     }
 }
 

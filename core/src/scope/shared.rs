@@ -428,6 +428,10 @@ unsafe impl<P: Policy, K> Parent for Shared<P, K> {
         self.panicked(panic);
     }
 
+    fn on_second_panic(&self, panic: Panic) {
+        self.drop_panic(panic);
+    }
+
     fn on_refused(&self, info: Info<'_>) {
         self.emit(|| observe::Event::Refused { child: info.into() });
         if P::FAIL_FAST {

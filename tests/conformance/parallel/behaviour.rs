@@ -412,7 +412,7 @@ behaviour! {
     }
 
     /// Given a scope that is cancelled, then each future that the iterator was asked for has one
-    /// result, and then comes the end.
+    /// result, and the first of those that it was not asked for one for all of them.
     cancelled_scope_gives_each_future_one_result |ex| {
         let asked = Arc::new(AtomicUsize::new(0));
         let counted = asked.clone();
@@ -429,10 +429,13 @@ behaviour! {
             s.cancel("enough");
             results
         }).await;
-        let mut seen = vec![0; asked.load(SeqCst)];
-        while let Some((n, _)) = results.next().await {
+        let mut seen = vec![0; asked.load(SeqCst) + 1];
+        let mut last = None;
+        while let Some((n, result)) = results.next().await {
             seen[n] += 1;
+            last = Some((n, result.is_err()));
         }
+        assert_eq!(last, Some((asked.load(SeqCst), true)));
         assert!(seen.iter().all(|&times| times == 1), "{seen:?}");
     }
 }

@@ -43,8 +43,9 @@ impl<S: Source> Flow<S> {
     ///
     /// # Panics
     ///
-    /// A panic of the source, of `f` or of the work ends the operation: the rest of the work is
-    /// dropped, then it goes on. It panics when polled after it was ready.
+    /// A panic of the source, of `f`, of the work or of a destructor ends the operation: the rest of
+    /// the work is dropped, then it goes on. If the operation is dropped before it was polled to see
+    /// that panic, it goes on there. It panics when polled after it was ready.
     ///
     /// # Cost
     ///
@@ -149,6 +150,8 @@ impl<Fut: Future, E> Outlet<Fut> for Judge<Fut::Output, E> {
     fn flush(&mut self) {}
 
     fn dropped(&mut self, _: usize) {}
+
+    fn leave(&mut self, _: usize, _: bool) {}
 }
 
 pin_project! {

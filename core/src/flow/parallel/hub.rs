@@ -128,6 +128,13 @@ impl<S, F, Fut> Hub<S, F, Fut> {
         self
     }
 
+    /// How many items were taken from the source, and whether there are no more.
+    pub(super) fn progress(&self) -> (usize, bool) {
+        // First whether it has ended, as the last item is counted before that.
+        let ended = self.ended.load(Ordering::Acquire);
+        (self.taken.0.load(Ordering::Acquire), ended)
+    }
+
     /// Whether a shard has nothing to live for.
     pub(super) fn is_over(&self) -> bool {
         self.ends && self.is_done()

@@ -27,16 +27,25 @@ impl<S: Source> Flow<S> {
     /// more than `limit` items are taken from the source and not yet delivered: as many as that
     /// are worked on without anybody asking for them.
     ///
-    /// An outcome is an error if the work panicked, or was dropped with its executor.
-    /// [`unordered`](Flow::unordered) gives them as they come.
+    /// An outcome is an error if the work panicked. [`unordered`](Flow::unordered) gives outcomes as
+    /// they come.
+    ///
+    /// If the executor refuses a child, because it was shut down for instance, the flow ends early:
+    /// the outcomes that have come are given, an error with the cause
+    /// [`Executor`](crate::CancelCause::Executor) for each item whose work was dropped, and one more
+    /// for all those that were not taken from the source, if there may be any.
     ///
     /// # Cancel safety
     ///
-    /// As [`for_each_on`](Self::for_each_on); outcomes that were not delivered are dropped.
+    /// As [`for_each_on`](Self::for_each_on); outcomes that were not delivered are dropped, those
+    /// of work that panicked too.
     ///
     /// # Panics
     ///
-    /// A panic of the source or of `f` ends the flow: the work is dropped, then it goes on.
+    /// A panic of the source, of `f` or of a destructor ends the flow: the work is dropped, then it
+    /// goes on, once the outcomes that had come before have been given. Work that was dropped for it
+    /// has no outcome. If the flow is dropped before it has gone on, as by an operation that wants no
+    /// more items, it does so where the flow is dropped.
     ///
     /// # Examples
     ///
@@ -89,8 +98,6 @@ pin_project! {
         X: Spawn,
         Fut: Future<Output = T>,
     {
-        #[pin]
-        op: Op<X, S, F, Fut, Outbox<T>>,
         outcomes: Arc<Outcomes<T>>,
         // In order: from the next to be delivered on, those that have not come too.
         ready: VecDeque<Option<Result<T, JoinError>>>,
@@ -100,6 +107,9 @@ pin_project! {
         told: usize,
         tell_after: usize,
         over: bool,
+        // Last: a panic that nobody has seen goes on when it is dropped.
+        #[pin]
+        op: Op<X, S, F, Fut, Outbox<T>>,
     }
 }
 
@@ -118,7 +128,6 @@ where
         let hub = Arc::new(Hub::new(source, f, limit, 0, shards));
         let op = Op::new(exec, hub, outlets);
         MapOn {
-            op,
             outcomes,
             ready: VecDeque::new(),
             ordered: true,
@@ -126,6 +135,7 @@ where
             told: 0,
             tell_after,
             over: false,
+            op,
         }
     }
 }
@@ -154,17 +164,8 @@ where
     /// Takes what has come; false if nothing has.
     fn receive(self: Pin<&mut Self>) -> bool {
         let this = self.project();
-        this.outcomes.take(|(number, outcome)| {
-            if !*this.ordered {
-                this.ready.push_back(Some(outcome));
-                return;
-            }
-            let place = number.wrapping_sub(*this.delivered);
-            while this.ready.len() <= place {
-                this.ready.push_back(None);
-            }
-            this.ready[place] = Some(outcome);
-        })
+        let line = (*this.ordered).then_some(*this.delivered);
+        this.outcomes.take(|(number, outcome)| enqueue(this.ready, line, number, outcome))
     }
 }
 
@@ -214,12 +215,35 @@ where
             Err(ScopeError::Failed { first, .. }) => match first {},
             Err(ScopeError::Elapsed(_)) => unreachable!("nobody gave it a deadline"),
             Err(ScopeError::Cancelled(cancelled)) => {
-                // What has come is delivered, and what has not is not waited for.
+                let line = (*this.ordered).then_some(*this.delivered);
+                for number in this.outcomes.all_lost() {
+                    let outcome = Err(JoinError::Cancelled(cancelled.clone()));
+                    enqueue(this.ready, line, number, outcome);
+                }
+                if this.outcomes.untaken().is_some() {
+                    this.ready.push_back(Some(Err(JoinError::Cancelled(cancelled))));
+                }
+                // Nothing more comes.
                 this.ready.retain(Option::is_some);
-                this.ready.push_back(Some(Err(JoinError::Cancelled(cancelled))));
             }
         }
     }
+}
+
+/// Puts an outcome in its place in a line that begins with a certain number, or without one behind
+/// all others.
+fn enqueue<T>(
+    ready: &mut VecDeque<Option<Result<T, JoinError>>>,
+    line: Option<usize>,
+    number: usize,
+    outcome: Result<T, JoinError>,
+) {
+    let Some(first) = line else { return ready.push_back(Some(outcome)) };
+    let place = number.wrapping_sub(first);
+    while ready.len() <= place {
+        ready.push_back(None);
+    }
+    ready[place] = Some(outcome);
 }
 
 impl<X, S, F, Fut> Source for MapOn<X, S, F, Fut>

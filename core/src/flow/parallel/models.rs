@@ -201,7 +201,7 @@ fn send_or_take() {
         let mut came = Vec::new();
         block_on(poll_fn(|cx| {
             outcomes.wait(cx);
-            let closed = outcomes.is_closed();
+            let closed = outcomes.closed() == 1;
             outcomes.take(|(number, outcome)| {
                 outcome.unwrap().touch();
                 came.push(number);
@@ -234,6 +234,31 @@ fn send_or_abandon() {
         let outbox = shard.join();
         assert_eq!(census.alive(), 0);
         drop(outbox);
+    });
+}
+
+/// Two shards go while the taker goes to sleep: what either has dropped, and what either knows of
+/// the source, is there when both are gone, whichever is the last.
+#[test]
+fn leave_or_take() {
+    check("parallel: leave or take", || {
+        let outcomes = Outcomes::<()>::new(2);
+        let shards = [0, 1].map(|shard| {
+            let mut outbox = Outbox::new(&outcomes, shard);
+            spawn(move || {
+                if shard == 0 {
+                    Outlet::<Work>::dropped(&mut outbox, 3);
+                }
+                Outlet::<Work>::leave(&mut outbox, 4 + shard, shard == 1);
+            })
+        });
+        block_on(poll_fn(|cx| {
+            outcomes.wait(cx);
+            if outcomes.closed() == 2 { Poll::Ready(()) } else { Poll::Pending }
+        }));
+        assert_eq!((outcomes.lost(0), outcomes.lost(1)), (Vec::from([3]), Vec::new()));
+        assert_eq!(outcomes.untaken(), None);
+        shards.into_iter().for_each(|shard| shard.join());
     });
 }
 

@@ -6,8 +6,10 @@ use super::{
     shard::{Outlet, Shard},
 };
 use crate::{
+    child::Panic,
     exec::Spawn,
     scope::{FailFast, ScopeError, ScopeFuture, TryScope, try_scope},
+    unwind::{self, Payload},
 };
 use alloc::{sync::Arc, vec::Vec};
 use core::{
@@ -19,6 +21,8 @@ use pin_project_lite::pin_project;
 
 pin_project! {
     /// Ready when all work is done, or has failed. Starts with its first poll.
+    ///
+    /// A panic that it has not been polled to see goes on when it is dropped.
     pub(super) struct Op<X, S, F, Fut, O, E = <O as Outlet<Fut>>::Error>
     where
         X: Spawn,
@@ -29,6 +33,29 @@ pin_project! {
         #[pin]
         scope: ScopeFuture<Body<X, S, F, Fut, O, E>, FailFast<E>>,
         close: Close<S, F, Fut>,
+        // Last, when no other destructor of the operation is to come.
+        unseen: Unseen,
+    }
+
+    impl<X, S, F, Fut, O, E> PinnedDrop for Op<X, S, F, Fut, O, E>
+    where
+        X: Spawn,
+        Fut: Future,
+        O: Outlet<Fut, Error = E>,
+    {
+        fn drop(this: Pin<&mut Self>) {
+            let this = this.project();
+            this.unseen.0 = this.scope.abandon().map(Panic::into_payload);
+        }
+    }
+}
+
+/// A panic that the operation did not live to see. It goes on when this is dropped.
+struct Unseen(Option<Payload>);
+
+impl Drop for Unseen {
+    fn drop(&mut self) {
+        unwind::resume_unless_panicking(self.0.take());
     }
 }
 
@@ -55,7 +82,7 @@ where
             drop(scope.spawn_daemon::<Shard<S, F, Fut, O>>(shard));
         };
         let scope = try_scope(exec, |scope| Body { scope, hub: body_hub, outlets, start });
-        Op { scope, close: Close(hub) }
+        Op { scope, close: Close(hub), unseen: Unseen(None) }
     }
 }
 

@@ -2,10 +2,15 @@
 //!
 //! Each shard fills a box, and puts it where it can be taken: at the end of each of its polls, and
 //! at once if somebody sleeps until there is something. Boxes go back and forth.
+//!
+//! Work that is dropped has no outcome yet: why it was dropped is known when its shard has ended,
+//! and may be a panic, which must not be overtaken by what it has led to. So a shard leaves the
+//! places of such work where its end can be looked up ([`Outcomes::lost`]), and how far it saw the
+//! source taken ([`Outcomes::untaken`]).
 
 use super::shard::Outlet;
 use crate::{
-    child::{CancelCause, Cancelled, JoinError, Panic},
+    child::{JoinError, Panic},
     set::{mailbox::Mailbox, waker_cell::WakerCell},
     sync::{AtomicBool, AtomicUsize, Ordering, fence},
     unwind::{self, Payload},
@@ -32,6 +37,10 @@ pub(super) struct Outcomes<T> {
     abandoned: AtomicBool,
     /// How many shards may still send some.
     senders: AtomicUsize,
+    /// How many items were taken from the source, as far as the shards that are gone know.
+    taken: AtomicUsize,
+    /// One of them knows that there are no more.
+    exhausted: AtomicBool,
 }
 
 /// Those of one shard, all in one box.
@@ -39,17 +48,21 @@ struct Tray<T> {
     full: Mailbox<Vec<Outcome<T>>>,
     /// A box on the way back, to be used again.
     empty: Mailbox<Vec<Outcome<T>>>,
+    /// The places of work that the shard has dropped.
+    lost: Mailbox<Vec<usize>>,
 }
 
 impl<T> Outcomes<T> {
     pub(super) fn new(shards: usize) -> Arc<Self> {
-        let tray = || Tray { full: Mailbox::new(), empty: Mailbox::new() };
+        let tray = || Tray { full: Mailbox::new(), empty: Mailbox::new(), lost: Mailbox::new() };
         Arc::new(Outcomes {
             trays: (0..shards).map(|_| tray()).collect(),
             waited_for: AtomicBool::new(false),
             taker: WakerCell::new(),
             abandoned: AtomicBool::new(false),
             senders: AtomicUsize::new(shards),
+            taken: AtomicUsize::new(0),
+            exhausted: AtomicBool::new(false),
         })
     }
 
@@ -61,10 +74,27 @@ impl<T> Outcomes<T> {
         self.waited_for.swap(true, Ordering::AcqRel);
     }
 
-    /// Whether nothing more will come. Take once more after this call.
-    pub(super) fn is_closed(&self) -> bool {
+    /// How many shards have sent all that they ever will. Take once more after this call.
+    pub(super) fn closed(&self) -> usize {
         // Acquire: what was sent before comes before.
-        self.senders.load(Ordering::Acquire) == 0
+        self.trays.len() - self.senders.load(Ordering::Acquire)
+    }
+
+    /// The places of work that a shard has dropped, once it has ended.
+    pub(super) fn lost(&self, shard: usize) -> Vec<usize> {
+        self.trays[shard].lost.take().map_or_else(Vec::new, |lost| *lost)
+    }
+
+    /// The places of all work that was dropped, once all shards have ended.
+    pub(super) fn all_lost(&self) -> impl Iterator<Item = usize> {
+        (0..self.trays.len()).flat_map(|shard| self.lost(shard))
+    }
+
+    /// The place of the first item that nobody took, if there may be one. For when all shards have
+    /// ended.
+    pub(super) fn untaken(&self) -> Option<usize> {
+        let exhausted = self.exhausted.load(Ordering::Acquire);
+        (!exhausted).then(|| self.taken.load(Ordering::Acquire))
     }
 
     /// Nobody takes outcomes any more. Those that come are dropped; a panic among them goes to
@@ -120,11 +150,13 @@ pub(super) struct Outbox<T> {
     shard: usize,
     #[allow(clippy::box_collection, reason = "boxes fit into a mailbox")]
     filled: Box<Vec<Outcome<T>>>,
+    /// The places of work that was dropped.
+    lost: Vec<usize>,
 }
 
 impl<T> Outbox<T> {
     pub(super) fn new(outcomes: &Arc<Outcomes<T>>, shard: usize) -> Self {
-        Outbox { outcomes: outcomes.clone(), shard, filled: Box::default() }
+        Outbox { outcomes: outcomes.clone(), shard, filled: Box::default(), lost: Vec::new() }
     }
 
     fn send(&mut self) {
@@ -154,6 +186,10 @@ impl<T> Drop for Outbox<T> {
         let mut first = None;
         if !self.filled.is_empty() {
             unwind::keep_first(&mut first, || self.send());
+        }
+        if !self.lost.is_empty() {
+            let none = self.outcomes.trays[self.shard].lost.put(mem::take(&mut self.lost).into());
+            debug_assert!(none.is_none(), "put once");
         }
         // Release: what was sent comes before.
         self.outcomes.senders.fetch_sub(1, Ordering::Release);
@@ -198,7 +234,14 @@ impl<Fut: Future> Outlet<Fut> for Outbox<Fut::Output> {
     }
 
     fn dropped(&mut self, number: usize) {
-        let cancelled = Cancelled::new(CancelCause::Scope);
-        self.filled.push((number, Err(JoinError::Cancelled(cancelled))));
+        self.lost.push(number);
+    }
+
+    fn leave(&mut self, taken: usize, exhausted: bool) {
+        // Both only ever grow, so it does not matter which of the shards is the last to tell.
+        self.outcomes.taken.fetch_max(taken, Ordering::AcqRel);
+        if exhausted {
+            self.outcomes.exhausted.store(true, Ordering::Release);
+        }
     }
 }

@@ -32,6 +32,9 @@ pub(super) trait Outlet<Fut: Future> {
 
     /// Takes note of a piece of work that is dropped.
     fn dropped(&mut self, number: usize);
+
+    /// The shard goes. So many items were taken from the source; whether those were all.
+    fn leave(&mut self, taken: usize, exhausted: bool);
 }
 
 pin_project! {
@@ -86,13 +89,15 @@ impl<S, F, Fut: Future, O: Outlet<Fut>> Shard<S, F, Fut, O> {
     /// Polls a piece of work for the first time; `Err` if that ends the operation.
     #[inline]
     fn start(&mut self, job: Job<Fut>) -> Result<(), O::Error> {
-        let outlet = &mut self.outlet;
+        let (outlet, finished) = (&mut self.outlet, &mut self.finished);
         let polled = self.children.start(job, |job, cx| {
             let job = job.project();
-            outlet.poll(*job.number, job.work, cx)
+            let polled = outlet.poll(*job.number, job.work, cx);
+            // Before it is dropped, which may panic.
+            *finished += usize::from(polled.is_ready());
+            polled
         });
         let Poll::Ready(result) = polled else { return Ok(()) };
-        self.finished += 1;
         result
     }
 
@@ -227,6 +232,8 @@ impl<S, F, Fut: Future, O: Outlet<Fut>> Drop for Shard<S, F, Fut, O> {
             self.outlet.dropped(number);
         }
         unwind::keep_first(&mut first, || self.outlet.flush());
+        let (taken, exhausted) = self.hub.progress();
+        self.outlet.leave(taken, exhausted);
         unwind::keep_first(&mut first, || self.hub.retire(self.number, pieces));
         unwind::resume_unless_panicking(first);
     }

@@ -7,14 +7,15 @@ use super::{
     shards,
 };
 use crate::{
-    child::JoinError,
+    child::{CancelCause, Cancelled, JoinError, JoinHandle},
     exec::Spawn,
     limit::{Capacity, Limit},
     scope::Scope,
     unwind,
 };
-use alloc::{collections::VecDeque, sync::Arc};
+use alloc::{boxed::Box, collections::VecDeque, sync::Arc};
 use core::{
+    convert::Infallible,
     fmt,
     future::Future,
     pin::Pin,
@@ -31,14 +32,23 @@ impl<E: Spawn> Scope<E> {
     /// parallel. One that is slow to poll holds up those that share its child, and were started
     /// already.
     ///
-    /// A result is an error if the future panicked, or was dropped because the scope was
-    /// cancelled. What the iterator was not asked for by then has no result.
+    /// A result is an error if the future panicked, or was dropped: because the scope was cancelled,
+    /// or because the executor refused a child or was shut down. Its cause says which. As long as
+    /// the executor runs one of the children, that one does what the others have not begun. If none
+    /// is left and the iterator may have more futures, the last result is such an error in place of
+    /// all those that were not taken, under the index of the first of them.
     ///
     /// # Cancel safety
     ///
     /// The work belongs to the scope. Dropping the stream gives up the values, no more; a panic
     /// then counts like that of a child without a handle. One that has come and was not read goes
     /// on where the stream is dropped.
+    ///
+    /// # Panics
+    ///
+    /// A panic of the iterator or of a destructor goes on in whoever reads the stream; if the stream
+    /// was dropped, it ends the scope like that of any child. The futures that shared the child are
+    /// dropped, and their results come after the panic.
     ///
     /// # Cost
     ///
@@ -76,12 +86,11 @@ impl<E: Spawn> Scope<E> {
         let shards = shards(self.executor(), &limit, &source);
         let outcomes = Outcomes::new(shards);
         let hub = Arc::new(Hub::new(source, |future| future, limit, usize::MAX, shards).ending());
-        for shard in 0..shards {
-            let outbox = Outbox::new(&outcomes, shard);
-            // Ends by itself, when there is nothing more to do.
-            drop(self.spawn(Shard::new(hub.clone(), shard, outbox)));
-        }
-        SpawnAll { outcomes, ready: VecDeque::new(), ended: false }
+        // They end by themselves, when there is nothing more to do.
+        let spawn =
+            |shard| Some(self.spawn(Shard::new(hub.clone(), shard, Outbox::new(&outcomes, shard))));
+        let running = (0..shards).map(spawn).collect();
+        SpawnAll { outcomes, running, refused: None, ready: VecDeque::new(), ended: false }
     }
 }
 
@@ -89,8 +98,65 @@ impl<E: Spawn> Scope<E> {
 #[must_use = "without it, nobody knows what the futures come to; drop it to say so"]
 pub struct SpawnAll<T> {
     outcomes: Arc<Outcomes<T>>,
+    /// Those whose end has not been seen.
+    running: Box<[Option<ShardHandle>]>,
+    /// Why one of them was dropped.
+    refused: Option<Cancelled>,
     ready: VecDeque<(usize, Result<T, JoinError>)>,
     ended: bool,
+}
+
+type ShardHandle = JoinHandle<'static, Result<(), Infallible>>;
+
+impl<T> SpawnAll<T> {
+    /// Looks for shards that have ended, if one has, and reports what they have dropped.
+    ///
+    /// # Panics
+    ///
+    /// With the panic of a shard, which is told before what it has led to.
+    fn poll_ends(&mut self, cx: &mut Context<'_>) {
+        let gone = self.running.iter().filter(|running| running.is_none()).count();
+        if gone == self.outcomes.closed() {
+            return;
+        }
+        for shard in 0..self.running.len() {
+            let Some(handle) = &mut self.running[shard] else { continue };
+            let Poll::Ready(end) = Pin::new(handle).poll(cx) else { continue };
+            self.running[shard] = None;
+            let (cancelled, panic) = match end {
+                Ok(_) => continue,
+                Err(JoinError::Cancelled(cancelled)) => (cancelled, None),
+                Err(JoinError::Panicked(panic)) => {
+                    (Cancelled::new(CancelCause::Scope), Some(panic))
+                }
+                // Its scope has been told.
+                Err(_) => (Cancelled::new(CancelCause::Scope), None),
+            };
+            // What it had sent comes before.
+            self.receive();
+            let lost = self.outcomes.lost(shard).into_iter();
+            let outcome = |number| (number, Err(JoinError::Cancelled(cancelled.clone())));
+            self.ready.extend(lost.map(outcome));
+            match panic {
+                Some(panic) => panic.resume(),
+                None => self.refused = Some(cancelled),
+            }
+        }
+    }
+
+    /// Takes what has come; false if nothing has.
+    fn receive(&mut self) -> bool {
+        self.outcomes.take(|outcome| self.ready.push_back(outcome))
+    }
+
+    /// All shards have ended, and all that they have sent was received.
+    fn end(&mut self) {
+        self.ended = true;
+        let Some(refused) = self.refused.take() else { return };
+        if let Some(number) = self.outcomes.untaken() {
+            self.ready.push_back((number, Err(JoinError::Cancelled(refused))));
+        }
+    }
 }
 
 /// Values are not pinned.
@@ -109,10 +175,7 @@ impl<T> Stream for SpawnAll<T> {
             if this.ended {
                 return Poll::Ready(None);
             }
-            this.ended = this.outcomes.is_closed();
-            let ready = &mut this.ready;
-            let came = this.outcomes.take(|outcome| ready.push_back(outcome));
-            if came || this.ended {
+            if this.receive() {
                 continue;
             }
             if waits {
@@ -120,6 +183,11 @@ impl<T> Stream for SpawnAll<T> {
             }
             this.outcomes.wait(cx);
             waits = true;
+            this.poll_ends(cx);
+            if this.running.iter().all(Option::is_none) {
+                this.receive();
+                this.end();
+            }
         }
     }
 }
