@@ -1,0 +1,95 @@
+//! Runs rows under callgrind.
+
+use crate::{
+    meter::told,
+    rows::{self, Row},
+};
+use std::{
+    env, fs,
+    process::{Command, Stdio, exit},
+    sync::atomic::{AtomicUsize, Ordering::Relaxed},
+    thread,
+};
+
+/// The argument which says that this process is what is counted.
+pub(crate) const RUN: &str = "--run";
+
+/// What one item costs.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) struct Cost {
+    pub(crate) instructions: f64,
+    /// Instructions that lock the bus: those with the prefix `lock`, and `xchg` with memory.
+    pub(crate) locked: f64,
+    pub(crate) allocations: f64,
+    pub(crate) bytes: f64,
+}
+
+/// In the process which is counted: runs one row, and says what it was.
+pub(crate) fn run_here(index: usize) {
+    let row = rows::all().swap_remove(index);
+    (row.run)();
+    let told = told();
+    println!("{} {} {}", told.items, told.allocations, told.bytes);
+    // What would be dropped by now does not count.
+    exit(0);
+}
+
+/// Counts all rows that are chosen; in as many processes at a time as there are processors.
+pub(crate) fn count(rows: &[Row], chosen: impl Fn(&Row) -> bool) -> Vec<Option<Cost>> {
+    let chosen: Vec<usize> = (0..rows.len()).filter(|&index| chosen(&rows[index])).collect();
+    let next = AtomicUsize::new(0);
+    let work = || {
+        let mut costs = Vec::new();
+        while let Some(&index) = chosen.get(next.fetch_add(1, Relaxed)) {
+            costs.push((index, count_one(index)));
+        }
+        costs
+    };
+    let mut costs = vec![None; rows.len()];
+    thread::scope(|scope| {
+        let processors = thread::available_parallelism().map_or(1, usize::from);
+        let threads: Vec<_> = (0..processors).map(|_| scope.spawn(work)).collect();
+        for (index, cost) in threads.into_iter().flat_map(|thread| thread.join().unwrap()) {
+            costs[index] = Some(cost);
+        }
+    });
+    costs
+}
+
+fn count_one(index: usize) -> Cost {
+    let file = env::temp_dir().join(format!("instructions.{}.{index}", std::process::id()));
+    let output = Command::new("valgrind")
+        // The length of the environment moves the stack.
+        .env_clear()
+        .env("PATH", env::var_os("PATH").unwrap_or_default())
+        .args(["--tool=callgrind", "--quiet", "--collect-atstart=no", "--collect-bus=yes"])
+        .arg(format!("--callgrind-out-file={}", file.display()))
+        .arg(env::current_exe().expect("this program has a path"))
+        .args([RUN, &index.to_string()])
+        .stderr(Stdio::inherit())
+        .output()
+        .expect("valgrind runs: `apt-get install valgrind`, or the like, installs it");
+    assert!(output.status.success(), "row {index} failed: {}", output.status);
+    let counted = fs::read_to_string(&file).expect("callgrind has written its file");
+    _ = fs::remove_file(&file);
+    let said = String::from_utf8(output.stdout).expect("a row says numbers");
+    cost(&said, &counted)
+}
+
+fn cost(said: &str, counted: &str) -> Cost {
+    let numbers = |line: &str| -> Vec<f64> {
+        line.split_whitespace().map(|number| number.parse().unwrap()).collect()
+    };
+    let after = |key| counted.lines().find_map(|line| line.strip_prefix(key)).unwrap();
+    assert_eq!(after("events: "), "Ir Ge", "callgrind counts what it was asked to");
+    let &[items, allocations, bytes] = &numbers(said.trim())[..] else { panic!("said: {said}") };
+    // A line that ends early has zeros at its end.
+    let totals = numbers(after("totals: "));
+    let total = |event| totals.get(event).copied().unwrap_or(0.0);
+    Cost {
+        instructions: total(0) / items,
+        locked: total(1) / items,
+        allocations: allocations / items,
+        bytes: bytes / items,
+    }
+}
