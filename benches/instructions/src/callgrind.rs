@@ -1,18 +1,29 @@
 //! Runs rows under callgrind.
 
 use crate::{
+    arena,
     meter::told,
     rows::{self, Row},
 };
 use std::{
     env, fs,
+    mem::forget,
+    path::PathBuf,
     process::{Command, Stdio, exit},
     sync::atomic::{AtomicUsize, Ordering::Relaxed},
     thread,
 };
 
-/// The argument which says that this process is what is counted.
-pub(crate) const RUN: &str = "--run";
+/// Says to a process that it is what is counted: the number of its row, and its allocator. Not an
+/// argument, as whoever looks at those has them all copied, and the path of the program with them.
+const RUN: &str = "INSTRUCTIONS_ROW";
+
+/// Where what is counted allocates.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) enum Malloc {
+    Arena,
+    System,
+}
 
 /// What one item costs.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -24,9 +35,23 @@ pub(crate) struct Cost {
     pub(crate) bytes: f64,
 }
 
+/// The row that is this process's to run.
+pub(crate) fn to_run() -> Option<(usize, Malloc)> {
+    let run = env::var(RUN).ok()?;
+    let (malloc, index) = run.split_at(1);
+    let malloc = if malloc == "A" { Malloc::Arena } else { Malloc::System };
+    Some((index.parse().unwrap(), malloc))
+}
+
 /// In the process which is counted: runs one row, and says what it was.
-pub(crate) fn run_here(index: usize) {
-    let row = rows::all().swap_remove(index);
+pub(crate) fn run_here((index, malloc): (usize, Malloc)) -> ! {
+    let mut rows = rows::all();
+    let row = rows.swap_remove(index);
+    // What is free must not depend on what other rows there are.
+    forget(rows);
+    if malloc == Malloc::Arena {
+        arena::begin();
+    }
     (row.run)();
     let told = told();
     println!("{} {} {}", told.items, told.allocations, told.bytes);
@@ -35,13 +60,17 @@ pub(crate) fn run_here(index: usize) {
 }
 
 /// Counts all rows that are chosen; in as many processes at a time as there are processors.
-pub(crate) fn count(rows: &[Row], chosen: impl Fn(&Row) -> bool) -> Vec<Option<Cost>> {
+pub(crate) fn count(
+    rows: &[Row],
+    malloc: Malloc,
+    chosen: impl Fn(&Row) -> bool,
+) -> Vec<Option<Cost>> {
     let chosen: Vec<usize> = (0..rows.len()).filter(|&index| chosen(&rows[index])).collect();
     let next = AtomicUsize::new(0);
     let work = || {
         let mut costs = Vec::new();
         while let Some(&index) = chosen.get(next.fetch_add(1, Relaxed)) {
-            costs.push((index, count_one(index)));
+            costs.push((index, count_one(index, malloc)));
         }
         costs
     };
@@ -56,24 +85,33 @@ pub(crate) fn count(rows: &[Row], chosen: impl Fn(&Row) -> bool) -> Vec<Option<C
     costs
 }
 
-fn count_one(index: usize) -> Cost {
+fn count_one(index: usize, malloc: Malloc) -> Cost {
+    let letter = if malloc == Malloc::Arena { 'A' } else { 'S' };
     let file = env::temp_dir().join(format!("instructions.{}.{index}", std::process::id()));
-    let output = Command::new("valgrind")
+    let output = Command::new(valgrind())
         // The length of the environment moves the stack.
         .env_clear()
-        .env("PATH", env::var_os("PATH").unwrap_or_default())
+        .env(RUN, format!("{letter}{index:04}"))
         .args(["--tool=callgrind", "--quiet", "--collect-atstart=no", "--collect-bus=yes"])
         .arg(format!("--callgrind-out-file={}", file.display()))
         .arg(env::current_exe().expect("this program has a path"))
-        .args([RUN, &index.to_string()])
         .stderr(Stdio::inherit())
         .output()
-        .expect("valgrind runs: `apt-get install valgrind`, or the like, installs it");
+        .expect("valgrind runs");
     assert!(output.status.success(), "row {index} failed: {}", output.status);
     let counted = fs::read_to_string(&file).expect("callgrind has written its file");
     _ = fs::remove_file(&file);
     let said = String::from_utf8(output.stdout).expect("a row says numbers");
     cost(&said, &counted)
+}
+
+/// Its whole path, as the environment does not have it.
+fn valgrind() -> PathBuf {
+    let path = env::var_os("PATH").unwrap_or_default();
+    env::split_paths(&path)
+        .map(|folder| folder.join("valgrind"))
+        .find(|file| file.exists())
+        .expect("valgrind is installed: `apt-get install valgrind`, or the like, does it")
 }
 
 fn cost(said: &str, counted: &str) -> Cost {

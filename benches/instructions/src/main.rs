@@ -7,11 +7,12 @@
 //!
 //! | arguments | |
 //! |---|---|
-//! | | our own rows against the baseline |
-//! | `--peers` | floors and peers too |
+//! | | our own paths against the baseline |
 //! | `--write` | makes the baseline of what is counted now |
+//! | `--peers` | our own paths beside floors and peers, with the allocator of the C library |
 //! | a word | only the paths which it is part of |
 
+mod arena;
 mod baseline;
 mod by_hand;
 mod callgrind;
@@ -24,14 +25,15 @@ mod work;
 use std::{env, process::ExitCode};
 
 fn main() -> ExitCode {
-    let args: Vec<String> = env::args().skip(1).collect();
-    if let [run, index] = &args[..]
-        && run == callgrind::RUN
-    {
-        callgrind::run_here(index.parse().unwrap());
-        return ExitCode::SUCCESS;
+    if let Some(row) = callgrind::to_run() {
+        callgrind::run_here(row);
     }
+    let args: Vec<String> = env::args().skip(1).collect();
     let flag = |name| args.iter().any(|arg| arg == name);
-    let words: Vec<&String> = args.iter().filter(|arg| !arg.starts_with("--")).collect();
-    report::print(flag("--peers"), flag("--write"), &words)
+    let words: Vec<&str> =
+        args.iter().map(String::as_str).filter(|arg| !arg.starts_with("--")).collect();
+    match flag("--peers") {
+        true => report::compare(&words),
+        false => report::check(flag("--write"), &words),
+    }
 }

@@ -3,14 +3,14 @@
 //! Valgrind is told by instructions that do nothing elsewhere. Only what happens inside of
 //! [`counted`] counts, so neither the start of the process nor the preparations of a row do.
 
+use crate::arena::Allocator;
 use std::{
-    alloc::{GlobalAlloc, Layout, System},
+    alloc::{GlobalAlloc, Layout},
     hint::black_box,
     sync::atomic::{AtomicU64, Ordering::Relaxed},
 };
 
-/// The system's allocator, which counts what is asked of it. Two instructions an allocation: there
-/// is one thread.
+/// Counts what is asked of the allocator. Two instructions an allocation: there is one thread.
 struct Counting;
 
 #[global_allocator]
@@ -29,29 +29,23 @@ fn count(size: usize) {
     add(&BYTES, size as u64);
 }
 
-// SAFETY: forwards to the system's allocator.
+// SAFETY: forwards to another.
 unsafe impl GlobalAlloc for Counting {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
         count(layout.size());
         // SAFETY: as the caller promises.
-        unsafe { System.alloc(layout) }
-    }
-
-    unsafe fn alloc_zeroed(&self, layout: Layout) -> *mut u8 {
-        count(layout.size());
-        // SAFETY: as the caller promises.
-        unsafe { System.alloc_zeroed(layout) }
+        unsafe { Allocator.alloc(layout) }
     }
 
     unsafe fn realloc(&self, block: *mut u8, layout: Layout, size: usize) -> *mut u8 {
         count(size);
         // SAFETY: as the caller promises.
-        unsafe { System.realloc(block, layout, size) }
+        unsafe { Allocator.realloc(block, layout, size) }
     }
 
     unsafe fn dealloc(&self, block: *mut u8, layout: Layout) {
         // SAFETY: as the caller promises.
-        unsafe { System.dealloc(block, layout) }
+        unsafe { Allocator.dealloc(block, layout) }
     }
 }
 

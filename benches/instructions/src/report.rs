@@ -2,8 +2,8 @@
 
 use crate::{
     baseline,
-    callgrind::{Cost, count},
-    rows::{self, Role},
+    callgrind::{Cost, Malloc, count},
+    rows::{self, Role, Row},
 };
 use std::process::ExitCode;
 
@@ -19,54 +19,26 @@ const SLACK_OF_FEW: f64 = 0.01;
 struct Path<'a> {
     name: &'a str,
     own: Cost,
-    floor: Option<Cost>,
-    peers: Vec<(&'static str, Cost)>,
+    floor: Option<(&'a Row, Cost)>,
+    peers: Vec<(&'a Row, Cost)>,
 }
 
-pub(crate) fn print(peers: bool, write: bool, words: &[&String]) -> ExitCode {
+/// Counts our own paths, and compares them with the baseline or makes a new one of them.
+pub(crate) fn check(write: bool, words: &[&str]) -> ExitCode {
     let rows = rows::all();
-    let costs = count(&rows, |row| {
-        (peers || row.role == Role::Own)
-            && (words.is_empty() || words.iter().any(|&word| row.path.contains(word)))
-    });
-    let mut paths: Vec<Path<'_>> = Vec::new();
-    for (row, cost) in rows.iter().zip(&costs) {
-        if let (Role::Own, &Some(own)) = (row.role, cost) {
-            paths.push(Path { name: &row.path, own, floor: None, peers: Vec::new() });
-        }
-    }
-    for (row, cost) in rows.iter().zip(&costs) {
-        let path = paths.iter_mut().find(|path| path.name == row.path);
-        let (Some(path), &Some(cost)) = (path, cost) else { continue };
-        match row.role {
-            Role::Floor => path.floor = Some(cost),
-            Role::Peer => path.peers.push((row.name, cost)),
-            Role::Own => {}
-        }
-    }
-
+    let costs =
+        count(&rows, Malloc::Arena, |row| row.role == Role::Own && is_chosen(&row.path, words));
+    let paths = paths(&rows, &costs);
     let mut known = baseline::read();
-    println!(
-        "| path | before | now | ratio | locked before | now | allocations before | now |{}",
-        if peers { " floor | best peer | its instructions | ratio | its locked |" } else { "" }
-    );
-    println!(
-        "|---|--:|--:|--:|--:|--:|--:|--:|{}",
-        if peers { "--:|---|--:|--:|--:|" } else { "" }
-    );
+    println!("| path | before | now | ratio | locked before | now | allocations before | now |");
+    println!("|---|--:|--:|--:|--:|--:|--:|--:|");
     let (mut errors, mut warnings) = (Vec::new(), Vec::new());
     for path in &paths {
         let before = known.get(path.name);
-        print_path(path, before, peers);
-        for complaint in before.into_iter().flat_map(|before| complaints(before, &path.own)) {
-            let (ratio, text) = complaint;
+        print_change(path, before);
+        for (ratio, complaint) in before.into_iter().flat_map(|it| complaints(it, &path.own)) {
             let list = if ratio > ERROR { &mut errors } else { &mut warnings };
-            list.push(format!("{}: {text}", path.name));
-        }
-    }
-    if words.is_empty() {
-        for gone in known.keys().filter(|name| paths.iter().all(|path| path.name != **name)) {
-            errors.push(format!("{gone}: it is in the baseline, and nobody counts it"));
+            list.push(format!("{}: {complaint}", path.name));
         }
     }
     if write {
@@ -77,13 +49,52 @@ pub(crate) fn print(peers: bool, write: bool, words: &[&String]) -> ExitCode {
         baseline::write(&known);
         return ExitCode::SUCCESS;
     }
+    for name in known.keys().filter(|name| is_chosen(name, words)) {
+        if paths.iter().all(|path| path.name != name) {
+            errors.push(format!("{name}: it is in the baseline, and nobody counts it"));
+        }
+    }
+    print_verdict(paths.len(), &warnings, &errors)
+}
+
+fn is_chosen(path: &str, words: &[&str]) -> bool {
+    words.is_empty() || words.iter().any(|word| path.contains(word))
+}
+
+fn paths<'a>(rows: &'a [Row], costs: &[Option<Cost>]) -> Vec<Path<'a>> {
+    let counted = || rows.iter().zip(costs).filter_map(|(row, cost)| Some((row, (*cost)?)));
+    let of = |name: &'a str, own| Path {
+        name,
+        own,
+        floor: counted().find(|(row, _)| row.path == name && row.role == Role::Floor),
+        peers: counted().filter(|(row, _)| row.path == name && row.role == Role::Peer).collect(),
+    };
+    let own = counted().filter(|(row, _)| row.role == Role::Own);
+    own.map(|(row, cost)| of(&row.path, cost)).collect()
+}
+
+fn print_change(path: &Path<'_>, before: Option<&Cost>) {
+    let was = |what: fn(&Cost) -> f64, digits: usize| {
+        before.map_or("new".into(), |before| format!("{:.digits$}", what(before)))
+    };
+    let own = &path.own;
+    let ratio = before.map(|before| format!("{:.3}", own.instructions / before.instructions));
     println!(
-        "\n{} paths, {} more than 2 % dearer than the baseline, {} more than 3 %",
-        paths.len(),
-        warnings.len() + errors.len(),
-        errors.len()
+        "| {} | {} | {:.1} | {} | {} | {:.2} | {} | {:.4} |",
+        path.name,
+        was(|cost| cost.instructions, 1),
+        own.instructions,
+        ratio.unwrap_or("–".into()),
+        was(|cost| cost.locked, 2),
+        own.locked,
+        was(|cost| cost.allocations, 4),
+        own.allocations,
     );
-    for (kind, list) in [("warning", &warnings), ("error", &errors)] {
+}
+
+fn print_verdict(paths: usize, warnings: &[String], errors: &[String]) -> ExitCode {
+    println!("\n{paths} paths; dearer than the baseline: {} by more than 3 %", errors.len());
+    for (kind, list) in [("warning", warnings), ("error", errors)] {
         for line in list {
             println!("{kind}: {line}");
         }
@@ -98,39 +109,43 @@ pub(crate) fn print(peers: bool, write: bool, words: &[&String]) -> ExitCode {
     ExitCode::FAILURE
 }
 
-fn print_path(path: &Path<'_>, before: Option<&Cost>, peers: bool) {
-    let was = |what: fn(&Cost) -> f64, digits: usize| {
-        before.map_or("new".into(), |before| format!("{:.digits$}", what(before)))
-    };
-    let own = &path.own;
-    print!(
-        "| {} | {} | {:.1} | {} | {} | {:.2} | {} | {:.4} |",
-        path.name,
-        was(|cost| cost.instructions, 1),
-        own.instructions,
-        before.map_or("–".into(), |before| {
-            format!("{:.3}", own.instructions / before.instructions)
-        }),
-        was(|cost| cost.locked, 2),
-        own.locked,
-        was(|cost| cost.allocations, 4),
-        own.allocations,
+/// Counts our own paths beside their floors and peers.
+pub(crate) fn compare(words: &[&str]) -> ExitCode {
+    let rows = rows::all();
+    let costs = count(&rows, Malloc::System, |row| is_chosen(&row.path, words));
+    println!(
+        "| path | instructions | locked | allocations | floor | best peer | its instructions | ratio | its locked |"
     );
-    if peers {
-        let floor = path.floor.map_or("–".into(), |floor| format!("{:.1}", floor.instructions));
-        print!(" {floor} |");
-        let best = path.peers.iter().min_by(|a, b| a.1.instructions.total_cmp(&b.1.instructions));
+    println!("|---|--:|--:|--:|--:|---|--:|--:|--:|");
+    for path in paths(&rows, &costs) {
+        let own = &path.own;
+        let floor = path.floor.map_or("–".into(), |(_, floor)| short(floor.instructions));
+        print!(
+            "| {} | {} | {:.2} | {:.3} | {floor} |",
+            path.name,
+            short(own.instructions),
+            own.locked,
+            own.allocations,
+        );
+        let best =
+            path.peers.iter().min_by(|(_, a), (_, b)| a.instructions.total_cmp(&b.instructions));
         match best {
-            Some((name, cost)) => print!(
-                " {name} | {:.1} | {:.2} | {:.2} |",
-                cost.instructions,
+            Some((peer, cost)) => println!(
+                " {} | {} | {:.2} | {:.2} |",
+                peer.name,
+                short(cost.instructions),
                 own.instructions / cost.instructions,
                 cost.locked
             ),
-            None => print!(" – | – | – | – |"),
+            None => println!(" – | – | – | – |"),
         }
     }
-    println!();
+    ExitCode::SUCCESS
+}
+
+/// Three digits or more.
+fn short(count: f64) -> String {
+    if count < 99.95 { format!("{count:.1}") } else { format!("{count:.0}") }
 }
 
 /// What has become dearer, and how many times as dear.
