@@ -1,11 +1,12 @@
+// Always the front page; as tests, its examples take all adapters.
 #![cfg_attr(
-    all(feature = "smol", feature = "tokio", feature = "threads", feature = "sim"),
+    any(
+        not(doctest),
+        all(feature = "smol", feature = "tokio", feature = "threads", feature = "sim")
+    ),
     doc = include_str!("../README.md")
 )]
-#![cfg_attr(
-    not(all(feature = "smol", feature = "tokio", feature = "threads", feature = "sim")),
-    doc = "Structured concurrency on any executor. The front page comes with all adapters."
-)]
+#![cfg_attr(docsrs, feature(doc_cfg))]
 #![no_std]
 
 #[cfg(any(feature = "futures", feature = "progress"))]

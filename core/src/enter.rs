@@ -9,7 +9,7 @@
 //! # Examples
 //!
 //! ```
-//! use anyscope_core::{BlockOn, enter};
+//! use anyscope::{BlockOn, enter};
 //!
 //! struct Park;
 //!

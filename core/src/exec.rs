@@ -32,7 +32,7 @@ pub use crate::child::{Child, Kept, LocalChild};
 /// A complete adapter for an executor that takes boxed futures:
 ///
 /// ```
-/// use anyscope_core::{Child, Spawn};
+/// use anyscope::{Child, Spawn};
 /// # use std::{future::Future, pin::Pin, sync::Mutex};
 /// # struct TheirExecutor(Mutex<Vec<Pin<Box<dyn Future<Output = ()> + Send>>>>);
 /// # impl TheirExecutor {
@@ -155,7 +155,7 @@ pub struct SpawnFn<F>(F);
 /// # Examples
 ///
 /// ```
-/// use anyscope_core::{Child, scope, spawn_fn};
+/// use anyscope::{Child, scope, spawn_fn};
 ///
 /// // An executor that refuses everything.
 /// let nobody = spawn_fn(|child: Child| drop(child));

@@ -37,6 +37,7 @@
 //! | `alloc` | children, scopes, flow |
 //! | `std` (default) | panic capture, [`block_scope()`], [`shield()`], [`checkpoint()`], detection of joins that wait for themselves |
 
+#![cfg_attr(docsrs, feature(doc_cfg))]
 #![no_std]
 #![warn(clippy::undocumented_unsafe_blocks)]
 #![forbid(unsafe_op_in_unsafe_fn)]

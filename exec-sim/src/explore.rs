@@ -32,8 +32,7 @@ use std::{
 /// A cache that computes a value twice if two tasks ask at the wrong moment is found out:
 ///
 /// ```should_panic
-/// use anyscope_core::scope;
-/// use anyscope_sim::explore;
+/// use anyscope::{scope, sim::explore};
 /// use std::sync::{Arc, Mutex, atomic::{AtomicUsize, Ordering}};
 ///
 /// explore(1000, async |sim| {
@@ -305,8 +304,7 @@ pub struct Exhausted {
 /// # Examples
 ///
 /// ```
-/// use anyscope_core::scope;
-/// use anyscope_sim::exhaust;
+/// use anyscope::{scope, sim::exhaust};
 ///
 /// let all = exhaust(1000, async |sim| {
 ///     scope(&sim, async |s| {

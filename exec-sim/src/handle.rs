@@ -30,8 +30,7 @@ impl SimHandle {
     /// # Examples
     ///
     /// ```
-    /// use anyscope_core::{Timer, scope};
-    /// use anyscope_sim::Sim;
+    /// use anyscope::{Timer, scope, sim::Sim};
     /// use std::{sync::{Arc, Mutex}, time::Duration};
     ///
     /// Sim::new(7).run(async |sim| {
@@ -101,7 +100,7 @@ impl SimHandle {
     /// # Examples
     ///
     /// ```
-    /// use anyscope_sim::exhaust;
+    /// use anyscope::sim::exhaust;
     /// use std::time::Duration;
     ///
     /// const SECOND: Duration = Duration::from_secs(1);
@@ -129,10 +128,10 @@ impl SimHandle {
     /// # Examples
     ///
     /// ```
-    /// use anyscope_sim::exhaust;
+    /// use anyscope::sim::exhaust;
     /// use std::sync::Mutex;
     ///
-    /// let stored = |sim: anyscope_sim::SimHandle| async move {
+    /// let stored = |sim: anyscope::sim::SimHandle| async move {
     ///     let log = Mutex::new(Vec::new());
     ///     let done = sim
     ///         .cancel_somewhere(async {

@@ -20,6 +20,7 @@
 //! | make things go wrong | [`Faults`] |
 //! | name what is waited for in reports | [`SimHandle::label`] |
 
+#![cfg_attr(docsrs, feature(doc_cfg))]
 #![forbid(unsafe_code)]
 
 mod choice;

@@ -35,7 +35,7 @@ impl SimHandle {
     /// # Examples
     ///
     /// ```
-    /// use anyscope_sim::Sim;
+    /// use anyscope::sim::Sim;
     ///
     /// Sim::new(7)
     ///     .run(async |sim| {

@@ -28,8 +28,7 @@ use std::{
 /// # Examples
 ///
 /// ```
-/// use anyscope_core::{Timer, scope};
-/// use anyscope_sim::Sim;
+/// use anyscope::{Timer, scope, sim::Sim};
 /// use std::time::Duration;
 ///
 /// const HOUR: Duration = Duration::from_secs(3600);
@@ -51,7 +50,7 @@ use std::{
 /// A hang is a verdict:
 ///
 /// ```
-/// use anyscope_sim::{Failure, Sim};
+/// use anyscope::sim::{Failure, Sim};
 ///
 /// let hang = Sim::new(7).run(async |sim| {
 ///     sim.label("a reply", std::future::pending::<()>()).await;

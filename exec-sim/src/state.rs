@@ -26,11 +26,11 @@ use std::{
 /// # Examples
 ///
 /// ```
-/// use anyscope_sim::{Explorer, Faults};
+/// use anyscope::sim::{Explorer, Faults};
 ///
 /// let faults = Faults { spurious_polls: 10, late_wakes: 10, ..Faults::default() };
 /// Explorer::new(100).faults(faults).run(async |sim| {
-///     anyscope_core::scope(&sim, async |s| s.spawn(async { 1 }).await).await.unwrap();
+///     anyscope::scope(&sim, async |s| s.spawn(async { 1 }).await).await.unwrap();
 /// });
 /// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

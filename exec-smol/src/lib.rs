@@ -19,8 +19,7 @@
 //! # Examples
 //!
 //! ```
-//! use anyscope_core::scope;
-//! use anyscope_smol::Smol;
+//! use anyscope::{scope, smol::Smol};
 //!
 //! let sum = smol::block_on(scope(&Smol, async |s| {
 //!     let a = s.spawn(async { 40 });
@@ -28,6 +27,8 @@
 //! }));
 //! assert_eq!(sum, 42);
 //! ```
+
+#![cfg_attr(docsrs, feature(doc_cfg))]
 
 use anyscope_core::{
     BlockOn, Child, Clock, Instant, Kept, LocalChild, Spawn, SpawnBlocking, SpawnLocal, Timer,

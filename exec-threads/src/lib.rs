@@ -9,8 +9,7 @@
 //! # Examples
 //!
 //! ```
-//! use anyscope_core::block_scope;
-//! use anyscope_threads::ThreadPool;
+//! use anyscope::{block_scope, threads::ThreadPool};
 //!
 //! let pool = ThreadPool::new(2);
 //! let words = ["to", "be", "or"];
@@ -24,6 +23,8 @@
 //! });
 //! assert_eq!(letters, 6);
 //! ```
+
+#![cfg_attr(docsrs, feature(doc_cfg))]
 
 mod blocking;
 

@@ -17,8 +17,7 @@
 //! # Examples
 //!
 //! ```
-//! use anyscope_core::scope;
-//! use anyscope_tokio::Tokio;
+//! use anyscope::{scope, tokio::Tokio};
 //!
 //! # let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
 //! # runtime.block_on(async {
@@ -31,6 +30,8 @@
 //! assert_eq!(sum, 42);
 //! # });
 //! ```
+
+#![cfg_attr(docsrs, feature(doc_cfg))]
 
 use anyscope_core::{
     BlockOn, Child, Clock, Instant, Kept, LocalChild, Spawn, SpawnBlocking, SpawnLocal, Timer,
@@ -61,11 +62,11 @@ use tokio::{
 /// # Examples
 ///
 /// ```
-/// use anyscope_core::flow;
+/// use anyscope::flow;
 ///
 /// # let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
 /// # runtime.block_on(async {
-/// let count = flow::iter(0..1000).cooperate(anyscope_tokio::proceed).count().await;
+/// let count = flow::iter(0..1000).cooperate(anyscope::tokio::proceed).count().await;
 /// assert_eq!(count, 1000);
 /// # });
 /// ```
@@ -281,9 +282,7 @@ impl SpawnLocal for TokioLocalHandle {
 /// # Examples
 ///
 /// ```
-/// use anyscope_core::{BlockOn, scope};
-/// use anyscope_threads::ThreadPool;
-/// use anyscope_tokio::WithTokio;
+/// use anyscope::{BlockOn, scope, threads::ThreadPool, tokio::WithTokio};
 /// use std::time::Duration;
 ///
 /// # let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_time().build().unwrap();

@@ -45,9 +45,9 @@ use pin_project_lite::pin_project;
 /// # Examples
 ///
 /// ```
-/// # use anyscope_smol::Smol;
+/// use anyscope::smol::Smol;
 /// # smol::block_on(async {
-/// use anyscope_core::{scope, shield};
+/// use anyscope::{scope, shield};
 /// use smol::future::yield_now;
 /// use std::sync::{Arc, Mutex};
 ///
@@ -82,9 +82,9 @@ pub fn shield<F: Future>(future: F) -> Shield<F> {
 /// Waiting for a message may be cancelled, dealing with it may not:
 ///
 /// ```
-/// # use anyscope_smol::Smol;
+/// use anyscope::smol::Smol;
 /// # smol::block_on(async {
-/// use anyscope_core::{scope, shield_with};
+/// use anyscope::{scope, shield_with};
 ///
 /// let (send, receive) = smol::channel::unbounded();
 /// send.send("hello").await.unwrap();
@@ -127,9 +127,9 @@ pub fn shield_with<F: Future>(body: impl FnOnce(Restore) -> F) -> Shield<F> {
 /// # Examples
 ///
 /// ```
-/// # use anyscope_smol::Smol;
+/// use anyscope::smol::Smol;
 /// # smol::block_on(async {
-/// use anyscope_core::{Cancelled, checkpoint, scope};
+/// use anyscope::{Cancelled, checkpoint, scope};
 ///
 /// scope(&Smol, async |s| {
 ///     let child = s.spawn_blocking(|| -> Result<(), Cancelled> {

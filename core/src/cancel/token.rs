@@ -34,7 +34,7 @@ use pin_project_lite::pin_project;
 /// # Examples
 ///
 /// ```
-/// use anyscope_core::CancelToken;
+/// use anyscope::CancelToken;
 ///
 /// let server = CancelToken::new();
 /// let request = server.child_token();
@@ -46,7 +46,7 @@ use pin_project_lite::pin_project;
 ///         token.checkpoint()?;
 ///         sum += n;
 ///     }
-///     Ok::<_, anyscope_core::Cancelled>(sum)
+///     Ok::<_, anyscope::Cancelled>(sum)
 /// };
 /// assert_eq!(sum(&request), Ok(499_500));
 ///
@@ -227,7 +227,7 @@ impl CancelToken {
     /// # Examples
     ///
     /// ```
-    /// use anyscope_core::CancelToken;
+    /// use anyscope::CancelToken;
     ///
     /// # smol::block_on(async {
     /// let token = CancelToken::new();

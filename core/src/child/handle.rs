@@ -40,7 +40,7 @@ use core::{
 /// # Examples
 ///
 /// ```
-/// use anyscope_core::concurrent;
+/// use anyscope::concurrent;
 /// # smol::block_on(async {
 /// concurrent(async |s| {
 ///     let answer = s.spawn(async { 42 });

@@ -41,7 +41,7 @@ impl<S: Source> Flow<S> {
     /// # Examples
     ///
     /// ```
-    /// use anyscope_core::{Limit, flow};
+    /// use anyscope::{Limit, flow};
     /// use std::num::NonZeroUsize;
     ///
     /// const TWO: NonZeroUsize = NonZeroUsize::new(2).unwrap(); // a zero does not compile

@@ -59,7 +59,7 @@ impl<S: Source> Flow<S> {
     /// # Examples
     ///
     /// ```
-    /// use anyscope_core::{Limit, flow};
+    /// use anyscope::{Limit, flow};
     /// # use smol::stream::StreamExt;
     ///
     /// # smol::block_on(async {
@@ -111,7 +111,7 @@ impl<S: Source> Flow<S> {
     /// # Examples
     ///
     /// ```
-    /// use anyscope_core::{Limit, flow};
+    /// use anyscope::{Limit, flow};
     /// # use smol::stream::StreamExt;
     ///
     /// # smol::block_on(async {

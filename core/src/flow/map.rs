@@ -56,7 +56,7 @@ impl<S: Source> Flow<S> {
     /// # Examples
     ///
     /// ```
-    /// use anyscope_core::{Limit, flow};
+    /// use anyscope::{Limit, flow};
     /// # use smol::future::yield_now;
     ///
     /// # smol::block_on(async {
@@ -91,7 +91,7 @@ impl<S: Source> Flow<S> {
     /// # Examples
     ///
     /// ```
-    /// use anyscope_core::{Limit, flow};
+    /// use anyscope::{Limit, flow};
     ///
     /// # smol::block_on(async {
     /// let files = [("a", 700), ("b", 200), ("c", 4000)];
@@ -125,7 +125,7 @@ impl<S: Source> Flow<S> {
     /// # Examples
     ///
     /// ```
-    /// use anyscope_core::{Limit, flow};
+    /// use anyscope::{Limit, flow};
     ///
     /// # smol::block_on(async {
     /// let mut connections = 0;
@@ -166,7 +166,7 @@ impl<S: Source> Flow<S> {
     /// # Examples
     ///
     /// ```
-    /// use anyscope_core::{Limit, flow};
+    /// use anyscope::{Limit, flow};
     ///
     /// # smol::block_on(async {
     /// let calls = [1, 2, 3].map(|n| async move { n * 10 });
@@ -226,7 +226,7 @@ impl<S: Source, W: Work<S::Item>> Flow<Map<S, W>> {
     /// # Examples
     ///
     /// ```
-    /// use anyscope_core::{Limit, flow};
+    /// use anyscope::{Limit, flow};
     /// use std::cell::RefCell;
     /// # use smol::stream::StreamExt;
     ///

@@ -6,7 +6,7 @@
 //! next item:
 //!
 //! ```
-//! use anyscope_core::{Limit, flow};
+//! use anyscope::{Limit, flow};
 //!
 //! # smol::block_on(async {
 //! let total = std::cell::Cell::new(0);

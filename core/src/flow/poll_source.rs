@@ -56,12 +56,12 @@ mod schedule;
 /// # Examples
 ///
 /// ```
-/// use anyscope_core::{Limit, flow::{self, poll_source::Fixed}};
+/// use anyscope::{Limit, flow::{self, poll_source::Fixed}};
 /// use std::{task::Poll, time::Duration};
 ///
 /// let mut readings = [None, None, Some(20), Some(21)].into_iter();
 ///
-/// anyscope_sim::Sim::new(7).run(async |sim| {
+/// anyscope::sim::Sim::new(7).run(async |sim| {
 ///     flow::poll_source(&sim, Fixed { every: Duration::from_secs(1) }, || match readings.next() {
 ///         Some(Some(reading)) => Poll::Ready(Some(reading)),
 ///         Some(None) => Poll::Pending,

@@ -32,7 +32,7 @@ impl<S: Source> Flow<S> {
     /// # Examples
     ///
     /// ```
-    /// use anyscope_core::{Limit, flow, flow::NoClock};
+    /// use anyscope::{Limit, flow, flow::NoClock};
     ///
     /// # smol::block_on(async {
     /// let mut told = vec![];
@@ -63,7 +63,7 @@ where
     /// # Examples
     ///
     /// ```
-    /// use anyscope_core::{Limit, flow, flow::NoClock};
+    /// use anyscope::{Limit, flow, flow::NoClock};
     ///
     /// # smol::block_on(async {
     /// let mut last = String::new();

@@ -53,7 +53,7 @@ impl<S: Source> Flow<S> {
     /// # Examples
     ///
     /// ```
-    /// use anyscope_core::flow;
+    /// use anyscope::flow;
     /// # use smol::stream::StreamExt;
     ///
     /// # smol::block_on(async {

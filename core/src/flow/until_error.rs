@@ -36,7 +36,7 @@ impl<S: Source<Item: TryItem>> Flow<S> {
     /// # Examples
     ///
     /// ```
-    /// use anyscope_core::flow;
+    /// use anyscope::flow;
     /// # use smol::stream::StreamExt;
     ///
     /// # smol::block_on(async {

@@ -45,7 +45,7 @@ impl<S: Source> Flow<S> {
     /// # Examples
     ///
     /// ```
-    /// use anyscope_core::flow;
+    /// use anyscope::flow;
     /// # use smol::stream::StreamExt;
     ///
     /// # smol::block_on(async {
@@ -73,7 +73,7 @@ impl<S: Source> Flow<S> {
     /// # Examples
     ///
     /// ```
-    /// use anyscope_core::flow::{self, OneOf2};
+    /// use anyscope::flow::{self, OneOf2};
     /// # use smol::stream::StreamExt;
     ///
     /// # smol::block_on(async {

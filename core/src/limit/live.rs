@@ -13,7 +13,7 @@ use core::{fmt, num::NonZeroUsize};
 /// # Examples
 ///
 /// ```
-/// use anyscope_core::{Limit, LiveLimit, flow};
+/// use anyscope::{Limit, LiveLimit, flow};
 ///
 /// # smol::block_on(async {
 /// let limit = LiveLimit::new(Limit::new(1));

@@ -13,7 +13,7 @@ use core::{error::Error, fmt, num::NonZeroUsize};
 /// # Examples
 ///
 /// ```
-/// use anyscope_core::Limit;
+/// use anyscope::Limit;
 ///
 /// const EIGHT: Limit = Limit::new(8); // `Limit::new(0)` does not compile here
 /// assert_eq!(Limit::try_from(8), Ok(EIGHT));

@@ -18,7 +18,7 @@ std::thread_local! {
 /// # Examples
 ///
 /// ```
-/// use anyscope_core::{concurrent, observe::listen_to_waits};
+/// use anyscope::{concurrent, observe::listen_to_waits};
 /// use std::{cell::RefCell, future::pending, pin::pin, task::{Context, Waker}};
 ///
 /// thread_local!(static WAITS: RefCell<Vec<String>> = RefCell::default());

@@ -72,8 +72,7 @@ use std::thread::{self, Thread};
 /// # Examples
 ///
 /// ```
-/// use anyscope_core::block_scope;
-/// # use anyscope_smol::Smol;
+/// use anyscope::{block_scope, smol::Smol};
 ///
 /// let words = ["to", "be", "or"];
 /// let mut longest = "";

@@ -240,9 +240,9 @@ impl<P: Policy, K> Drop for Report<P, K> {
 /// # Examples
 ///
 /// ```
-/// # use anyscope_smol::Smol;
+/// use anyscope::smol::Smol;
 /// # smol::block_on(async {
-/// use anyscope_core::bracket;
+/// use anyscope::bracket;
 /// use std::sync::{Arc, Mutex};
 ///
 /// let log = Arc::new(Mutex::new(Vec::new()));

@@ -65,7 +65,7 @@ use pin_project_lite::pin_project;
 /// ```
 /// # use smol::block_on;
 /// # block_on(async {
-/// use anyscope_core::concurrent;
+/// use anyscope::concurrent;
 ///
 /// let words = vec!["to", "be", "or"];
 /// let mut longest = "";

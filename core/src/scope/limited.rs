@@ -45,10 +45,10 @@ use core::{
 /// # Examples
 ///
 /// ```
-/// # use anyscope_smol::Smol;
+/// use anyscope::smol::Smol;
 /// # use smol::block_on;
 /// # block_on(async {
-/// use anyscope_core::{Limit, scope_limited};
+/// use anyscope::{Limit, scope_limited};
 ///
 /// let squares = scope_limited(&Smol, Limit::new(2), async |s| {
 ///     let mut handles = Vec::new();

@@ -90,7 +90,7 @@ macro_rules! spawn_methods {
         ///
         /// ```
         /// # smol::block_on(async {
-        /// use anyscope_core::{Ready, concurrent};
+        /// use anyscope::{Ready, concurrent};
         ///
         /// concurrent(async |s| {
         ///     let (port, server) = s
@@ -140,9 +140,9 @@ macro_rules! timed_methods {
         /// # Examples
         ///
         /// ```
-        /// # use anyscope_smol::Smol;
+        /// use anyscope::smol::Smol;
         /// # smol::block_on(async {
-        /// use anyscope_core::{Grace, concurrent};
+        /// use anyscope::{Grace, concurrent};
         /// use std::{future::pending, time::Duration};
         ///
         /// concurrent(async |s| {
@@ -234,7 +234,7 @@ macro_rules! cleanup_methods {
         /// ```
         /// # use smol::block_on;
         /// # block_on(async {
-        /// use anyscope_core::concurrent;
+        /// use anyscope::concurrent;
         /// use std::sync::Mutex;
         ///
         /// let log = Mutex::new(Vec::new());
@@ -289,7 +289,7 @@ macro_rules! cleanup_methods {
         /// ```
         /// # use smol::block_on;
         /// # block_on(async {
-        /// use anyscope_core::concurrent;
+        /// use anyscope::concurrent;
         /// use std::sync::Mutex;
         ///
         /// let free = Mutex::new(vec!["connection"]);

@@ -37,9 +37,9 @@ use core::{
 /// # Examples
 ///
 /// ```
-/// # use anyscope_smol::Smol;
+/// use anyscope::smol::Smol;
 /// # use smol::block_on;
-/// use anyscope_core::OwnedScope;
+/// use anyscope::OwnedScope;
 /// use std::sync::{Arc, atomic::{AtomicUsize, Ordering}};
 ///
 /// struct Server {

@@ -61,9 +61,9 @@ use pin_project_lite::pin_project;
 /// # Examples
 ///
 /// ```
-/// # use anyscope_smol::Smol;
+/// use anyscope::smol::Smol;
 /// # smol::block_on(async {
-/// use anyscope_core::scope;
+/// use anyscope::scope;
 ///
 /// let words = ["to", "be"];
 /// let letters = scope(&Smol, async |s| {
@@ -112,9 +112,9 @@ where
 /// # Examples
 ///
 /// ```
-/// # use anyscope_smol::Smol;
+/// use anyscope::smol::Smol;
 /// # smol::block_on(async {
-/// use anyscope_core::try_scope;
+/// use anyscope::try_scope;
 /// use std::num::ParseIntError;
 ///
 /// let sum = try_scope(&Smol, async |s| -> Result<i32, ParseIntError> {

@@ -32,7 +32,7 @@ use futures_core::{FusedStream, Stream};
 /// # Examples
 ///
 /// ```
-/// use anyscope_core::FutureMap;
+/// use anyscope::FutureMap;
 /// use smol::{future, stream::StreamExt};
 ///
 /// # smol::block_on(async {

@@ -55,7 +55,7 @@ use futures_core::{FusedStream, Stream};
 /// # Examples
 ///
 /// ```
-/// use anyscope_core::FutureSet;
+/// use anyscope::FutureSet;
 /// use smol::{future, stream::StreamExt};
 ///
 /// # smol::block_on(async {

@@ -31,7 +31,7 @@ use futures_core::{FusedStream, Stream};
 /// # Examples
 ///
 /// ```
-/// use anyscope_core::StreamMap;
+/// use anyscope::StreamMap;
 /// use smol::stream::{self, StreamExt};
 ///
 /// # smol::block_on(async {

@@ -28,7 +28,7 @@ use futures_core::{FusedStream, Stream};
 /// # Examples
 ///
 /// ```
-/// use anyscope_core::StreamSet;
+/// use anyscope::StreamSet;
 /// use smol::stream::{self, StreamExt};
 ///
 /// # smol::block_on(async {

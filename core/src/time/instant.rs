@@ -10,7 +10,7 @@ use core::{fmt, time::Duration};
 /// # Examples
 ///
 /// ```
-/// use anyscope_core::Instant;
+/// use anyscope::Instant;
 /// use std::time::Duration;
 ///
 /// let start = Instant::from_epoch(Duration::from_secs(1));

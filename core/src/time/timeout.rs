@@ -29,8 +29,7 @@ use pin_project_lite::pin_project;
 /// # Examples
 ///
 /// ```
-/// use anyscope_core::timeout;
-/// # use anyscope_smol::Smol;
+/// use anyscope::{smol::Smol, timeout};
 /// use std::{future::pending, time::Duration};
 ///
 /// # smol::block_on(async {

@@ -35,7 +35,7 @@ use core::future::Future;
 /// # Examples
 ///
 /// ```
-/// use anyscope_core::join;
+/// use anyscope::join;
 ///
 /// # smol::block_on(async {
 /// let (name, age) = join((async { "ann" }, async { 42 })).await;

@@ -30,7 +30,7 @@ impl<S: Source> Flow<S> {
     /// # Examples
     ///
     /// ```
-    /// use anyscope_core::{Limit, flow};
+    /// use anyscope::{Limit, flow};
     ///
     /// # smol::block_on(async {
     /// let pages = flow::iter(1..=100).map(Limit::new(1), async |page| page); // slow, one at a time

@@ -36,7 +36,7 @@ impl<S: Source, W: Work<S::Item>> Flow<Map<S, W>> {
     /// # Examples
     ///
     /// ```
-    /// use anyscope_core::{Limit, flow};
+    /// use anyscope::{Limit, flow};
     ///
     /// # smol::block_on(async {
     /// # std::panic::set_hook(Box::new(|_| {}));

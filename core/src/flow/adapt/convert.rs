@@ -15,7 +15,7 @@ impl<S: Source> Flow<S> {
     /// # Examples
     ///
     /// ```
-    /// use anyscope_core::flow;
+    /// use anyscope::flow;
     ///
     /// # smol::block_on(async {
     /// let lengths: Vec<_> = flow::iter(["a", "bb"]).convert(str::len).collect().await;
@@ -55,7 +55,7 @@ where
     /// # Examples
     ///
     /// ```
-    /// use anyscope_core::flow;
+    /// use anyscope::flow;
     ///
     /// # smol::block_on(async {
     /// let all = flow::iter([Ok(1), Err("lost")]).map_ok(|n| n * 10).map_err(str::len).settle().await;

@@ -23,7 +23,7 @@ impl<S: Source> Flow<S> {
     /// # Examples
     ///
     /// ```
-    /// use anyscope_core::flow;
+    /// use anyscope::flow;
     /// use std::task::Poll;
     ///
     /// # smol::block_on(async {

@@ -12,7 +12,7 @@ impl<S: Source> Flow<S> {
     /// # Examples
     ///
     /// ```
-    /// use anyscope_core::{Limit, flow};
+    /// use anyscope::{Limit, flow};
     ///
     /// # smol::block_on(async {
     /// let mut lengths: Vec<_> = flow::iter(["a", "bb", "ccc"])

@@ -13,7 +13,7 @@ impl<S: Source> Flow<S> {
     /// # Examples
     ///
     /// ```
-    /// use anyscope_core::flow;
+    /// use anyscope::flow;
     ///
     /// # smol::block_on(async {
     /// let even: Vec<_> = flow::iter(1..=6).filter(|n| n % 2 == 0).collect().await;
@@ -36,7 +36,7 @@ impl<S: Source> Flow<S> {
     /// # Examples
     ///
     /// ```
-    /// use anyscope_core::flow;
+    /// use anyscope::flow;
     ///
     /// # smol::block_on(async {
     /// let lines = ["1", "two", "3"];

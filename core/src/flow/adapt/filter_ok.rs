@@ -19,7 +19,7 @@ where
     /// Notify users, and let failures be:
     ///
     /// ```
-    /// use anyscope_core::{Limit, flow};
+    /// use anyscope::{Limit, flow};
     ///
     /// # smol::block_on(async {
     /// # async fn notify(user: &str) -> Result<&str, String> { if user == "bob" { Err("bob has no mail".into()) } else { Ok(user) } }

@@ -24,7 +24,7 @@ where
     /// # Examples
     ///
     /// ```
-    /// use anyscope_core::{Limit, flow};
+    /// use anyscope::{Limit, flow};
     /// use std::num::NonZeroUsize;
     ///
     /// # smol::block_on(async {

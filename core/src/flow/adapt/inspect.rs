@@ -30,7 +30,7 @@ where
     /// # Examples
     ///
     /// ```
-    /// use anyscope_core::flow;
+    /// use anyscope::flow;
     ///
     /// # smol::block_on(async {
     /// let mut seen = vec![];

@@ -18,7 +18,7 @@ impl<S: Source> Flow<S> {
     /// # Examples
     ///
     /// ```
-    /// use anyscope_core::{Limit, flow};
+    /// use anyscope::{Limit, flow};
     ///
     /// # smol::block_on(async {
     /// let squares: Vec<u64> =

@@ -79,7 +79,7 @@ use sealed::{Ends, Rules};
 /// # Examples
 ///
 /// ```
-/// use anyscope_core::flow::{self, OneOf2};
+/// use anyscope::flow::{self, OneOf2};
 /// # use smol::stream::{self, StreamExt};
 ///
 /// # smol::block_on(async {
@@ -99,7 +99,7 @@ pub fn merge<I: IntoMerge>(sources: I) -> Flow<Merge<I::Inputs>> {
 /// # Examples
 ///
 /// ```
-/// use anyscope_core::flow;
+/// use anyscope::flow;
 /// # use smol::stream::StreamExt;
 ///
 /// # smol::block_on(async {
@@ -129,7 +129,7 @@ where
 /// # Examples
 ///
 /// ```
-/// use anyscope_core::flow;
+/// use anyscope::flow;
 /// # use smol::stream::StreamExt;
 ///
 /// # smol::block_on(async {
@@ -154,7 +154,7 @@ impl<I: Inputs> Flow<Merge<I>> {
     /// # Examples
     ///
     /// ```
-    /// use anyscope_core::flow;
+    /// use anyscope::flow;
     /// # use smol::stream::StreamExt;
     ///
     /// # smol::block_on(async {
@@ -193,7 +193,7 @@ impl<I: Inputs> Flow<Merge<I>> {
     /// # Examples
     ///
     /// ```
-    /// use anyscope_core::flow;
+    /// use anyscope::flow;
     /// # use smol::stream::StreamExt;
     ///
     /// # smol::block_on(async {

@@ -54,8 +54,7 @@ impl<S: Source> Flow<S> {
     /// # Examples
     ///
     /// ```
-    /// # use anyscope_smol::Smol;
-    /// use anyscope_core::{Limit, flow};
+    /// use anyscope::{Limit, flow, smol::Smol};
     /// use std::sync::{Arc, atomic::{AtomicUsize, Ordering}};
     ///
     /// # smol::block_on(async {

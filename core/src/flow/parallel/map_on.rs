@@ -50,8 +50,7 @@ impl<S: Source> Flow<S> {
     /// # Examples
     ///
     /// ```
-    /// # use anyscope_smol::Smol;
-    /// use anyscope_core::{Limit, flow};
+    /// use anyscope::{Limit, flow, smol::Smol};
     ///
     /// # smol::block_on(async {
     /// let squares: Vec<u64> = flow::iter(1..=5)

@@ -57,9 +57,9 @@ impl<E: Spawn> Scope<E> {
     /// # Examples
     ///
     /// ```
-    /// # use anyscope_smol::Smol;
+    /// use anyscope::smol::Smol;
     /// # use smol::stream::StreamExt;
-    /// use anyscope_core::scope;
+    /// use anyscope::scope;
     ///
     /// # smol::block_on(async {
     /// let sum = scope(&Smol, async |s| {

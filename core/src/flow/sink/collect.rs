@@ -27,7 +27,7 @@ impl<S: Source> Flow<S> {
     /// # Examples
     ///
     /// ```
-    /// use anyscope_core::{Limit, flow};
+    /// use anyscope::{Limit, flow};
     ///
     /// # smol::block_on(async {
     /// let doubled: Vec<_> = flow::iter([1, 2]).map(Limit::new(2), async |n| n * 2).collect().await;
@@ -70,7 +70,7 @@ where
     /// # Examples
     ///
     /// ```
-    /// use anyscope_core::{Limit, flow};
+    /// use anyscope::{Limit, flow};
     /// use std::num::ParseIntError;
     ///
     /// # smol::block_on(async {
@@ -100,7 +100,7 @@ where
     /// # Examples
     ///
     /// ```
-    /// use anyscope_core::{Limit, flow};
+    /// use anyscope::{Limit, flow};
     ///
     /// # smol::block_on(async {
     /// let outcomes = flow::iter([1, 0])
@@ -125,7 +125,7 @@ where
     /// # Examples
     ///
     /// ```
-    /// use anyscope_core::{Limit, flow};
+    /// use anyscope::{Limit, flow};
     ///
     /// # smol::block_on(async {
     /// let parts = flow::iter(["1", "two", "3"])

@@ -44,7 +44,7 @@ impl<S: Source> Flow<S> {
     /// what holds the lock would not be polled while the body waits for it.
     ///
     /// ```
-    /// use anyscope_core::{Limit, flow};
+    /// use anyscope::{Limit, flow};
     /// use smol::{future::yield_now, lock::Mutex};
     ///
     /// # smol::block_on(async {

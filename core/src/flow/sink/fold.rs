@@ -31,7 +31,7 @@ impl<S: Source> Flow<S> {
     /// # Examples
     ///
     /// ```
-    /// use anyscope_core::{Limit, flow};
+    /// use anyscope::{Limit, flow};
     ///
     /// # smol::block_on(async {
     /// let sum = flow::iter(1..=4)

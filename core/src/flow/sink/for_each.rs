@@ -48,7 +48,7 @@ impl<S: Source> Flow<S> {
     /// # Examples
     ///
     /// ```
-    /// use anyscope_core::{Limit, flow};
+    /// use anyscope::{Limit, flow};
     /// use std::sync::atomic::{AtomicUsize, Ordering};
     ///
     /// # smol::block_on(async {
@@ -89,7 +89,7 @@ impl<S: Source> Flow<S> {
     /// # Examples
     ///
     /// ```
-    /// use anyscope_core::{Limit, flow};
+    /// use anyscope::{Limit, flow};
     ///
     /// # smol::block_on(async {
     /// let lines = ["1", "2", "three", "4"];

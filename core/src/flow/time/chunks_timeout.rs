@@ -43,12 +43,12 @@ impl<S: Source> Flow<S> {
     /// # Examples
     ///
     /// ```
-    /// use anyscope_core::flow;
+    /// use anyscope::flow;
     /// use std::{num::NonZeroUsize, time::Duration};
     ///
     /// const TWO: NonZeroUsize = NonZeroUsize::new(2).unwrap();
     ///
-    /// anyscope_sim::Sim::new(7).run(async |sim| {
+    /// anyscope::sim::Sim::new(7).run(async |sim| {
     ///     let chunks = flow::stream(sim.marble("ab-c-----d|"))
     ///         .chunks_timeout(&sim, TWO, Duration::from_secs(4))
     ///         .into_stream();

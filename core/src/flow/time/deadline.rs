@@ -44,10 +44,10 @@ impl<S: Source> Flow<S> {
     /// # Examples
     ///
     /// ```
-    /// use anyscope_core::{Clock, flow};
+    /// use anyscope::{Clock, flow};
     /// use std::time::Duration;
     ///
-    /// anyscope_sim::Sim::new(7).run(async |sim| {
+    /// anyscope::sim::Sim::new(7).run(async |sim| {
     ///     let at = sim.now().saturating_add(Duration::from_secs(5));
     ///     let items = flow::stream(sim.marble("a-b-c-d-|")).deadline(&sim, at);
     ///     let items = items.into_stream();

@@ -46,10 +46,10 @@ impl<S: Source> Flow<S> {
     /// # Examples
     ///
     /// ```
-    /// use anyscope_core::flow;
+    /// use anyscope::flow;
     /// use std::time::Duration;
     ///
-    /// anyscope_sim::Sim::new(7).run(async |sim| {
+    /// anyscope::sim::Sim::new(7).run(async |sim| {
     ///     let typed = flow::stream(sim.marble("abc----d-e|"));
     ///     let typed = typed.debounce(&sim, Duration::from_secs(2));
     ///     assert_eq!(sim.draw(typed.into_stream()).await, "----c-----[e|]");

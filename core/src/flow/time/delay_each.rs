@@ -47,10 +47,10 @@ impl<S: Source> Flow<S> {
     /// # Examples
     ///
     /// ```
-    /// use anyscope_core::{Limit, flow};
+    /// use anyscope::{Limit, flow};
     /// use std::time::Duration;
     ///
-    /// anyscope_sim::Sim::new(7).run(async |sim| {
+    /// anyscope::sim::Sim::new(7).run(async |sim| {
     ///     let late = |limit| {
     ///         let items = flow::stream(sim.marble("ab-c|"));
     ///         items.delay_each(&sim, Duration::from_secs(2), Limit::new(limit)).into_stream()

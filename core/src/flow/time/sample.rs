@@ -49,10 +49,10 @@ impl<S: Source> Flow<S> {
     /// # Examples
     ///
     /// ```
-    /// use anyscope_core::flow;
+    /// use anyscope::flow;
     /// use std::time::Duration;
     ///
-    /// anyscope_sim::Sim::new(7).run(async |sim| {
+    /// anyscope::sim::Sim::new(7).run(async |sim| {
     ///     let samples = flow::stream(sim.marble("ab----cde|"));
     ///     let samples = samples.sample(&sim, Duration::from_secs(3));
     ///     assert_eq!(sim.draw(samples.into_stream()).await, "---b--c--[e|]");

@@ -33,10 +33,10 @@ impl<S: Source> Flow<S> {
     /// # Examples
     ///
     /// ```
-    /// use anyscope_core::{Timer, flow};
+    /// use anyscope::{Timer, flow};
     /// use std::time::Duration;
     ///
-    /// anyscope_sim::Sim::new(7).run(async |sim| {
+    /// anyscope::sim::Sim::new(7).run(async |sim| {
     ///     let stop = sim.sleep(Duration::from_secs(4));
     ///     let items = flow::stream(sim.marble("a-b-c-d-|")).take_until(stop);
     ///     assert_eq!(sim.draw(items.into_stream()).await, "a-b-|");

@@ -43,10 +43,10 @@ impl<S: Source> Flow<S> {
     /// # Examples
     ///
     /// ```
-    /// use anyscope_core::flow;
+    /// use anyscope::flow;
     /// use std::time::Duration;
     ///
-    /// anyscope_sim::Sim::new(7).run(async |sim| {
+    /// anyscope::sim::Sim::new(7).run(async |sim| {
     ///     let spaced = flow::stream(sim.marble("abc-----d|"));
     ///     let spaced = spaced.throttle(&sim, Duration::from_secs(3));
     ///     assert_eq!(sim.draw(spaced.into_stream()).await, "a--b--c-----d|");

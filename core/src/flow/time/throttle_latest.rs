@@ -47,10 +47,10 @@ impl<S: Source> Flow<S> {
     /// # Examples
     ///
     /// ```
-    /// use anyscope_core::flow;
+    /// use anyscope::flow;
     /// use std::time::Duration;
     ///
-    /// anyscope_sim::Sim::new(7).run(async |sim| {
+    /// anyscope::sim::Sim::new(7).run(async |sim| {
     ///     let items = flow::stream(sim.marble("abcdefghijk|"));
     ///     let newest = items.throttle_latest(&sim, Duration::from_secs(3));
     ///     assert_eq!(sim.draw(newest.into_stream()).await, "a--d--g--j--[k|]");

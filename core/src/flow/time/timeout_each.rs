@@ -44,10 +44,10 @@ impl<S: Source> Flow<S> {
     /// # Examples
     ///
     /// ```
-    /// use anyscope_core::flow;
+    /// use anyscope::flow;
     /// use std::time::Duration;
     ///
-    /// anyscope_sim::Sim::new(7).run(async |sim| {
+    /// anyscope::sim::Sim::new(7).run(async |sim| {
     ///     let gaps = flow::stream(sim.marble("a-----b-|"));
     ///     let gaps = gaps.timeout_each(&sim, Duration::from_secs(3)).into_stream();
     /// #   let gaps = futures_lite::StreamExt::map(gaps, |item| item.unwrap_or('!'));

@@ -59,13 +59,13 @@ use futures_core::Stream;
 /// # Examples
 ///
 /// ```
-/// use anyscope_core::{FixedFutureSet, WakeSlots};
+/// use anyscope::{FixedFutureSet, WakeSlots};
 /// use smol::stream::StreamExt;
 /// use std::pin::pin;
 ///
 /// static SLOTS: WakeSlots<1> = WakeSlots::new();
 ///
-/// # fn main() -> Result<(), anyscope_core::NoWakeSlot> {
+/// # fn main() -> Result<(), anyscope::NoWakeSlot> {
 /// let square = |n: u32| async move { n * n };
 /// let mut squares = pin!(FixedFutureSet::<_, 8>::new(&SLOTS)?);
 /// for n in 0..8 {
@@ -101,7 +101,7 @@ impl<F, const N: usize> FixedFutureSet<F, N> {
     /// A set with more children than a word has bits does not compile:
     ///
     /// ```compile_fail,E0080
-    /// use anyscope_core::{FixedFutureSet, WakeSlots};
+    /// use anyscope::{FixedFutureSet, WakeSlots};
     ///
     /// static SLOTS: WakeSlots<1> = WakeSlots::new();
     /// let set = FixedFutureSet::<std::future::Ready<()>, 65>::new(&SLOTS);
@@ -115,7 +115,7 @@ impl<F, const N: usize> FixedFutureSet<F, N> {
     /// # Examples
     ///
     /// ```
-    /// use anyscope_core::FixedFutureSet;
+    /// use anyscope::FixedFutureSet;
     /// use smol::stream::StreamExt;
     /// use std::{future::ready, pin::pin};
     ///
@@ -128,7 +128,7 @@ impl<F, const N: usize> FixedFutureSet<F, N> {
     /// For more than four it does not compile:
     ///
     /// ```compile_fail,E0080
-    /// use anyscope_core::FixedFutureSet;
+    /// use anyscope::FixedFutureSet;
     ///
     /// let set = FixedFutureSet::<std::future::Ready<()>, 5>::with_shared_waker();
     /// ```

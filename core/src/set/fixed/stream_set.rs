@@ -34,13 +34,13 @@ use futures_core::Stream;
 /// # Examples
 ///
 /// ```
-/// use anyscope_core::{FixedStreamSet, WakeSlots};
+/// use anyscope::{FixedStreamSet, WakeSlots};
 /// use smol::stream::{self, StreamExt};
 /// use std::pin::pin;
 ///
 /// static SLOTS: WakeSlots<1> = WakeSlots::new();
 ///
-/// # fn main() -> Result<(), anyscope_core::NoWakeSlot> {
+/// # fn main() -> Result<(), anyscope::NoWakeSlot> {
 /// let mut sensors = pin!(FixedStreamSet::<_, 2>::new(&SLOTS)?);
 /// sensors.as_mut().try_push(stream::repeat("hot").take(2)).unwrap();
 /// sensors.as_mut().try_push(stream::repeat("dry").take(3)).unwrap();

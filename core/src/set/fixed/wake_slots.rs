@@ -30,7 +30,7 @@ use core::{
 /// # Examples
 ///
 /// ```
-/// use anyscope_core::{FixedFutureSet, WakeSlots};
+/// use anyscope::{FixedFutureSet, WakeSlots};
 /// use std::future::Ready;
 ///
 /// static SLOTS: WakeSlots<2> = WakeSlots::new();

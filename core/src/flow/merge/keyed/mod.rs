@@ -61,7 +61,7 @@ use handle::{Command, Owned};
 /// # Examples
 ///
 /// ```
-/// use anyscope_core::flow::{self, KeyedEvent::*};
+/// use anyscope::flow::{self, KeyedEvent::*};
 /// # use smol::stream::StreamExt;
 ///
 /// # smol::block_on(async {
