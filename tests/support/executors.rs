@@ -7,7 +7,7 @@
 //! of the adapters do as well is shown by those behaviours that are compiled for each
 //! ([`typed_behaviour!`](crate::typed_behaviour)).
 //!
-//! On the simulation a behaviour is shown in many [`rounds`], each in another order.
+//! On the simulation a behaviour is shown in many rounds, each in another order.
 
 use crate::{
     any::{AnyExec, AnyOwner},

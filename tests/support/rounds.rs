@@ -96,7 +96,7 @@ mod tests {
     }
 
     #[test]
-    fn a_round_that_fails_is_repeated_by_one_line() {
+    fn v12_a_round_that_fails_is_repeated_by_one_line() {
         let line = "ANYSCOPE_SIM_ROUND=17 cargo test -p anyscope-tests --test support ";
         let test = thread::current();
         assert_eq!(Round(17).repeat(&test), line.to_string() + test.name().unwrap());
