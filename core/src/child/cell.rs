@@ -574,6 +574,10 @@ unsafe impl Parent for Nobody {
         match *self {}
     }
 
+    fn abandon_children(&self) {
+        match *self {}
+    }
+
     fn asks_children(&self) -> Option<Cancelled> {
         match *self {}
     }

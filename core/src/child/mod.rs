@@ -17,10 +17,12 @@
 //! | [`shields`] | what keeps a child from being dropped for a while |
 //! | [`deferred`] | what a scope keeps for its end |
 //! | [`current`] | which child this thread is running |
+//! | [`depth`] | ends scopes in children of scopes, however deep |
 
 pub(crate) mod cell;
 pub(crate) mod current;
 pub(crate) mod deferred;
+pub(crate) mod depth;
 pub(crate) mod gate;
 mod handle;
 mod kept;

@@ -113,6 +113,10 @@ pub(crate) unsafe trait Parent: Sized {
     /// Whether the scope is coming down because of a failure or a cancel, and its body with it.
     fn is_failing(&self) -> bool;
 
+    /// The scope is dropped: ends all children, shields or not. Those that are idle have been
+    /// dropped when this returns.
+    fn abandon_children(&self);
+
     /// Why the children are to end, if they are.
     fn asks_children(&self) -> Option<Cancelled>;
 

@@ -120,7 +120,7 @@ impl<E: Spawn + Clone, Err> OwnedScope<E, FailFast<Err>> {
 
 impl<E: Clone, P: Policy> OwnedScope<E, P> {
     fn start(exec: &E) -> Self {
-        let owner = Owner::new(Limit::Unbounded, Anywhere::default());
+        let owner = Owner::new(Limit::Unbounded, Anywhere::default()).owning();
         OwnedScope { scope: Scope::new(owner.shared().clone(), exec.clone()), owner }
     }
 

@@ -48,6 +48,13 @@ use pin_project_lite::pin_project;
 /// returns. Nothing blocks. The body is dropped after its children. See also
 /// [`Event::Abandoned`](crate::observe::Event::Abandoned).
 ///
+/// Scopes may be nested in each other's children as deeply as memory allows. With `std`, the stack
+/// that it takes to drop them does not grow from the 64th level on: a scope below that is dropped
+/// before its children, and these by the scope at that level before it drops its own body. When the
+/// outermost drop or cancel returns, all are gone. Without `std`, and where scopes are nested in
+/// children that are polled inline, as those of [`concurrent`](crate::concurrent()) are, the stack
+/// limits the depth.
+///
 /// # Panics
 ///
 /// - With the panic of `body`, after every child is gone.
@@ -185,7 +192,7 @@ where
     P: Conclude<Fut::Output>,
     M: Default,
 {
-    let owner = Owner::new(limit, M::default());
+    let owner = Owner::new(limit, M::default()).owning();
     let body = body(S::from(Scope::new(owner.shared().clone(), exec.clone())));
     ScopeFuture { driver: Driver::new(body, owner) }
 }

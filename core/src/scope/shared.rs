@@ -12,6 +12,7 @@ use crate::{
         cell::Spec,
         current,
         deferred::Deferred,
+        depth,
         gate::{Gate, Refusal},
         origin::Origin,
         parent::{Gates, OfKind, Parent, Place, Receive},
@@ -94,6 +95,12 @@ impl<P: Policy, K> Owner<P, K> {
         Owner { shared, cleanup: CleanUp::default() }
     }
 
+    /// Says that the children own what they use, and are spawned only where `P` does.
+    pub(super) fn owning(self) -> Self {
+        self.flags.fetch_or(OWNING, Ordering::Relaxed);
+        self
+    }
+
     pub(super) fn shared(&self) -> &Arc<Shared<P, K>> {
         &self.shared
     }
@@ -109,13 +116,12 @@ impl<P: Policy, K> Owner<P, K> {
         if self.is_ended() {
             return;
         }
-        let children = self.live();
-        let flags = CANCELLED | Shared::<P, K>::whole();
-        self.stop_by_force(flags, CancelCause::Scope, "its scope was dropped");
-        if children > 0 {
-            let running = self.live();
-            self.emit(|| observe::Event::Abandoned { children, running });
-        }
+        // Who waits for a stop need not be told: it is the owner.
+        self.flags.fetch_or(CANCELLED | Shared::<P, K>::whole(), Ordering::AcqRel);
+        let may_leave = self.has(OWNING) && self.live() > 0;
+        // SAFETY: a scope that is `OWNING` was made by `owning`, whose children own what they use;
+        // and there is one, so it was spawned, for which the scope must own what it uses too.
+        unsafe { depth::abandon(&self.shared, may_leave) };
         self.mark_ended();
     }
 }
@@ -446,6 +452,16 @@ unsafe impl<P: Policy, K> Parent for Shared<P, K> {
 
     fn is_failing(&self) -> bool {
         P::FAIL_FAST && self.is_stopped()
+    }
+
+    fn abandon_children(&self) {
+        let children = self.live();
+        let flags = CANCELLED | Self::whole();
+        self.stop_by_force(flags, CancelCause::Scope, "its scope was dropped");
+        if children > 0 {
+            let running = self.live();
+            self.emit(|| observe::Event::Abandoned { children, running });
+        }
     }
 
     fn asks_children(&self) -> Option<Cancelled> {

@@ -41,6 +41,8 @@ pub(super) mod flags {
     pub(in super::super) const SWEPT: usize = 1 << 6;
     /// The cancel was that of a deadline.
     pub(in super::super) const ELAPSED: usize = 1 << 7;
+    /// The children own what they use. Set when the scope is made.
+    pub(in super::super) const OWNING: usize = 1 << 8;
 }
 
 /// What a cancel leaves for those who ask.

@@ -5,6 +5,7 @@
 
 mod cancellation;
 mod cleanup;
+mod depth;
 mod grace;
 mod reasons;
 mod shielding;
