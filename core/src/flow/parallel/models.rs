@@ -242,7 +242,7 @@ fn send_or_abandon() {
 #[test]
 fn leave_or_take() {
     check("parallel: leave or take", || {
-        let outcomes = Outcomes::<()>::new(2);
+        let outcomes = Outcomes::<Probe>::new(2);
         let shards = [0, 1].map(|shard| {
             let mut outbox = Outbox::new(&outcomes, shard);
             spawn(move || {
