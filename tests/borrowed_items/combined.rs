@@ -1,9 +1,7 @@
 //! Several flows, or other futures.
 
 use crate::support::{NoTime, Owned, greet, spawned};
-use anyscope::{
-    FutureMap, FutureSet, Limit, StreamSet, concurrent, flow, join, scope, smol::Smol, timeout,
-};
+use anyscope::{FutureMap, FutureSet, Limit, StreamSet, flow, join};
 use smol::stream::StreamExt;
 use std::time::Duration;
 
@@ -233,46 +231,15 @@ fn sets() {
 }
 
 #[test]
-fn timeouts() {
+fn parts() {
     spawned(|Owned { names, prefix }| async move {
         let (names, prefix) = (&names, &prefix);
-        let look =
-            flow::iter(names.iter()).for_each(TWO, async |name| drop(greet(prefix, name).await));
-        let _: Result<(), _> = timeout(NoTime, Duration::ZERO, look).await;
-        let sum = flow::iter(names.iter()).fold(0, async |sum, name| sum + name.len());
-        timeout(Smol, Duration::MAX, sum).await.unwrap();
-    });
-}
-
-#[test]
-fn concurrent_scope() {
-    spawned(|Owned { names, prefix }| async move {
-        let (names, prefix) = (&names, &prefix);
-        let count = concurrent(async |s| {
-            let look = flow::iter(names.iter())
-                .for_each(TWO, async |name| drop(greet(prefix, name).await));
-            s.spawn(look).await.unwrap();
-            s.spawn(flow::iter(names.iter()).map(TWO, |name| async move { name }).count())
-                .await
-                .unwrap()
-        })
-        .await;
-        assert_eq!(count, 3);
-    });
-}
-
-#[test]
-fn parallel_scope() {
-    spawned(|_| async move {
-        let count = scope(&Smol, async |s| {
-            s.spawn(async {
-                let names = Owned::new().names;
-                flow::iter(names.iter()).map(TWO, async |name| greet("", name).await).count().await
-            })
-            .await
-            .unwrap()
-        })
-        .await;
-        assert_eq!(count, 3);
+        let made = || flow::iter(names.iter()).convert(|name| (name, prefix));
+        let zip = made().zip(made()).into_stream().into_parts();
+        let map = made().map(TWO, async |(name, _)| name.len()).into_stream().into_parts();
+        let buffer = made().buffer(TWO).into_stream().into_parts();
+        let delayed = made().delay_each(NoTime, Duration::ZERO, TWO).into_stream().into_parts();
+        drop(greet(prefix, "").await);
+        drop((zip, map, buffer, delayed));
     });
 }

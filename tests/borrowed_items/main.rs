@@ -11,6 +11,8 @@ mod combined;
 mod items;
 mod literally;
 mod nested;
+mod parallel;
+mod scopes;
 mod sinks;
 mod support;
 mod timed;

@@ -295,3 +295,60 @@ fn buffered_of_a_flow() {
         assert_eq!(all.len(), 3);
     });
 }
+
+#[test]
+fn arguments_with_types() {
+    spawned(|Owned { names, prefix }| async move {
+        let (names, prefix) = (&names, &prefix);
+        flow::iter(names.iter())
+            .for_each(TWO, async |name: &String| drop(greet(prefix, name).await))
+            .await;
+        let all: Vec<String> = flow::iter(names.iter())
+            .map(TWO, async |name: &String| greet(prefix, name).await)
+            .collect()
+            .await;
+        assert_eq!(all.len(), 3);
+    });
+}
+
+#[test]
+fn changes_of_captured_state() {
+    spawned(|Owned { names, prefix }| async move {
+        let (names, prefix) = (&names, &prefix);
+        let mut calls = 0;
+        flow::iter(names.iter())
+            .for_each(TWO, |name| {
+                calls += 1;
+                async move { drop(greet(prefix, name).await) }
+            })
+            .await;
+        assert_eq!(calls, 3);
+    });
+}
+
+#[test]
+fn in_functions() {
+    async fn greet_all<'a>(names: impl IntoIterator<Item = &'a String>, prefix: &str) -> usize {
+        flow::iter(names).map(TWO, async |name| greet(prefix, name).await).unordered().count().await
+    }
+    async fn map_all<T, U>(items: &[T], f: impl AsyncFn(&T) -> U) -> Vec<U> {
+        flow::iter(items).map(TWO, |item| f(item)).collect().await
+    }
+    fn boxed<'a>(
+        names: &'a [String],
+        prefix: &'a str,
+    ) -> std::pin::Pin<Box<dyn Future<Output = ()> + Send + 'a>> {
+        Box::pin(
+            flow::iter(names)
+                .filter(|name| name.len() < 4)
+                .for_each(TWO, async move |name| drop(greet(prefix, name).await)),
+        )
+    }
+    spawned(|Owned { names, prefix }| async move {
+        let (names, prefix) = (&names, &prefix);
+        assert_eq!(greet_all(names, prefix).await, 3);
+        boxed(names, prefix).await;
+    });
+    let lengths = map_all(&["a", "bb"], async |name| name.len());
+    assert_eq!(smol::block_on(lengths), [1, 2]);
+}

@@ -169,13 +169,14 @@ pin_project! {
 /// What a [`Zip`] holds; see [`into_parts`](Zip::into_parts).
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
-pub struct ZipParts<A: Stream, B: Stream> {
+pub struct ZipParts<A: Stream, B: Stream, ItemA = <A as Stream>::Item, ItemB = <B as Stream>::Item>
+{
     /// The first source.
     pub one: A,
     /// The second source.
     pub two: B,
     /// An item that waits for its partner. Never more than one.
-    pub waiting: Option<OneOf2<A::Item, B::Item>>,
+    pub waiting: Option<OneOf2<ItemA, ItemB>>,
 }
 
 impl<A: Source, B: Source> Zip<A, B> {

@@ -262,18 +262,18 @@ impl<P: Policy, K> Drop for Report<P, K> {
 /// assert_eq!((length, &*log.lock().unwrap()), (4, &vec!["use", "release"]));
 /// # });
 /// ```
-pub async fn bracket<E, A, R, U, UseIt, C, Release>(
+pub async fn bracket<E, A, R, U, UseIt, T, C, Release>(
     exec: &E,
     acquire: A,
     use_it: U,
     release: C,
-) -> UseIt::Output
+) -> T
 where
     E: Spawn + Clone + Send + Sync + 'static,
     A: Future<Output = R>,
     R: Send + Sync + 'static,
     U: FnOnce(alloc::sync::Arc<R>) -> UseIt,
-    UseIt: Future,
+    UseIt: Future<Output = T>,
     C: FnOnce(alloc::sync::Arc<R>) -> Release + Send + 'static,
     Release: Future + Send + 'static,
 {

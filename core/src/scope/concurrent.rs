@@ -292,14 +292,21 @@ impl<P: fmt::Debug, M> fmt::Debug for Concurrent<'_, P, M> {
 pin_project! {
     /// Future of [`concurrent`] and its kin.
     #[must_use = "futures do nothing unless you `.await` or poll them"]
-    pub struct ConcurrentFuture<'env, Fut, P = Supervise, M = Anywhere>
+    pub struct ConcurrentFuture<
+        'env,
+        Fut,
+        P = Supervise,
+        M = Anywhere,
+        V = <P as Accept<<Fut as Future>::Output>>::Value,
+    >
     where
         Fut: Future,
         P: Conclude<Fut::Output>,
+        P: Accept<Fut::Output, Value = V>,
     {
         // First, so that children and body are dropped before their shells.
         #[pin]
-        driver: Driver<Fut, P, Inline<'env, M>>,
+        driver: Driver<Fut, P, Inline<'env, M>, V>,
         body_ready: bool,
         // The body was last polled with the waker of the task, as it is while it is alone: any
         // poll of the scope may be meant for it.
@@ -308,10 +315,11 @@ pin_project! {
         set: Option<Set<'env>>,
     }
 
-    impl<'env, Fut, P, M> PinnedDrop for ConcurrentFuture<'env, Fut, P, M>
+    impl<'env, Fut, P, M, V> PinnedDrop for ConcurrentFuture<'env, Fut, P, M, V>
     where
         Fut: Future,
         P: Conclude<Fut::Output>,
+        P: Accept<Fut::Output, Value = V>,
     {
         fn drop(this: Pin<&mut Self>) {
             // First: the children that go would wake us, to let go of their shells.

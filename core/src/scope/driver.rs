@@ -28,25 +28,27 @@ use pin_project_lite::pin_project;
 
 pin_project! {
     /// The body of a scope, and what became of it. All scope futures are made of one.
-    pub(super) struct Driver<Fut, P, K>
+    pub(super) struct Driver<Fut, P, K, V = <P as Accept<<Fut as Future>::Output>>::Value>
     where
         Fut: Future,
         P: Conclude<Fut::Output>,
+        P: Accept<Fut::Output, Value = V>,
     {
         #[pin]
         body: Option<Fut>,
         // Those in the body.
         shields: Option<Arc<Shields>>,
-        value: Option<<P as Accept<Fut::Output>>::Value>,
+        value: Option<V>,
         over: bool,
         // Last: finalizers go on without the body.
         owner: Owner<P, K>,
     }
 
-    impl<Fut, P, K> PinnedDrop for Driver<Fut, P, K>
+    impl<Fut, P, K, V> PinnedDrop for Driver<Fut, P, K, V>
     where
         Fut: Future,
         P: Conclude<Fut::Output>,
+        P: Accept<Fut::Output, Value = V>,
     {
         fn drop(this: Pin<&mut Self>) {
             // First: the children go before the body, as they may use what it made.

@@ -200,13 +200,19 @@ where
 pin_project! {
     /// Future of [`scope`] and its kin.
     #[must_use = "futures do nothing unless you `.await` or poll them"]
-    pub struct ScopeFuture<Fut, P = Supervise, M = Anywhere>
+    pub struct ScopeFuture<
+        Fut,
+        P = Supervise,
+        M = Anywhere,
+        V = <P as Accept<<Fut as Future>::Output>>::Value,
+    >
     where
         Fut: Future,
         P: Conclude<Fut::Output>,
+        P: Accept<Fut::Output, Value = V>,
     {
         #[pin]
-        driver: Driver<Fut, P, M>,
+        driver: Driver<Fut, P, M, V>,
     }
 }
 

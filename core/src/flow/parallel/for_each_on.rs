@@ -162,7 +162,7 @@ pin_project! {
         Fut: Future<Output = ()>,
     {
         #[pin]
-        op: Op<X, S, F, Fut, Judge<(), Infallible>>,
+        op: Op<X, S, F, Fut, Judge<(), Infallible>, Infallible>,
     }
 }
 
@@ -194,7 +194,7 @@ pin_project! {
         Fut: Future<Output = Result<(), E>>,
     {
         #[pin]
-        op: Op<X, S, F, Fut, Judge<Result<(), E>, E>>,
+        op: Op<X, S, F, Fut, Judge<Result<(), E>, E>, E>,
     }
 }
 

@@ -108,7 +108,7 @@ pin_project! {
         over: bool,
         // Last: a panic that nobody has seen goes on when it is dropped.
         #[pin]
-        op: Op<X, S, F, Fut, Outbox<T>>,
+        op: Op<X, S, F, Fut, Outbox<T>, Infallible>,
     }
 }
 

@@ -6,7 +6,7 @@ use super::{
     shard::{Outlet, Shard},
 };
 use crate::{
-    child::Panic,
+    child::{Anywhere, Panic},
     exec::Spawn,
     scope::{FailFast, ScopeError, ScopeFuture, TryScope, try_scope},
     unwind::{self, Payload},
@@ -31,7 +31,7 @@ pin_project! {
     {
         // Dropped before the source is.
         #[pin]
-        scope: ScopeFuture<Body<X, S, F, Fut, O, E>, FailFast<E>>,
+        scope: ScopeFuture<Body<X, S, F, Fut, O, E>, FailFast<E>, Anywhere, ()>,
         close: Close<S, F, Fut>,
         // Last, when no other destructor of the operation is to come.
         unseen: Unseen,

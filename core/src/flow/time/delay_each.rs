@@ -93,9 +93,9 @@ pin_project! {
     }
 }
 
-impl<S: Stream, T: Timer> DelayEach<S, T> {
+impl<S: Stream, T: Timer, Item> DelayEach<S, T, Item> {
     /// The source, and the items that wait, in order.
-    pub fn into_parts(self) -> (S, impl ExactSizeIterator<Item = S::Item>) {
+    pub fn into_parts(self) -> (S, impl ExactSizeIterator<Item = Item>) {
         (self.reader.into_inner(), self.waiting.into_iter().map(|(_, item)| item))
     }
 }
