@@ -2,7 +2,8 @@
 
 use crate::{
     child::{
-        Cancelled, current,
+        Cancelled,
+        current::{self, Mark},
         shields::{Openings, Shields},
     },
     set::set_once::SetOnce,
@@ -177,7 +178,11 @@ impl<F: Future> Future for Shield<F> {
                 }
             });
         }
-        let poll = this.future.poll(cx);
+        let mark = Mark::Shield(match this.raised {
+            Some(Raised::Region(region)) => Arc::as_ptr(region).addr(),
+            _ => 0,
+        });
+        let poll = current::marked(mark, || this.future.poll(cx));
         if poll.is_ready() {
             *this.raised = None;
         }
@@ -261,6 +266,11 @@ impl Restore {
     pub fn run<F: Future>(&self, future: F) -> Restored<F> {
         Restored { future, lowered: None, restore: self.clone() }
     }
+
+    /// Tells its shield from others.
+    fn number(&self) -> usize {
+        Arc::as_ptr(&self.region).addr()
+    }
 }
 
 impl fmt::Debug for Restore {
@@ -294,7 +304,8 @@ impl<F: Future> Future for Restored<F> {
                 lowered.0.open();
             }
         }
-        let poll = this.future.poll(cx);
+        let mark = Mark::Lifted(this.restore.number());
+        let poll = current::marked(mark, || this.future.poll(cx));
         if poll.is_ready() {
             *this.lowered = None;
         }

@@ -20,14 +20,14 @@ use super::{
     deferred::Deferred,
     origin::Origin,
     outcome::Cancelled,
-    parent::{self, Gates, Inline, OfKind, Parent, Place, Receive},
+    parent::{self, Gates, Inline, OfKind, Parent, Place, Receive, Sequel},
     raw::{By, Children, Header, Info, Polled, Raw, Tail, VTable},
     shields::ShieldSlot,
     state::{Keeper, Snapshot, State},
 };
 use crate::{
     cancel::CancelReason,
-    sync::{Arc, AtomicPtr, EventListener, UnsafeCell},
+    sync::{Arc, AtomicPtr, UnsafeCell},
     unwind::{self, Payload},
 };
 use alloc::boxed::Box;
@@ -178,6 +178,7 @@ where
     };
     let registry = scope.registry();
     registry.sweep_if_due(scope.gates().entered());
+    let refused = scope.refuses(&spec.origin);
     let keepers = [Keeper::Handle, Keeper::Exec, Keeper::Registry];
     let state = State::new(&keepers, place.daemon(), place.number());
     let member = Some(place.into_member());
@@ -185,7 +186,7 @@ where
     // SAFETY: as above.
     let handle = unsafe { JoinHandle::new(raw) };
     // SAFETY: the cell has a share for its registry.
-    if unsafe { registry.push(raw.as_non_null()) } {
+    if !refused && unsafe { registry.push(raw.as_non_null()) } {
         return (Some(Child::new(raw)), handle);
     }
     // SAFETY: the handle keeps the child. Nobody else has seen it, and neither the registry nor
@@ -213,7 +214,7 @@ impl<F: Future, S: Receive<F::Output, Via>, Via> Cell<F, S, Via> {
         end: Self::end,
         take: Self::take,
         discard: Self::discard,
-        scope_end: Self::scope_end,
+        without_value: Self::without_value,
         free: Self::free,
     };
 
@@ -363,7 +364,9 @@ impl<F: Future, S: Receive<F::Output, Via>, Via> Cell<F, S, Via> {
             let panic = Panic::new(payload);
             match (&end, scope) {
                 // It was dropped because of that one, which goes first.
-                (End::Panicked(_), Some(scope)) => scope.on_second_panic(panic),
+                (End::Panicked(_), Some(scope)) => {
+                    scope.on_second_panic(panic.in_child(&cell.tail.origin));
+                }
                 (End::Panicked(_), None) => panic.discard(),
                 _ => unwind::discard(mem::replace(&mut end, End::Panicked(panic))),
             }
@@ -438,17 +441,19 @@ impl<F: Future, S: Receive<F::Output, Via>, Via> Cell<F, S, Via> {
                 Some(value) => Stage::Value(value),
                 None => Stage::Failed(keep()),
             },
-            End::Panicked(panic) => match (scope.on_panic(panic, info), keep()) {
-                (None, scope) => Stage::Failed(scope),
-                (Some(panic), Some(scope)) => Stage::Panicked(Box::new((panic, scope))),
-                (Some(panic), None) => {
-                    scope.on_lost_panic(panic);
-                    Stage::Taken
+            End::Panicked(panic) => {
+                match (scope.on_panic(panic.in_child(info.origin), info), keep()) {
+                    (None, scope) => Stage::Failed(scope),
+                    (Some(panic), Some(scope)) => Stage::Panicked(Box::new((panic, scope))),
+                    (Some(panic), None) => {
+                        scope.on_lost_panic(panic);
+                        Stage::Taken
+                    }
                 }
-            },
+            }
             End::Cancelled => {
                 if now.cancelled() == Some(CancelCause::Executor) {
-                    scope.on_refused(info);
+                    scope.lost(info);
                 }
                 let keeps = scope.is_failing() || scope.cancel_reason().is_some();
                 Stage::Cancelled(if keeps { keep() } else { None })
@@ -503,15 +508,18 @@ impl<F: Future, S: Receive<F::Output, Via>, Via> Cell<F, S, Via> {
         self.stage.with_mut(|stage| unsafe { mem::replace(&mut *stage, Stage::Taken) })
     }
 
-    /// [`VTable::scope_end`].
-    unsafe fn scope_end(raw: Raw) -> Option<EventListener> {
+    /// [`VTable::without_value`].
+    unsafe fn without_value(raw: Raw) -> Sequel {
         // SAFETY: the caller keeps the cell, which is done, and is the handle.
         let cell = unsafe { Self::from_raw(raw) };
+        let refused = cell.header.state.now().cancelled() == Some(CancelCause::Scope);
+        // Not with a reference into the stage, as the scope may run code of others.
         // SAFETY: as above.
-        cell.stage.with(|stage| match unsafe { &*stage } {
-            Stage::Failed(Some(scope)) | Stage::Cancelled(Some(scope)) => scope.end_of_failure(),
+        let scope = cell.stage.with(|stage| match unsafe { &*stage } {
+            Stage::Failed(Some(scope)) | Stage::Cancelled(Some(scope)) => Some(scope.clone()),
             _ => None,
-        })
+        });
+        scope.map_or(Sequel::Panics, |scope| scope.without_value(refused))
     }
 
     /// [`VTable::free`].
@@ -535,6 +543,10 @@ unsafe impl Parent for Nobody {
     }
 
     fn deferred(&self) -> &Deferred {
+        match *self {}
+    }
+
+    fn refuses(&self, _: &Origin) -> bool {
         match *self {}
     }
 
@@ -586,7 +598,7 @@ unsafe impl Parent for Nobody {
         match *self {}
     }
 
-    fn end_of_failure(&self) -> Option<EventListener> {
+    fn without_value(&self, _: bool) -> Sequel {
         match *self {}
     }
 }

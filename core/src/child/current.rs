@@ -2,8 +2,11 @@
 //! shield them, and to ask whether they are to end.
 //!
 //! Every poll of a child puts a [`Frame`] on its stack, linked to the one around it, and so does
-//! every poll of the body of a fail-fast scope. Costs two thread-local accesses a poll. Without
-//! `std` there are no thread-locals: such waits hang, and there are no shields.
+//! every poll of the body of a fail-fast scope. Costs two thread-local accesses a poll. What keeps
+//! such a frame from being dropped (a shield, a call that blocks) or is none although it belongs
+//! to a scope (a finalizer) puts a [`Mark`] on its stack, on a list of its own: polls of children
+//! need not know of them. Without `std` there are no thread-locals: such waits hang, and there are
+//! no shields.
 
 use super::raw::Raw;
 use core::panic::Location;
@@ -18,10 +21,51 @@ pub(super) fn inside_child(child: Raw) -> bool {
     imp::find(|frame_child, _| frame_child == child).is_some()
 }
 
+/// Where this code stands towards a scope.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(not(all(feature = "std", not(anyscope_loom))), allow(dead_code))]
+pub(crate) enum Stance {
+    /// In its body or one of its children, and dropped with that.
+    Inside,
+    /// In there too, but behind a shield, or on a thread that is blocked: it must go on before
+    /// the scope can end.
+    Held,
+    /// Neither.
+    Outside,
+    /// In a child of another scope, which may itself be inside: its executor knows not.
+    Unknown,
+}
+
+/// What is not a [`Frame`], but matters to those inside or around it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(not(all(feature = "std", not(anyscope_loom))), allow(dead_code))]
+pub(crate) enum Mark {
+    /// A shield with a number of its own; zero if nobody can lift it.
+    Shield(usize),
+    /// A part of what is behind the shield of that number, which it does not keep.
+    Lifted(usize),
+    /// A call that returns only when what it runs has ended.
+    Blocked,
+    /// A finalizer of the scope at this address.
+    Finalizer(usize),
+}
+
+/// Whether this code is part of a finalizer of `scope`.
+pub(crate) fn inside_finalizer(scope: *const ()) -> bool {
+    imp::is_marked(Mark::Finalizer(scope.addr()))
+}
+
 pub(super) use imp::Frame;
-pub(crate) use imp::in_body;
+pub(crate) use imp::{Marked, in_body, stance};
 #[cfg(all(feature = "std", not(anyscope_loom)))]
 pub(crate) use imp::{asked_to_end, has, raise_all};
+
+/// Runs `f` with a mark on its stack.
+pub(crate) fn marked<R>(mark: Mark, f: impl FnOnce() -> R) -> R {
+    let marked = Marked::new(mark);
+    let _inside = marked.enter();
+    f()
+}
 
 #[cfg(all(feature = "std", not(anyscope_loom)))]
 mod imp {
@@ -51,6 +95,7 @@ mod imp {
 
     std::thread_local! {
         static TOP: Cell<*const Frame> = const { Cell::new(ptr::null()) };
+        static MARKS: Cell<*const Marked> = const { Cell::new(ptr::null()) };
     }
 
     // On some targets every thread-local has a destructor, and children may be polled in the
@@ -110,6 +155,84 @@ mod imp {
         let frame = unsafe { Frame::new(None, ptr::from_ref(scope).cast(), slot, asks::<S>) };
         let _inside = frame.enter();
         poll()
+    }
+
+    /// A [`Mark`] for the list of this thread.
+    pub(crate) struct Marked {
+        mark: Mark,
+        /// The innermost frame around it.
+        frame: *const Frame,
+        outer: *const Marked,
+    }
+
+    impl Marked {
+        pub(crate) fn new(mark: Mark) -> Self {
+            Marked { mark, frame: TOP.get(), outer: MARKS.get() }
+        }
+
+        /// Puts the mark on the thread's list until the guard is dropped.
+        pub(crate) fn enter(&self) -> InMark<'_> {
+            MARKS.set(self);
+            InMark(self)
+        }
+    }
+
+    pub(crate) struct InMark<'a>(&'a Marked);
+
+    impl Drop for InMark<'_> {
+        fn drop(&mut self) {
+            MARKS.set(self.0.outer);
+        }
+    }
+
+    /// The marks of this thread, the innermost first.
+    fn marks() -> impl Iterator<Item = (Mark, *const Frame)> {
+        let mut next = MARKS.get();
+        core::iter::from_fn(move || {
+            // SAFETY: a mark is on the list only while the guard that borrows it lives, as for frames;
+            // nobody keeps this iterator for longer than a call of his own.
+            let marked = unsafe { next.as_ref() }?;
+            next = marked.outer;
+            Some((marked.mark, marked.frame))
+        })
+    }
+
+    pub(super) fn is_marked(mark: Mark) -> bool {
+        marks().any(|(here, _)| here == mark)
+    }
+
+    /// Where this code stands towards `scope`.
+    pub(crate) fn stance(scope: *const ()) -> Stance {
+        let mut outermost = None;
+        let mut marks = marks().enumerate().peekable();
+        let mut shielded = false;
+        let mut blocked = false;
+        let found = walk(|frame| {
+            // Those inside of this frame.
+            while let Some((n, (mark, _))) = marks.next_if(|(_, (_, at))| ptr::eq(*at, frame)) {
+                match mark {
+                    Mark::Shield(number) => shielded |= !is_lifted(number, n),
+                    Mark::Blocked => blocked = true,
+                    Mark::Lifted(_) | Mark::Finalizer(_) => {}
+                }
+            }
+            outermost = Some(frame.child.is_some() && !frame.scope.is_null());
+            ptr::addr_eq(frame.scope, scope).then(|| {
+                // SAFETY: as for `raise_all`.
+                let slot = unsafe { (*frame.shields).as_ref() };
+                let kept = shielded && slot.is_some_and(|shields| shields.is_up());
+                if blocked || kept { Stance::Held } else { Stance::Inside }
+            })
+        });
+        found.unwrap_or(match outermost {
+            Some(true) => Stance::Unknown,
+            _ => Stance::Outside,
+        })
+    }
+
+    /// Whether one of the innermost `n` marks lifts the shield of that number.
+    fn is_lifted(number: usize, n: usize) -> bool {
+        number != 0 && marks().take(n).any(|(mark, _)| mark == Mark::Lifted(number))
     }
 
     /// The frames of this thread, the innermost first, until `f` has an answer.
@@ -219,5 +342,23 @@ mod imp {
         _: impl FnMut(Raw, *const ()) -> bool,
     ) -> Option<&'static Location<'static>> {
         None
+    }
+
+    pub(crate) struct Marked;
+
+    impl Marked {
+        pub(crate) fn new(_: Mark) -> Self {
+            Marked
+        }
+
+        pub(crate) fn enter(&self) {}
+    }
+
+    pub(super) fn is_marked(_: Mark) -> bool {
+        false
+    }
+
+    pub(crate) fn stance(_: *const ()) -> Stance {
+        Stance::Unknown
     }
 }

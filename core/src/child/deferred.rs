@@ -26,6 +26,8 @@ pub(crate) struct Deferred {
     pub(crate) runner: SetOnce<Runner>,
     /// How many finalizers there are, those under way included.
     pub(crate) pending: AtomicUsize,
+    /// How many were taken out of the list and have not ended.
+    pub(crate) under_way: AtomicUsize,
 }
 
 pub(crate) type Runner = Box<dyn Fn(Child) + Send + Sync>;
@@ -37,6 +39,7 @@ impl Deferred {
             budget: Mailbox::new(),
             runner: SetOnce::new(),
             pending: AtomicUsize::new(0),
+            under_way: AtomicUsize::new(0),
         }
     }
 }

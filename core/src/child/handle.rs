@@ -2,9 +2,11 @@
 
 use super::{
     Anywhere, CancelCause, JoinError, Kept, SameThread,
+    origin::Origin,
+    parent::Sequel,
     raw::{By, Info, Raw},
 };
-use crate::sync::EventListener;
+use crate::{observe, sync::EventListener};
 use core::{
     fmt,
     future::Future,
@@ -116,8 +118,13 @@ impl<'a, T, M> JoinHandle<'a, T, M> {
     /// An idle child has been dropped when this returns. One that is being polled at this moment
     /// is dropped right after that poll. A second call does nothing.
     pub fn abort(&self) {
+        self.ask_to_end();
+    }
+
+    /// [`abort`](Self::abort); whether it was the first to ask, and the child not done.
+    pub(crate) fn ask_to_end(&self) -> bool {
         // SAFETY: the handle keeps the child.
-        unsafe { self.child.cancel(CancelCause::Handle, By::Canceller) };
+        unsafe { self.child.cancel(CancelCause::Handle, By::Canceller) }
     }
 
     /// Waits for the value itself.
@@ -125,7 +132,9 @@ impl<'a, T, M> JoinHandle<'a, T, M> {
     /// For the common case that a child without a value is not yours to handle:
     ///
     /// - In a fail-fast scope ([`try_scope`](crate::try_scope) and its kin), the scope comes down
-    ///   with the failure, and whoever awaits this inside it is dropped, never resumed.
+    ///   with the failure, and whoever awaits this inside it is dropped, never resumed. A child
+    ///   that was refused during a [grace](crate::Scope::cancel_with) is such a failure when
+    ///   somebody awaits its value: it ends the grace.
     /// - Elsewhere a panic of the child goes on here.
     ///
     /// # Panics
@@ -134,9 +143,15 @@ impl<'a, T, M> JoinHandle<'a, T, M> {
     /// - When the child was cancelled and the body lives on: by its handle, by
     ///   [`Scope::cancel`](crate::Scope::cancel) of a scope that does not fail, because the
     ///   executor dropped it.
-    /// - When awaited outside the scope, after a fail-fast scope came down.
+    /// - When the child of a fail-fast scope has no value and whoever awaits this is not dropped
+    ///   with that scope, but would have to go on for the scope to end, or might wait for ever:
+    ///   outside of the scope, with an [`OwnedScope`](crate::OwnedScope) for instance; behind a
+    ///   [`shield`](crate::shield()); in a finalizer; on a thread that is blocked.
     ///
     /// The message names the child and the cause.
+    ///
+    /// Without `std`, and in a child of another scope that its executor polls, it is not known who
+    /// is inside: then this waits for the end of the scope that fails, and panics after it.
     pub fn value(self) -> Value<'a, T, M> {
         Value { handle: self, scope_end: None }
     }
@@ -168,15 +183,20 @@ impl<'a, T, M> JoinHandle<'a, T, M> {
         unsafe { self.child.poll_done(cx) }
     }
 
+    /// Where the child comes from.
+    pub(crate) fn origin(&self) -> &Origin {
+        self.info().origin
+    }
+
     fn info(&self) -> Info<'_> {
         // SAFETY: the handle keeps the child.
         unsafe { self.child.info() }
     }
 
-    /// The scope end to wait for before the outcome of a failed child may be looked at.
-    fn scope_end(&self) -> Option<EventListener> {
-        // SAFETY: the handle keeps the child, which is done.
-        unsafe { (self.child.header().vtable.scope_end)(self.child) }
+    /// What becomes of the caller if there is no value. Requires that the child is done.
+    fn without_value(&self) -> Sequel {
+        // SAFETY: this is the handle, which keeps the child, and the child is done.
+        unsafe { (self.child.header().vtable.without_value)(self.child) }
     }
 }
 
@@ -230,7 +250,7 @@ impl<T, M> Future for Cancel<'_, T, M> {
 #[must_use = "futures do nothing unless you `.await` or poll them"]
 pub struct Value<'a, T, M = Anywhere> {
     handle: JoinHandle<'a, T, M>,
-    /// Fires when a failing scope is down, for whoever awaits outside of it.
+    /// Fires when a failing scope is down, for whoever may be outside of it.
     scope_end: Option<EventListener>,
 }
 
@@ -240,15 +260,21 @@ impl<T, M> Future for Value<'_, T, M> {
     #[track_caller]
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<T> {
         ready!(self.handle.poll_finished(cx));
-        // Inside a failing scope this wait ends with the drop of the waiting future.
         loop {
             if let Some(end) = &mut self.scope_end {
-                ready!(Pin::new(end).poll(cx));
+                if Pin::new(end).poll(cx).is_pending() {
+                    observe::waits_for(format_args!(
+                        "the value of {}, which has none, until its scope has ended",
+                        self.handle.info().origin
+                    ));
+                    return Poll::Pending;
+                }
                 self.scope_end = None;
             }
-            match self.handle.scope_end() {
-                Some(end) => self.scope_end = Some(end),
-                None => break,
+            match self.handle.without_value() {
+                Sequel::Panics => break,
+                Sequel::Dropped => return Poll::Pending,
+                Sequel::Later(end) => self.scope_end = Some(end),
             }
         }
         // SAFETY: this is the handle, the child is done, and its values are `T`s.

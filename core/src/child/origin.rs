@@ -70,6 +70,11 @@ impl Origin {
         self.as_named().map(|named| &*named.name)
     }
 
+    /// A name for somebody who outlives the child.
+    pub(crate) fn clone_name(&self) -> Option<Cow<'static, str>> {
+        self.as_named().map(|named| named.name.clone())
+    }
+
     fn as_named(&self) -> Option<&Named> {
         // SAFETY: with the mark, it came from a box, which is freed by `drop` only.
         self.named_pointer().map(|named| unsafe { named.as_ref() })

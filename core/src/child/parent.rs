@@ -11,6 +11,7 @@ use super::{
     Cancelled, Panic,
     deferred::Deferred,
     gate::{Gate, Refusal},
+    origin::Origin,
     raw::{Children, Info},
 };
 use crate::{
@@ -86,6 +87,9 @@ pub(crate) unsafe trait Parent: Sized {
     /// What is kept for the end of this scope.
     fn deferred(&self) -> &Deferred;
 
+    /// Whether a child with this origin is refused although the registry is open.
+    fn refuses(&self, origin: &Origin) -> bool;
+
     /// Whether [`on_leave`](Self::on_leave) is to be called.
     fn watches_leaves(&self) -> bool;
 
@@ -123,8 +127,20 @@ pub(crate) unsafe trait Parent: Sized {
     /// Why the scope was cancelled, if somebody gave a reason.
     fn cancel_reason(&self) -> Option<&CancelReason>;
 
-    /// What tells when a failing scope is down; nothing if it is.
-    fn end_of_failure(&self) -> Option<EventListener>;
+    /// What becomes of whoever awaits, here, the value of a child that has none. It was `refused`
+    /// if it was cancelled with the scope.
+    fn without_value(&self, refused: bool) -> Sequel;
+}
+
+/// What becomes of whoever awaits the value of a child that has none.
+#[derive(Debug)]
+pub(crate) enum Sequel {
+    /// It panics, and says why there is none.
+    Panics,
+    /// It is dropped with the scope, which is coming down.
+    Dropped,
+    /// Look again when this fires, if it has not been dropped by then.
+    Later(EventListener),
 }
 
 /// A scope whose children are of one kind: [`Anywhere`], [`SameThread`] or [`Inline`].
@@ -142,6 +158,11 @@ pub(crate) trait Receive<O, Via>: Parent {
 
     /// The value for the handle, or none if `output` was a failure, which the scope keeps.
     fn receive(&self, output: O, info: Info<'_>) -> Option<Self::Value>;
+
+    /// The executor dropped such a child before its end.
+    fn lost(&self, info: Info<'_>) {
+        self.on_refused(info);
+    }
 }
 
 /// A place for one child in a scope that has not ended. Dropping it leaves.

@@ -7,6 +7,7 @@
 use super::{
     CancelCause, ChildId, JoinError, Kept, current,
     origin::Origin,
+    parent::Sequel,
     shields::ShieldSlot,
     state::{CancelStep, Keeper, Snapshot, State},
 };
@@ -15,7 +16,7 @@ use crate::sync::Freed;
 use crate::{
     observe,
     set::registry::{Listed, Registry},
-    sync::{AtomicPtr, EventListener, UnsafeCell},
+    sync::{AtomicPtr, UnsafeCell},
     unwind,
 };
 use core::{
@@ -78,9 +79,9 @@ pub(super) struct VTable {
     pub(super) take: unsafe fn(Raw, NonNull<()>),
     /// Drops the outcome. Requires `DONE` and to be the handle. May run destructors that panic.
     pub(super) discard: unsafe fn(Raw),
-    /// A listener for the end of the scope, if the child has no value because its scope is coming
-    /// down. Requires `DONE` and to be the handle.
-    pub(super) scope_end: unsafe fn(Raw) -> Option<EventListener>,
+    /// What becomes of whoever awaits the value here, if there is none. Requires `DONE` and to be
+    /// the handle.
+    pub(super) without_value: unsafe fn(Raw) -> Sequel,
     /// Frees the memory. Requires that no keeper is left.
     pub(super) free: unsafe fn(Raw),
 }
@@ -187,19 +188,22 @@ impl Raw {
 
     /// Asks for the end of the child. An idle one has been dropped when this returns; one that
     /// is being polled is dropped right after that poll, and one behind a shield after that, unless
-    /// `by` does not care. Never unwinds.
+    /// `by` does not care. Never unwinds. False if there was nothing to do: the child is done, or has
+    /// been asked before.
     ///
     /// # Safety
     ///
     /// The child must be kept alive during the call.
-    pub(super) unsafe fn cancel(self, cause: CancelCause, by: By) {
+    pub(super) unsafe fn cancel(self, cause: CancelCause, by: By) -> bool {
         // SAFETY: promised by the caller.
         let header = unsafe { self.header() };
         let force = matches!(by, By::Dropper | By::Abandoner);
-        if header.state.cancel(cause, force) == CancelStep::Claimed {
+        let step = header.state.cancel(cause, force);
+        if step == CancelStep::Claimed {
             // SAFETY: kept by the caller, and `cancel` made us the holder of `RUNNING`.
             unsafe { (header.vtable.end)(self, by) };
         }
+        step != CancelStep::Nothing
     }
 
     /// Gives up `keeper`'s share; the last one frees the memory.
@@ -302,13 +306,17 @@ impl Children {
     /// been dropped when this returns. False if it was closed already.
     pub(crate) fn close_and_cancel(&self, cause: CancelCause, by: By) -> bool {
         // SAFETY: `close` keeps each child alive for the call.
-        self.close(|child| unsafe { Raw(child).cancel(cause, by) })
+        self.close(|child| unsafe {
+            Raw(child).cancel(cause, by);
+        })
     }
 
     /// Cancels every child in it, closed or not.
     pub(crate) fn cancel_all(&self, cause: CancelCause, by: By) {
         // SAFETY: `visit` keeps each child alive for the call.
-        self.visit(|child| unsafe { Raw(child).cancel(cause, by) });
+        self.visit(|child| unsafe {
+            Raw(child).cancel(cause, by);
+        });
     }
 
     /// Cancels every child that `select` selects; answers how many it has.

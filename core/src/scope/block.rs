@@ -32,6 +32,7 @@ use crate::{
     child::{
         Anywhere, Child, JoinHandle,
         cell::{self, Spec},
+        current::{Mark, Marked},
         deferred::{self, Entry},
         origin::Origin,
         parent::Receive,
@@ -277,7 +278,11 @@ where
     let _wait = Wait(owner.shared().clone());
     // The body is called within, so that nothing of it runs if `block_on` refuses.
     let mut driver = pin!(Driver::new(async { body().await }, owner));
+    // Whoever is around this goes on only when all of it has ended.
+    let blocked = Marked::new(Mark::Blocked);
+    let inside = blocked.enter();
     let result = exec.block_on(poll_fn(|cx| driver.as_mut().poll(cx)));
+    drop(inside);
     driver::unwrap(result)
 }
 

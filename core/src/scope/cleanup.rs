@@ -16,6 +16,7 @@ use super::{
 use crate::{
     child::{
         Child, Panic, cell,
+        current::{self, Mark},
         deferred::{Deferred, Entry},
         origin::Origin,
     },
@@ -43,7 +44,10 @@ pub(super) struct CleanUp {
 
 impl CleanUp {
     fn take_from(&mut self, deferred: &Deferred) {
+        let before = self.left.len();
         deferred.finalizers.take_into(&mut self.left);
+        // Relaxed: counted before any of them can end, and by whoever hands them on.
+        deferred.under_way.fetch_add(self.left.len() - before, Ordering::Relaxed);
         if let Some(last) = deferred.budget.take() {
             self.budget = Some(last);
         }
@@ -96,11 +100,31 @@ impl<P: Policy, K> Owner<P, K> {
     }
 }
 
-impl<P, K> Shared<P, K> {
+impl<P: Policy, K> Shared<P, K> {
     /// Whether there are finalizers that have not ended.
     pub(super) fn has_finalizers(&self) -> bool {
         // Acquire: what they did happens before the end of the scope.
         self.deferred.pending.load(Ordering::Acquire) > 0
+    }
+
+    /// Hands the finalizers to the executor unless some are under way there: then those come after
+    /// them. Requires that no child is left.
+    pub(super) fn hand_over_in_turn(&self) {
+        let under_way = &self.deferred.under_way;
+        // Acquire: what ran before happens before what runs next. One for us, so that of several
+        // who close the scope one does it.
+        if under_way.compare_exchange(0, 1, Ordering::Acquire, Ordering::Relaxed).is_ok() {
+            self.hand_over(CleanUp::default());
+            self.finalizer_is_gone();
+        }
+    }
+
+    /// One less is under way. After the last, whoever waits for the end looks again, and finds
+    /// those that they have deferred.
+    fn finalizer_is_gone(&self) {
+        if self.deferred.under_way.fetch_sub(1, Ordering::AcqRel) == 1 {
+            self.tell_of_change();
+        }
     }
 
     /// Hands the finalizers to the executor, or drops them if there is none. See
@@ -190,7 +214,8 @@ where
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
         let this = self.project();
         let shared = &this.report.shared;
-        match unwind::catch(|| this.future.poll(cx)) {
+        let mark = Mark::Finalizer(Arc::as_ptr(shared).addr());
+        match unwind::catch(|| current::marked(mark, || this.future.poll(cx))) {
             Ok(Poll::Pending) => {
                 let deferred_at = this.report.deferred_at;
                 observe::waits_for(format_args!("the finalizer deferred at {deferred_at}"));
@@ -215,9 +240,8 @@ impl<P: Policy, K> Drop for Report<P, K> {
             self.shared.emit(|| observe::Event::FinalizerDropped { deferred_at });
         }
         // Release: see `has_finalizers`.
-        if self.shared.deferred.pending.fetch_sub(1, Ordering::AcqRel) == 1 {
-            self.shared.tell_of_change();
-        }
+        self.shared.deferred.pending.fetch_sub(1, Ordering::AcqRel);
+        self.shared.finalizer_is_gone();
     }
 }
 

@@ -128,7 +128,10 @@ where
         cx: &mut Context<'_>,
     ) -> Poll<Result<P::Output, Panic>> {
         let this = self.project();
-        ready!(this.owner.poll_children(|| this.owner.register(cx)));
+        if this.owner.poll_children(|| this.owner.register(cx)).is_pending() {
+            this.owner.offer_room(cx);
+            return Poll::Pending;
+        }
         ready!(this.owner.poll_clean_up(cx));
         this.owner.end();
         *this.over = true;
@@ -136,6 +139,7 @@ where
         let output = unwind::catch(|| {
             let stopped = this.owner.is_stopped();
             let value = this.value.take();
+            let value = if P::FAIL_FAST { value.filter(|_| this.owner.has_value()) } else { value };
             (!stopped || P::FAIL_FAST)
                 .then(|| this.owner.policy().conclude(value, this.owner.ended()))
         });
@@ -162,6 +166,7 @@ where
         self.check_not_over();
         if !self.as_mut().poll_body(cx) {
             self.owner.register(cx);
+            self.as_mut().project().owner.offer_room(cx);
             // A stop between the poll of the body and the registration.
             if !self.must_drop_body() {
                 return Poll::Pending;

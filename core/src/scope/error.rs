@@ -18,7 +18,9 @@ pub enum ScopeError<E> {
         /// they came. Children that merely were cancelled contribute none.
         rest: Vec<E>,
     },
-    /// The scope was cancelled before its body returned, or its executor refused a child.
+    /// The scope was cancelled before its body returned; or the executor refused a child or dropped
+    /// it before its end, whether the body had returned or not. The cause then is
+    /// [`Executor`](crate::CancelCause::Executor).
     Cancelled(Cancelled),
     /// The deadline of the scope passed before its body returned.
     Elapsed(Elapsed),

@@ -144,7 +144,9 @@ impl<E, P: Policy> LimitedScope<E, P> {
 impl<E: Spawn, P: Policy + Send + Sync + 'static> LimitedScope<E, P> {
     /// Starts a child if there is room for it now.
     ///
-    /// Others who wait for room in [`spawn_when_free`](Self::spawn_when_free) come first.
+    /// Others who wait for room in [`spawn_when_free`](Self::spawn_when_free) come first: if there
+    /// is room and they wait, this fails once. If none of them has come by the next call, it is
+    /// given away.
     ///
     /// # Errors
     ///
@@ -158,7 +160,7 @@ impl<E: Spawn, P: Policy + Send + Sync + 'static> LimitedScope<E, P> {
         F::Output: Send + 'static,
         P: Accept<F::Output>,
     {
-        if self.shared().queue().load(Ordering::Relaxed) > 0 && !self.shared().is_closing() {
+        if self.shared().keeps_room() {
             return Err(TrySpawnError::Full(future));
         }
         match Shared::place_below(self.shared()) {
@@ -170,7 +172,11 @@ impl<E: Spawn, P: Policy + Send + Sync + 'static> LimitedScope<E, P> {
 
     /// Waits until there is room, then starts a child.
     ///
-    /// Who waits is served in the order of arrival: of the first poll, that is.
+    /// Who waits is served in the order of arrival: of the first poll, that is. Room is not kept
+    /// for long, though: if one whose turn it is does not come for it, as the returned future was
+    /// forgotten, or is not polled although its waker was fired, then the others are told while the
+    /// scope's own future is polled, and the first of them to come gets it. After that their order is
+    /// that of their coming.
     ///
     /// # Errors
     ///
@@ -192,6 +198,7 @@ impl<E: Spawn, P: Policy + Send + Sync + 'static> LimitedScope<E, P> {
             spawned_at: Location::caller(),
             queued: false,
             freed: None,
+            room_at: None,
         }
     }
 
@@ -260,6 +267,8 @@ pub struct SpawnWhenFree<'s, E, P: Policy, F> {
     /// Counted among those who wait.
     queued: bool,
     freed: Option<EventListener>,
+    /// How many children had entered when there was room in the last poll, but for another.
+    room_at: Option<usize>,
 }
 
 /// The future to be spawned is not pinned here.
@@ -279,7 +288,8 @@ where
         let shared = this.scope.shared();
         loop {
             if let Some(freed) = &mut this.freed {
-                if Pin::new(freed).poll(cx).is_pending() {
+                let told = Pin::new(freed).poll(cx).is_ready();
+                if !told && !is_left_over(shared, &mut this.room_at) {
                     observe::waits_for(format_args!("room in a scope of {}", shared.limit()));
                     return Poll::Pending;
                 }
@@ -312,6 +322,12 @@ where
             shared.pass_on();
         }
     }
+}
+
+/// Whether there is room for somebody else, who has not come for it since the last poll.
+fn is_left_over<P: Policy, K>(shared: &Shared<P, K>, room_at: &mut Option<usize>) -> bool {
+    let entered = shared.has_room().then(|| shared.entered());
+    mem::replace(room_at, entered).is_some_and(|before| entered == Some(before))
 }
 
 impl<E, P: Policy, F> SpawnWhenFree<'_, E, P, F> {

@@ -35,7 +35,8 @@ macro_rules! spawn_methods {
             $self.adopt::<_, Plain>(future, shared::plain())
         }
 
-        /// Starts a child with a name, which shows up in handles, events and panic messages.
+        /// Starts a child with a name, which shows up in handles and events, in reports of a hang,
+        /// and with the place of this call in the error that tells of its panic.
         ///
         /// Costs one allocation more than [`spawn`](Self::spawn).
         #[track_caller]
@@ -135,7 +136,11 @@ macro_rules! timed_methods {
         /// being polled; no new ones are let in. When the grace is over, the rest is dropped, in a
         /// fail-fast scope the body too; until then it goes on.
         ///
-        /// With [`Grace::Forever`](crate::Grace::Forever) nothing is dropped.
+        /// With [`Grace::Forever`](crate::Grace::Forever) nothing is dropped. A second call changes
+        /// nothing; a [`cancel`](Self::cancel) or a [deadline](Self::deadline) ends the grace sooner.
+        ///
+        /// The time is watched by a child of this scope. If the executor drops that child, because
+        /// it was shut down, then the grace is over at once.
         ///
         /// # Examples
         ///
@@ -168,15 +173,16 @@ macro_rules! timed_methods {
         ) where
             T: crate::Timer<Sleep: $($bounds)+>,
         {
-            let reason = reason.into();
             if $self.shared().is_cancelled() {
                 return;
             }
+            // First, so that it is there if the grace is over at once.
+            $self.shared().set_reason(reason.into());
             if let Some(grace) = grace.duration() {
                 let spec = stop::daemon("the end of a grace");
                 $self.adopt::<_, stop::EndOfGrace>(timer.sleep(grace), spec);
             }
-            $self.shared().ask(reason);
+            $self.shared().ask();
         }
 
         /// Ends the scope when the moment `at` comes: it is cancelled then, and a fail-fast scope
@@ -187,6 +193,10 @@ macro_rules! timed_methods {
         /// this one end with it, whatever deadlines of their own they have.
         /// [`Instant::NEVER`](crate::Instant::NEVER) is no deadline; a moment that has passed ends
         /// the scope as soon as it waits.
+        ///
+        /// The time is watched by a child of this scope. If the executor drops that child, because
+        /// it was shut down, then nobody knows when the moment comes, and the scope is cancelled at
+        /// once, for a reason that says so.
         #[track_caller]
         pub fn deadline<T>(
             $($by)+ $self,

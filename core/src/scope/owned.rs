@@ -1,12 +1,11 @@
 //! Scopes that live in a struct.
 
 use super::{
-    cleanup::CleanUp,
     parallel::Scope,
     policy::{Conclude, FailFast, Policy, Supervise},
     shared::Owner,
 };
-use crate::{child::Anywhere, exec::Spawn, limit::Limit, sync::EventListener};
+use crate::{child::Anywhere, exec::Spawn, limit::Limit, observe, sync::EventListener};
 use core::{
     fmt,
     future::poll_fn,
@@ -79,12 +78,15 @@ impl<E: Spawn + Clone> OwnedScope<E> {
     ///
     /// # Cancel safety
     ///
-    /// Dropping the returned future changes nothing; call it again. Several may wait.
+    /// Dropping the returned future loses nothing; call it again. Several may wait. When it has once
+    /// found no child but daemons, those have been told to end: nothing can be spawned from then on,
+    /// whether anybody still waits or not.
     ///
     /// # Panics
     ///
     /// - With the panic of a child that no handle received.
-    /// - When awaited inside a child of this scope, which would wait for itself (with `std`).
+    /// - When awaited inside a child or a finalizer of this scope, which would wait for itself (with
+    ///   `std`).
     pub async fn close(&self) {
         self.closed::<()>().await;
     }
@@ -107,12 +109,15 @@ impl<E: Spawn + Clone, Err> OwnedScope<E, FailFast<Err>> {
     ///
     /// # Cancel safety
     ///
-    /// Dropping the returned future changes nothing; call it again. Several may wait.
+    /// Dropping the returned future loses nothing; call it again. Several may wait. When it has once
+    /// found no child but daemons, those have been told to end: nothing can be spawned from then on,
+    /// whether anybody still waits or not.
     ///
     /// # Panics
     ///
     /// - With the panic of a child.
-    /// - When awaited inside a child of this scope, which would wait for itself (with `std`).
+    /// - When awaited inside a child or a finalizer of this scope, which would wait for itself (with
+    ///   `std`).
     pub async fn close(&self) -> Result<(), super::ScopeError<Err>> {
         self.closed::<Result<(), Err>>().await
     }
@@ -131,9 +136,13 @@ impl<E: Clone, P: Policy> OwnedScope<E, P> {
         let shared = &self.owner;
         let mut changed: Option<EventListener> = None;
         poll_fn(|cx: &mut Context<'_>| {
+            shared.check_not_in_finalizer();
             loop {
                 if let Some(listener) = &mut changed {
                     if Pin::new(listener).poll(cx).is_pending() {
+                        if shared.has_finalizers() {
+                            observe::waits_for(format_args!("the finalizers of a scope"));
+                        }
                         return Poll::Pending;
                     }
                     changed = None;
@@ -142,14 +151,14 @@ impl<E: Clone, P: Policy> OwnedScope<E, P> {
                 if shared.poll_children(&mut wait).is_pending() {
                     continue;
                 }
-                shared.hand_over(CleanUp::default());
+                if shared.has_finalizers() {
+                    // Listens before it looks, so that no end of theirs is missed.
+                    wait();
+                    shared.hand_over_in_turn();
+                }
                 if !shared.has_finalizers() {
                     shared.end();
                     return Poll::Ready(());
-                }
-                wait();
-                if !shared.has_finalizers() {
-                    changed = None;
                 }
             }
         })

@@ -39,7 +39,9 @@ use pin_project_lite::pin_project;
 /// Children look after themselves: a child's panic goes to its handle and disturbs nobody. If the
 /// handle is gone, or dropped without a look, the panic ends the scope: the other children and
 /// the body are dropped, and it goes on in whoever awaits the scope. For "the first failure ends
-/// everything" see [`try_scope`].
+/// everything" see [`try_scope`]. A child that the executor refuses, or drops before its end, is no
+/// failure of the scope either: its handle says so, and the
+/// [observer](crate::observe::Event::Refused) is told.
 ///
 /// # Cancel safety
 ///
@@ -104,9 +106,15 @@ where
 ///
 /// # Errors
 ///
-/// [`ScopeError::Failed`](crate::ScopeError::Failed) with the first error in time and those that
-/// came while the rest was coming down; [`ScopeError::Cancelled`](crate::ScopeError::Cancelled) if
-/// the scope was cancelled, or the executor refused a child, before the body returned.
+/// - [`ScopeError::Failed`](crate::ScopeError::Failed) with the first error in time and those that
+///   came while the rest was coming down.
+/// - [`ScopeError::Cancelled`](crate::ScopeError::Cancelled) if the scope was cancelled before the
+///   body returned.
+/// - The same, with the cause [`Executor`](crate::CancelCause::Executor), if the executor refused a
+///   child, or dropped it before its end, for instance because it was shut down. That counts as the
+///   failure of a child does, also after the body has returned: work that was not done is never a
+///   success. Only where the body of a scope that *was* cancelled has returned a value, that is the
+///   result, as with other failures.
 ///
 /// # Cancel safety
 ///

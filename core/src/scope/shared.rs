@@ -10,12 +10,12 @@ use crate::{
     child::{
         CancelCause, Cancelled, Child, Panic,
         cell::Spec,
-        current,
+        current::{self, Mark, Stance},
         deferred::Deferred,
         depth,
         gate::{Gate, Refusal},
         origin::Origin,
-        parent::{Gates, OfKind, Parent, Place, Receive},
+        parent::{Gates, OfKind, Parent, Place, Receive, Sequel},
         raw::{Children, Info},
     },
     limit::Limit,
@@ -60,6 +60,8 @@ pub(crate) struct Shared<P, K> {
     pub(super) freed: LazyEvent,
     /// How many wait for that.
     queue: AtomicUsize,
+    /// How many children had entered when room was last kept for those who wait, and one.
+    kept_at: AtomicUsize,
     pub(super) deferred: Deferred,
     pub(super) kind: K,
 }
@@ -70,7 +72,20 @@ pub(crate) struct Shared<P, K> {
 pub(crate) struct Owner<P: Policy, K> {
     shared: Arc<Shared<P, K>>,
     cleanup: CleanUp,
+    unclaimed: Unclaimed,
 }
+
+/// Room for which nobody has come yet, as the owner sees it.
+#[derive(Default)]
+struct Unclaimed {
+    /// How many children had entered then.
+    entered: usize,
+    /// How often it was there in a row.
+    looks: u32,
+}
+
+/// How often the owner looks before it tells more of those who wait that there is room.
+const PATIENCE: u32 = 8;
 
 impl<P: Policy, K> Owner<P, K> {
     /// A new scope.
@@ -89,10 +104,11 @@ impl<P: Policy, K> Owner<P, K> {
             limit,
             freed: LazyEvent::new(),
             queue: AtomicUsize::new(0),
+            kept_at: AtomicUsize::new(0),
             deferred: Deferred::new(),
             kind,
         });
-        Owner { shared, cleanup: CleanUp::default() }
+        Owner { shared, cleanup: CleanUp::default(), unclaimed: Unclaimed::default() }
     }
 
     /// Says that the children own what they use, and are spawned only where `P` does.
@@ -108,6 +124,32 @@ impl<P: Policy, K> Owner<P, K> {
     /// The scope, and its finalizers that are under way.
     pub(super) fn parts(&mut self) -> (&Arc<Shared<P, K>>, &mut CleanUp) {
         (&self.shared, &mut self.cleanup)
+    }
+
+    /// Sees to it that no room is kept for one who was told of it and does not come, as his future
+    /// was forgotten or is not polled: after a while, more and more of the others are told too. To
+    /// be called when whoever is polled by the owner has been polled.
+    pub(super) fn offer_room(&mut self, cx: &Context<'_>) {
+        let shared = &*self.shared;
+        // With one who waits there is nobody to keep it from.
+        if shared.queue.load(Ordering::Relaxed) < 2 || shared.is_closing() || !shared.has_room() {
+            self.unclaimed.looks = 0;
+            return;
+        }
+        let entered = shared.entered();
+        if mem::replace(&mut self.unclaimed.entered, entered) != entered {
+            self.unclaimed.looks = 0;
+        }
+        let looks = self.unclaimed.looks;
+        let told = 1 << looks.saturating_sub(PATIENCE).min(usize::BITS - 1);
+        if looks >= PATIENCE {
+            shared.freed.notify(told);
+        }
+        // When all were told, there is nobody left to look after.
+        if told < shared.queue.load(Ordering::Relaxed) {
+            self.unclaimed.looks = looks + 1;
+            cx.waker().wake_by_ref();
+        }
     }
 
     /// Cancels the scope without waiting for it, unless it has ended. It counts as ended from then
@@ -226,11 +268,17 @@ impl<P: Policy, K> Shared<P, K> {
         self.late.load(Ordering::Relaxed)
     }
 
-    /// The body returned a value. If the scope was cancelled, that settles it.
+    /// The body returned a value. If the scope was cancelled, that settles it, unless the cancel was
+    /// the executor's.
     pub(super) fn decide(&self) {
-        if P::FAIL_FAST && self.is_cancelled() {
+        if P::FAIL_FAST && self.is_cancelled() && !self.has(REFUSED) {
             self.flags.fetch_or(DECIDED, Ordering::AcqRel);
         }
+    }
+
+    /// Whether a value of the body counts: not if a child was refused before that was decided.
+    pub(super) fn has_value(&self) -> bool {
+        !self.has(REFUSED) || self.has(DECIDED)
     }
 
     /// Installs the observer. False if there is one.
@@ -254,6 +302,13 @@ impl<P: Policy, K> Shared<P, K> {
             return Poll::Pending;
         }
         Poll::Ready(())
+    }
+
+    /// Panics in a finalizer of this scope, which the scope would wait for.
+    pub(super) fn check_not_in_finalizer(&self) {
+        if current::inside_finalizer(ptr::from_ref(self).cast()) {
+            panic!("a finalizer waits for the end of its own scope, and would wait for ever");
+        }
     }
 
     fn close(&self, gate: &Gate, wait: &mut impl FnMut()) -> bool {
@@ -345,19 +400,42 @@ impl<P: Policy, K> Shared<P, K> {
         &self.queue
     }
 
+    /// How many children that the scope waits for were ever spawned. Wraps around.
+    pub(super) fn entered(&self) -> usize {
+        self.gates.tasks.entered()
+    }
+
+    /// Whether room is to be kept for those who wait, rather than given to who cannot: not for the
+    /// second time in a row, as then they have not come for it.
+    pub(super) fn keeps_room(&self) -> bool {
+        if self.queue.load(Ordering::Relaxed) == 0 || self.is_closing() || !self.has_room() {
+            return false;
+        }
+        let mark = self.entered().wrapping_add(1);
+        self.kept_at.swap(mark, Ordering::Relaxed) != mark
+    }
+
     /// Sees to it that while there is room, one of those who wait for it has been notified.
     ///
     /// A child that leaves does so; whoever takes a place does so for the next in the queue; and
     /// whoever has begun to listen does so, as the place may have come free before.
     pub(super) fn pass_on(&self) {
         if self.has_room() {
-            self.freed.notify(1);
+            self.tell_of_room();
+        }
+    }
+
+    fn tell_of_room(&self) {
+        self.freed.notify(1);
+        if self.queue.load(Ordering::Relaxed) > 1 {
+            // See `Owner::offer_room`.
+            unwind::contain(|| self.owner.wake());
         }
     }
 
     /// Whether children are refused, whatever room there is.
     pub(crate) fn is_closing(&self) -> bool {
-        self.registry.is_closed()
+        self.has(CANCELLED) || self.registry.is_closed()
     }
 
     /// Whether a child could enter, or nobody need wait for that, as none ever will.
@@ -407,12 +485,16 @@ unsafe impl<P: Policy, K> Parent for Shared<P, K> {
         &self.deferred
     }
 
+    fn refuses(&self, origin: &Origin) -> bool {
+        self.has(CANCELLED) && !origin.is_own()
+    }
+
     fn watches_leaves(&self) -> bool {
         self.limit != Limit::Unbounded
     }
 
     fn on_leave(&self) {
-        self.freed.notify(1);
+        self.tell_of_room();
     }
 
     fn on_empty(&self) {
@@ -440,7 +522,7 @@ unsafe impl<P: Policy, K> Parent for Shared<P, K> {
 
     fn on_refused(&self, info: Info<'_>) {
         self.emit(|| observe::Event::Refused { child: info.into() });
-        if P::FAIL_FAST {
+        if P::FAIL_FAST && !self.has(DECIDED) {
             let flags = CANCELLED | REFUSED | STOPPED;
             self.stop(flags, CancelCause::Scope, "its executor refused a child");
         }
@@ -472,12 +554,25 @@ unsafe impl<P: Policy, K> Parent for Shared<P, K> {
         self.request.reason()
     }
 
-    fn end_of_failure(&self) -> Option<EventListener> {
-        if !self.is_failing() || self.is_ended() {
-            return None;
+    fn without_value(&self, refused: bool) -> Sequel {
+        // A child that was refused during a grace; this scope fails when it is missed.
+        let asked = P::FAIL_FAST && refused && self.is_cancelled();
+        if self.is_ended() || !self.is_failing() && !asked {
+            return Sequel::Panics;
         }
-        let listener = self.changed.listen();
-        (!self.is_ended()).then_some(listener)
+        match current::stance(ptr::from_ref(self).cast()) {
+            Stance::Inside => {
+                if !self.is_failing() {
+                    self.stop(CANCELLED | STOPPED, CancelCause::Scope, "");
+                }
+                Sequel::Dropped
+            }
+            Stance::Unknown if self.is_failing() => {
+                let listener = self.changed.listen();
+                if self.is_ended() { Sequel::Panics } else { Sequel::Later(listener) }
+            }
+            Stance::Held | Stance::Outside | Stance::Unknown => Sequel::Panics,
+        }
     }
 }
 
@@ -549,7 +644,7 @@ impl<F: FnOnce() -> O, O> Future for Blocking<F> {
 
     fn poll(mut self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<O> {
         let f = self.0.take().expect("a child that is done is not polled");
-        Poll::Ready(f())
+        Poll::Ready(current::marked(Mark::Blocked, f))
     }
 }
 

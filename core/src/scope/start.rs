@@ -72,7 +72,8 @@ pub enum StartError<E = Infallible> {
     Panicked(Panic),
     /// The child returned, or dropped its [`Ready`], without a signal.
     NeverStarted,
-    /// The child was cancelled before it was ready.
+    /// The child was cancelled before it was ready: it alone, or with its scope, or because that
+    /// had been cancelled or had ended before.
     Cancelled(Cancelled),
 }
 
@@ -161,7 +162,7 @@ impl<V, E> Prepared<V, E> {
             handshake: self.handshake,
             trouble: self.trouble,
             handle: Some(handle),
-            error: None,
+            unsignalled: None,
             fired: None,
         }
     }
@@ -176,8 +177,8 @@ pub struct Start<'a, V, T, E = Infallible, M = Anywhere> {
     handshake: Arc<Handshake<V>>,
     trouble: Arc<Stack<StartError<E>>>,
     handle: Option<JoinHandle<'a, T, M>>,
-    /// What went wrong, while the child is on its way out.
-    error: Option<StartError<E>>,
+    /// There will be no signal: whether the child is on its way out because we asked it to be.
+    unsignalled: Option<bool>,
     fired: Option<EventListener>,
 }
 
@@ -192,27 +193,30 @@ impl<'a, V, T, E, M> Future for Start<'a, V, T, E, M> {
         let mut handle = this.handle.take().expect("a start was polled after it was ready");
         loop {
             let gone = handle.poll_finished(cx).is_ready();
-            if let Some(error) = this.error.take_if(|_| gone) {
-                return Poll::Ready(Err(error));
-            }
             match this.handshake.signal.take().pop() {
                 Some(Some(value)) => return Poll::Ready(Ok((value, handle))),
-                Some(None) if this.error.is_none() => {
-                    this.error = Some(StartError::NeverStarted);
-                    handle.abort();
+                Some(None) => {
+                    // A child that is being dropped, for a reason that counts, has been asked before.
+                    this.unsignalled = Some(handle.ask_to_end());
                     continue;
                 }
-                _ => {}
+                None => {}
             }
-            if let Some(trouble) = this.trouble.take().pop() {
-                this.error = Some(trouble);
-                continue;
-            }
+            // Not before: a child that drops its `Ready` on its way out tells what went wrong after
+            // that.
             if gone {
-                return Poll::Ready(Err(match ready!(Pin::new(&mut handle).poll(cx)) {
-                    Err(JoinError::Cancelled(cancelled)) => StartError::Cancelled(cancelled),
-                    Err(JoinError::Panicked(panic)) => StartError::Panicked(panic),
-                    _ => StartError::NeverStarted,
+                return Poll::Ready(Err(match this.trouble.take().pop() {
+                    Some(StartError::Panicked(panic)) => {
+                        StartError::Panicked(panic.in_child(handle.origin()))
+                    }
+                    Some(trouble) => trouble,
+                    None => match ready!(Pin::new(&mut handle).poll(cx)) {
+                        Err(JoinError::Cancelled(cancelled)) if this.unsignalled != Some(true) => {
+                            StartError::Cancelled(cancelled)
+                        }
+                        Err(JoinError::Panicked(panic)) => StartError::Panicked(panic),
+                        _ => StartError::NeverStarted,
+                    },
                 }));
             }
             match &mut this.fired {

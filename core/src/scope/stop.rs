@@ -17,6 +17,7 @@ use crate::{
         parent::Receive,
         raw::{By, Info},
     },
+    observe,
     set::set_once::SetOnce,
     sync::{Ordering, fence},
     unwind,
@@ -29,7 +30,8 @@ pub(super) mod flags {
     pub(in super::super) const STOPPED: usize = 1 << 0;
     /// Somebody asked for a cancel.
     pub(in super::super) const CANCELLED: usize = 1 << 1;
-    /// The cancel was the executor's, by refusing a child.
+    /// The executor refused a child of a fail-fast scope, or lost its deadline: there is work that
+    /// was not done, so a value of the body does not count.
     pub(in super::super) const REFUSED: usize = 1 << 2;
     /// The body returned a value after a cancel: later failures no longer count.
     pub(in super::super) const DECIDED: usize = 1 << 3;
@@ -90,14 +92,30 @@ impl<P: Policy, K> Shared<P, K> {
         self.stop(CANCELLED | Self::whole(), CancelCause::Scope, "");
     }
 
-    /// Asks all children to end, and lets no new ones in.
-    pub(super) fn ask(&self, reason: CancelReason) {
+    /// Gives the reason for the cancel that follows. The first one counts.
+    pub(super) fn set_reason(&self, reason: CancelReason) {
         let _ = self.request.reason.set(reason);
-        self.flags.fetch_or(CANCELLED, Ordering::AcqRel);
-        if self.registry.close(|_| {}) {
+    }
+
+    /// Asks all children to end, and lets no new ones in.
+    pub(super) fn ask(&self) {
+        // From here on children are refused, but for those of the scope's own that watch the end of
+        // the grace: so the registry stays open.
+        if self.flags.fetch_or(CANCELLED, Ordering::AcqRel) & CANCELLED == 0 {
             self.freed.notify(usize::MAX);
         }
         self.request.tell("");
+    }
+
+    /// Nobody watches the time of the scope any more: it comes down at once rather than never. A
+    /// grace is over then; otherwise the reason says `what` happened.
+    fn lost_watch(&self, what: &'static str, info: Info<'_>) {
+        self.emit(|| observe::Event::Refused { child: info.into() });
+        if !self.has(SWEPT) {
+            let has_reason = self.request.reason.set(CancelReason::internal(what)).is_err();
+            let refused = if has_reason { 0 } else { REFUSED };
+            self.stop(CANCELLED | refused | Self::whole(), CancelCause::Scope, "");
+        }
     }
 
     /// Why children are to end, if they are.
@@ -199,6 +217,10 @@ impl<P: Policy, K> Receive<(), EndOfGrace> for Shared<P, K> {
         self.stop(CANCELLED | Self::whole(), CancelCause::Scope, "");
         Some(())
     }
+
+    fn lost(&self, info: Info<'_>) {
+        self.lost_watch("the executor dropped what was to end its grace", info);
+    }
 }
 
 /// The daemon that watches a deadline.
@@ -215,5 +237,9 @@ impl<P: Policy, K> Receive<bool, EndOfTime> for Shared<P, K> {
             self.stop(flags, CancelCause::Deadline, "its deadline has passed");
         }
         Some(())
+    }
+
+    fn lost(&self, info: Info<'_>) {
+        self.lost_watch("the executor dropped what watched its deadline", info);
     }
 }

@@ -6,4 +6,5 @@
 mod failure;
 mod hostile;
 mod panics;
+mod refused;
 mod storms;

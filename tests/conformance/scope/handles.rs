@@ -11,8 +11,8 @@ use std::{
     thread,
 };
 use support::{
-    Hoard, Log, Refusing, Signal, Tracer, behaviour, blow_up, cause, errors, panic_message,
-    panic_of, poll_once, record, until_idle, yield_now,
+    Hoard, Log, Refusing, Signal, Tracer, behaviour, blow_up, cause, errors, panic_in,
+    panic_message, panic_of, poll_once, record, until_idle, yield_now,
 };
 
 type Failing = Result<(), &'static str>;
@@ -90,8 +90,8 @@ behaviour! {
     }
 
     /// Given a scope that is coming down, when the `value()` of a child is awaited outside of it,
-    /// then that waits until the scope is down.
-    value_outside_a_failing_scope_waits_for_its_end with threads in [spawned] |ex| {
+    /// then it panics at once: it cannot know whether the scope will ever be down.
+    value_outside_a_failing_scope_panics_at_once with threads in [spawned] |ex| {
         let handles = Mutex::new(None);
         let (leave, may_leave) = mpsc::channel::<()>();
         let mut scope = pin!(try_open!(async |s| -> Failing {
@@ -117,14 +117,12 @@ behaviour! {
             yield_now().await;
         }
         let (fails, victim) = handles.lock().unwrap().take().unwrap();
-        let (mut fails, mut victim) = (pin!(fails.value()), pin!(victim.value()));
-        assert!(poll_once(fails.as_mut()).is_pending());
-        assert!(poll_once(victim.as_mut()).is_pending());
-        drop(leave);
-        let (result, message) = zip(scope, panic_of(victim)).await;
-        assert_eq!(errors(result), ["broken"]);
+        let message = panic_in(|| poll_once(pin!(victim.value())));
         assert!(message.contains("its scope was cancelled"), "{message}");
-        assert!(panic_of(fails).await.contains("its scope reports the error"));
+        let message = panic_in(|| poll_once(pin!(fails.value())));
+        assert!(message.contains("its scope reports the error"), "{message}");
+        drop(leave);
+        assert_eq!(errors(scope.await), ["broken"]);
     }
 
     /// Given a handle whose outcome was taken, when its `value()` is awaited, then it panics and
@@ -401,7 +399,19 @@ fn join_errors_say_what_went_wrong() {
         let cancelled = s.spawn(pending::<()>()).cancel().await;
         assert_eq!(message(cancelled), "cancelled: it alone was asked to end");
         let panicked = s.spawn(async { blow_up::<()>("boom") }).await;
-        assert_eq!(message(panicked), "child panicked: boom");
+        let line = line!() - 1;
+        let place = format!("(spawned at {}:{line}:", file!());
+        let panicked = message(panicked);
+        assert!(panicked.starts_with("child panicked: boom (spawned at "), "{panicked}");
+        assert!(panicked.contains(&place), "{panicked}");
+        let named = s.spawn_named("worker", async { blow_up::<()>("boom") }).await.unwrap_err();
+        let place = format!("spawned at {}:{}:", file!(), line!() - 1);
+        for told in [named.to_string(), format!("{named:?}")] {
+            assert!(told.contains("`worker`") && told.contains(&place), "{told}");
+            assert!(told.contains("boom"), "{told}");
+        }
+        let panic = named.try_into_panic().unwrap();
+        assert_eq!(panic.message(), Some("boom"));
         let mut taken = s.spawn(async {});
         (&mut taken).await.unwrap();
         assert_eq!(message(taken.await), "the outcome was already taken from this handle");

@@ -14,3 +14,4 @@ mod owned;
 mod scope_lifetime;
 mod spawning;
 mod start;
+mod waits;

@@ -171,6 +171,67 @@ behaviour! {
         .await;
     }
 
+    /// Given a scope that was cancelled, then a `start` says so, and not that the child did anything
+    /// wrong: before it, or while the child gets ready.
+    start_in_a_cancelled_scope_says_cancelled in [spawned, inline] |ex| {
+        open!(async |s| {
+            let tracer = Tracer::new();
+            let (waiting, s2) = (Signal::new(), s.clone());
+            let start = s.start(|ready: Ready<()>| {
+                let waiting = waiting.clone();
+                tracer.trace(async move {
+                    waiting.fire();
+                    pending::<()>().await;
+                    ready.signal(());
+                })
+            });
+            let (started, ()) = zip(start, async {
+                waiting.wait().await;
+                s2.cancel("enough");
+            })
+            .await;
+            let Err(StartError::Cancelled(cancelled)) = started else { panic!("{started:?}") };
+            assert_eq!(cancelled.reason().unwrap().message(), "enough");
+            let late = s.start(async |ready: Ready<()>| ready.signal(())).await;
+            let Err(StartError::Cancelled(cancelled)) = late else { panic!("{late:?}") };
+            assert_eq!(cancelled.reason().unwrap().message(), "enough");
+        })
+        .await;
+    }
+
+    /// A child that is cancelled alone, before it is ready, was cancelled; and one that fails and takes
+    /// its `Ready` along has failed.
+    start_tells_what_came_of_the_child in [spawned, inline] |ex| {
+        let result = try_open!(async |s| -> Result<(), &'static str> {
+            let (waiting, s2) = (Signal::new(), s.clone());
+            let start = s.start(|ready: Ready<()>| {
+                let waiting = waiting.clone();
+                async move {
+                    waiting.fire();
+                    pending::<()>().await;
+                    ready.signal(());
+                    Ok(())
+                }
+            });
+            let (started, ()) = zip(start, async {
+                waiting.wait().await;
+                assert_eq!(s2.cancel_where(|_| true), 1);
+            })
+            .await;
+            let Err(StartError::Cancelled(cancelled)) = started else { panic!("{started:?}") };
+            assert_eq!(cancelled.cause(), CancelCause::Handle);
+            let failed = s.start(|ready: Ready<()>| async move {
+                yield_now().await;
+                drop(ready);
+                Err::<(), _>("no port")
+            });
+            assert!(matches!(failed.await, Err(StartError::Failed("no port"))));
+            Ok(())
+        })
+        .await;
+        assert!(result.is_ok());
+    }
+
     /// Given a pending `start`, when the target scope's body ends, then the scope stays open until
     /// the start resolves.
     s20_pending_start_keeps_the_scope_open in [spawned, inline] |ex| {
