@@ -303,8 +303,12 @@ fn arguments_with_types() {
         flow::iter(names.iter())
             .for_each(TWO, async |name: &String| drop(greet(prefix, name).await))
             .await;
+        flow::iter(names.iter())
+            .for_each(TWO, |name: &String| async move { drop(greet(prefix, name).await) })
+            .await;
         let all: Vec<String> = flow::iter(names.iter())
             .map(TWO, async |name: &String| greet(prefix, name).await)
+            .map(TWO, |name: String| async move { name })
             .collect()
             .await;
         assert_eq!(all.len(), 3);

@@ -43,6 +43,8 @@
 //!   items is busy, and through whole chains (see [`Source`]). A source of no work of its own is
 //!   not asked at the limit; a stream that is woken there has at most one item taken ahead and
 //!   held.
+//! - **Items may be borrowed**, also inside a spawned task: an operation is `Send` if its items,
+//!   functions and work are.
 //! - **Nothing grows with the source**: memory is that of the limit.
 //! - **Nothing is lost**: what an operation holds when it is left early can be had back
 //!   (`into_parts`, [`on_undelivered`](Flow::on_undelivered)), or is dropped where its docs say so.
