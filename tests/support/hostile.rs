@@ -80,7 +80,7 @@ impl Hostile {
     }
 
     /// How many children it has.
-    pub fn len(&self) -> usize {
+    pub fn children(&self) -> usize {
         self.kept.lock().unwrap().len()
     }
 
@@ -244,7 +244,7 @@ pub enum Bomb {
 }
 
 /// Counts what happens to a waker and its clones, from any thread.
-#[derive(Clone)]
+#[derive(Clone, Default)]
 pub struct Spy(Arc<Counts>);
 
 #[derive(Default)]
@@ -256,7 +256,7 @@ struct Counts {
 
 impl Spy {
     pub fn new() -> Self {
-        Spy(Arc::default())
+        Self::default()
     }
 
     /// One whose wakers panic.

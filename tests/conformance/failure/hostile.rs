@@ -66,7 +66,7 @@ fn what_is_kept_back_keeps_its_scope_waiting() {
             assert_eq!(tracer.alive(), 1);
             signal.fire();
             exec.poll_all();
-            let leaked = exec.len() == 0;
+            let leaked = exec.children() == 0;
             let end = poll_once(scope.as_mut());
             let expected = if leaked { Poll::Pending } else { Poll::Ready(End::Done) };
             assert_eq!(end, expected, "{} {deed:?}", kind.name);
