@@ -83,15 +83,19 @@ mod imp {
     }
 }
 
-#[cfg(feature = "alloc")]
+#[cfg(all(feature = "alloc", any(test, not(anyscope_loom))))]
 mod event;
 #[cfg(all(test, anyscope_loom))]
 mod event_models;
+#[cfg(anyscope_loom)]
+mod event_step;
 #[cfg(feature = "alloc")]
 mod wakers;
 
-#[cfg(feature = "alloc")]
+#[cfg(all(feature = "alloc", not(anyscope_loom)))]
 pub(crate) use event::{EventListener, LazyEvent};
+#[cfg(anyscope_loom)]
+pub(crate) use event_step::{EventListener, LazyEvent};
 pub(crate) use imp::*;
 #[cfg(feature = "alloc")]
 pub(crate) use wakers::Wakers;

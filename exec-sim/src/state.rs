@@ -10,6 +10,7 @@ use std::{
     collections::{BTreeMap, VecDeque},
     fmt, mem,
     num::NonZeroUsize,
+    panic::{AssertUnwindSafe, catch_unwind, resume_unwind},
     sync::{
         Arc, Condvar, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicUsize, Ordering},
@@ -258,7 +259,7 @@ impl Shared {
                 return Next::Failed(Failure::Deadlock { at: state.now, tasks: state.parked() });
             };
             drop(state);
-            wake.into_iter().for_each(Waker::wake);
+            wake_all(wake);
             state = self.lock();
         }
     }
@@ -291,6 +292,17 @@ impl Shared {
     /// How many tasks have wakers that somebody still holds.
     pub(crate) fn wakers(&self) -> usize {
         self.wakers.load(Ordering::Relaxed)
+    }
+}
+
+/// Wakes all of them, whatever one of them does; the first panic then goes on.
+fn wake_all(wakers: Vec<Waker>) {
+    let panics = wakers
+        .into_iter()
+        .filter_map(|waker| catch_unwind(AssertUnwindSafe(|| waker.wake())).err());
+    // All of them first.
+    if let Some(first) = panics.collect::<Vec<_>>().into_iter().next() {
+        resume_unwind(first);
     }
 }
 

@@ -7,8 +7,7 @@ use crate::{
         shields::{Openings, Shields},
     },
     set::set_once::SetOnce,
-    sync::Arc,
-    unwind,
+    sync::{Arc, Wakers},
 };
 use alloc::vec::Vec;
 use core::{
@@ -234,15 +233,13 @@ impl Region {
     }
 }
 
+/// Lowers all, then wakes those for whom that was the last.
 fn lower(all: &[Arc<Shields>]) {
-    // Wakers are user code: they run when all are lowered, and each of them does.
-    let wakers: Vec<_> =
-        all.iter().filter_map(|shields| shields.lower(current::has(shields))).collect();
-    let mut panic = None;
-    for waker in wakers {
-        unwind::keep_first(&mut panic, || Waker::wake(waker));
+    let mut wakers = Wakers::new();
+    for shields in all {
+        wakers.add(shields.lower(current::has(shields)));
     }
-    unwind::resume_unless_panicking(panic);
+    wakers.fire_and_resume();
 }
 
 /// Lets cancels through a shield; see [`shield_with`].

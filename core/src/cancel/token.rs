@@ -8,7 +8,7 @@ use crate::{
         registry::{Listed, Registry},
         set_once::SetOnce,
     },
-    sync::{Arc, AtomicBool, AtomicPtr, AtomicUsize, EventListener, LazyEvent, Ordering},
+    sync::{Arc, AtomicBool, AtomicPtr, AtomicUsize, EventListener, LazyEvent, Ordering, Wakers},
 };
 use alloc::vec::Vec;
 use core::{
@@ -170,18 +170,31 @@ impl CancelToken {
         };
         if refused {
             // It was there before the registry was closed, and whoever is refused sees that.
-            child.node.cancel(self.node.reason.get().expect("cancelled for a reason").clone());
+            // Nobody waits for it yet.
+            let reason = self.node.reason.get().expect("cancelled for a reason").clone();
+            child.node.cancel(reason, &mut Wakers::new());
         }
         child
     }
 
     /// Asks for the end: of whoever looks at this token or at one of its descendants.
     ///
-    /// All of them know it before this returns, and whoever waits for it has been woken. The first
-    /// reason counts; a second call does nothing.
+    /// All of them know it before anybody who waits for it is woken. The first reason counts; a
+    /// second call does nothing.
+    ///
+    /// # Panics
+    ///
+    /// With the first panic of a waker, when all have been woken.
     #[track_caller]
     pub fn cancel(&self, reason: impl Into<CancelReason>) {
-        self.node.cancel(reason.into());
+        let mut wakers = Wakers::new();
+        self.cancel_and_collect(reason.into(), &mut wakers);
+        wakers.fire_and_resume();
+    }
+
+    /// [`cancel`](Self::cancel), but that the wakers are for the caller to fire.
+    pub(crate) fn cancel_and_collect(&self, reason: CancelReason, wakers: &mut Wakers) {
+        self.node.cancel(reason, wakers);
     }
 
     /// Whether the end was asked for.
@@ -262,16 +275,16 @@ impl Node {
         self.children.sweep_if_sparse(made, made.wrapping_sub(left));
     }
 
-    fn cancel(&self, reason: CancelReason) {
+    fn cancel(&self, reason: CancelReason, wakers: &mut Wakers) {
         // The first one, for all below too: of two who cancel this one, both go down.
         let _ = self.reason.set(reason);
         let reason = self.reason.get().expect("set above").clone();
         // From parent to child without recursion, as chains of tokens may be long.
         let mut below = Vec::new();
-        self.cancel_alone(&reason, &mut below);
+        self.cancel_alone(&reason, &mut below, wakers);
         let mut next = 0;
         while let Some(node) = below.get(next).cloned() {
-            node.cancel_alone(&reason, &mut below);
+            node.cancel_alone(&reason, &mut below, wakers);
             next += 1;
         }
         // Release: whoever finds nothing left to do sees all of it done.
@@ -281,7 +294,7 @@ impl Node {
 
     /// Cancels this one, and adds its children to `below`; also if somebody else has begun to,
     /// who may be slow, as all must know before either of us returns.
-    fn cancel_alone(&self, reason: &CancelReason, below: &mut Vec<Arc<Node>>) {
+    fn cancel_alone(&self, reason: &CancelReason, below: &mut Vec<Arc<Node>>, wakers: &mut Wakers) {
         if self.told.load(Ordering::Acquire) {
             return;
         }
@@ -298,7 +311,7 @@ impl Node {
         if !self.children.close(&mut add) {
             self.children.visit(add);
         }
-        self.requested.notify(usize::MAX);
+        self.requested.collect(usize::MAX, wakers);
     }
 }
 
@@ -407,7 +420,9 @@ impl CancelGuard {
 impl Drop for CancelGuard {
     fn drop(&mut self) {
         if let Some((token, reason)) = self.armed.take() {
-            token.node.cancel(reason);
+            let mut wakers = Wakers::new();
+            token.cancel_and_collect(reason, &mut wakers);
+            wakers.fire_and_resume();
         }
     }
 }

@@ -7,8 +7,12 @@
 //! 2. the scope looks at the outcome (and may cancel the siblings);
 //! 3. the outcome is stored and the child is done;
 //! 4. without a handle the outcome is dropped, with a waiting one its waker is fired;
-//! 5. the child leaves its scope, which is its last access to it;
-//! 6. the executor is told that it holds an empty shell.
+//! 5. the executor is told that it holds an empty shell;
+//! 6. the child leaves its scope, which is its last access to it.
+//!
+//! Steps 1 to 5 run code of others. Each is caught by itself, and no step rests on what that code
+//! did: from step 3 on it may poll the handle or the shell, or drop the scope. A panic goes to the
+//! scope, which is why the wakers are fired before step 6.
 //!
 //! So a child that has left its scope holds nothing of its future. Its outcome is gone too, or
 //! owned by the handle.
@@ -21,13 +25,13 @@ use super::{
     origin::Origin,
     outcome::Cancelled,
     parent::{self, Gates, Inline, OfKind, Parent, Place, Receive, Sequel},
-    raw::{By, Children, Header, Info, Polled, Raw, Tail, VTable},
+    raw::{self, By, Children, Header, Info, Polled, Raw, Tail, VTable},
     shields::ShieldSlot,
     state::{Keeper, Snapshot, State},
 };
 use crate::{
     cancel::CancelReason,
-    sync::{Arc, AtomicPtr, UnsafeCell},
+    sync::{Arc, AtomicPtr, UnsafeCell, Wakers},
     unwind::{self, Payload},
 };
 use alloc::boxed::Box;
@@ -314,15 +318,8 @@ impl<F: Future, S: Receive<F::Output, Via>, Via> Cell<F, S, Via> {
 
     /// Keeps the executor's waker, to let it know of a cancel. Requires `RUNNING`.
     fn remember_runner(&self, cx: &Context<'_>) {
-        let old = self.tail.runner.with_mut(|runner| {
-            // SAFETY: `RUNNING` is the caller's, and so is `runner`.
-            let runner = unsafe { &mut *runner };
-            match runner {
-                Some(waker) if waker.will_wake(cx.waker()) => None,
-                _ => runner.replace(cx.waker().clone()),
-            }
-        });
-        drop(old);
+        // SAFETY: `RUNNING` is the caller's, and so is `runner`.
+        unsafe { raw::remember(&self.tail.runner, cx.waker()) };
     }
 
     /// Drops the executor's waker. Requires `RUNNING`.
@@ -387,7 +384,7 @@ impl<F: Future, S: Receive<F::Output, Via>, Via> Cell<F, S, Via> {
         let member = cell.scope;
         if now.is_shielded() {
             // SAFETY: `RUNNING` is ours, and so is the slot.
-            unsafe { cell.tail.shields.clear() };
+            unwind::catch(|| unsafe { cell.tail.shields.clear() }).unwrap_or_else(lost);
         }
 
         let released = by == By::Poller && header.state.finish_and_release();
@@ -395,13 +392,14 @@ impl<F: Future, S: Receive<F::Output, Via>, Via> Cell<F, S, Via> {
             // SAFETY: `RUNNING` is ours, and the caller still keeps the child.
             unsafe { cell.finish_slowly(lost) };
         }
+        if let Some(runner) = runner.flatten() {
+            let elsewhere = matches!(by, By::Canceller | By::Abandoner);
+            unwind::catch(|| if elsewhere { runner.wake() } else { drop(runner) })
+                .unwrap_or_else(lost);
+        }
         if let Some(scope) = member {
             // SAFETY: the child entered its scope, and leaves it once: here.
             unsafe { parent::leave(scope, now.is_daemon()) };
-        }
-        if let Some(runner) = runner.flatten() {
-            let elsewhere = matches!(by, By::Canceller | By::Abandoner);
-            unwind::contain(|| if elsewhere { runner.wake() } else { drop(runner) });
         }
         released
     }
@@ -525,7 +523,19 @@ impl<F: Future, S: Receive<F::Output, Via>, Via> Cell<F, S, Via> {
     /// [`VTable::free`].
     unsafe fn free(raw: Raw) {
         // SAFETY: `allocate` made the cell with `Box`, and the caller gave up the last share.
-        drop(unsafe { Box::from_raw(raw.as_ptr().cast::<Self>()) });
+        let cell = unsafe { Box::from_raw(raw.as_ptr().cast::<Self>()) };
+        // What is left in it of an executor's: usually nothing, or what it wanted kept. Whoever
+        // comes last may be another child, or in the middle of something.
+        let Tail { joiner, runner, kept, .. } = &cell.tail;
+        // SAFETY: as above.
+        let kept = kept.with_mut(|kept| unsafe { (*kept).take() });
+        let wakers = [joiner, runner].map(|waker| {
+            // SAFETY: as above.
+            waker.with_mut(|waker| unsafe { (*waker).take() })
+        });
+        unwind::discard(cell);
+        kept.into_iter().for_each(unwind::discard);
+        wakers.into_iter().flatten().for_each(unwind::discard);
     }
 }
 
@@ -554,11 +564,11 @@ unsafe impl Parent for Nobody {
         match *self {}
     }
 
-    fn on_leave(&self) {
+    fn on_leave(&self, _: &mut Wakers) {
         match *self {}
     }
 
-    fn on_empty(&self) {
+    fn on_empty(&self, _: &mut Wakers) {
         match *self {}
     }
 

@@ -5,7 +5,9 @@ use core::{fmt, mem, mem::MaybeUninit};
 /// Something of an executor's that is kept until the memory of a child is freed: its own handle
 /// of the task, usually. See [`Spawn::spawn_kept`](crate::Spawn::spawn_kept).
 ///
-/// Two words: whatever is kept must be no larger than a pointer.
+/// Two words: whatever is kept must be no larger than a pointer. A panic of its destructor is
+/// reported by the panic hook and goes no further, as whoever frees the child may have nothing to do
+/// with it.
 pub struct Kept {
     value: MaybeUninit<*mut ()>,
     drop: unsafe fn(*mut MaybeUninit<*mut ()>),

@@ -17,7 +17,7 @@ use super::{
 use crate::{
     cancel::CancelReason,
     set::stack::Stack,
-    sync::{Arc, EventListener},
+    sync::{Arc, EventListener, Wakers},
     unwind,
 };
 use core::{fmt, marker::PhantomData, mem, ptr::NonNull};
@@ -93,16 +93,16 @@ pub(crate) unsafe trait Parent: Sized {
     /// Whether [`on_leave`](Self::on_leave) is to be called.
     fn watches_leaves(&self) -> bool;
 
-    /// A child that the scope waits for has left.
-    fn on_leave(&self);
+    /// A child that the scope waits for has left. Never unwinds; collects whom to wake.
+    fn on_leave(&self, wakers: &mut Wakers);
 
-    /// A gate that is watched has become empty. Never unwinds.
-    fn on_empty(&self);
+    /// A gate that is watched has become empty. As [`on_leave`](Self::on_leave).
+    fn on_empty(&self, wakers: &mut Wakers);
 
     /// A child panicked. The answer is the panic again if the child's handle is to get it.
     fn on_panic(&self, panic: Panic, info: Info<'_>) -> Option<Panic>;
 
-    /// A panic has nobody to go to.
+    /// A panic has nobody to go to. Never unwinds.
     fn on_lost_panic(&self, panic: Panic);
 
     /// A child that has panicked panics again when its future is dropped.
@@ -223,14 +223,19 @@ pub(super) unsafe fn leave<S: Parent>(scope: NonNull<S>, daemon: bool) {
     let left = parent.gates().of(daemon).leave(always, || unsafe { keep(scope) });
     // Without a count of our own, that was the last access.
     if let Some((parent, last)) = left {
+        let mut wakers = Wakers::new();
         if last {
-            parent.on_empty();
+            parent.on_empty(&mut wakers);
         } else {
             let gates = parent.gates();
             parent.registry().sweep_if_sparse(gates.entered(), gates.count());
         }
         if always {
-            parent.on_leave();
+            parent.on_leave(&mut wakers);
+        }
+        // All is done: what follows runs code of others.
+        if let Err(payload) = wakers.fire() {
+            parent.on_lost_panic(Panic::new(payload));
         }
         unwind::discard(parent);
     }

@@ -240,15 +240,8 @@ impl Raw {
         if current::inside_child(self) {
             panic!("{} awaits its own handle, and would wait for ever", tail.origin);
         }
-        let old = tail.joiner.with_mut(|joiner| {
-            // SAFETY: we are the handle, and `JOINER` is not set.
-            let joiner = unsafe { &mut *joiner };
-            match joiner {
-                Some(waker) if waker.will_wake(cx.waker()) => None,
-                _ => joiner.replace(cx.waker().clone()),
-            }
-        });
-        drop(old);
+        // SAFETY: we are the handle, and `JOINER` is not set.
+        unsafe { remember(&tail.joiner, cx.waker()) };
         if header.state.publish_joiner() {
             observe::waits_for(format_args!("{}", tail.origin));
             return Poll::Pending;
@@ -295,6 +288,22 @@ impl Raw {
         let _release = unwind::Finally::new(|| unsafe { self.release(Keeper::Handle) });
         // SAFETY: the child is done, and we are the handle.
         unsafe { (header.vtable.discard)(self) };
+    }
+}
+
+/// Puts `waker` into `slot`, unless it is there already. Code of the wakers' runs before and after
+/// the access, not in it.
+///
+/// # Safety
+///
+/// The slot is the caller's.
+pub(super) unsafe fn remember(slot: &UnsafeCell<Option<Waker>>, waker: &Waker) {
+    // SAFETY: promised by the caller.
+    let known = slot.with(|slot| unsafe { (*slot).as_ref() }.is_some_and(|w| w.will_wake(waker)));
+    if !known {
+        let new = waker.clone();
+        // SAFETY: as above.
+        drop(slot.with_mut(|slot| unsafe { (*slot).replace(new) }));
     }
 }
 

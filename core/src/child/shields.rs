@@ -118,7 +118,7 @@ impl ShieldSlot {
         })
     }
 
-    /// Lets go of the waker.
+    /// Lets go of the waker, whose destructor may panic.
     ///
     /// # Safety
     ///

@@ -21,7 +21,7 @@ use crate::{
     limit::Limit,
     observe,
     set::{set_once::SetOnce, stack::Stack, waker_cell::WakerCell},
-    sync::{Arc, AtomicUsize, EventListener, LazyEvent, Ordering},
+    sync::{Arc, AtomicUsize, EventListener, LazyEvent, Ordering, Wakers},
     unwind,
 };
 use alloc::boxed::Box;
@@ -142,14 +142,16 @@ impl<P: Policy, K> Owner<P, K> {
         }
         let looks = self.unclaimed.looks;
         let told = 1 << looks.saturating_sub(PATIENCE).min(usize::BITS - 1);
+        let mut wakers = Wakers::new();
         if looks >= PATIENCE {
-            shared.freed.notify(told);
+            shared.freed.collect(told, &mut wakers);
         }
         // When all were told, there is nobody left to look after.
         if told < shared.queue.load(Ordering::Relaxed) {
             self.unclaimed.looks = looks + 1;
             cx.waker().wake_by_ref();
         }
+        shared.fire(wakers);
     }
 
     /// Cancels the scope without waiting for it, unless it has ended. It counts as ended from then
@@ -235,7 +237,9 @@ impl<P: Policy, K> Shared<P, K> {
 
     /// Wakes whoever polls the future of the scope.
     pub(super) fn wake_owner(&self) {
-        self.owner.wake();
+        let mut wakers = Wakers::new();
+        wakers.add(self.owner.take());
+        self.fire(wakers);
     }
 
     /// Keeps a failure of the body, or of a child if `info` is given, and brings the scope down.
@@ -258,8 +262,7 @@ impl<P: Policy, K> Shared<P, K> {
         if self.is_ended() {
             self.drop_panic(panic);
         } else {
-            self.panics.push(panic);
-            self.stop(STOPPED, CancelCause::Scope, "its scope has failed");
+            self.keep_panic(panic);
         }
     }
 
@@ -358,13 +361,20 @@ impl<P: Policy, K> Shared<P, K> {
 
     fn mark_ended(&self) {
         self.flags.fetch_or(ENDED, Ordering::AcqRel);
-        self.changed.notify(usize::MAX);
-        self.freed.notify(usize::MAX);
+        let mut wakers = Wakers::new();
+        self.changed.collect(usize::MAX, &mut wakers);
+        self.freed.collect(usize::MAX, &mut wakers);
+        if let Err(payload) = wakers.fire() {
+            // For the owner, who takes the first panic after this.
+            self.panics.push(Panic::new(payload));
+        }
     }
 
     /// Lets those know who wait for the end.
     pub(super) fn tell_of_change(&self) {
-        unwind::contain(|| self.changed.notify(usize::MAX));
+        let mut wakers = Wakers::new();
+        self.changed.collect(usize::MAX, &mut wakers);
+        self.fire(wakers);
     }
 
     /// Counts a failure that came after the result was decided.
@@ -421,15 +431,17 @@ impl<P: Policy, K> Shared<P, K> {
     /// whoever has begun to listen does so, as the place may have come free before.
     pub(super) fn pass_on(&self) {
         if self.has_room() {
-            self.tell_of_room();
+            let mut wakers = Wakers::new();
+            self.tell_of_room(&mut wakers);
+            self.fire(wakers);
         }
     }
 
-    fn tell_of_room(&self) {
-        self.freed.notify(1);
+    fn tell_of_room(&self, wakers: &mut Wakers) {
+        self.freed.collect(1, wakers);
         if self.queue.load(Ordering::Relaxed) > 1 {
             // See `Owner::offer_room`.
-            unwind::contain(|| self.owner.wake());
+            wakers.add(self.owner.take());
         }
     }
 
@@ -455,10 +467,24 @@ impl<P, K> Shared<P, K> {
         if let Some(observer) = self.observer.get() {
             if let Err(payload) = unwind::catch(|| observer(&event())) {
                 // Not through `panicked`, which may tell the observer.
-                self.panics.push(Panic::new(payload));
-                self.stop(STOPPED, CancelCause::Scope, "its scope has failed");
+                self.keep_panic(Panic::new(payload));
             }
         }
+    }
+
+    /// Fires wakers of those who wait for this scope, when every step is done. A panic of theirs is
+    /// the scope's, as one of a child that nobody else receives.
+    pub(super) fn fire(&self, wakers: Wakers) {
+        match wakers.fire() {
+            Ok(()) => {}
+            Err(payload) if self.has(ENDED) => self.drop_panic(Panic::new(payload)),
+            Err(payload) => self.keep_panic(Panic::new(payload)),
+        }
+    }
+
+    fn keep_panic(&self, panic: Panic) {
+        self.panics.push(panic);
+        self.stop(STOPPED, CancelCause::Scope, "its scope has failed");
     }
 
     fn drop_panic(&self, panic: Panic) {
@@ -493,13 +519,13 @@ unsafe impl<P: Policy, K> Parent for Shared<P, K> {
         self.limit != Limit::Unbounded
     }
 
-    fn on_leave(&self) {
-        self.tell_of_room();
+    fn on_leave(&self, wakers: &mut Wakers) {
+        self.tell_of_room(wakers);
     }
 
-    fn on_empty(&self) {
-        unwind::contain(|| self.owner.wake());
-        self.changed.notify(usize::MAX);
+    fn on_empty(&self, wakers: &mut Wakers) {
+        wakers.add(self.owner.take());
+        self.changed.collect(usize::MAX, wakers);
         self.adopt_orphan();
     }
 

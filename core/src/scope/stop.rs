@@ -19,8 +19,7 @@ use crate::{
     },
     observe,
     set::set_once::SetOnce,
-    sync::{Ordering, fence},
-    unwind,
+    sync::{Ordering, Wakers, fence},
 };
 use flags::*;
 
@@ -64,14 +63,14 @@ impl Request {
     }
 
     /// Tells the token, if somebody has one.
-    fn tell(&self, otherwise: &'static str) {
+    fn tell(&self, otherwise: &'static str, wakers: &mut Wakers) {
         // Pairs with the fence in `Shared::token`: that sees the flags that were set before this,
         // or this sees the token.
         fence(Ordering::SeqCst);
         if let Some(token) = self.token.get() {
             let reason = self.reason.get().cloned();
             let reason = reason.unwrap_or_else(|| CancelReason::internal(otherwise));
-            unwind::contain(|| token.cancel(reason));
+            token.cancel_and_collect(reason, wakers);
         }
     }
 }
@@ -99,12 +98,14 @@ impl<P: Policy, K> Shared<P, K> {
 
     /// Asks all children to end, and lets no new ones in.
     pub(super) fn ask(&self) {
+        let mut wakers = Wakers::new();
         // From here on children are refused, but for those of the scope's own that watch the end of
         // the grace: so the registry stays open.
         if self.flags.fetch_or(CANCELLED, Ordering::AcqRel) & CANCELLED == 0 {
-            self.freed.notify(usize::MAX);
+            self.freed.collect(usize::MAX, &mut wakers);
         }
-        self.request.tell("");
+        self.request.tell("", &mut wakers);
+        self.fire(wakers);
     }
 
     /// Nobody watches the time of the scope any more: it comes down at once rather than never. A
@@ -144,7 +145,9 @@ impl<P: Policy, K> Shared<P, K> {
         // See `Request::tell`.
         fence(Ordering::SeqCst);
         if self.has(CANCELLED | SWEPT) {
-            self.request.tell("its scope has ended");
+            let mut wakers = Wakers::new();
+            self.request.tell("its scope has ended", &mut wakers);
+            self.fire(wakers);
         }
         // Not the very one: whoever cancels his does not cancel those of others.
         self.request.token.get().expect("set above").child_token()
@@ -187,17 +190,20 @@ impl<P, K> Shared<P, K> {
         // flags sees what led to them.
         let before = self.flags.fetch_or(flags | SWEPT, Ordering::AcqRel);
         let by = if force { By::Abandoner } else { By::Canceller };
+        let mut wakers = Wakers::new();
         if before & SWEPT == 0 || force {
-            self.request.tell(why);
+            self.request.tell(why, &mut wakers);
             if !self.registry.close_and_cancel(cause, by) {
                 // They were asked before, and have had their grace.
                 self.registry.cancel_all(cause, by);
             }
-            self.freed.notify(usize::MAX);
+            self.freed.collect(usize::MAX, &mut wakers);
         }
-        if flags & STOPPED != 0 {
-            unwind::contain(|| self.owner.wake());
+        // Not again: whoever has seen it waits for no more than the children.
+        if flags & !before & STOPPED != 0 {
+            wakers.add(self.owner.take());
         }
+        self.fire(wakers);
     }
 }
 

@@ -10,7 +10,7 @@
 //! | both | the registrar; the waker has left its wake to the registrar |
 
 use crate::sync::{AtomicUsize, Ordering, UnsafeCell};
-use crate::unwind::Finally;
+use crate::unwind::{self, Finally};
 use core::task::Waker;
 
 const REGISTERING: usize = 1;
@@ -60,7 +60,8 @@ impl WakerCell {
             // SAFETY: `REGISTERING` was set by this thread alone.
             let old = self.slot.with_mut(|slot| unsafe { (*slot).take() });
             self.state.store(0, Ordering::Release);
-            old.into_iter().for_each(Waker::wake);
+            // We unwind: a panic of this one, too, would end the process.
+            unwind::contain(|| old.into_iter().for_each(Waker::wake));
         });
         let old = self.slot.with_mut(|slot| {
             // SAFETY: `REGISTERING` was set by this thread alone, so the slot is ours.

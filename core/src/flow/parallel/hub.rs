@@ -22,7 +22,7 @@ use crate::{
     set::{
         line::Line, mailbox::Mailbox, set_once::SetOnce, try_cell::TryCell, waker_cell::WakerCell,
     },
-    sync::{AtomicBool, AtomicUsize, EventListener, Ordering, fence},
+    sync::{AtomicBool, AtomicUsize, EventListener, Ordering, Wakers, fence},
     unwind,
 };
 use alloc::{boxed::Box, collections::VecDeque, sync::Arc, task::Wake};
@@ -168,12 +168,14 @@ impl<S, F, Fut> Hub<S, F, Fut> {
         if !self.is_done() {
             return;
         }
-        self.owner.wake();
+        let mut wakers = Wakers::new();
+        wakers.add(self.owner.take());
         if self.ends {
             for _ in 0..self.desks.len() {
-                self.wake_one();
+                wakers.add(self.take_idle().cloned());
             }
         }
+        wakers.fire_and_resume();
     }
 
     /// After how many ends it is to be told: few against the limit, as who does not tell may be
@@ -243,18 +245,23 @@ impl<S, F, Fut> Hub<S, F, Fut> {
 
     /// Wakes a shard that sleeps, if there is one. A change comes before, and a fence.
     fn wake_one(&self) {
+        if let Some(waker) = self.take_idle() {
+            waker.wake_by_ref();
+        }
+    }
+
+    /// The waker of a shard that sleeps, which does not count as asleep from here on.
+    fn take_idle(&self) -> Option<&Waker> {
         let mut idle = self.idle.0.load(Ordering::Relaxed);
         while idle != 0 {
             let shard = idle.trailing_zeros();
             let before = self.idle.0.fetch_and(!(1 << shard), Ordering::AcqRel);
             if before >> shard & 1 == 1 {
-                if let Some(waker) = self.desks[shard as usize].waker.get() {
-                    waker.wake_by_ref();
-                }
-                return;
+                return self.desks[shard as usize].waker.get();
             }
             idle = before;
         }
+        None
     }
 
     pub(super) fn is_inbox_empty(&self, shard: usize) -> bool {

@@ -12,7 +12,7 @@ use super::shard::Outlet;
 use crate::{
     child::{JoinError, Panic},
     set::{mailbox::Mailbox, waker_cell::WakerCell},
-    sync::{AtomicBool, AtomicUsize, Ordering, fence},
+    sync::{AtomicBool, AtomicUsize, Ordering, Wakers, fence},
     unwind::{self, Payload},
 };
 use alloc::{boxed::Box, sync::Arc, vec::Vec};
@@ -69,7 +69,7 @@ impl<T> Outcomes<T> {
     /// Has the taker woken when something comes. Look whether something has after this call.
     pub(super) fn wait(&self, cx: &Context<'_>) {
         self.taker.register(cx.waker());
-        // A read-modify-write, as that of `wake`: either whoever sends sees that we wait, or we see
+        // A read-modify-write, as that of `take_taker`: either whoever sends sees that we wait, or we see
         // what was sent.
         self.waited_for.swap(true, Ordering::AcqRel);
     }
@@ -113,12 +113,15 @@ impl<T> Outcomes<T> {
         first
     }
 
-    fn wake(&self) {
+    /// After something was sent: whoever waits for that, to be woken.
+    fn take_taker(&self) -> Wakers {
+        let mut wakers = Wakers::new();
         // For `abandon`. Whoever waits is found, or finds what we have done, by the swap.
         fence(Ordering::SeqCst);
         if self.waited_for.swap(false, Ordering::AcqRel) {
-            self.taker.wake();
+            wakers.add(self.taker.take());
         }
+        wakers
     }
 
     /// Calls `take` with each outcome that has come; false if there was none.
@@ -173,10 +176,13 @@ impl<T> Outbox<T> {
         let none = tray.full.put(mem::replace(&mut self.filled, next));
         debug_assert!(none.is_none(), "nobody else puts anything in");
         // With the fence of `abandon`.
-        self.outcomes.wake();
+        let wakers = self.outcomes.take_taker();
+        let mut first = None;
         if self.outcomes.abandoned.load(Ordering::Acquire) {
-            unwind::resume_unless_panicking(self.outcomes.discard());
+            first = self.outcomes.discard();
         }
+        unwind::keep_first(&mut first, || wakers.fire_and_resume());
+        unwind::resume_unless_panicking(first);
     }
 }
 
@@ -193,7 +199,8 @@ impl<T> Drop for Outbox<T> {
         }
         // Release: what was sent comes before.
         self.outcomes.senders.fetch_sub(1, Ordering::Release);
-        self.outcomes.wake();
+        let wakers = self.outcomes.take_taker();
+        unwind::keep_first(&mut first, || wakers.fire_and_resume());
         unwind::resume_unless_panicking(first);
     }
 }

@@ -3,7 +3,8 @@
 use super::super::{Flow, Source};
 use crate::{
     set::{budget::Budget, exchange::Exchange},
-    sync::Arc,
+    sync::{Arc, Wakers},
+    unwind,
 };
 use core::{
     fmt,
@@ -132,9 +133,14 @@ pin_project! {
     impl<S: Source, Fut, Item> PinnedDrop for Drive<S, Fut, Item> {
         fn drop(this: Pin<&mut Self>) {
             // The body may have given its items to somebody who waits for them.
-            if let Some(waker) = this.exchange.end() {
-                waker.wake();
-            }
+            let mut this = this.project();
+            let mut wakers = Wakers::new();
+            wakers.add(this.exchange.end());
+            let mut first = None;
+            unwind::keep_first(&mut first, || this.body.set(None));
+            unwind::keep_first(&mut first, || this.source.set(None));
+            unwind::keep_first(&mut first, || wakers.fire_and_resume());
+            unwind::resume_unless_panicking(first);
         }
     }
 }

@@ -3,7 +3,7 @@
 use crate::{
     flow::into_flow::IntoFlow,
     set::{stack::Stack, waker_cell::WakerCell},
-    sync::{Arc, AtomicBool, AtomicUsize, Ordering, fence},
+    sync::{Arc, AtomicBool, AtomicUsize, Ordering, Wakers, fence},
 };
 use alloc::{collections::VecDeque, vec::Vec};
 use core::{error::Error, fmt, task::Waker};
@@ -110,7 +110,9 @@ impl<K, S> Drop for KeyedHandle<K, S> {
     fn drop(&mut self) {
         // Release: whoever sees that none is left sees what they have pushed.
         if self.shared.handles.fetch_sub(1, Ordering::Release) == 1 {
-            self.shared.merge.wake();
+            let mut wakers = Wakers::new();
+            wakers.add(self.shared.merge.take());
+            wakers.fire_and_resume();
         }
     }
 }
