@@ -14,7 +14,7 @@ use core::{
     fmt,
     future::Future,
     pin::Pin,
-    task::{Context, Poll, Waker},
+    task::{Context, Poll},
 };
 use pin_project_lite::pin_project;
 

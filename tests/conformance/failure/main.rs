@@ -5,6 +5,7 @@
 
 mod failure;
 mod hostile;
+mod hostile_wakers;
 mod panics;
 mod refused;
 mod storms;

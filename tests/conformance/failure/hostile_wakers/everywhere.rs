@@ -1,0 +1,159 @@
+//! The same on every executor: who waits is a task that is polled by hand, what it waits for comes
+//! from the executor's threads.
+
+use super::waker::{DEEDS, Hostile, Task};
+use anyscope::{Limit, OwnedScope, flow, scope_limited};
+use std::{
+    future::{Future, pending, poll_fn},
+    panic::{AssertUnwindSafe, catch_unwind},
+    pin::Pin,
+    sync::{Arc, atomic::Ordering::SeqCst},
+    task::{Poll, Waker},
+};
+use support::{Signal, behaviour, executors::Exec, yield_now};
+
+/// A scope, and whom a hostile waker is left with.
+struct Wait<E> {
+    scope: Arc<OwnedScope<E>>,
+    waits: Task,
+}
+
+/// Each way to wait for `signal`, which a child of the scope waits for.
+fn waits<E: Exec>(ex: &E, signal: &Signal) -> Vec<Wait<E>> {
+    let make = |wait: &dyn Fn(Arc<OwnedScope<E>>) -> Task| {
+        let scope = Arc::new(OwnedScope::new(ex));
+        Wait { waits: wait(scope.clone()), scope }
+    };
+    vec![
+        make(&|scope| {
+            let handle = scope.spawn(signal.wait());
+            Box::pin(async { drop(handle.await) })
+        }),
+        make(&|scope| {
+            drop(scope.spawn(signal.wait()));
+            Box::pin(async move { scope.close().await })
+        }),
+        make(&|scope| {
+            let (wait, token, theirs) = (signal.wait(), scope.token(), scope.clone());
+            drop(scope.spawn(async move {
+                wait.await;
+                theirs.cancel("now");
+            }));
+            Box::pin(async move { token.cancelled().await })
+        }),
+        make(&|scope| {
+            let wait = signal.wait();
+            Box::pin(async move {
+                let start = scope.start(async move |ready| {
+                    wait.await;
+                    ready.signal(());
+                });
+                drop(start.await);
+            })
+        }),
+        make(&|scope| {
+            let (ex, signal) = (scope.executor().clone(), signal.clone());
+            Box::pin(async move {
+                let work = move |_| signal.wait();
+                let _ = flow::iter(0..10).for_each_on(&ex, Limit::new(4), work).await;
+            })
+        }),
+        make(&|scope| {
+            let (ex, signal) = (scope.executor().clone(), signal.clone());
+            Box::pin(async move {
+                let mapped = flow::iter(0..10).map_on(&ex, Limit::new(4), move |_| signal.wait());
+                let _: Vec<_> = mapped.collect().await;
+            })
+        }),
+    ]
+}
+
+/// Awaits a future that may panic.
+async fn caught<F: Future>(future: F) {
+    let mut future = Box::pin(future);
+    poll_fn(|cx| match catch_unwind(AssertUnwindSafe(|| future.as_mut().poll(cx))) {
+        Ok(Poll::Pending) => Poll::Pending,
+        _ => Poll::Ready(()),
+    })
+    .await;
+}
+
+/// Polls a task to its end with good wakers.
+async fn finish(hostile: &Arc<Hostile>) {
+    hostile.armed.store(false, SeqCst);
+    while hostile.task.lock().unwrap().is_some() {
+        let _ = hostile.poll(Waker::noop());
+        yield_now().await;
+    }
+}
+
+behaviour! {
+    /// Given a task with a hostile waker that waits for something of a scope, when the wait ends
+    /// on the executor, then whoever else waits gets on, the scope ends, and so does the task.
+    a_hostile_waker_harms_nobody_else |ex| {
+        for deed in DEEDS {
+            for n in 0..waits(&ex, &Signal::new()).len() {
+                let signal = Signal::new();
+                let Wait { scope, waits } = waits(&ex, &signal).swap_remove(n);
+                let hostile = Hostile::new(deed, waits);
+                hostile.leave_waker();
+                let witness = scope.spawn(signal.wait());
+                signal.fire();
+                // A panic of the waker may have ended it; it is gone in any case.
+                let _ = witness.await;
+                caught(scope.close()).await;
+                finish(&hostile).await;
+                assert_eq!(scope.live(), 0);
+            }
+        }
+    }
+
+    /// Given two who wait for room, the first with a hostile waker, when there is room, then both
+    /// get it in their turn.
+    a_hostile_waker_passes_room_on |ex| {
+        for deed in DEEDS {
+            caught(scope_limited(&ex, Limit::new(1), async |s| {
+                let signal = Signal::new();
+                let _ = s.try_spawn(signal.wait());
+                let theirs = s.clone();
+                let hostile = Hostile::new(deed, Box::pin(async move {
+                    drop(theirs.spawn_when_free(async {}).await);
+                }));
+                hostile.leave_waker();
+                signal.fire();
+                let other = s.clone();
+                let mut second: Pin<Box<dyn Future<Output = ()> + Send>> =
+                    Box::pin(async move { drop(other.spawn_when_free(async {}).await) });
+                while hostile.task.lock().unwrap().is_some() {
+                    let _ = hostile.poll(Waker::noop());
+                    yield_now().await;
+                }
+                hostile.armed.store(false, SeqCst);
+                second.as_mut().await;
+            }))
+            .await;
+        }
+    }
+
+    /// Given children that sleep until they are cancelled, each with a task that waits for it with
+    /// a hostile waker, when their scope is cancelled, then all of them are gone, whatever the
+    /// wakers do, and the cancel returns.
+    a_cancel_gets_past_hostile_wakers |ex| {
+        for deed in DEEDS {
+            let scope = OwnedScope::new(&ex);
+            let tasks: Vec<_> = (0..5)
+                .map(|_| {
+                    let handle = scope.spawn(pending::<()>());
+                    Hostile::new(deed, Box::pin(async { drop(handle.await) }))
+                })
+                .collect();
+            tasks.iter().for_each(Hostile::leave_waker);
+            scope.cancel("now");
+            caught(scope.close()).await;
+            assert_eq!(scope.live(), 0);
+            for hostile in &tasks {
+                finish(hostile).await;
+            }
+        }
+    }
+}
