@@ -12,28 +12,29 @@ use std::{
 };
 use support::{Signal, behaviour, executors::Exec, yield_now};
 
-/// A scope, and whom a hostile waker is left with.
+/// A scope, what a child of it waits for, and whom a hostile waker is left with.
 struct Wait<E> {
     scope: Arc<OwnedScope<E>>,
+    signal: Signal,
     waits: Task,
 }
 
-/// Each way to wait for `signal`, which a child of the scope waits for.
-fn waits<E: Exec>(ex: &E, signal: &Signal) -> Vec<Wait<E>> {
-    let make = |wait: &dyn Fn(Arc<OwnedScope<E>>) -> Task| {
-        let scope = Arc::new(OwnedScope::new(ex));
-        Wait { waits: wait(scope.clone()), scope }
+/// Each way to wait for a child of the scope, which waits for the signal.
+fn waits<E: Exec>(ex: &E) -> Vec<Wait<E>> {
+    let make = |wait: &dyn Fn(Arc<OwnedScope<E>>, Signal) -> Task| {
+        let (scope, signal) = (Arc::new(OwnedScope::new(ex)), Signal::new());
+        Wait { waits: wait(scope.clone(), signal.clone()), scope, signal }
     };
     vec![
-        make(&|scope| {
+        make(&|scope, signal| {
             let handle = scope.spawn(signal.wait());
             Box::pin(async { drop(handle.await) })
         }),
-        make(&|scope| {
+        make(&|scope, signal| {
             drop(scope.spawn(signal.wait()));
             Box::pin(async move { scope.close().await })
         }),
-        make(&|scope| {
+        make(&|scope, signal| {
             let (wait, token, theirs) = (signal.wait(), scope.token(), scope.clone());
             drop(scope.spawn(async move {
                 wait.await;
@@ -41,7 +42,7 @@ fn waits<E: Exec>(ex: &E, signal: &Signal) -> Vec<Wait<E>> {
             }));
             Box::pin(async move { token.cancelled().await })
         }),
-        make(&|scope| {
+        make(&|scope, signal| {
             let wait = signal.wait();
             Box::pin(async move {
                 let start = scope.start(async move |ready| {
@@ -51,15 +52,15 @@ fn waits<E: Exec>(ex: &E, signal: &Signal) -> Vec<Wait<E>> {
                 drop(start.await);
             })
         }),
-        make(&|scope| {
-            let (ex, signal) = (scope.executor().clone(), signal.clone());
+        make(&|scope, signal| {
+            let ex = scope.executor().clone();
             Box::pin(async move {
                 let work = move |_| signal.wait();
                 let _ = flow::iter(0..10).for_each_on(&ex, Limit::new(4), work).await;
             })
         }),
-        make(&|scope| {
-            let (ex, signal) = (scope.executor().clone(), signal.clone());
+        make(&|scope, signal| {
+            let ex = scope.executor().clone();
             Box::pin(async move {
                 let mapped = flow::iter(0..10).map_on(&ex, Limit::new(4), move |_| signal.wait());
                 let _: Vec<_> = mapped.collect().await;
@@ -92,9 +93,7 @@ behaviour! {
     /// on the executor, then whoever else waits gets on, the scope ends, and so does the task.
     a_hostile_waker_harms_nobody_else |ex| {
         for deed in DEEDS {
-            for n in 0..waits(&ex, &Signal::new()).len() {
-                let signal = Signal::new();
-                let Wait { scope, waits } = waits(&ex, &signal).swap_remove(n);
+            for Wait { scope, signal, waits } in waits(&ex) {
                 let hostile = Hostile::new(deed, waits);
                 hostile.leave_waker();
                 let witness = scope.spawn(signal.wait());
