@@ -72,6 +72,7 @@ fn for_each_of_mutable_references() {
 fn for_each_of_a_function() {
     spawned(|Owned { names, .. }| async move {
         let names = &names;
+        #[allow(clippy::ptr_arg, reason = "what the items are")]
         async fn look(name: &String) {
             drop(greet("", name).await);
         }
