@@ -50,7 +50,7 @@ fn paths_are_those_of_files() {
         for line in prose(&read(&page)) {
             for code in line.split('`').skip(1).step_by(2) {
                 for word in code.split([' ', '(', ')', '"']) {
-                    if is_path(word) && !root().join(word).exists() {
+                    if is_path(word) && !is_there(word) {
                         missing.push(format!("{}: {word}", page.display()));
                     }
                 }
@@ -167,6 +167,11 @@ fn is_path(word: &str) -> bool {
     ];
     FOLDERS.iter().any(|folder| word.starts_with(folder))
         && word.chars().all(|c| c.is_ascii_alphanumeric() || "/._-".contains(c))
+}
+
+/// Programs that are tests may be named without their extension.
+fn is_there(path: &str) -> bool {
+    root().join(path).exists() || root().join(format!("{path}.rs")).exists()
 }
 
 /// Ids in a text, and those from one to another (`B1–B18`).
