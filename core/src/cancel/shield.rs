@@ -6,8 +6,7 @@ use crate::{
         current::{self, Mark},
         shields::{Openings, Shields},
     },
-    set::set_once::SetOnce,
-    sync::{Arc, Wakers},
+    sync::{Arc, Wakers, once_box::OnceBox},
 };
 use alloc::vec::Vec;
 use core::{
@@ -106,7 +105,7 @@ pub fn shield<F: Future>(future: F) -> Shield<F> {
 /// ```
 pub fn shield_with<F: Future>(body: impl FnOnce(Restore) -> F) -> Shield<F> {
     let restore =
-        Restore { region: Arc::new(Region { raised: SetOnce::new(), openings: Openings::new() }) };
+        Restore { region: Arc::new(Region { raised: OnceBox::new(), openings: Openings::new() }) };
     Shield { future: body(restore.clone()), raised: None, restore: Some(restore) }
 }
 
@@ -214,7 +213,7 @@ impl Drop for Raised {
 /// What a shield has raised, and the parts in it that can be cancelled.
 struct Region {
     /// Once it has.
-    raised: SetOnce<Vec<Arc<Shields>>>,
+    raised: OnceBox<Vec<Arc<Shields>>>,
     openings: Openings,
 }
 

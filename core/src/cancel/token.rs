@@ -4,11 +4,11 @@ use super::CancelReason;
 use crate::{
     child::{CancelCause, Cancelled},
     observe,
-    set::{
+    sync::{
+        Arc, AtomicBool, AtomicPtr, AtomicUsize, EventListener, LazyEvent, Ordering, Wakers,
+        once_box::OnceBox,
         registry::{Listed, Registry},
-        set_once::SetOnce,
     },
-    sync::{Arc, AtomicBool, AtomicPtr, AtomicUsize, EventListener, LazyEvent, Ordering, Wakers},
 };
 use alloc::vec::Vec;
 use core::{
@@ -64,7 +64,7 @@ struct Node {
     cancelled: AtomicBool,
     /// Cancelled, and so is everything below: nothing is left to do.
     told: AtomicBool,
-    reason: SetOnce<CancelReason>,
+    reason: OnceBox<CancelReason>,
     requested: LazyEvent,
     children: Registry<Node>,
     /// How many children there ever were.
@@ -138,7 +138,7 @@ impl CancelToken {
         let node = Arc::new(Node {
             cancelled: AtomicBool::new(false),
             told: AtomicBool::new(false),
-            reason: SetOnce::new(),
+            reason: OnceBox::new(),
             requested: LazyEvent::new(),
             children: Registry::new(),
             made: AtomicUsize::new(0),

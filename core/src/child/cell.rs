@@ -415,7 +415,7 @@ impl<F: Future, S: Receive<F::Output, Via>, Via> Cell<F, S, Via> {
             // SAFETY: the handle is gone, so the outcome is ours.
             unwind::catch(|| unsafe { self.drop_outcome() }).unwrap_or_else(lost);
         } else if before.has_joiner() {
-            // SAFETY: `JOINER` was set when we set `DONE`, so `joiner` is ours.
+            // SAFETY: `JOIN_WAKER` was set when we set `DONE`, so `joiner` is ours.
             let joiner = self.tail.joiner.with_mut(|joiner| unsafe { (*joiner).take() });
             unwind::catch(|| joiner.map_or((), Waker::wake)).unwrap_or_else(lost);
         }

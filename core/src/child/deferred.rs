@@ -10,8 +10,7 @@ use super::{
 };
 use crate::{
     exec::{Spawn, SpawnLocal},
-    set::{mailbox::Mailbox, set_once::SetOnce, stack::Stack},
-    sync::{Arc, AtomicUsize},
+    sync::{Arc, AtomicUsize, atomic_box::AtomicBox, once_box::OnceBox, stack::Stack},
 };
 use alloc::boxed::Box;
 use core::future::Future;
@@ -21,9 +20,9 @@ pub(crate) struct Deferred {
     /// The oldest first.
     pub(crate) finalizers: Stack<Child>,
     /// How long they may take all together. The last one counts.
-    pub(crate) budget: Mailbox<Child>,
+    pub(crate) budget: AtomicBox<Child>,
     /// Takes over finalizers when nobody awaits the scope any more.
-    pub(crate) runner: SetOnce<Runner>,
+    pub(crate) runner: OnceBox<Runner>,
     /// How many finalizers there are, those under way included.
     pub(crate) pending: AtomicUsize,
     /// How many were taken out of the list and have not ended.
@@ -36,8 +35,8 @@ impl Deferred {
     pub(crate) fn new() -> Self {
         Deferred {
             finalizers: Stack::new(),
-            budget: Mailbox::new(),
-            runner: SetOnce::new(),
+            budget: AtomicBox::new(),
+            runner: OnceBox::new(),
             pending: AtomicUsize::new(0),
             under_way: AtomicUsize::new(0),
         }

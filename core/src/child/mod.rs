@@ -7,7 +7,7 @@
 //! |---|---|
 //! | [`state`] | the state word: documented bits, and every transition |
 //! | [`raw`] | the part of a child that knows nothing of the future's type, and who keeps it alive |
-//! | [`parent`], [`gate`] | what a child asks of its scope; being counted there |
+//! | [`parent`] | what a child asks of its scope |
 //! | [`cell`] | the rest: polling, ending, the output |
 //! | [`lent`] | what an executor gets |
 //! | [`handle`] | what the user gets |
@@ -23,7 +23,6 @@ pub(crate) mod cell;
 pub(crate) mod current;
 pub(crate) mod deferred;
 pub(crate) mod depth;
-pub(crate) mod gate;
 mod handle;
 mod kept;
 mod lent;

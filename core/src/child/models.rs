@@ -3,11 +3,11 @@
 
 use super::{
     CancelCause,
-    gate::{Gate, Refusal},
     shields::{Openings, Shields},
     state::{CancelStep, Keeper, State},
 };
 use crate::model::{Census, Flag, Thread, block_on, check, spawn};
+use crate::sync::gate::{Gate, Refusal};
 use alloc::{boxed::Box, task::Wake};
 use core::{
     mem,

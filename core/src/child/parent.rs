@@ -10,14 +10,13 @@
 use super::{
     Cancelled, Panic,
     deferred::Deferred,
-    gate::{Gate, Refusal},
     origin::Origin,
     raw::{Children, Info},
 };
+use crate::sync::gate::{Gate, Refusal};
 use crate::{
     cancel::CancelReason,
-    set::stack::Stack,
-    sync::{Arc, EventListener, Wakers},
+    sync::{Arc, EventListener, Wakers, stack::Stack},
     unwind,
 };
 use core::{fmt, marker::PhantomData, mem, ptr::NonNull};

@@ -15,8 +15,10 @@ use super::{
 use crate::sync::Freed;
 use crate::{
     observe,
-    set::registry::{Listed, Registry},
-    sync::{AtomicPtr, UnsafeCell},
+    sync::{
+        AtomicPtr, UnsafeCell,
+        registry::{Listed, Registry},
+    },
     unwind,
 };
 use core::{
@@ -34,7 +36,7 @@ pub(crate) struct Header {
 
 /// The tail of it: what only pending, awaited or failing children need.
 pub(super) struct Tail {
-    /// What the handle waits with. The handle's, or the finisher's: see `JOINER`.
+    /// What the handle waits with. The handle's, or the finisher's: see `JOIN_WAKER`.
     pub(super) joiner: UnsafeCell<Option<Waker>>,
     /// What lets the executor know that a cancelled child is an empty shell. `RUNNING`'s.
     pub(super) runner: UnsafeCell<Option<Waker>>,
@@ -240,13 +242,13 @@ impl Raw {
         if current::inside_child(self) {
             panic!("{} awaits its own handle, and would wait for ever", tail.origin);
         }
-        // SAFETY: we are the handle, and `JOINER` is not set.
+        // SAFETY: we are the handle, and `JOIN_WAKER` is not set.
         unsafe { remember(&tail.joiner, cx.waker()) };
         if header.state.publish_joiner() {
             observe::waits_for(format_args!("{}", tail.origin));
             return Poll::Pending;
         }
-        // SAFETY: as above. Whoever finds `JOINER` unset need not look for a waker.
+        // SAFETY: as above. Whoever finds `JOIN_WAKER` unset need not look for a waker.
         unwind::discard(tail.joiner.with_mut(|joiner| unsafe { (*joiner).take() }));
         Poll::Ready(())
     }
@@ -276,7 +278,7 @@ impl Raw {
         let now = header.state.now();
         if !now.is_done() && (!now.has_joiner() || header.state.retract_joiner()) {
             if now.has_joiner() {
-                // SAFETY: `JOINER` is not set any more, so `joiner` is the handle's.
+                // SAFETY: `JOIN_WAKER` is not set any more, so `joiner` is the handle's.
                 unwind::discard(tail.joiner.with_mut(|joiner| unsafe { (*joiner).take() }));
             }
             if header.state.leave_handle() {

@@ -4,24 +4,21 @@
 //! child around it on the same stack, as the drop of any of them would drop it. A child that goes
 //! idle while the count is not zero says so in its state word; see [`state`](super::state).
 
-use crate::{
-    set::waker_cell::WakerCell,
-    sync::{Arc, AtomicUsize, Ordering, UnsafeCell},
-};
+use crate::sync::{Arc, AtomicUsize, Ordering, UnsafeCell, atomic_waker::AtomicWaker};
 use core::task::Waker;
 
 /// The shields in one child, or in the body of one scope.
 pub(crate) struct Shields {
     up: AtomicUsize,
     /// Whoever polls the child, while it is idle behind a shield.
-    idle: WakerCell,
+    idle: AtomicWaker,
 }
 
 // Without `std` there is nobody who raises one.
 #[cfg_attr(not(all(feature = "std", not(anyscope_loom))), allow(dead_code))]
 impl Shields {
     pub(super) fn new() -> Self {
-        Shields { up: AtomicUsize::new(0), idle: WakerCell::new() }
+        Shields { up: AtomicUsize::new(0), idle: AtomicWaker::new() }
     }
 
     pub(crate) fn raise(&self) {

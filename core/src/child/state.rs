@@ -4,23 +4,23 @@
 //! |---|---|---|---|
 //! | `RUNNING` | whoever polls the child or ends it, by compare-and-swap | the same thread | `stage` and `runner` belong to that thread |
 //! | `DONE` | the same thread, in the step that clears `RUNNING` | never | the future is gone; `stage` holds the outcome, for the handle if there is one |
-//! | `CANCELLED` | the first canceller | `end_poll`, for `PENDING`, if the child is behind a shield | nobody starts another poll; whoever holds `RUNNING` ends the child |
+//! | `CANCELLED` | the first canceller | `end_poll`, for `CANCEL_DEFERRED`, if the child is behind a shield | nobody starts another poll; whoever holds `RUNNING` ends the child |
 //! | `SHIELDED` | `end_poll` | the next `end_poll` | the child is idle behind a shield, or was and is being polled again |
-//! | `PENDING` | a canceller that finds `SHIELDED`, or `end_poll` | never | the child ends when its shield does |
+//! | `CANCEL_DEFERRED` | a canceller that finds `SHIELDED`, or `end_poll` | never | the child ends when its shield does |
 //! | `FORCED` | a canceller that shields do not stop | never | `end_poll` leaves `CANCELLED` as it is |
-//! | `JOINER` | the handle, after it wrote `joiner` | the handle, before `DONE` | `joiner` belongs to whoever sets `DONE`; otherwise it is the handle's |
+//! | `JOIN_WAKER` | the handle, after it wrote `joiner` | the handle, before `DONE` | `joiner` belongs to whoever sets `DONE`; otherwise it is the handle's |
 //! | `HANDLE` | birth | the handle's drop | one owner of the memory: the handle |
 //! | `EXEC` | birth | the executor's drop, or its last poll | one owner of the memory: the executor |
 //! | `LISTED` | birth | the registry | one owner of the memory: the registry of the scope |
-//! | `RUNNER` | whoever polls the child, when it goes idle | never | `runner` holds a waker, to be taken by whoever ends the child |
+//! | `EXEC_WAKER` | whoever polls the child, when it goes idle | never | `runner` holds a waker, to be taken by whoever ends the child |
 //! | `DAEMON` | birth | never | the child does not keep its scope open |
-//! | cause (3 bits) | with the first of `CANCELLED` and `PENDING` | never | who cancelled: [`CancelCause`] |
+//! | cause (3 bits) | with the first of `CANCELLED` and `CANCEL_DEFERRED` | never | who cancelled: [`CancelCause`] |
 //! | the rest | birth | never | the child's number, see [`Snapshot::number`] |
 //!
 //! `RUNNING` and `DONE` exclude each other, but for a moment in which a late poll finds out that it
 //! is late. A child that is neither is *idle*: its future is
 //! there and nobody touches it, so a canceller may claim it and drop the future at once, unless it
-//! is `SHIELDED`: then the end of the shield wakes the child, and its next poll finds `PENDING`. If the
+//! is `SHIELDED`: then the end of the shield wakes the child, and its next poll finds `CANCEL_DEFERRED`. If the
 //! child is `RUNNING`, the canceller leaves its bit, and the poller, which must pass through
 //! [`end_poll`](State::end_poll), ends the child.
 //!
@@ -37,16 +37,16 @@ use core::fmt;
 const RUNNING: usize = 1 << 0;
 const DONE: usize = 1 << 1;
 const CANCELLED: usize = 1 << 2;
-const JOINER: usize = 1 << 3;
+const JOIN_WAKER: usize = 1 << 3;
 const HANDLE: usize = 1 << 4;
 const EXEC: usize = 1 << 5;
 const LISTED: usize = 1 << 6;
 const DAEMON: usize = 1 << 7;
-const RUNNER: usize = 1 << 8;
+const EXEC_WAKER: usize = 1 << 8;
 const CAUSE_SHIFT: u32 = 9;
 const CAUSE: usize = 0b111 << CAUSE_SHIFT;
 const SHIELDED: usize = 1 << 12;
-const PENDING: usize = 1 << 13;
+const CANCEL_DEFERRED: usize = 1 << 13;
 const FORCED: usize = 1 << 14;
 const NUMBER_SHIFT: u32 = 15;
 
@@ -123,14 +123,14 @@ impl State {
         let mut now = self.0.load(Ordering::Relaxed);
         loop {
             let idle = if shielded && now & FORCED == 0 {
-                let pending = if now & CANCELLED != 0 { PENDING } else { 0 };
-                now & !(RUNNING | CANCELLED) | RUNNER | SHIELDED | pending
-            } else if now & (CANCELLED | PENDING) != 0 {
+                let pending = if now & CANCELLED != 0 { CANCEL_DEFERRED } else { 0 };
+                now & !(RUNNING | CANCELLED) | EXEC_WAKER | SHIELDED | pending
+            } else if now & (CANCELLED | CANCEL_DEFERRED) != 0 {
                 // The cause is there; this makes it known.
                 self.0.fetch_or(CANCELLED, Ordering::Relaxed);
                 return false;
             } else {
-                now & !(RUNNING | SHIELDED) | RUNNER
+                now & !(RUNNING | SHIELDED) | EXEC_WAKER
             };
             // Release: this poll happens before the next one, or before the drop by a canceller.
             match self.0.compare_exchange_weak(now, idle, Ordering::Release, Ordering::Relaxed) {
@@ -145,7 +145,7 @@ impl State {
     pub(super) fn cancel(&self, cause: CancelCause, force: bool) -> CancelStep {
         let mut now = self.0.load(Ordering::Relaxed);
         loop {
-            let known = now & (CANCELLED | PENDING) != 0;
+            let known = now & (CANCELLED | CANCEL_DEFERRED) != 0;
             let forces = force && now & FORCED == 0;
             if now & DONE != 0 || known && !forces {
                 return CancelStep::Nothing;
@@ -159,7 +159,7 @@ impl State {
                 | match (claims, now & RUNNING != 0) {
                     (true, _) => CANCELLED | RUNNING,
                     (false, true) => CANCELLED,
-                    (false, false) => PENDING,
+                    (false, false) => CANCEL_DEFERRED,
                 };
             // Acquire: the last poll happened before the drop of the future.
             match self.0.compare_exchange_weak(now, asked, Ordering::Acquire, Ordering::Relaxed) {
@@ -173,7 +173,7 @@ impl State {
     /// Running to done; answers the state before. The caller has written the outcome.
     pub(super) fn finish(&self) -> Snapshot {
         // Release: the outcome is there for the joiner, and the future is gone for everybody.
-        // Acquire: see the waker behind `JOINER`.
+        // Acquire: see the waker behind `JOIN_WAKER`.
         Snapshot(self.0.fetch_add(DONE - RUNNING, Ordering::AcqRel))
     }
 
@@ -183,7 +183,7 @@ impl State {
     pub(super) fn finish_and_release(&self) -> bool {
         let now = self.0.load(Ordering::Relaxed);
         // The registry's share is there as long as the child is not done, so this is not the last.
-        now & (HANDLE | JOINER | LISTED) == HANDLE | LISTED
+        now & (HANDLE | JOIN_WAKER | LISTED) == HANDLE | LISTED
             && self
                 .0
                 .compare_exchange(
@@ -200,12 +200,12 @@ impl State {
     /// `joiner` stays the handle's.
     pub(super) fn publish_joiner(&self) -> bool {
         // Release: the waker was written before.
-        self.change_unless_done(|now| now | JOINER)
+        self.change_unless_done(|now| now | JOIN_WAKER)
     }
 
     /// Takes the waker in `joiner` back. False if the child is done, and the waker is gone.
     pub(super) fn retract_joiner(&self) -> bool {
-        self.change_unless_done(|now| now & !JOINER)
+        self.change_unless_done(|now| now & !JOIN_WAKER)
     }
 
     /// The handle is gone, and never looks at the outcome. False if the child is done already:
@@ -270,11 +270,11 @@ impl Snapshot {
     }
 
     pub(super) fn has_joiner(self) -> bool {
-        self.0 & JOINER != 0
+        self.0 & JOIN_WAKER != 0
     }
 
     pub(super) fn has_runner(self) -> bool {
-        self.0 & RUNNER != 0
+        self.0 & EXEC_WAKER != 0
     }
 
     /// Whether the child is idle behind a shield, or was before this poll.
@@ -284,7 +284,7 @@ impl Snapshot {
 
     /// Whether somebody asked for the end of the child, shield or not.
     pub(super) fn is_asked_to_end(self) -> bool {
-        self.0 & (CANCELLED | PENDING) != 0
+        self.0 & (CANCELLED | CANCEL_DEFERRED) != 0
     }
 
     /// Who asked for it.

@@ -18,8 +18,8 @@ use crate::{
         parent::{Inline, Receive},
     },
     limit::Limit,
-    set::{slab::Slab, stack::Stack},
-    sync::Arc,
+    set::slab::Slab,
+    sync::{Arc, stack::Stack},
 };
 use alloc::{borrow::Cow, boxed::Box, vec::Vec};
 use core::{

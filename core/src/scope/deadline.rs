@@ -2,8 +2,7 @@
 
 use crate::{
     observe,
-    set::mailbox::Mailbox,
-    sync::{Arc, AtomicUsize, EventListener, LazyEvent, Ordering},
+    sync::{Arc, AtomicUsize, EventListener, LazyEvent, Ordering, atomic_box::AtomicBox},
     time::{Clock, Instant, Timer},
 };
 use alloc::boxed::Box;
@@ -25,7 +24,7 @@ pub struct MovableDeadline {
 struct Moves {
     /// Where the deadline was moved to, if that has not been looked at yet. No queue, as nobody
     /// may ever look: the scope may be gone.
-    to: Mailbox<Instant>,
+    to: AtomicBox<Instant>,
     /// How many can move it.
     movers: AtomicUsize,
     moved: LazyEvent,
@@ -35,7 +34,7 @@ impl MovableDeadline {
     /// A deadline, and the future that is ready when it has passed.
     pub(super) fn new<T: Timer + Clock>(timer: T, at: Instant) -> (Self, Watch<T>) {
         let moves = Arc::new(Moves {
-            to: Mailbox::new(),
+            to: AtomicBox::new(),
             movers: AtomicUsize::new(1),
             moved: LazyEvent::new(),
         });

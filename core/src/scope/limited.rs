@@ -13,14 +13,13 @@ use crate::{
         Anywhere, JoinHandle,
         cell::Spec,
         deferred::Entry,
-        gate::Refusal,
         origin::Origin,
         parent::{Place, Receive},
     },
     exec::Spawn,
     limit::Limit,
     observe,
-    sync::{Arc, EventListener, Ordering},
+    sync::{Arc, EventListener, Ordering, gate::Refusal},
 };
 use alloc::boxed::Box;
 use core::{

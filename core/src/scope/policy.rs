@@ -6,7 +6,7 @@
 //! | [`FailFast<E>`] | `Result<T, E>` | `T` | ends siblings and body; the scope returns it |
 
 use super::{ScopeError, stop::Ended};
-use crate::{set::stack::Stack, time::Elapsed};
+use crate::{sync::stack::Stack, time::Elapsed};
 use core::{convert::Infallible, fmt};
 
 /// What a scope does when a child ends. Implemented by [`Supervise`] and [`FailFast`].

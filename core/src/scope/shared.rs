@@ -13,15 +13,19 @@ use crate::{
         current::{self, Mark, Stance},
         deferred::Deferred,
         depth,
-        gate::{Gate, Refusal},
         origin::Origin,
         parent::{Gates, OfKind, Parent, Place, Receive, Sequel},
         raw::{Children, Info},
     },
     limit::Limit,
     observe,
-    set::{set_once::SetOnce, stack::Stack, waker_cell::WakerCell},
-    sync::{Arc, AtomicUsize, EventListener, LazyEvent, Ordering, Wakers},
+    sync::{
+        Arc, AtomicUsize, EventListener, LazyEvent, Ordering, Wakers,
+        atomic_waker::AtomicWaker,
+        gate::{Gate, Refusal},
+        once_box::OnceBox,
+        stack::Stack,
+    },
     unwind,
 };
 use alloc::boxed::Box;
@@ -46,14 +50,14 @@ pub(crate) struct Shared<P, K> {
     pub(super) flags: AtomicUsize,
     pub(super) request: Request,
     /// Whoever polls the future of the scope.
-    pub(super) owner: WakerCell,
+    pub(super) owner: AtomicWaker,
     /// Fires when one of the gates is empty and somebody waits, and at the end.
     changed: LazyEvent,
     panics: Stack<Panic>,
     policy: P,
     /// Failures that came too late to be reported.
     late: AtomicUsize,
-    observer: SetOnce<Observer>,
+    observer: OnceBox<Observer>,
     /// How many `tasks` there may be. Not looked at by scopes without a limit.
     limit: Limit,
     /// Fires when a child of a limited scope leaves.
@@ -95,12 +99,12 @@ impl<P: Policy, K> Owner<P, K> {
             registry: Children::new(),
             flags: AtomicUsize::new(0),
             request: Request::new(),
-            owner: WakerCell::new(),
+            owner: AtomicWaker::new(),
             changed: LazyEvent::new(),
             panics: Stack::new(),
             policy: P::default(),
             late: AtomicUsize::new(0),
-            observer: SetOnce::new(),
+            observer: OnceBox::new(),
             limit,
             freed: LazyEvent::new(),
             queue: AtomicUsize::new(0),

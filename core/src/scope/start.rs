@@ -3,8 +3,7 @@
 use super::policy::{Accept, Policy};
 use crate::{
     child::{Anywhere, Cancelled, JoinError, JoinHandle, Panic},
-    set::stack::Stack,
-    sync::{Arc, AtomicBool, EventListener, LazyEvent, Ordering},
+    sync::{Arc, AtomicBool, EventListener, LazyEvent, Ordering, stack::Stack},
     unwind,
 };
 use core::{

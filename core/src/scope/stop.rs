@@ -18,8 +18,7 @@ use crate::{
         raw::{By, Info},
     },
     observe,
-    set::set_once::SetOnce,
-    sync::{Ordering, Wakers, fence},
+    sync::{Ordering, Wakers, fence, once_box::OnceBox},
 };
 use flags::*;
 
@@ -48,13 +47,13 @@ pub(super) mod flags {
 
 /// What a cancel leaves for those who ask.
 pub(super) struct Request {
-    reason: SetOnce<CancelReason>,
-    token: SetOnce<CancelToken>,
+    reason: OnceBox<CancelReason>,
+    token: OnceBox<CancelToken>,
 }
 
 impl Request {
     pub(super) fn new() -> Self {
-        Request { reason: SetOnce::new(), token: SetOnce::new() }
+        Request { reason: OnceBox::new(), token: OnceBox::new() }
     }
 
     /// Why the scope was cancelled, if somebody gave a reason.

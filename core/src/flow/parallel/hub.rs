@@ -6,7 +6,7 @@
 //! have nothing to do: so a shard that is held up by a slow piece of work delays what it has
 //! started, and nothing else.
 //!
-//! The source is for one shard at a time ([`TryCell`]); nobody waits for it. Who finds it taken
+//! The source is for one shard at a time ([`TryLock`]); nobody waits for it. Who finds it taken
 //! sleeps; who has had it looks afterwards whether there is more to be had, and wakes one that
 //! sleeps if so, which does the same in its turn. A shard says that it sleeps *before* it looks for
 //! work a last time, and everybody looks for sleepers *after* a change; both with a fence in
@@ -19,10 +19,11 @@
 use super::super::source::Source;
 use crate::{
     limit::Capacity,
-    set::{
-        line::Line, mailbox::Mailbox, set_once::SetOnce, try_cell::TryCell, waker_cell::WakerCell,
+    sync::{
+        AtomicBool, AtomicUsize, EventListener, Ordering, Wakers, atomic_box::AtomicBox,
+        atomic_waker::AtomicWaker, cache_padded::CachePadded, fence, once_box::OnceBox,
+        try_lock::TryLock,
     },
-    sync::{AtomicBool, AtomicUsize, EventListener, Ordering, Wakers, fence},
     unwind,
 };
 use alloc::{boxed::Box, collections::VecDeque, sync::Arc, task::Wake};
@@ -43,7 +44,7 @@ pub(super) type Batch<Fut> = VecDeque<(usize, Fut)>;
 
 /// What the shards share; see the [module](self).
 pub(super) struct Hub<S, F, Fut> {
-    pump: TryCell<Pump<S, F>>,
+    pump: TryLock<Pump<S, F>>,
     limit: Capacity,
     /// How many items may be taken and not delivered; the limit if that is more.
     window: usize,
@@ -58,23 +59,23 @@ pub(super) struct Hub<S, F, Fut> {
     /// The shards end when all is done; otherwise they are dropped then.
     ends: bool,
     /// How many items were taken. Changed by who has the pump.
-    taken: Line<AtomicUsize>,
+    taken: CachePadded<AtomicUsize>,
     /// How many pieces of work have come to their end.
-    finished: Line<AtomicUsize>,
+    finished: CachePadded<AtomicUsize>,
     /// How many values were delivered; those that nobody wants are with their end.
-    delivered: Line<AtomicUsize>,
+    delivered: CachePadded<AtomicUsize>,
     /// A bit for each shard that sleeps and would take work.
-    idle: Line<AtomicUsize>,
+    idle: CachePadded<AtomicUsize>,
     /// Who waits for values, and for the end.
-    pub(super) owner: WakerCell,
+    pub(super) owner: AtomicWaker,
     pub(super) desks: Box<[Desk<Fut>]>,
 }
 
 /// What others see of a shard.
 pub(super) struct Desk<Fut> {
-    inbox: Mailbox<Batch<Fut>>,
+    inbox: AtomicBox<Batch<Fut>>,
     /// Set with its first poll.
-    pub(super) waker: SetOnce<Waker>,
+    pub(super) waker: OnceBox<Waker>,
 }
 
 /// The source, and what makes work of its items.
@@ -102,10 +103,10 @@ enum Asked {
 
 impl<S, F, Fut> Hub<S, F, Fut> {
     pub(super) fn new(source: S, f: F, limit: Capacity, window: usize, shards: usize) -> Self {
-        let desk = || Desk { inbox: Mailbox::new(), waker: SetOnce::new() };
+        let desk = || Desk { inbox: AtomicBox::new(), waker: OnceBox::new() };
         let source = Some(Box::pin(source));
         Hub {
-            pump: TryCell::new(Pump { source, f: Some(f), raised: None, busy: false }),
+            pump: TryLock::new(Pump { source, f: Some(f), raised: None, busy: false }),
             limit,
             window,
             asked: AtomicUsize::new(Asked::Item as usize),
@@ -113,11 +114,11 @@ impl<S, F, Fut> Hub<S, F, Fut> {
             ended: AtomicBool::new(false),
             closed: AtomicBool::new(false),
             ends: false,
-            taken: Line::new(AtomicUsize::new(0)),
-            finished: Line::new(AtomicUsize::new(0)),
-            delivered: Line::new(AtomicUsize::new(0)),
-            idle: Line::new(AtomicUsize::new(0)),
-            owner: WakerCell::new(),
+            taken: CachePadded::new(AtomicUsize::new(0)),
+            finished: CachePadded::new(AtomicUsize::new(0)),
+            delivered: CachePadded::new(AtomicUsize::new(0)),
+            idle: CachePadded::new(AtomicUsize::new(0)),
+            owner: AtomicWaker::new(),
             desks: (0..shards).map(|_| desk()).collect(),
         }
     }

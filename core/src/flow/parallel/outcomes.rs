@@ -11,8 +11,10 @@
 use super::shard::Outlet;
 use crate::{
     child::{JoinError, Panic},
-    set::{mailbox::Mailbox, waker_cell::WakerCell},
-    sync::{AtomicBool, AtomicUsize, Ordering, Wakers, fence},
+    sync::{
+        AtomicBool, AtomicUsize, Ordering, Wakers, atomic_box::AtomicBox,
+        atomic_waker::AtomicWaker, fence,
+    },
     unwind::{self, Payload},
 };
 use alloc::{boxed::Box, sync::Arc, vec::Vec};
@@ -32,7 +34,7 @@ pub(super) struct Outcomes<T> {
     trays: Box<[Tray<T>]>,
     /// Whoever takes them sleeps.
     waited_for: AtomicBool,
-    taker: WakerCell,
+    taker: AtomicWaker,
     /// Nobody takes them any more.
     abandoned: AtomicBool,
     /// How many shards may still send some.
@@ -45,20 +47,21 @@ pub(super) struct Outcomes<T> {
 
 /// Those of one shard, all in one box.
 struct Tray<T> {
-    full: Mailbox<Vec<Outcome<T>>>,
+    full: AtomicBox<Vec<Outcome<T>>>,
     /// A box on the way back, to be used again.
-    empty: Mailbox<Vec<Outcome<T>>>,
+    empty: AtomicBox<Vec<Outcome<T>>>,
     /// The places of work that the shard has dropped.
-    lost: Mailbox<Vec<usize>>,
+    lost: AtomicBox<Vec<usize>>,
 }
 
 impl<T> Outcomes<T> {
     pub(super) fn new(shards: usize) -> Arc<Self> {
-        let tray = || Tray { full: Mailbox::new(), empty: Mailbox::new(), lost: Mailbox::new() };
+        let tray =
+            || Tray { full: AtomicBox::new(), empty: AtomicBox::new(), lost: AtomicBox::new() };
         Arc::new(Outcomes {
             trays: (0..shards).map(|_| tray()).collect(),
             waited_for: AtomicBool::new(false),
-            taker: WakerCell::new(),
+            taker: AtomicWaker::new(),
             abandoned: AtomicBool::new(false),
             senders: AtomicUsize::new(shards),
             taken: AtomicUsize::new(0),

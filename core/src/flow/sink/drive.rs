@@ -2,8 +2,8 @@
 
 use super::super::{Flow, Source};
 use crate::{
-    set::{budget::Budget, exchange::Exchange},
-    sync::{Arc, Wakers},
+    set::budget::Budget,
+    sync::{Arc, Wakers, handoff::Handoff},
     unwind,
 };
 use core::{
@@ -74,7 +74,7 @@ impl<S: Source> Flow<S> {
         F: FnOnce(Items<S::Item>) -> Fut,
         Fut: Future,
     {
-        let exchange = Arc::new(Exchange::new());
+        let exchange = Arc::new(Handoff::new());
         let body = Some(body(Items { exchange: exchange.clone() }));
         Drive { body, source: Some(self.source), exchange, ended: false }
     }
@@ -84,7 +84,7 @@ impl<S: Source> Flow<S> {
 ///
 /// Also a [`Stream`]. There are no more items once the flow has ended, or has been dropped.
 pub struct Items<T> {
-    exchange: Arc<Exchange<T>>,
+    exchange: Arc<Handoff<T>>,
 }
 
 impl<T> Items<T> {
@@ -126,7 +126,7 @@ pin_project! {
         body: Option<Fut>,
         #[pin]
         source: Option<S>,
-        exchange: Arc<Exchange<Item>>,
+        exchange: Arc<Handoff<Item>>,
         ended: bool,
     }
 

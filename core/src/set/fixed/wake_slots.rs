@@ -1,8 +1,7 @@
 //! Words in a `static` where wakers leave their wakes.
 
 use crate::{
-    set::waker_cell::WakerCell,
-    sync::{AtomicUsize, Ordering},
+    sync::{AtomicUsize, Ordering, atomic_waker::AtomicWaker},
     unwind::Finally,
 };
 use core::{
@@ -99,7 +98,7 @@ pub(super) struct WakeSlot {
     /// The set and the wakers that point here. With none, the slot is free.
     holders: AtomicUsize,
     /// The waker of the task that polls the set.
-    parent: WakerCell,
+    parent: AtomicWaker,
 }
 
 /// The bits of a waker's pointer that are the index of its child.
@@ -117,7 +116,7 @@ impl WakeSlot {
         WakeSlot {
             ready: AtomicUsize::new(0),
             holders: AtomicUsize::new(0),
-            parent: WakerCell::new(),
+            parent: AtomicWaker::new(),
         }
     }
 
@@ -126,7 +125,7 @@ impl WakeSlot {
         WakeSlot {
             ready: AtomicUsize::new(0),
             holders: AtomicUsize::new(0),
-            parent: WakerCell::new(),
+            parent: AtomicWaker::new(),
         }
     }
 

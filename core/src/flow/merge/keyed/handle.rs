@@ -2,8 +2,10 @@
 
 use crate::{
     flow::into_flow::IntoFlow,
-    set::{stack::Stack, waker_cell::WakerCell},
-    sync::{Arc, AtomicBool, AtomicUsize, Ordering, Wakers, fence},
+    sync::{
+        Arc, AtomicBool, AtomicUsize, Ordering, Wakers, atomic_waker::AtomicWaker, fence,
+        stack::Stack,
+    },
 };
 use alloc::{collections::VecDeque, vec::Vec};
 use core::{error::Error, fmt, task::Waker};
@@ -20,7 +22,7 @@ struct Shared<K, S> {
     handles: AtomicUsize,
     /// The merge is gone.
     closed: AtomicBool,
-    merge: WakerCell,
+    merge: AtomicWaker,
 }
 
 pub(super) enum Command<K, S> {
@@ -151,7 +153,7 @@ pub(super) fn pair<K, S>() -> (Owned<K, S>, KeyedHandle<K, S>) {
         commands: Stack::new(),
         handles: AtomicUsize::new(1),
         closed: AtomicBool::new(false),
-        merge: WakerCell::new(),
+        merge: AtomicWaker::new(),
     });
     (Owned { shared: shared.clone(), taken: Vec::new() }, KeyedHandle { shared })
 }

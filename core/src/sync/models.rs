@@ -1,7 +1,8 @@
 //! Models of what is shared between threads here; see [`crate::model`].
 
 use super::{
-    mailbox::Mailbox, set_once::SetOnce, stack::Stack, try_cell::TryCell, waker_cell::WakerCell,
+    atomic_box::AtomicBox, atomic_waker::AtomicWaker, once_box::OnceBox, stack::Stack,
+    try_lock::TryLock,
 };
 use crate::model::{Census, Thread, block_on_fresh, check, spawn};
 use alloc::{boxed::Box, rc::Rc, sync::Arc, vec::Vec};
@@ -29,7 +30,7 @@ fn set(flag: &AtomicUsize, value: usize) {
 #[test]
 fn register_or_wake() {
     check("waker cell: register or wake", || {
-        let cell = Arc::new((WakerCell::new(), flag()));
+        let cell = Arc::new((AtomicWaker::new(), flag()));
         let other = cell.clone();
         let waking = spawn(move || {
             set(&other.1, 1);
@@ -49,7 +50,7 @@ fn register_or_wake() {
 #[test]
 fn register_or_wake_or_wake() {
     check("waker cell: register or wake or wake", || {
-        let cell = Arc::new((WakerCell::new(), [flag(), flag()]));
+        let cell = Arc::new((AtomicWaker::new(), [flag(), flag()]));
         let waking = [0, 1].map(|n| {
             let other = cell.clone();
             spawn(move || {
@@ -98,7 +99,7 @@ fn push_or_push_or_take() {
 fn set_or_set_or_get() {
     check("set once: set or set or get", || {
         let census = Census::default();
-        let cell = Rc::new(SetOnce::new());
+        let cell = Rc::new(OnceBox::new());
         let setting = [0, 1].map(|_| {
             let (cell, value) = (cell.clone(), census.probe());
             spawn(move || {
@@ -121,7 +122,7 @@ fn set_or_set_or_get() {
 fn put_or_take() {
     check("mailbox: put or take", || {
         let census = Census::default();
-        let mailbox = Arc::new(Mailbox::new());
+        let mailbox = Arc::new(AtomicBox::new());
         let probes = [(); 2].map(|()| census.probe());
         let theirs = mailbox.clone();
         let putting = spawn(move || {
@@ -151,7 +152,7 @@ fn put_or_take() {
 #[test]
 fn synchronize_or_put() {
     check("mailbox: synchronize or put", || {
-        let shared = Arc::new((Mailbox::new(), flag()));
+        let shared = Arc::new((AtomicBox::new(), flag()));
         let other = shared.clone();
         let putting = spawn(move || {
             drop(other.0.put(Box::new(())));
@@ -169,8 +170,8 @@ fn synchronize_or_put() {
 fn try_or_try() {
     check("try cell: try or try", || {
         let census = Census::default();
-        let cell = Arc::new(TryCell::new((census.probe(), 0)));
-        let count = |cell: &TryCell<(_, i32)>| {
+        let cell = Arc::new(TryLock::new((census.probe(), 0)));
+        let count = |cell: &TryLock<(_, i32)>| {
             let count = |(probe, n): &mut (crate::model::Probe, i32)| {
                 probe.touch();
                 *n += 1;

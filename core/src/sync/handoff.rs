@@ -7,7 +7,7 @@
 //! | `FULL` | there is a value | the taker |
 //! | `ENDED` | there will be none any more | nobody |
 
-use super::waker_cell::WakerCell;
+use super::atomic_waker::AtomicWaker;
 use crate::sync::{AtomicUsize, Ordering, UnsafeCell};
 use core::task::{Context, Poll, Waker};
 
@@ -18,26 +18,26 @@ const ENDED: usize = 3;
 
 /// Between one giver and one taker; see the [module](self).
 #[derive(Debug)]
-pub(crate) struct Exchange<T> {
+pub(crate) struct Handoff<T> {
     state: AtomicUsize,
     place: UnsafeCell<Option<T>>,
-    taker: WakerCell,
-    giver: WakerCell,
+    taker: AtomicWaker,
+    giver: AtomicWaker,
 }
 
 // SAFETY: values move from one thread to another; only the one whom the state names touches the
 // place, so nobody shares a value.
-unsafe impl<T: Send> Send for Exchange<T> {}
+unsafe impl<T: Send> Send for Handoff<T> {}
 // SAFETY: as above.
-unsafe impl<T: Send> Sync for Exchange<T> {}
+unsafe impl<T: Send> Sync for Handoff<T> {}
 
-impl<T> Exchange<T> {
+impl<T> Handoff<T> {
     pub(crate) fn new() -> Self {
-        Exchange {
+        Handoff {
             state: AtomicUsize::new(IDLE),
             place: UnsafeCell::new(None),
-            taker: WakerCell::new(),
-            giver: WakerCell::new(),
+            taker: AtomicWaker::new(),
+            giver: AtomicWaker::new(),
         }
     }
 

@@ -6,19 +6,19 @@ use core::{marker::PhantomData, ptr};
 
 /// A place for one box, without a lock.
 #[derive(Debug)]
-pub(crate) struct Mailbox<T> {
+pub(crate) struct AtomicBox<T> {
     content: AtomicPtr<T>,
     owned: PhantomData<Box<T>>,
 }
 
 // SAFETY: boxes only move in and out, on whichever thread calls; no `&T` is ever handed out.
-unsafe impl<T: Send> Send for Mailbox<T> {}
+unsafe impl<T: Send> Send for AtomicBox<T> {}
 // SAFETY: as above.
-unsafe impl<T: Send> Sync for Mailbox<T> {}
+unsafe impl<T: Send> Sync for AtomicBox<T> {}
 
-impl<T> Mailbox<T> {
+impl<T> AtomicBox<T> {
     pub(crate) fn new() -> Self {
-        Mailbox { content: AtomicPtr::new(ptr::null_mut()), owned: PhantomData }
+        AtomicBox { content: AtomicPtr::new(ptr::null_mut()), owned: PhantomData }
     }
 
     /// Whether there was nothing at some moment during the call.
@@ -59,7 +59,7 @@ impl<T> Mailbox<T> {
     }
 }
 
-impl<T> Drop for Mailbox<T> {
+impl<T> Drop for AtomicBox<T> {
     fn drop(&mut self) {
         drop(self.take());
     }

@@ -22,7 +22,7 @@
 //! the walker would step on a member that the sweeper frees.) A sweeper that finds a walker leaves
 //! the release to it: a walk that ends what it comes to would otherwise leave all of that behind.
 
-use super::line::Line;
+use super::cache_padded::CachePadded;
 use crate::{
     sync::{AtomicBool, AtomicPtr, AtomicUsize, Ordering, UnsafeCell, fence},
     unwind::Finally,
@@ -61,7 +61,7 @@ const SLACK: usize = if cfg!(anyscope_loom) { 1 } else { 64 };
 /// The members of one group; see the [module](self).
 pub(crate) struct Registry<L: Listed> {
     /// On a line of its own, as everybody who enters writes it.
-    head: Line<AtomicPtr<L>>,
+    head: CachePadded<AtomicPtr<L>>,
     /// How many members will have entered when the next sweep is due.
     sweep_at: AtomicUsize,
     /// How many have entered and are not in the list any more. The sweeper's to write.
@@ -91,7 +91,7 @@ unsafe impl<L: Listed + Send + Sync> Sync for Registry<L> {}
 impl<L: Listed> Registry<L> {
     pub(crate) fn new() -> Self {
         Registry {
-            head: Line::new(AtomicPtr::new(ptr::null_mut())),
+            head: CachePadded::new(AtomicPtr::new(ptr::null_mut())),
             sweep_at: AtomicUsize::new(SLACK),
             swept: AtomicUsize::new(0),
             sweeping: AtomicBool::new(false),

@@ -1,7 +1,7 @@
 //! Models of [`LazyEvent`] itself; see [`crate::model`]. What is waited for is a [`Flag`] without an order
 //! of its own, so a model fails unless the event brings it.
 
-use super::event::LazyEvent;
+use super::lazy_event::LazyEvent;
 use crate::model::{Thread, block_on, check, poll_once, spawn};
 use alloc::sync::Arc;
 use core::task::Poll;

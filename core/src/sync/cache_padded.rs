@@ -5,10 +5,10 @@
 /// Padded, not aligned: memory that is aligned to more than two words takes allocators longer.
 #[derive(Debug)]
 #[repr(C)]
-pub(crate) struct Line<T>(pub(crate) T, [usize; 7]);
+pub(crate) struct CachePadded<T>(pub(crate) T, [usize; 7]);
 
-impl<T> Line<T> {
+impl<T> CachePadded<T> {
     pub(crate) const fn new(word: T) -> Self {
-        Line(word, [0; 7])
+        CachePadded(word, [0; 7])
     }
 }

@@ -1,6 +1,6 @@
 //! The slab against a model, and what its interface does not let through.
 
-use super::slab::Slab;
+use super::Slab;
 use alloc::{collections::BTreeMap, rc::Rc, vec::Vec};
 use core::{
     cell::{Cell, RefCell},

@@ -10,10 +10,7 @@
 
 #[cfg(anyscope_loom)]
 use crate::sync::Freed;
-use crate::{
-    set::line::Line,
-    sync::{AtomicUsize, Ordering},
-};
+use crate::sync::{AtomicUsize, Ordering, cache_padded::CachePadded};
 
 /// In `left`: whoever leaves from now on must look whether it is the last.
 const WATCHED: usize = 1;
@@ -26,8 +23,8 @@ const TURN: usize = if cfg!(anyscope_loom) { 4 } else { 512 };
 /// How many children are in a scope; see the [module](self).
 #[derive(Debug)]
 pub(crate) struct Gate {
-    entered: Line<AtomicUsize>,
-    left: Line<AtomicUsize>,
+    entered: CachePadded<AtomicUsize>,
+    left: CachePadded<AtomicUsize>,
 }
 
 /// Why there is no way in.
@@ -41,7 +38,10 @@ pub(crate) enum Refusal {
 
 impl Gate {
     pub(crate) fn new() -> Self {
-        Gate { entered: Line::new(AtomicUsize::new(0)), left: Line::new(AtomicUsize::new(0)) }
+        Gate {
+            entered: CachePadded::new(AtomicUsize::new(0)),
+            left: CachePadded::new(AtomicUsize::new(0)),
+        }
     }
 
     /// One child more; answers how many entered before it.

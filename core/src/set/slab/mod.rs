@@ -1,17 +1,25 @@
 //! Children of one task, each polled only when its own waker fired.
 //!
-//! Children lie in [chunks](super::chunk) of 8, 16, 32, 64, 64, … slots, which are used again: a
-//! slab of bounded size stops allocating. They stay until the slab goes, or is asked to
-//! [shrink](Slab::shrink_to_fit). A child is never moved, and is dropped in place. A stale waker of an earlier tenant of a slot causes a spurious poll of the
-//! present one, no more.
+//! | file | what |
+//! |---|---|
+//! | [`chunk`] | memory for up to 64 children, and what wakes them |
+//! | [`ready_list`] | which chunks were woken, and the task that wants to know |
+//!
+//! Children lie in [chunks](chunk) of 8, 16, 32, 64, 64, … slots, which are used again: a slab of
+//! bounded size stops allocating. Chunks stay until the slab goes, or is asked to
+//! [shrink](Slab::shrink_to_fit). A child is never moved, and is dropped in place. A stale waker of
+//! an earlier tenant of a slot causes a spurious poll of the present one, no more.
 //!
 //! Polling goes in *passes*: [`begin_pass`](Slab::begin_pass) takes everything that was woken, and
 //! [`next`](Slab::next) names each of it once. What is woken meanwhile waits for the next pass.
 
-use super::{
-    chunk::{Chunk, Header, MOST, NONE},
-    ready_list::{self, MOST_CHUNKS, Owner, ReadyList},
-};
+mod chunk;
+#[cfg(all(test, anyscope_loom))]
+mod models;
+mod ready_list;
+#[cfg(all(test, feature = "std", not(anyscope_loom)))]
+mod tests;
+
 use crate::{sync::Arc, unwind};
 use alloc::{alloc::Layout, vec::Vec};
 use core::{
@@ -21,6 +29,10 @@ use core::{
     pin::Pin,
     ptr::{self, NonNull},
     task::{Context, Poll, Waker},
+};
+use {
+    chunk::{Chunk, Header, MOST, NONE},
+    ready_list::{MOST_CHUNKS, Owner, ReadyList},
 };
 
 /// How many bits of a key name a slot of its chunk.

@@ -1,5 +1,4 @@
-//! Atomics, `Arc` and `UnsafeCell`: those of `core` and `alloc`, or loom's when its models run; and
-//! what several threads wait with.
+//! Atomics, `Arc` and `UnsafeCell`: those of `core` and `alloc`, or loom's when its models run.
 //!
 //! The models are built with `--cfg anyscope_loom`, a private name: `--cfg loom` would also
 //! change our dependencies.
@@ -83,19 +82,4 @@ mod imp {
     }
 }
 
-#[cfg(all(feature = "alloc", any(test, not(anyscope_loom))))]
-mod event;
-#[cfg(all(test, anyscope_loom))]
-mod event_models;
-#[cfg(anyscope_loom)]
-mod event_step;
-#[cfg(feature = "alloc")]
-mod wakers;
-
-#[cfg(all(feature = "alloc", not(anyscope_loom)))]
-pub(crate) use event::{EventListener, LazyEvent};
-#[cfg(anyscope_loom)]
-pub(crate) use event_step::{EventListener, LazyEvent};
 pub(crate) use imp::*;
-#[cfg(feature = "alloc")]
-pub(crate) use wakers::Wakers;

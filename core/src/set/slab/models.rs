@@ -4,7 +4,7 @@
 //! leaked, which every chunk keeps, and when anything of it or of a chunk is touched once it is
 //! freed.
 
-use super::slab::Slab;
+use super::Slab;
 use crate::model::{Census, Probe, Thread, block_on, block_on_fresh, check, spawn};
 use alloc::{sync::Arc, task::Wake, vec::Vec};
 use core::{

@@ -23,7 +23,7 @@
 
 use super::{Arc, AtomicUsize, Ordering, Wakers, fence};
 use crate::{
-    set::{set_once::SetOnce, stack::Stack, try_cell::TryCell, waker_cell::WakerCell},
+    sync::{atomic_waker::AtomicWaker, once_box::OnceBox, stack::Stack, try_lock::TryLock},
     unwind,
 };
 use alloc::collections::BTreeMap;
@@ -41,7 +41,7 @@ const GONE: usize = 2;
 /// Something that happens, once or again and again, and is waited for; see the [module](self).
 pub(crate) struct LazyEvent {
     /// Made by the first who listens.
-    queue: SetOnce<Arc<Queue>>,
+    queue: OnceBox<Arc<Queue>>,
 }
 
 struct Queue {
@@ -51,7 +51,7 @@ struct Queue {
     numbers: AtomicUsize,
     /// How many were notified and have neither seen it nor been dropped.
     unseen: AtomicUsize,
-    waiting: TryCell<Waiting>,
+    waiting: TryLock<Waiting>,
     /// What those want who found `waiting` taken.
     requests: Stack<Request>,
 }
@@ -62,7 +62,7 @@ type Waiting = BTreeMap<usize, Arc<Place>>;
 /// What a listener and its queue share.
 struct Place {
     state: AtomicUsize,
-    waker: WakerCell,
+    waker: AtomicWaker,
 }
 
 enum Request {
@@ -73,7 +73,7 @@ enum Request {
 
 impl LazyEvent {
     pub(crate) fn new() -> Self {
-        LazyEvent { queue: SetOnce::new() }
+        LazyEvent { queue: OnceBox::new() }
     }
 
     /// Listens from now on. Check what is waited for after this call.
@@ -83,7 +83,7 @@ impl LazyEvent {
             let _ = self.queue.set(Arc::new(Queue::new()));
         }
         let queue = self.queue.get().expect("set above").clone();
-        let place = Arc::new(Place { state: AtomicUsize::new(WAITING), waker: WakerCell::new() });
+        let place = Arc::new(Place { state: AtomicUsize::new(WAITING), waker: AtomicWaker::new() });
         let number = queue.numbers.fetch_add(1, Ordering::Relaxed);
         queue.listeners.fetch_add(1, Ordering::Relaxed);
         let mut wakers = Wakers::new();
@@ -121,7 +121,7 @@ impl Queue {
             listeners: AtomicUsize::new(0),
             numbers: AtomicUsize::new(0),
             unseen: AtomicUsize::new(0),
-            waiting: TryCell::new(BTreeMap::new()),
+            waiting: TryLock::new(BTreeMap::new()),
             requests: Stack::new(),
         }
     }

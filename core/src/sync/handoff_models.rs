@@ -1,6 +1,6 @@
 //! Models of the place between one giver and one taker; see [`crate::model`].
 
-use super::exchange::Exchange;
+use super::handoff::Handoff;
 use crate::model::{Census, Probe, block_on_fresh, check, poll_once, spawn};
 use alloc::sync::Arc;
 use core::{
@@ -11,7 +11,7 @@ use core::{
 
 /// Gives `values`, each when it is wanted, then ends.
 fn give_all<T: 'static>(
-    exchange: &Exchange<T>,
+    exchange: &Handoff<T>,
     values: impl IntoIterator<Item = T>,
 ) -> impl Future<Output = ()> {
     let mut values = values.into_iter();
@@ -33,7 +33,7 @@ fn give_all<T: 'static>(
     })
 }
 
-fn take<T>(exchange: &Exchange<T>) -> impl Future<Output = Option<T>> {
+fn take<T>(exchange: &Handoff<T>) -> impl Future<Output = Option<T>> {
     poll_fn(|cx| exchange.poll_take(cx))
 }
 
@@ -42,7 +42,7 @@ fn take<T>(exchange: &Exchange<T>) -> impl Future<Output = Option<T>> {
 fn give_or_take() {
     check("exchange: give or take", || {
         let census = Census::default();
-        let exchange = Arc::new(Exchange::<(usize, Probe)>::new());
+        let exchange = Arc::new(Handoff::<(usize, Probe)>::new());
         let (ours, probes) = (exchange.clone(), [0, 1].map(|n| (n, census.probe())));
         let giving = spawn(move || {
             probes.iter().for_each(|(_, probe)| probe.touch());
@@ -67,7 +67,7 @@ fn give_or_take() {
 fn end_or_take() {
     check("exchange: end or take", || {
         let census = Census::default();
-        let exchange = Arc::new(Exchange::new());
+        let exchange = Arc::new(Handoff::new());
         let (ours, probe) = (exchange.clone(), census.probe());
         let ending = spawn(move || {
             if ours.is_wanted() {
@@ -92,7 +92,7 @@ fn end_or_take() {
 fn give_or_ask_again() {
     check("exchange: give or ask again", || {
         let census = Census::default();
-        let exchange = Arc::new(Exchange::new());
+        let exchange = Arc::new(Handoff::new());
         let (ours, probe) = (exchange.clone(), census.probe());
         let giving = spawn(move || block_on_fresh(give_all(&ours, [probe])));
         let early = poll_once(&mut pin!(take(&exchange)));

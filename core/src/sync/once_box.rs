@@ -6,19 +6,19 @@ use core::{marker::PhantomData, ptr};
 
 /// An initially empty cell; [`OnceLock`](std::sync::OnceLock) without waiting.
 #[derive(Debug)]
-pub(crate) struct SetOnce<T> {
+pub(crate) struct OnceBox<T> {
     value: AtomicPtr<T>,
     owned: PhantomData<Box<T>>,
 }
 
 // SAFETY: the cell owns its value, and sending the cell sends it.
-unsafe impl<T: Send> Send for SetOnce<T> {}
+unsafe impl<T: Send> Send for OnceBox<T> {}
 // SAFETY: threads share `&T` (hence `Sync`), and any of them may move a `T` in (hence `Send`).
-unsafe impl<T: Send + Sync> Sync for SetOnce<T> {}
+unsafe impl<T: Send + Sync> Sync for OnceBox<T> {}
 
-impl<T> SetOnce<T> {
+impl<T> OnceBox<T> {
     pub(crate) fn new() -> Self {
-        SetOnce { value: AtomicPtr::new(ptr::null_mut()), owned: PhantomData }
+        OnceBox { value: AtomicPtr::new(ptr::null_mut()), owned: PhantomData }
     }
 
     /// Sets the value, or gives it back if there is one.
@@ -44,7 +44,7 @@ impl<T> SetOnce<T> {
     }
 }
 
-impl<T> Drop for SetOnce<T> {
+impl<T> Drop for OnceBox<T> {
     fn drop(&mut self) {
         let value = self.value.load(Ordering::Acquire);
         if !value.is_null() {
@@ -61,7 +61,7 @@ mod tests {
 
     #[test]
     fn the_first_value_stays() {
-        let cell = SetOnce::new();
+        let cell = OnceBox::new();
         assert_eq!(cell.get(), None);
         assert_eq!(cell.set(Box::new(1)), Ok(()));
         assert_eq!(cell.set(Box::new(2)), Err(Box::new(2)));

@@ -5,19 +5,19 @@ use crate::unwind::Finally;
 
 /// A lock that is only ever tried: user code may run inside, as nobody is held up by it.
 #[derive(Debug)]
-pub(crate) struct TryCell<T> {
+pub(crate) struct TryLock<T> {
     taken: AtomicBool,
     value: UnsafeCell<T>,
 }
 
 // SAFETY: `taken` lets one thread at a time have the value, so it is sent and not shared.
-unsafe impl<T: Send> Send for TryCell<T> {}
+unsafe impl<T: Send> Send for TryLock<T> {}
 // SAFETY: as above.
-unsafe impl<T: Send> Sync for TryCell<T> {}
+unsafe impl<T: Send> Sync for TryLock<T> {}
 
-impl<T> TryCell<T> {
+impl<T> TryLock<T> {
     pub(crate) fn new(value: T) -> Self {
-        TryCell { taken: AtomicBool::new(false), value: UnsafeCell::new(value) }
+        TryLock { taken: AtomicBool::new(false), value: UnsafeCell::new(value) }
     }
 
     /// Whether somebody has the value right now.

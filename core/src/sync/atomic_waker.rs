@@ -18,25 +18,25 @@ const WAKING: usize = 2;
 
 /// A slot for one waker.
 #[derive(Debug)]
-pub(crate) struct WakerCell {
+pub(crate) struct AtomicWaker {
     state: AtomicUsize,
     slot: UnsafeCell<Option<Waker>>,
 }
 
 // SAFETY: `slot` is only touched by the thread that the state machine above names, and wakers may
 // be used and dropped on every thread.
-unsafe impl Sync for WakerCell {}
+unsafe impl Sync for AtomicWaker {}
 
-impl WakerCell {
+impl AtomicWaker {
     #[cfg(not(anyscope_loom))]
     pub(crate) const fn new() -> Self {
-        WakerCell { state: AtomicUsize::new(0), slot: UnsafeCell::new(None) }
+        AtomicWaker { state: AtomicUsize::new(0), slot: UnsafeCell::new(None) }
     }
 
     /// The same, because loom's types cannot be made in a constant.
     #[cfg(anyscope_loom)]
     pub(crate) fn new() -> Self {
-        WakerCell { state: AtomicUsize::new(0), slot: UnsafeCell::new(None) }
+        AtomicWaker { state: AtomicUsize::new(0), slot: UnsafeCell::new(None) }
     }
 
     /// Makes `waker` the one that the next [`wake`](Self::wake) fires.
@@ -113,7 +113,7 @@ impl WakerCell {
 
 /// For models: what may come after this is tried.
 #[cfg(anyscope_loom)]
-impl Drop for WakerCell {
+impl Drop for AtomicWaker {
     fn drop(&mut self) {
         if !loom::thread::panicking() {
             // No more than a look: what keeps the cell may be a count that loom does not see.
