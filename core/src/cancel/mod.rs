@@ -14,4 +14,5 @@ pub use grace::Grace;
 pub use reason::CancelReason;
 #[cfg(all(feature = "std", not(anyscope_loom)))]
 pub use shield::{Restore, Restored, Shield, checkpoint, shield, shield_with};
+pub(crate) use token::Around;
 pub use token::{CancelGuard, CancelToken, RunUntilCancelled, WaitCancelled};

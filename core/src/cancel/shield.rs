@@ -113,11 +113,14 @@ pub fn shield_with<F: Future>(body: impl FnOnce(Restore) -> F) -> Shield<F> {
 ///
 /// For loops that compute, in children and in closures of
 /// [`spawn_blocking`](crate::Scope::spawn_blocking). It asks of the innermost child, then of those
-/// around it that are polled by the same task; a [`shield`] hides the rest. A
+/// around it, whoever polls them; a [`shield`] hides the rest. A
 /// [grace](crate::Scope::cancel_with) is a request too. Outside of all scopes it never fails.
 ///
-/// It looks through the children that this thread is polling. A [`CancelToken`](crate::CancelToken)
-/// need not, and can be asked about scopes whose children run elsewhere.
+/// It looks through the children that this thread is polling, and through the token around the scope
+/// of each: see [`Scope::token`](crate::Scope::token) for which that is. A shield that a child raises
+/// hides from that child, and from what is first polled behind it, not from children of a scope that
+/// was there before. That somebody cancels a child by its handle is seen in that child, and not in
+/// children of scopes in it that run elsewhere: those are dropped with it.
 ///
 /// # Errors
 ///

@@ -315,6 +315,59 @@ impl Node {
     }
 }
 
+/// Where a scope remembers the token around it, without an allocation.
+pub(crate) struct Around(AtomicPtr<Alive>);
+
+impl Around {
+    pub(crate) fn new() -> Self {
+        Around(AtomicPtr::new(ptr::null_mut()))
+    }
+
+    /// Remembers a token; the first one stays.
+    pub(crate) fn set(&self, token: CancelToken) {
+        let alive = Arc::into_raw(token.alive).cast_mut();
+        let null = ptr::null_mut();
+        // Release: whoever reads the pointer sees what it leads to.
+        if self.0.compare_exchange(null, alive, Ordering::Release, Ordering::Relaxed).is_err() {
+            // SAFETY: the count from above, which nobody else has seen.
+            drop(unsafe { Arc::from_raw(alive) });
+        }
+    }
+
+    fn get(&self) -> Option<&Alive> {
+        // SAFETY: null, or from `set`, with a count that is kept until `drop`.
+        unsafe { self.0.load(Ordering::Acquire).as_ref() }
+    }
+
+    /// Why the token was cancelled, if it was.
+    pub(crate) fn cancelled(&self) -> Option<Option<&CancelReason>> {
+        let node = &self.get()?.node;
+        // Acquire: as for `CancelToken::reason`.
+        node.cancelled.load(Ordering::Acquire).then(|| node.reason.get())
+    }
+
+    /// A child of the token, or one without a parent if there is none.
+    pub(crate) fn child_token(&self) -> CancelToken {
+        let Some(here) = self.get() else { return CancelToken::new() };
+        // SAFETY: the pointer is that of an `Arc`, of which `self` has a count.
+        let alive = unsafe {
+            Arc::increment_strong_count(here);
+            Arc::from_raw(here)
+        };
+        CancelToken { node: alive.node.clone(), alive }.child_token()
+    }
+}
+
+impl Drop for Around {
+    fn drop(&mut self) {
+        let alive = self.0.load(Ordering::Acquire);
+        if !alive.is_null() {
+            // SAFETY: the count that `set` left, given up once.
+            drop(unsafe { Arc::from_raw(alive) });
+        }
+    }
+}
+
 impl Default for CancelToken {
     fn default() -> Self {
         Self::new()

@@ -20,7 +20,7 @@
 use super::{
     Anywhere, CancelCause, Child, ChildId, InlineChild, JoinError, JoinHandle, LocalChild,
     LocalJoinHandle, Panic, SameThread,
-    current::Frame,
+    current::{Asks, Frame},
     deferred::Deferred,
     origin::Origin,
     outcome::Cancelled,
@@ -30,7 +30,7 @@ use super::{
     state::{Keeper, Snapshot, State},
 };
 use crate::{
-    cancel::CancelReason,
+    cancel::{CancelReason, CancelToken},
     sync::{Arc, AtomicPtr, UnsafeCell, Wakers},
     unwind::{self, Payload},
 };
@@ -277,7 +277,7 @@ impl<F: Future, S: Receive<F::Output, Via>, Via> Cell<F, S, Via> {
             let shields = cell.tail.shields.as_ptr();
             // SAFETY: `RUNNING` is the caller's until this has been left, and so are the slot and
             // the place in the scope.
-            let frame = unsafe { Frame::new(Some(raw), scope, shields, Self::scope_asks) };
+            let frame = unsafe { Frame::new(Some(raw), scope, shields, Asks::of::<S>()) };
             let _inside = frame.enter();
             let poll = cell.stage.with_mut(|stage| {
                 // SAFETY: `RUNNING` is the caller's, and so is `stage`.
@@ -308,12 +308,6 @@ impl<F: Future, S: Receive<F::Output, Via>, Via> Cell<F, S, Via> {
         };
         // SAFETY: `RUNNING` is still ours.
         if unsafe { Self::finish(raw, end, By::Poller) } { Polled::Gone } else { Polled::Ready }
-    }
-
-    /// Whether the scope at this address, if there is one, asks its children to end.
-    unsafe fn scope_asks(scope: *const ()) -> Option<Cancelled> {
-        // SAFETY: promised by the caller: it is the scope of a cell of this type.
-        unsafe { scope.cast::<S>().as_ref() }.and_then(S::asks_children)
     }
 
     /// Keeps the executor's waker, to let it know of a cancel. Requires `RUNNING`.
@@ -601,6 +595,10 @@ unsafe impl Parent for Nobody {
     }
 
     fn asks_children(&self) -> Option<Cancelled> {
+        match *self {}
+    }
+
+    fn own_token(&self) -> CancelToken {
         match *self {}
     }
 

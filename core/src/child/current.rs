@@ -55,8 +55,8 @@ pub(crate) fn inside_finalizer(scope: *const ()) -> bool {
     imp::is_marked(Mark::Finalizer(scope.addr()))
 }
 
-pub(super) use imp::Frame;
-pub(crate) use imp::{Marked, in_body, stance};
+pub(super) use imp::{Asks, Frame};
+pub(crate) use imp::{Marked, in_body, stance, token_around};
 #[cfg(all(feature = "std", not(anyscope_loom)))]
 pub(crate) use imp::{asked_to_end, has, raise_all};
 
@@ -77,7 +77,7 @@ mod imp {
         },
         *,
     };
-    use crate::sync::Arc;
+    use crate::{cancel::CancelToken, sync::Arc};
     use alloc::vec::Vec;
     use core::{cell::Cell, marker::PhantomData, ptr};
 
@@ -88,9 +88,27 @@ mod imp {
         scope: *const (),
         /// The slot of its shields.
         shields: *mut Option<Arc<Shields>>,
-        /// Whether the scope at that address asks for the end.
-        asks: unsafe fn(*const ()) -> Option<Cancelled>,
+        asks: &'static Asks,
         outer: *const Frame,
+    }
+
+    /// What can be asked of the scope at an address, if there is one.
+    pub(in super::super) struct Asks {
+        /// Whether it asks for the end.
+        to_end: unsafe fn(*const ()) -> Option<Cancelled>,
+        token: unsafe fn(*const ()) -> Option<CancelToken>,
+    }
+
+    impl Asks {
+        /// For the address of an `S`.
+        pub(in super::super) const fn of<S: Parent>() -> &'static Self {
+            &Asks {
+                // SAFETY: promised by the caller: null, or the address of an `S`.
+                to_end: |scope| unsafe { scope.cast::<S>().as_ref() }.and_then(S::asks_children),
+                // SAFETY: as above.
+                token: |scope| unsafe { scope.cast::<S>().as_ref() }.map(S::own_token),
+            }
+        }
     }
 
     std::thread_local! {
@@ -112,13 +130,13 @@ mod imp {
     impl Frame {
         /// # Safety
         ///
-        /// While the frame is entered, the slot is this thread's, `scope` is there, and `asks` may be
-        /// called with it.
+        /// While the frame is entered, the slot is this thread's, and `scope` is null or there, and of
+        /// the type that `asks` is for.
         pub(in super::super) unsafe fn new(
             child: Option<Raw>,
             scope: *const (),
             shields: *mut Option<Arc<Shields>>,
-            asks: unsafe fn(*const ()) -> Option<Cancelled>,
+            asks: &'static Asks,
         ) -> Self {
             Frame { child, scope, shields, asks, outer: top() }
         }
@@ -147,12 +165,8 @@ mod imp {
         slot: &mut Option<Arc<Shields>>,
         poll: impl FnOnce() -> R,
     ) -> R {
-        unsafe fn asks<S: Parent>(scope: *const ()) -> Option<Cancelled> {
-            // SAFETY: promised by the caller: it is the scope below.
-            unsafe { &*scope.cast::<S>() }.asks_children()
-        }
         // SAFETY: both are borrowed until this returns, and the frame is left before that.
-        let frame = unsafe { Frame::new(None, ptr::from_ref(scope).cast(), slot, asks::<S>) };
+        let frame = unsafe { Frame::new(None, ptr::from_ref(scope).cast(), slot, Asks::of::<S>()) };
         let _inside = frame.enter();
         poll()
     }
@@ -282,6 +296,20 @@ mod imp {
         walk(is_here).is_some()
     }
 
+    /// The own token of the scope in whose child or body this code runs. None behind a shield.
+    pub(crate) fn token_around() -> Option<CancelToken> {
+        // The innermost only: what is asked of those around it, its scope has asked for.
+        walk(|frame| {
+            // SAFETY: as above.
+            let is_up = |slot: &Option<Arc<Shields>>| slot.as_ref().is_some_and(|all| all.is_up());
+            // SAFETY: as above.
+            let shielded = is_up(unsafe { &*frame.shields });
+            // SAFETY: promised by `Frame::new`.
+            Some(if shielded { None } else { unsafe { (frame.asks.token)(frame.scope) } })
+        })
+        .flatten()
+    }
+
     /// Why the innermost child or body is to end, if it is, or one around it. What is behind a
     /// shield does not count.
     pub(crate) fn asked_to_end() -> Option<Cancelled> {
@@ -291,7 +319,7 @@ mod imp {
                 return Some(None);
             }
             // SAFETY: promised by `Frame::new`.
-            let scope = unsafe { (frame.asks)(frame.scope) };
+            let scope = unsafe { (frame.asks.to_end)(frame.scope) };
             // SAFETY: a child that is being polled is kept.
             let state = frame.child.map(|child| unsafe { child.state() });
             match state.filter(|state| state.is_asked_to_end()) {
@@ -310,12 +338,24 @@ mod imp {
 #[cfg(not(all(feature = "std", not(anyscope_loom))))]
 mod imp {
     use super::{
-        super::{Cancelled, shields::Shields},
+        super::{parent::Parent, shields::Shields},
         *,
     };
-    use crate::sync::Arc;
+    use crate::{cancel::CancelToken, sync::Arc};
 
     pub(in super::super) struct Frame;
+
+    pub(in super::super) struct Asks;
+
+    impl Asks {
+        pub(in super::super) const fn of<S: Parent>() -> &'static Self {
+            &Asks
+        }
+    }
+
+    pub(crate) fn token_around() -> Option<CancelToken> {
+        None
+    }
 
     pub(crate) fn in_body<S, R>(
         _: &S,
@@ -330,7 +370,7 @@ mod imp {
             _: Option<Raw>,
             _: *const (),
             _: *mut Option<Arc<Shields>>,
-            _: unsafe fn(*const ()) -> Option<Cancelled>,
+            _: &'static Asks,
         ) -> Self {
             Frame
         }

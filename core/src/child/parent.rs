@@ -15,7 +15,7 @@ use super::{
 };
 use crate::sync::gate::{Gate, Refusal};
 use crate::{
-    cancel::CancelReason,
+    cancel::{CancelReason, CancelToken},
     sync::{Arc, EventListener, Wakers, stack::Stack},
     unwind,
 };
@@ -122,6 +122,9 @@ pub(crate) unsafe trait Parent: Sized {
 
     /// Why the children are to end, if they are.
     fn asks_children(&self) -> Option<Cancelled>;
+
+    /// The token that is cancelled when the children are to end; it is the scope's own.
+    fn own_token(&self) -> CancelToken;
 
     /// Why the scope was cancelled, if somebody gave a reason.
     fn cancel_reason(&self) -> Option<&CancelReason>;

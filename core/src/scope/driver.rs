@@ -21,6 +21,7 @@ use crate::{
 use core::{
     fmt,
     future::Future,
+    mem,
     pin::Pin,
     task::{Context, Poll, ready},
 };
@@ -40,6 +41,8 @@ pin_project! {
         shields: Option<Arc<Shields>>,
         value: Option<V>,
         over: bool,
+        // Whether it has been polled.
+        begun: bool,
         // Last: finalizers go on without the body.
         owner: Owner<P, K>,
     }
@@ -63,7 +66,7 @@ where
     P: Conclude<Fut::Output>,
 {
     pub(super) fn new(body: Fut, owner: Owner<P, K>) -> Self {
-        Driver { body: Some(body), shields: None, value: None, over: false, owner }
+        Driver { body: Some(body), shields: None, value: None, over: false, begun: false, owner }
     }
 
     pub(super) fn shared(&self) -> &Arc<Shared<P, K>> {
@@ -91,6 +94,10 @@ where
     pub(super) fn poll_body(self: Pin<&mut Self>, cx: &mut Context<'_>) -> bool {
         let mut this = self.project();
         let Some(body) = this.body.as_mut().as_pin_mut() else { return true };
+        if !mem::replace(this.begun, true) {
+            // Not earlier: where a scope is polled is where it is, wherever it was made.
+            this.owner.look_around();
+        }
         let shields = this.shields;
         if !this.owner.is_stopped() || is_up(shields) {
             let owner = &*this.owner;

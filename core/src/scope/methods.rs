@@ -393,7 +393,10 @@ macro_rules! control_methods {
         /// for closures on blocking threads, which nothing else can end. Each call gives a token
         /// of its own: cancelling that does not cancel the scope, nor what others have.
         ///
-        /// Scopes inside children have tokens of their own, which know nothing of this one.
+        /// Scopes that are awaited in the children of this one (or in the body of a fail-fast one)
+        /// have tokens of their own, which are cancelled with this one; not those that are first
+        /// polled behind a [`shield`](crate::shield()), nor an [`OwnedScope`](crate::OwnedScope),
+        /// which is awaited nowhere. Without `std` none of them knows of this one.
         pub fn token(&self) -> crate::CancelToken {
             self.shared().token()
         }

@@ -6,7 +6,7 @@ use super::{
     stop::{Request, flags::*},
 };
 use crate::{
-    cancel::CancelReason,
+    cancel::{CancelReason, CancelToken},
     child::{
         CancelCause, Cancelled, Child, Panic,
         cell::Spec,
@@ -578,6 +578,10 @@ unsafe impl<P: Policy, K> Parent for Shared<P, K> {
 
     fn asks_children(&self) -> Option<Cancelled> {
         self.asks_to_end()
+    }
+
+    fn own_token(&self) -> CancelToken {
+        self.request_token().clone()
     }
 
     fn cancel_reason(&self) -> Option<&CancelReason> {

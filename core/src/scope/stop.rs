@@ -9,10 +9,11 @@
 
 use super::{policy::Policy, shared::Shared};
 use crate::{
-    cancel::{CancelReason, CancelToken},
+    cancel::{Around, CancelReason, CancelToken},
     child::{
         CancelCause, Cancelled,
         cell::Spec,
+        current,
         origin::Origin,
         parent::Receive,
         raw::{By, Info},
@@ -49,11 +50,13 @@ pub(super) mod flags {
 pub(super) struct Request {
     reason: OnceBox<CancelReason>,
     token: OnceBox<CancelToken>,
+    /// What is asked of the child that this scope is in.
+    around: Around,
 }
 
 impl Request {
     pub(super) fn new() -> Self {
-        Request { reason: OnceBox::new(), token: OnceBox::new() }
+        Request { reason: OnceBox::new(), token: OnceBox::new(), around: Around::new() }
     }
 
     /// Why the scope was cancelled, if somebody gave a reason.
@@ -121,7 +124,8 @@ impl<P: Policy, K> Shared<P, K> {
     /// Why children are to end, if they are.
     pub(super) fn asks_to_end(&self) -> Option<Cancelled> {
         if !self.has(CANCELLED | STOPPED) {
-            return None;
+            let reason = self.request.around.cancelled()?;
+            return Some(Cancelled::new(CancelCause::Scope).because(reason.cloned()));
         }
         let cause = if self.has(ELAPSED) { CancelCause::Deadline } else { CancelCause::Scope };
         Some(Cancelled::new(cause).because(self.request.reason().cloned()))
@@ -135,11 +139,28 @@ impl<P: Policy, K> Shared<P, K> {
         self.has(STOPPED)
     }
 
-    /// A token that is cancelled when this scope comes down, for whatever reason.
+    /// Has what is asked of the child or body in which this code runs be asked of this scope too.
+    pub(super) fn look_around(&self) {
+        if let Some(token) = current::token_around() {
+            self.request.around.set(token);
+        }
+    }
+
+    /// A token that is cancelled when this scope comes down, for whatever reason, or its children
+    /// are to end because of one around it.
     pub(super) fn token(&self) -> CancelToken {
+        // Not the very one: whoever cancels his does not cancel those of others.
+        self.request_token().child_token()
+    }
+
+    pub(super) fn request_token(&self) -> &CancelToken {
         if self.request.token.get().is_none() {
+            // A scope that has come down has done so for a reason of its own.
+            let linked = !self.has(CANCELLED | SWEPT);
+            let around = &self.request.around;
+            let token = if linked { around.child_token() } else { CancelToken::new() };
             // If somebody else was faster, his is the one.
-            let _ = self.request.token.set(CancelToken::new());
+            let _ = self.request.token.set(token);
         }
         // See `Request::tell`.
         fence(Ordering::SeqCst);
@@ -148,8 +169,7 @@ impl<P: Policy, K> Shared<P, K> {
             self.request.tell("its scope has ended", &mut wakers);
             self.fire(wakers);
         }
-        // Not the very one: whoever cancels his does not cancel those of others.
-        self.request.token.get().expect("set above").child_token()
+        self.request.token.get().expect("set above")
     }
 
     /// How the scope ended, if it did without a value of its body.

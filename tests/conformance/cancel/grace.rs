@@ -1,6 +1,8 @@
 //! Cancels that ask first, and drop later (C).
 
-use anyscope::{CancelCause, Clock, Grace, ScopeError, Timer, concurrent, scope};
+use anyscope::{
+    CancelCause, Clock, Grace, ScopeError, Timer, checkpoint, concurrent, scope, shield,
+};
 use std::{
     future::pending,
     sync::{Arc, Mutex},
@@ -74,6 +76,98 @@ behaviour! {
         })
         .await;
         assert_eq!(watch.elapsed(), 3 * SECOND);
+    }
+
+    /// Given a child in a scope that is itself in a child, polled by another task, when the outer
+    /// scope asks for the end, then its `checkpoint` says so, and so does the token of its scope.
+    c17_grace_is_asked_of_scopes_inside in [spawned, inline] |ex| {
+        let (reached, go_on) = (Signal::new(), Signal::new());
+        open!(async |s| {
+            let (ex2, reached2, wait) = (ex.clone(), reached.clone(), go_on.wait());
+            let child = s.spawn(scope(&ex.clone(), async move |inner| {
+                let token = inner.token();
+                let innermost = scope(&ex2, async move |innermost| {
+                    let child = innermost.spawn(async move {
+                        assert!(checkpoint().is_ok());
+                        reached2.fire();
+                        wait.await;
+                        checkpoint()
+                    });
+                    child.await.unwrap()
+                });
+                // In a child whose scope is polled by its task, so that one of each is on the way.
+                let outcome = concurrent(async |c| c.spawn(innermost).await.unwrap());
+                let outcome = outcome.await;
+                assert!(!inner.is_cancelled());
+                (outcome, token)
+            }));
+            reached.wait().await;
+            s.cancel_with(&ex, Grace::Forever, "closing");
+            go_on.fire();
+            let (outcome, token) = child.await.unwrap();
+            let cancelled = outcome.unwrap_err();
+            assert_eq!(cancelled.cause(), CancelCause::Scope);
+            assert_eq!(cancelled.reason().unwrap().message(), "closing");
+            assert_eq!(token.reason().unwrap().message(), "closing");
+        })
+        .await;
+    }
+
+    /// Given a scope in the body of a fail-fast one, likewise.
+    c17_grace_is_asked_of_scopes_in_a_fail_fast_body in [spawned, inline] |ex| {
+        let outcome = try_open!(async |s| -> Result<_, ()> {
+            let (ex2, s2) = (ex.clone(), s.clone());
+            let inner = scope(&ex, async move |inner| {
+                let reached = Signal::new();
+                let (reached2, go_on) = (reached.clone(), Signal::new());
+                let wait = go_on.wait();
+                let child = inner.spawn(async move {
+                    reached2.fire();
+                    wait.await;
+                    checkpoint()
+                });
+                reached.wait().await;
+                s2.cancel_with(&ex2, Grace::Forever, "closing");
+                go_on.fire();
+                child.await.unwrap()
+            });
+            Ok(inner.await)
+        })
+        .await;
+        assert!(outcome.unwrap().is_err());
+    }
+
+    /// Given a shield around a scope, then its children are not asked; given one around a child, it
+    /// alone is not.
+    h5_shield_hides_a_grace_from_scopes_inside in [spawned, inline] |ex| {
+        let (reached, go_on) = (Signal::new(), Signal::new());
+        open!(async |s| {
+            let (ex2, reached2, go_on2) = (ex.clone(), reached.clone(), go_on.clone());
+            let child = s.spawn(async move {
+                let seen = shield(scope(&ex2, async |inner| {
+                    let ex3 = ex2.clone();
+                    let (reached, wait) = (reached2.clone(), go_on2.wait());
+                    let innermost = scope(&ex3, async move |innermost| {
+                        let child = innermost.spawn(async move {
+                            reached.fire();
+                            wait.await;
+                            checkpoint()
+                        });
+                        child.await.unwrap()
+                    });
+                    (inner.spawn(innermost).await.unwrap(), inner.token().is_cancelled())
+                }))
+                .await;
+                let later = scope(&ex2, async |inner| inner.spawn(async { checkpoint() }).await);
+                (seen, later.await.unwrap())
+            });
+            reached.wait().await;
+            s.cancel_with(&ex, Grace::Forever, "closing");
+            go_on.fire();
+            let ((inside, token), later) = child.await.unwrap();
+            assert!(inside.is_ok() && !token && later.is_err());
+        })
+        .await;
     }
 
     /// Given no time at all, then who waits is dropped.
