@@ -13,13 +13,13 @@
 //! flow's clock; only the pace of drawing is real time.
 //!
 //! ```
-//! use anyscope::{Limit, flow, progress::Bar, sim::Sim, Timer};
+//! use anyscope::{flow, progress::Bar, sim::Sim, Timer};
 //! use std::time::Duration;
 //!
 //! let fetch = async |sim: anyscope::sim::SimHandle| {
 //!     let bar = Bar::new("fetching").unit("pages");
 //!     flow::iter(1..=40)
-//!         .map(Limit::new(8), async |page| {
+//!         .map(8, async |page| {
 //!             sim.sleep(Duration::from_secs(1)).await;
 //!             if page % 20 == 0 { Err("not found") } else { Ok(page) }
 //!         })

@@ -91,7 +91,7 @@ pub use exec::{
     BlockOn, Child, Kept, LocalChild, Spawn, SpawnBlocking, SpawnFn, SpawnLocal, spawn_fn,
 };
 #[cfg(feature = "alloc")]
-pub use limit::{Capacity, LiveLimit};
+pub use limit::{Capacity, IntoLimit, LiveLimit};
 pub use limit::{Limit, ZeroLimit};
 #[cfg(feature = "alloc")]
 pub use scope::*;

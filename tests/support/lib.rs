@@ -24,7 +24,7 @@ pub use any::{AnyExec, AnyOwner};
 pub use hoard::{Hoard, Refusing};
 pub use observed::{Gauge, Inside, Log, Tracer, is_send, on_drop, until_idle};
 pub use outcome::{cause, errors, panic_message, record};
-pub use panics::{blow_up, panic_in, panic_of};
+pub use panics::{blow_up, panic_in, panic_of, place_of_panic_in};
 pub use signal::{Signal, until, yield_now, yields};
 pub use thread_each::ThreadEach;
 pub use time::{HOUR, SECOND, Stopwatch};

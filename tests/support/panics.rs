@@ -2,9 +2,11 @@
 
 use std::{
     any::Any,
+    cell::RefCell,
     future::{Future, poll_fn},
-    panic::{AssertUnwindSafe, catch_unwind, resume_unwind},
+    panic::{AssertUnwindSafe, catch_unwind, resume_unwind, set_hook, take_hook},
     pin::pin,
+    sync::Once,
     task::Poll,
 };
 
@@ -30,6 +32,21 @@ pub fn panic_in<R>(f: impl FnOnce() -> R) -> String {
         Ok(_) => panic!("a panic was expected"),
         Err(payload) => message_of(&*payload),
     }
+}
+
+/// Calls what must panic, and returns the message, and the place that the panic hook is told.
+pub fn place_of_panic_in<R>(f: impl FnOnce() -> R) -> (String, String) {
+    static HOOK: Once = Once::new();
+    thread_local! { static PLACE: RefCell<Option<String>> = const { RefCell::new(None) } }
+    HOOK.call_once(|| {
+        let before = take_hook();
+        set_hook(Box::new(move |info| {
+            PLACE.set(info.location().map(ToString::to_string));
+            before(info);
+        }));
+    });
+    let message = panic_in(f);
+    (message, PLACE.take().unwrap_or_default())
 }
 
 fn message_of(payload: &(dyn Any + Send)) -> String {

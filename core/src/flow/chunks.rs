@@ -41,7 +41,7 @@ impl<S: Source> Flow<S> {
     /// # Examples
     ///
     /// ```
-    /// use anyscope::{Limit, flow};
+    /// use anyscope::flow;
     /// use std::num::NonZeroUsize;
     ///
     /// const TWO: NonZeroUsize = NonZeroUsize::new(2).unwrap(); // a zero does not compile
@@ -50,7 +50,7 @@ impl<S: Source> Flow<S> {
     /// let sums = std::cell::RefCell::new(Vec::new());
     /// flow::iter([1, 2, 3, 4, 5])
     ///     .chunks(TWO)
-    ///     .for_each(Limit::new(1), async |chunk: Vec<i32>| {
+    ///     .for_each(1, async |chunk: Vec<i32>| {
     ///         sums.borrow_mut().push(chunk.iter().sum::<i32>());
     ///     })
     ///     .await;

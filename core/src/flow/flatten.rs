@@ -7,7 +7,11 @@ use super::{
     source::{Flow, Source},
     until_error::UntilError,
 };
-use crate::{limit::Capacity, set::budget::Budget, sync::EventListener};
+use crate::{
+    limit::{Capacity, IntoLimit},
+    set::budget::Budget,
+    sync::EventListener,
+};
 use alloc::vec::Vec;
 use core::{
     fmt,
@@ -45,7 +49,8 @@ impl<S: Source> Flow<S> {
     ///
     /// # Panics
     ///
-    /// A panic of a flow goes through. An inner one is dropped then, and the others may be polled.
+    /// At once when `limit` is 0. A panic of a flow goes through; an inner one is dropped then, and
+    /// the others may be polled.
     ///
     /// # Fairness
     ///
@@ -59,29 +64,28 @@ impl<S: Source> Flow<S> {
     /// # Examples
     ///
     /// ```
-    /// use anyscope::{Limit, flow};
+    /// use anyscope::flow;
     /// # use smol::stream::StreamExt;
     ///
     /// # smol::block_on(async {
-    /// let pages = flow::iter([10, 20, 30]).flat_map(Limit::new(2), |n| flow::iter([n, n + 1]));
+    /// let pages = flow::iter([10, 20, 30]).flat_map(2, |n| flow::iter([n, n + 1]));
     /// let all: Vec<_> = pages.into_stream().collect().await;
     /// assert_eq!(all, [10, 20, 11, 21, 30, 31]);
     /// # });
     /// ```
-    pub fn flatten(
-        self,
-        limit: impl Into<Capacity>,
-    ) -> Flow<Flatten<S, <S::Item as IntoFlow>::Source>>
+    #[track_caller]
+    pub fn flatten(self, limit: impl IntoLimit) -> Flow<Flatten<S, <S::Item as IntoFlow>::Source>>
     where
         S::Item: IntoFlow,
     {
-        super::source(Flatten::new(self.source, limit.into()))
+        super::source(Flatten::new(self.source, limit.into_limit().into()))
     }
 
     /// [`flatten`](Self::flatten), by the name of futures.
+    #[track_caller]
     pub fn flatten_unordered(
         self,
-        limit: impl Into<Capacity>,
+        limit: impl IntoLimit,
     ) -> Flow<Flatten<S, <S::Item as IntoFlow>::Source>>
     where
         S::Item: IntoFlow,
@@ -90,11 +94,8 @@ impl<S: Source> Flow<S> {
     }
 
     /// [`flatten`](Self::flatten) of the flows or streams that `f` makes of the items.
-    pub fn flat_map<F, T>(
-        self,
-        limit: impl Into<Capacity>,
-        f: F,
-    ) -> Flow<Flatten<Each<S, F>, T::Source>>
+    #[track_caller]
+    pub fn flat_map<F, T>(self, limit: impl IntoLimit, f: F) -> Flow<Flatten<Each<S, F>, T::Source>>
     where
         F: FnMut(S::Item) -> T,
         T: IntoFlow,
@@ -111,17 +112,18 @@ impl<S: Source> Flow<S> {
     /// # Examples
     ///
     /// ```
-    /// use anyscope::{Limit, flow};
+    /// use anyscope::flow;
     /// # use smol::stream::StreamExt;
     ///
     /// # smol::block_on(async {
     /// let pages = [Ok(flow::iter([Ok(1), Ok(2)])), Err("no such page")];
     /// let all: Vec<_> =
-    ///     flow::iter(pages).try_flatten(Limit::new(1)).into_stream().collect().await;
+    ///     flow::iter(pages).try_flatten(1).into_stream().collect().await;
     /// assert_eq!(all, [Ok(1), Ok(2), Err("no such page")]);
     /// # });
     /// ```
-    pub fn try_flatten<I, T, E>(self, limit: impl Into<Capacity>) -> Flow<TryFlatten<S, I, E>>
+    #[track_caller]
+    pub fn try_flatten<I, T, E>(self, limit: impl IntoLimit) -> Flow<TryFlatten<S, I, E>>
     where
         S: Source<Item = Result<I, E>>,
         I: IntoFlow<Item = Result<T, E>>,

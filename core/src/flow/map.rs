@@ -5,7 +5,7 @@ use super::{
     work::{Call, CallWeighted, CallWith, Itself, OnUndelivered, Work, sealed},
 };
 use crate::{
-    limit::{Capacity, Limit},
+    limit::{Capacity, IntoLimit, Limit},
     set::{budget::Budget, slab::Slab},
     sync::EventListener,
     unwind,
@@ -40,8 +40,8 @@ impl<S: Source> Flow<S> {
     ///
     /// # Panics
     ///
-    /// A panic of the source, of `f` or of the work goes through; the rest of the work is dropped
-    /// with the flow. It panics when polled after that.
+    /// At once when `limit` is 0. A panic of the source, of `f` or of the work goes through; the rest
+    /// of the work is dropped with the flow. It panics when polled after that.
     ///
     /// # Fairness
     ///
@@ -56,12 +56,12 @@ impl<S: Source> Flow<S> {
     /// # Examples
     ///
     /// ```
-    /// use anyscope::{Limit, flow};
+    /// use anyscope::flow;
     /// # use smol::future::yield_now;
     ///
     /// # smol::block_on(async {
     /// let squares: Vec<u64> = flow::iter(1..=5)
-    ///     .map(Limit::new(3), async |n| {
+    ///     .map(3, async |n| {
     ///         // .. fetch something ..
     /// #       yield_now().await;
     ///         n * n
@@ -71,12 +71,13 @@ impl<S: Source> Flow<S> {
     /// assert_eq!(squares, [1, 4, 9, 16, 25]);
     /// # });
     /// ```
-    pub fn map<F, Fut>(self, limit: impl Into<Capacity>, f: F) -> Flow<Map<S, Call<F>>>
+    #[track_caller]
+    pub fn map<F, Fut>(self, limit: impl IntoLimit, f: F) -> Flow<Map<S, Call<F>>>
     where
         F: FnMut(S::Item) -> Fut,
         Fut: Future,
     {
-        self.work(limit.into(), Call(f))
+        self.work(limit.into_limit().into(), Call(f))
     }
 
     /// [`map`](Self::map) in which the items have weights: those of all work under way are at most
@@ -91,11 +92,11 @@ impl<S: Source> Flow<S> {
     /// # Examples
     ///
     /// ```
-    /// use anyscope::{Limit, flow};
+    /// use anyscope::flow;
     ///
     /// # smol::block_on(async {
     /// let files = [("a", 700), ("b", 200), ("c", 4000)];
-    /// let megabytes = Limit::new(1000);
+    /// let megabytes = 1000;
     /// let names: Vec<_> = flow::iter(files)
     ///     .map_weighted(megabytes, |(_, size)| *size, async |(name, _)| name)
     ///     .collect()
@@ -103,9 +104,10 @@ impl<S: Source> Flow<S> {
     /// assert_eq!(names, ["a", "b", "c"]);
     /// # });
     /// ```
+    #[track_caller]
     pub fn map_weighted<G, F, Fut>(
         self,
-        capacity: impl Into<Capacity>,
+        capacity: impl IntoLimit,
         weigh: G,
         f: F,
     ) -> Flow<Map<S, CallWeighted<G, F>>>
@@ -114,7 +116,7 @@ impl<S: Source> Flow<S> {
         F: FnMut(S::Item) -> Fut,
         Fut: Future,
     {
-        self.work(capacity.into(), CallWeighted { weigh, f })
+        self.work(capacity.into_limit().into(), CallWeighted { weigh, f })
     }
 
     /// [`map`](Self::map) in which each piece of work has a resource to itself: a connection, say.
@@ -125,7 +127,7 @@ impl<S: Source> Flow<S> {
     /// # Examples
     ///
     /// ```
-    /// use anyscope::{Limit, flow};
+    /// use anyscope::flow;
     ///
     /// # smol::block_on(async {
     /// let mut connections = 0;
@@ -134,7 +136,7 @@ impl<S: Source> Flow<S> {
     ///     String::new() // its buffer
     /// };
     /// let lengths: Vec<_> = flow::iter(["a", "bb", "ccc"])
-    ///     .map_with(Limit::new(2), connect, async |mut buffer, item| {
+    ///     .map_with(2, connect, async |mut buffer, item| {
     ///         buffer.clear();
     ///         buffer.push_str(item);
     ///         let length = buffer.len();
@@ -146,9 +148,10 @@ impl<S: Source> Flow<S> {
     /// assert!(connections <= 2);
     /// # });
     /// ```
+    #[track_caller]
     pub fn map_with<I, R, F, Fut, T>(
         self,
-        limit: impl Into<Capacity>,
+        limit: impl IntoLimit,
         init: I,
         f: F,
     ) -> Flow<Map<S, CallWith<I, R, F>>>
@@ -157,7 +160,7 @@ impl<S: Source> Flow<S> {
         F: FnMut(R, S::Item) -> Fut,
         Fut: Future<Output = (R, T)>,
     {
-        self.work(limit.into(), CallWith { init, idle: Vec::new(), f })
+        self.work(limit.into_limit().into(), CallWith { init, idle: Vec::new(), f })
     }
 
     /// Runs items that are futures, at most `limit` at the same time, and gives their values in the
@@ -166,23 +169,25 @@ impl<S: Source> Flow<S> {
     /// # Examples
     ///
     /// ```
-    /// use anyscope::{Limit, flow};
+    /// use anyscope::flow;
     ///
     /// # smol::block_on(async {
     /// let calls = [1, 2, 3].map(|n| async move { n * 10 });
-    /// let values: Vec<_> = flow::iter(calls).buffered(Limit::new(2)).collect().await;
+    /// let values: Vec<_> = flow::iter(calls).buffered(2).collect().await;
     /// assert_eq!(values, [10, 20, 30]);
     /// # });
     /// ```
-    pub fn buffered(self, limit: impl Into<Capacity>) -> Flow<Map<S, Itself>>
+    #[track_caller]
+    pub fn buffered(self, limit: impl IntoLimit) -> Flow<Map<S, Itself>>
     where
         S::Item: Future,
     {
-        self.work(limit.into(), Itself(()))
+        self.work(limit.into_limit().into(), Itself(()))
     }
 
     /// [`buffered`](Self::buffered) that gives values as they come.
-    pub fn buffer_unordered(self, limit: impl Into<Capacity>) -> Flow<Map<S, Itself>>
+    #[track_caller]
+    pub fn buffer_unordered(self, limit: impl IntoLimit) -> Flow<Map<S, Itself>>
     where
         S::Item: Future,
     {
@@ -208,8 +213,13 @@ impl<S: Source, W: Work<S::Item>> Flow<Map<S, W>> {
     ///
     /// In order, values wait for those before them: with a larger window, a slow one does not keep
     /// others from being started. Unordered, values wait for the consumer only.
-    pub fn window(mut self, window: impl Into<Limit>) -> Self {
-        self.source.window = window.into().get();
+    ///
+    /// # Panics
+    ///
+    /// When `window` is 0.
+    #[track_caller]
+    pub fn window(mut self, window: impl IntoLimit<Limit = Limit>) -> Self {
+        self.source.window = window.into_limit().get();
         self
     }
 
@@ -226,7 +236,7 @@ impl<S: Source, W: Work<S::Item>> Flow<Map<S, W>> {
     /// # Examples
     ///
     /// ```
-    /// use anyscope::{Limit, flow};
+    /// use anyscope::flow;
     /// use std::cell::RefCell;
     /// # use smol::stream::StreamExt;
     ///
@@ -234,7 +244,7 @@ impl<S: Source, W: Work<S::Item>> Flow<Map<S, W>> {
     /// let left = RefCell::new(vec![]);
     /// let mut stream = std::pin::pin!(
     ///     flow::iter(1..)
-    ///         .map(Limit::new(2), async |n| n)
+    ///         .map(2, async |n| n)
     ///         .on_undelivered(|n| left.borrow_mut().push(n))
     ///         .into_stream()
     /// );

@@ -6,12 +6,12 @@
 //! next item:
 //!
 //! ```
-//! use anyscope::{Limit, flow};
+//! use anyscope::flow;
 //!
 //! # smol::block_on(async {
 //! let total = std::cell::Cell::new(0);
 //! flow::iter([1, 2, 3])
-//!     .for_each(Limit::new(2), async |n| total.set(total.get() + n))
+//!     .for_each(2, async |n| total.set(total.get() + n))
 //!     .await;
 //! assert_eq!(total.get(), 6);
 //! # });

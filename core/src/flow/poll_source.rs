@@ -56,7 +56,7 @@ mod schedule;
 /// # Examples
 ///
 /// ```
-/// use anyscope::{Limit, flow::{self, poll_source::Fixed}};
+/// use anyscope::flow::{self, poll_source::Fixed};
 /// use std::{task::Poll, time::Duration};
 ///
 /// let mut readings = [None, None, Some(20), Some(21)].into_iter();
@@ -67,7 +67,7 @@ mod schedule;
 ///         Some(None) => Poll::Pending,
 ///         None => Poll::Ready(None),
 ///     })
-///     .for_each(Limit::new(1), async |reading| assert!(reading >= 20))
+///     .for_each(1, async |reading| assert!(reading >= 20))
 ///     .await;
 ///     assert_eq!(sim.elapsed().as_secs(), 2);
 /// })

@@ -32,12 +32,12 @@ impl<S: Source> Flow<S> {
     /// # Examples
     ///
     /// ```
-    /// use anyscope::{Limit, flow, flow::NoClock};
+    /// use anyscope::flow::{self, NoClock};
     ///
     /// # smol::block_on(async {
     /// let mut told = vec![];
     /// let sent = flow::iter(["ann", "bob"])
-    ///     .map(Limit::new(2), async |user| drop(user)) // .. send a mail ..
+    ///     .map(2, async |user| drop(user)) // .. send a mail ..
     ///     .progress(NoClock, |progress| told.push(progress.to_string()))
     ///     .count()
     ///     .await;
@@ -63,12 +63,12 @@ where
     /// # Examples
     ///
     /// ```
-    /// use anyscope::{Limit, flow, flow::NoClock};
+    /// use anyscope::flow::{self, NoClock};
     ///
     /// # smol::block_on(async {
     /// let mut last = String::new();
     /// let numbers: Vec<_> = flow::iter(["1", "two", "3"])
-    ///     .map(Limit::new(2), async |line: &str| line.parse::<u32>())
+    ///     .map(2, async |line: &str| line.parse::<u32>())
     ///     .try_progress(NoClock, |progress| last = progress.to_string())
     ///     .filter_ok()
     ///     .collect()

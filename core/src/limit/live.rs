@@ -1,6 +1,6 @@
 //! A limit that changes while it is in use.
 
-use super::Limit;
+use super::{IntoLimit, Limit};
 use crate::sync::{Arc, AtomicUsize, EventListener, LazyEvent, Ordering};
 use core::{fmt, num::NonZeroUsize};
 
@@ -13,15 +13,15 @@ use core::{fmt, num::NonZeroUsize};
 /// # Examples
 ///
 /// ```
-/// use anyscope::{Limit, LiveLimit, flow};
+/// use anyscope::{LiveLimit, flow};
 ///
 /// # smol::block_on(async {
-/// let limit = LiveLimit::new(Limit::new(1));
+/// let limit = LiveLimit::new(1);
 /// let control = limit.clone();
 /// flow::iter(0..100)
 ///     .for_each(&limit, async |n| {
 ///         if n == 10 {
-///             control.set(Limit::new(8));
+///             control.set(8);
 ///         }
 ///     })
 ///     .await;
@@ -39,16 +39,26 @@ struct Shared {
 
 impl LiveLimit {
     /// A limit to begin with.
-    pub fn new(limit: impl Into<Limit>) -> Self {
-        let limit = AtomicUsize::new(limit.into().get());
+    ///
+    /// # Panics
+    ///
+    /// When `limit` is `0`.
+    #[track_caller]
+    pub fn new(limit: impl IntoLimit<Limit = Limit>) -> Self {
+        let limit = AtomicUsize::new(limit.into_limit().get());
         LiveLimit { shared: Arc::new(Shared { limit, raised: LazyEvent::new() }) }
     }
 
     /// Changes the limit, for this clone and all others.
-    pub fn set(&self, limit: impl Into<Limit>) {
+    ///
+    /// # Panics
+    ///
+    /// When `limit` is `0`.
+    #[track_caller]
+    pub fn set(&self, limit: impl IntoLimit<Limit = Limit>) {
         // What is limited comes to whoever runs it with a wake, or not at all: no order is needed
         // beside that of `notify`.
-        self.shared.limit.store(limit.into().get(), Ordering::Relaxed);
+        self.shared.limit.store(limit.into_limit().get(), Ordering::Relaxed);
         self.shared.raised.notify(usize::MAX);
     }
 
@@ -78,8 +88,7 @@ impl fmt::Debug for LiveLimit {
 
 /// How much an operation may do at once: a [`Limit`], or a [`LiveLimit`] that changes.
 ///
-/// Operations take `impl Into<Capacity>`, so that any of them can be passed, and a
-/// [`NonZeroUsize`](core::num::NonZeroUsize) too.
+/// What operations make of an [`impl IntoLimit`](IntoLimit).
 #[derive(Clone, Debug)]
 pub struct Capacity(Kind);
 

@@ -1,8 +1,12 @@
 //! How much may run at once.
 
 #[cfg(feature = "alloc")]
+mod into;
+#[cfg(feature = "alloc")]
 mod live;
 
+#[cfg(feature = "alloc")]
+pub use into::IntoLimit;
 #[cfg(feature = "alloc")]
 pub use live::{Capacity, LiveLimit};
 

@@ -17,7 +17,7 @@ use crate::{
         parent::{Place, Receive},
     },
     exec::Spawn,
-    limit::Limit,
+    limit::{IntoLimit, Limit},
     observe,
     sync::{Arc, EventListener, Ordering, gate::Refusal},
 };
@@ -39,7 +39,7 @@ use core::{
 ///
 /// # Errors, cancel safety, panics
 ///
-/// As for [`scope`](super::scope). A limit of zero cannot be expressed; see [`Limit`].
+/// As for [`scope`](super::scope). It panics at once when `limit` is 0.
 ///
 /// # Examples
 ///
@@ -47,9 +47,9 @@ use core::{
 /// use anyscope::smol::Smol;
 /// # use smol::block_on;
 /// # block_on(async {
-/// use anyscope::{Limit, scope_limited};
+/// use anyscope::scope_limited;
 ///
-/// let squares = scope_limited(&Smol, Limit::new(2), async |s| {
+/// let squares = scope_limited(&Smol, 2, async |s| {
 ///     let mut handles = Vec::new();
 ///     for n in 0..10 {
 ///         // Waits while two are running.
@@ -65,13 +65,18 @@ use core::{
 /// assert_eq!(squares, 285);
 /// # });
 /// ```
-pub fn scope_limited<E, F, Fut>(exec: &E, limit: impl Into<Limit>, body: F) -> ScopeFuture<Fut>
+#[track_caller]
+pub fn scope_limited<E, F, Fut>(
+    exec: &E,
+    limit: impl IntoLimit<Limit = Limit>,
+    body: F,
+) -> ScopeFuture<Fut>
 where
     E: Spawn + Clone,
     F: FnOnce(LimitedScope<E>) -> Fut,
     Fut: Future,
 {
-    parallel::start_scope(exec, limit.into(), body)
+    parallel::start_scope(exec, limit.into_limit(), body)
 }
 
 /// [`try_scope`](super::try_scope) with at most `limit` children at the same time; see
@@ -80,9 +85,10 @@ where
 /// # Errors
 ///
 /// As [`try_scope`](super::try_scope).
+#[track_caller]
 pub fn try_scope_limited<E, F, Fut, T, Err>(
     exec: &E,
-    limit: impl Into<Limit>,
+    limit: impl IntoLimit<Limit = Limit>,
     body: F,
 ) -> ScopeFuture<Fut, FailFast<Err>>
 where
@@ -90,7 +96,7 @@ where
     F: FnOnce(TryLimitedScope<E, Err>) -> Fut,
     Fut: Future<Output = Result<T, Err>>,
 {
-    parallel::start_scope(exec, limit.into(), body)
+    parallel::start_scope(exec, limit.into_limit(), body)
 }
 
 /// Handle of a scope in which only so many children run at once; see [`scope_limited`].

@@ -5,6 +5,7 @@
 
 mod flow;
 mod flow_forms;
+mod limits;
 mod map_edges;
 mod merge;
 mod ordered_map;

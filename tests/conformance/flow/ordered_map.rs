@@ -15,7 +15,7 @@ use std::{
     },
     task::Poll,
 };
-use support::{Gauge, Log, Signal, Tracer, map_behaviour, panic_in, poll_once, yield_now};
+use support::{Gauge, Log, Signal, Tracer, map_behaviour, poll_once, yield_now};
 
 const ONE: Limit = Limit::new(1);
 const TWO: Limit = Limit::new(2);
@@ -282,15 +282,6 @@ map_behaviour! {
             })
             .await;
     }
-}
-
-/// Given a limit of zero, then it is an error, or a panic that says what to do. In a `const` it
-/// does not compile.
-#[test]
-fn o10_limit_of_zero_is_refused() {
-    assert!(Limit::try_from(0).is_err());
-    let message = panic_in(|| Limit::new(0));
-    assert!(message.contains("use at least 1"), "{message}");
 }
 
 /// Work that is done when so many of it have started.

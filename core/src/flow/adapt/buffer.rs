@@ -2,7 +2,7 @@
 
 use crate::{
     flow::{Flow, Source},
-    limit::Limit,
+    limit::{IntoLimit, Limit},
     set::budget::Budget,
 };
 use alloc::{collections::VecDeque, vec::Vec};
@@ -27,19 +27,24 @@ impl<S: Source> Flow<S> {
     /// Dropping it drops what is kept, then the source;
     /// [`into_parts`](Buffer::into_parts) hands both back.
     ///
+    /// # Panics
+    ///
+    /// When `items` is 0.
+    ///
     /// # Examples
     ///
     /// ```
-    /// use anyscope::{Limit, flow};
+    /// use anyscope::flow;
     ///
     /// # smol::block_on(async {
-    /// let pages = flow::iter(1..=100).map(Limit::new(1), async |page| page); // slow, one at a time
-    /// let sum = pages.buffer(Limit::new(10)).fold(0, async |sum, page| sum + page).await;
+    /// let pages = flow::iter(1..=100).map(1, async |page| page); // slow, one at a time
+    /// let sum = pages.buffer(10).fold(0, async |sum, page| sum + page).await;
     /// assert_eq!(sum, 5050);
     /// # });
     /// ```
-    pub fn buffer(self, items: impl Into<Limit>) -> Flow<Buffer<S>> {
-        let most = items.into().get();
+    #[track_caller]
+    pub fn buffer(self, items: impl IntoLimit<Limit = Limit>) -> Flow<Buffer<S>> {
+        let most = items.into_limit().get();
         Flow { source: Buffer { kept: VecDeque::new(), source: self.source, most, ended: false } }
     }
 }

@@ -36,12 +36,12 @@ impl<S: Source, W: Work<S::Item>> Flow<Map<S, W>> {
     /// # Examples
     ///
     /// ```
-    /// use anyscope::{Limit, flow};
+    /// use anyscope::flow;
     ///
     /// # smol::block_on(async {
     /// # std::panic::set_hook(Box::new(|_| {}));
     /// let results = flow::iter([2, 0, 3])
-    ///     .map(Limit::new(2), async |n| 12 / n)
+    ///     .map(2, async |n| 12 / n)
     ///     .caught()
     ///     .settle()
     ///     .await;

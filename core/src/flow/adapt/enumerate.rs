@@ -12,12 +12,12 @@ impl<S: Source> Flow<S> {
     /// # Examples
     ///
     /// ```
-    /// use anyscope::{Limit, flow};
+    /// use anyscope::flow;
     ///
     /// # smol::block_on(async {
     /// let mut lengths: Vec<_> = flow::iter(["a", "bb", "ccc"])
     ///     .enumerate()
-    ///     .map(Limit::new(2), async |(n, word)| (n, word.len()))
+    ///     .map(2, async |(n, word)| (n, word.len()))
     ///     .unordered()
     ///     .collect()
     ///     .await;

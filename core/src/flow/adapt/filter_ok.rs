@@ -19,12 +19,12 @@ where
     /// Notify users, and let failures be:
     ///
     /// ```
-    /// use anyscope::{Limit, flow};
+    /// use anyscope::flow;
     ///
     /// # smol::block_on(async {
     /// # async fn notify(user: &str) -> Result<&str, String> { if user == "bob" { Err("bob has no mail".into()) } else { Ok(user) } }
     /// let notified: Vec<_> = flow::iter(["ann", "bob", "cleo"])
-    ///     .map(Limit::new(2), notify)
+    ///     .map(2, notify)
     ///     .inspect_err(|error| println!("ignored: {error}"))
     ///     .filter_ok()
     ///     .collect()

@@ -18,11 +18,11 @@ impl<S: Source> Flow<S> {
     /// # Examples
     ///
     /// ```
-    /// use anyscope::{Limit, flow};
+    /// use anyscope::flow;
     ///
     /// # smol::block_on(async {
     /// let squares: Vec<u64> =
-    ///     flow::iter(1..).map(Limit::new(8), async |n| n * n).take(3).collect().await;
+    ///     flow::iter(1..).map(8, async |n| n * n).take(3).collect().await;
     /// assert_eq!(squares, [1, 4, 9]);
     /// # });
     /// ```

@@ -7,7 +7,12 @@ use super::{
     shard::Outlet,
     shards,
 };
-use crate::{child::Cancelled, exec::Spawn, limit::Capacity, scope::ScopeError};
+use crate::{
+    child::Cancelled,
+    exec::Spawn,
+    limit::{Capacity, IntoLimit},
+    scope::ScopeError,
+};
 use alloc::sync::Arc;
 use core::{
     convert::Infallible,
@@ -43,6 +48,8 @@ impl<S: Source> Flow<S> {
     ///
     /// # Panics
     ///
+    /// At once when `limit` is 0.
+    ///
     /// A panic of the source, of `f`, of the work or of a destructor ends the operation: the rest of
     /// the work is dropped, then it goes on. If the operation is dropped before it was polled to see
     /// that panic, it goes on there. It panics when polled after it was ready.
@@ -54,7 +61,7 @@ impl<S: Source> Flow<S> {
     /// # Examples
     ///
     /// ```
-    /// use anyscope::{Limit, flow, smol::Smol};
+    /// use anyscope::{flow, smol::Smol};
     /// use std::sync::{Arc, atomic::{AtomicUsize, Ordering}};
     ///
     /// # smol::block_on(async {
@@ -64,14 +71,15 @@ impl<S: Source> Flow<S> {
     ///     let sum = sum.clone();
     ///     async move { drop(sum.fetch_add(n, Ordering::Relaxed)) }
     /// };
-    /// flow::iter(1..=100).for_each_on(&Smol, Limit::new(8), add).await.unwrap();
+    /// flow::iter(1..=100).for_each_on(&Smol, 8, add).await.unwrap();
     /// assert_eq!(total.load(Ordering::Relaxed), 5050);
     /// # });
     /// ```
+    #[track_caller]
     pub fn for_each_on<X, F, Fut>(
         self,
         exec: &X,
-        limit: impl Into<Capacity>,
+        limit: impl IntoLimit,
         f: F,
     ) -> ForEachOn<X, S, F, Fut>
     where
@@ -80,7 +88,7 @@ impl<S: Source> Flow<S> {
         F: FnMut(S::Item) -> Fut + Send + 'static,
         Fut: Future<Output = ()> + Send + 'static,
     {
-        ForEachOn { op: start(self.source, exec, limit.into(), f, Ok) }
+        ForEachOn { op: start(self.source, exec, limit.into_limit().into(), f, Ok) }
     }
 
     /// Runs `f` for every item on `exec`, with at most `limit` at the same time, until one fails.
@@ -97,10 +105,11 @@ impl<S: Source> Flow<S> {
     /// # Cancel safety, panics, cost
     ///
     /// Those of [`for_each_on`](Self::for_each_on).
+    #[track_caller]
     pub fn try_for_each_on<X, F, Fut, E>(
         self,
         exec: &X,
-        limit: impl Into<Capacity>,
+        limit: impl IntoLimit,
         f: F,
     ) -> TryForEachOn<X, S, F, Fut, E>
     where
@@ -110,7 +119,7 @@ impl<S: Source> Flow<S> {
         Fut: Future<Output = Result<(), E>> + Send + 'static,
         E: Send + 'static,
     {
-        TryForEachOn { op: start(self.source, exec, limit.into(), f, |result| result) }
+        TryForEachOn { op: start(self.source, exec, limit.into_limit().into(), f, |result| result) }
     }
 }
 

@@ -7,7 +7,12 @@ use super::{
     outcomes::{Outbox, Outcomes},
     shards,
 };
-use crate::{child::JoinError, exec::Spawn, limit::Capacity, scope::ScopeError};
+use crate::{
+    child::JoinError,
+    exec::Spawn,
+    limit::{Capacity, IntoLimit},
+    scope::ScopeError,
+};
 use alloc::{collections::VecDeque, sync::Arc};
 use core::{
     convert::Infallible,
@@ -42,6 +47,8 @@ impl<S: Source> Flow<S> {
     ///
     /// # Panics
     ///
+    /// At once when `limit` is 0.
+    ///
     /// A panic of the source, of `f` or of a destructor ends the flow: the work is dropped, then it
     /// goes on, once the outcomes that had come before have been given. Work that was dropped for it
     /// has no outcome. If the flow is dropped before it has gone on, as by an operation that wants no
@@ -50,21 +57,22 @@ impl<S: Source> Flow<S> {
     /// # Examples
     ///
     /// ```
-    /// use anyscope::{Limit, flow, smol::Smol};
+    /// use anyscope::{flow, smol::Smol};
     ///
     /// # smol::block_on(async {
     /// let squares: Vec<u64> = flow::iter(1..=5)
-    ///     .map_on(&Smol, Limit::new(3), async |n| n * n)
+    ///     .map_on(&Smol, 3, async |n| n * n)
     ///     .try_collect()
     ///     .await
     ///     .unwrap();
     /// assert_eq!(squares, [1, 4, 9, 16, 25]);
     /// # });
     /// ```
+    #[track_caller]
     pub fn map_on<X, F, Fut>(
         self,
         exec: &X,
-        limit: impl Into<Capacity>,
+        limit: impl IntoLimit,
         f: F,
     ) -> Flow<MapOn<X, S, F, Fut>>
     where
@@ -73,7 +81,7 @@ impl<S: Source> Flow<S> {
         F: FnMut(S::Item) -> Fut + Send + 'static,
         Fut: Future<Output: Send> + Send + 'static,
     {
-        super::super::source(MapOn::new(self.source, exec, limit.into(), f))
+        super::super::source(MapOn::new(self.source, exec, limit.into_limit().into(), f))
     }
 }
 

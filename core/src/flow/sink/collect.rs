@@ -27,10 +27,10 @@ impl<S: Source> Flow<S> {
     /// # Examples
     ///
     /// ```
-    /// use anyscope::{Limit, flow};
+    /// use anyscope::flow;
     ///
     /// # smol::block_on(async {
-    /// let doubled: Vec<_> = flow::iter([1, 2]).map(Limit::new(2), async |n| n * 2).collect().await;
+    /// let doubled: Vec<_> = flow::iter([1, 2]).map(2, async |n| n * 2).collect().await;
     /// assert_eq!(doubled, [2, 4]);
     /// # });
     /// ```
@@ -70,13 +70,13 @@ where
     /// # Examples
     ///
     /// ```
-    /// use anyscope::{Limit, flow};
+    /// use anyscope::flow;
     /// use std::num::ParseIntError;
     ///
     /// # smol::block_on(async {
     /// let parse = |lines: [&'static str; 2]| {
     ///     flow::iter(lines)
-    ///         .map(Limit::new(2), async |line: &str| line.parse::<u32>())
+    ///         .map(2, async |line: &str| line.parse::<u32>())
     ///         .try_collect::<Vec<_>>()
     /// };
     /// assert_eq!(parse(["1", "2"]).await, Ok(vec![1, 2]));
@@ -100,11 +100,11 @@ where
     /// # Examples
     ///
     /// ```
-    /// use anyscope::{Limit, flow};
+    /// use anyscope::flow;
     ///
     /// # smol::block_on(async {
     /// let outcomes = flow::iter([1, 0])
-    ///     .map(Limit::new(2), async |n: u32| 6_u32.checked_div(n).ok_or("division by zero"))
+    ///     .map(2, async |n: u32| 6_u32.checked_div(n).ok_or("division by zero"))
     ///     .settle()
     ///     .await;
     /// assert_eq!(outcomes, [Ok(6), Err("division by zero")]);
@@ -125,11 +125,11 @@ where
     /// # Examples
     ///
     /// ```
-    /// use anyscope::{Limit, flow};
+    /// use anyscope::flow;
     ///
     /// # smol::block_on(async {
     /// let parts = flow::iter(["1", "two", "3"])
-    ///     .map(Limit::new(2), async |line: &str| line.parse::<u32>().map_err(drop))
+    ///     .map(2, async |line: &str| line.parse::<u32>().map_err(drop))
     ///     .partition()
     ///     .await;
     /// assert_eq!(parts.successes, [(0, 1), (2, 3)]);

@@ -45,13 +45,13 @@ impl<S: Source> Flow<S> {
     /// what holds the lock would not be polled while the body waits for it.
     ///
     /// ```
-    /// use anyscope::{Limit, flow};
+    /// use anyscope::flow;
     /// use smol::{future::yield_now, lock::Mutex};
     ///
     /// # smol::block_on(async {
     /// let cache = Mutex::new(0);
     /// let total = flow::iter(1..=10)
-    ///     .map(Limit::new(4), async |n| {
+    ///     .map(4, async |n| {
     ///         let mut hits = cache.lock().await;
     ///         yield_now().await;
     ///         *hits += 1;

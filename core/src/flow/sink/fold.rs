@@ -31,11 +31,11 @@ impl<S: Source> Flow<S> {
     /// # Examples
     ///
     /// ```
-    /// use anyscope::{Limit, flow};
+    /// use anyscope::flow;
     ///
     /// # smol::block_on(async {
     /// let sum = flow::iter(1..=4)
-    ///     .map(Limit::new(2), async |n| n * n)
+    ///     .map(2, async |n| n * n)
     ///     .fold(0, async |sum, square| sum + square)
     ///     .await;
     /// assert_eq!(sum, 30);

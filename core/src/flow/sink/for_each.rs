@@ -4,7 +4,7 @@ use super::super::{
     Flow, Map, Source, Work,
     work::{Call, sealed},
 };
-use crate::{limit::Capacity, set::budget::Budget};
+use crate::{limit::IntoLimit, set::budget::Budget};
 use core::{
     convert::Infallible,
     fmt,
@@ -32,8 +32,9 @@ impl<S: Source> Flow<S> {
     ///
     /// # Panics
     ///
-    /// A panic of the source, of `f` or of the work goes through; the rest of the work is dropped
-    /// with the future. It panics when polled after that, or after it was ready.
+    /// At once when `limit` is 0. A panic of the source, of `f` or of the work goes through; the rest
+    /// of the work is dropped with the future. It panics when polled after that, or after it was
+    /// ready.
     ///
     /// # Fairness
     ///
@@ -48,14 +49,14 @@ impl<S: Source> Flow<S> {
     /// # Examples
     ///
     /// ```
-    /// use anyscope::{Limit, flow};
+    /// use anyscope::flow;
     /// use std::sync::atomic::{AtomicUsize, Ordering};
     ///
     /// # smol::block_on(async {
     /// let users = ["ann", "bob", "cleo"];
     /// let notified = AtomicUsize::new(0);
     /// flow::iter(&users)
-    ///     .for_each(Limit::new(2), async |user| {
+    ///     .for_each(2, async |user| {
     ///         // .. send a mail to `user` ..
     /// #       let _ = user;
     ///         notified.fetch_add(1, Ordering::Relaxed);
@@ -64,7 +65,8 @@ impl<S: Source> Flow<S> {
     /// assert_eq!(notified.into_inner(), 3);
     /// # });
     /// ```
-    pub fn for_each<F, Fut>(self, limit: impl Into<Capacity>, f: F) -> ForEach<S, F>
+    #[track_caller]
+    pub fn for_each<F, Fut>(self, limit: impl IntoLimit, f: F) -> ForEach<S, F>
     where
         F: FnMut(S::Item) -> Fut,
         Fut: Future<Output = ()>,
@@ -89,17 +91,18 @@ impl<S: Source> Flow<S> {
     /// # Examples
     ///
     /// ```
-    /// use anyscope::{Limit, flow};
+    /// use anyscope::flow;
     ///
     /// # smol::block_on(async {
     /// let lines = ["1", "2", "three", "4"];
     /// let failed = flow::iter(lines)
-    ///     .try_for_each(Limit::new(2), async |line: &str| line.parse::<u32>().map(drop))
+    ///     .try_for_each(2, async |line: &str| line.parse::<u32>().map(drop))
     ///     .await;
     /// assert!(failed.is_err());
     /// # });
     /// ```
-    pub fn try_for_each<F, Fut, E>(self, limit: impl Into<Capacity>, f: F) -> TryForEach<S, F>
+    #[track_caller]
+    pub fn try_for_each<F, Fut, E>(self, limit: impl IntoLimit, f: F) -> TryForEach<S, F>
     where
         F: FnMut(S::Item) -> Fut,
         Fut: Future<Output = Result<(), E>>,

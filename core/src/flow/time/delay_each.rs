@@ -3,7 +3,7 @@
 use super::Alarm;
 use crate::{
     flow::{Flow, Source, reader::Reader},
-    limit::Limit,
+    limit::{IntoLimit, Limit},
     time::{Clock, Instant, Timer},
 };
 use alloc::collections::VecDeque;
@@ -40,6 +40,10 @@ impl<S: Source> Flow<S> {
     /// Loses nothing: [`into_parts`](DelayEach::into_parts) hands back the source and the items
     /// that wait.
     ///
+    /// # Panics
+    ///
+    /// When `limit` is 0.
+    ///
     /// # Cost
     ///
     /// The clock is read and a sleep made for each item; memory for `limit` items at most.
@@ -47,31 +51,32 @@ impl<S: Source> Flow<S> {
     /// # Examples
     ///
     /// ```
-    /// use anyscope::{Limit, flow};
+    /// use anyscope::flow;
     /// use std::time::Duration;
     ///
     /// anyscope::sim::Sim::new(7).run(async |sim| {
     ///     let late = |limit| {
     ///         let items = flow::stream(sim.marble("ab-c|"));
-    ///         items.delay_each(&sim, Duration::from_secs(2), Limit::new(limit)).into_stream()
+    ///         items.delay_each(&sim, Duration::from_secs(2), limit).into_stream()
     ///     };
     ///     assert_eq!(sim.draw(late(8)).await, "--ab-[c|]");
     ///     assert_eq!(sim.draw(late(1)).await, "--a--b---c|");
     /// })
     /// .unwrap();
     /// ```
+    #[track_caller]
     pub fn delay_each<T: Timer + Clock>(
         self,
         timer: T,
         delay: Duration,
-        limit: impl Into<Limit>,
+        limit: impl IntoLimit<Limit = Limit>,
     ) -> Flow<DelayEach<S, T>> {
         Flow {
             source: DelayEach {
                 reader: Reader::new(self.source),
                 alarm: Alarm::new(timer),
                 delay,
-                limit: limit.into().get(),
+                limit: limit.into_limit().get(),
                 waiting: VecDeque::new(),
             },
         }
