@@ -241,7 +241,7 @@ impl<L: Listed> Registry<L> {
             fence(Ordering::SeqCst);
             // Acquire: what a walker did that has left happens before the release.
             let unseen = self.walkers.load(Ordering::Acquire) == 0;
-            let runs = self.retired.with_mut(|retired| {
+            let mut runs = self.retired.with_mut(|retired| {
                 // SAFETY: `sweeping` was set by this thread alone.
                 let retired = unsafe { &mut *retired };
                 if unseen { mem::take(retired) } else { Vec::new() }
@@ -253,8 +253,24 @@ impl<L: Listed> Registry<L> {
             // Only now, as an executor may have something kept with a child, whose drop may do
             // anything.
             // SAFETY: unlinked by sweepers before us, and no walker was there after that.
-            unsafe { release_all(runs) };
+            unsafe { release_all(&mut runs) };
+            self.give_back(runs);
         }
+    }
+
+    /// Keeps the memory of an empty list for the next sweep, so that sweeps do not allocate each.
+    fn give_back(&self, runs: Vec<Run<L>>) {
+        if runs.capacity() == 0 || self.sweeping.swap(true, Ordering::Acquire) {
+            return;
+        }
+        self.retired.with_mut(|retired| {
+            // SAFETY: `sweeping` was set by this thread alone.
+            let retired = unsafe { &mut *retired };
+            if retired.capacity() == 0 {
+                *retired = runs;
+            }
+        });
+        self.let_sweep();
     }
 }
 
@@ -312,7 +328,7 @@ impl<L: Listed> Drop for Registry<L> {
         let newest = untagged(self.head.0.load(Ordering::Acquire));
         // SAFETY: `&mut self` says that nobody sweeps or walks.
         unsafe {
-            self.retired.with_mut(|retired| release_all(mem::take(&mut *retired)));
+            self.retired.with_mut(|retired| release_all(&mut *retired));
             Run { first: newest, end: ptr::null_mut() }.release();
         }
     }
@@ -323,8 +339,8 @@ impl<L: Listed> Drop for Registry<L> {
 /// # Safety
 ///
 /// That of [`Run::release`], for each.
-unsafe fn release_all<L: Listed>(runs: Vec<Run<L>>) {
-    for run in runs {
+unsafe fn release_all<L: Listed>(runs: &mut Vec<Run<L>>) {
+    for run in runs.drain(..) {
         // SAFETY: promised by the caller.
         unsafe { run.release() };
     }
