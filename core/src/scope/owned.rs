@@ -125,7 +125,7 @@ impl<E: Spawn + Clone, Err> OwnedScope<E, FailFast<Err>> {
 
 impl<E: Clone, P: Policy> OwnedScope<E, P> {
     fn start(exec: &E) -> Self {
-        let owner = Owner::new(Limit::Unbounded, Anywhere::default()).owning();
+        let owner = Owner::owning(Limit::Unbounded, Anywhere::default());
         OwnedScope { scope: Scope::new(owner.shared().clone(), exec.clone()), owner }
     }
 

@@ -200,7 +200,7 @@ where
     P: Conclude<Fut::Output>,
     M: Default,
 {
-    let owner = Owner::new(limit, M::default()).owning();
+    let owner = Owner::owning(limit, M::default());
     let body = body(S::from(Scope::new(owner.shared().clone(), exec.clone())));
     ScopeFuture { driver: Driver::new(body, owner) }
 }

@@ -92,12 +92,21 @@ struct Unclaimed {
 const PATIENCE: u32 = 8;
 
 impl<P: Policy, K> Owner<P, K> {
-    /// A new scope.
+    /// A new scope, whose children may borrow.
     pub(super) fn new(limit: Limit, kind: K) -> Self {
+        Self::with_flags(limit, kind, 0)
+    }
+
+    /// A new scope, whose children own what they use, and are spawned only where `P` does.
+    pub(super) fn owning(limit: Limit, kind: K) -> Self {
+        Self::with_flags(limit, kind, OWNING)
+    }
+
+    fn with_flags(limit: Limit, kind: K, flags: usize) -> Self {
         let shared = Arc::new(Shared {
             gates: Gates::new(),
             registry: Children::new(),
-            flags: AtomicUsize::new(0),
+            flags: AtomicUsize::new(flags),
             request: Request::new(),
             owner: AtomicWaker::new(),
             changed: LazyEvent::new(),
@@ -113,12 +122,6 @@ impl<P: Policy, K> Owner<P, K> {
             kind,
         });
         Owner { shared, cleanup: CleanUp::default(), unclaimed: Unclaimed::default() }
-    }
-
-    /// Says that the children own what they use, and are spawned only where `P` does.
-    pub(super) fn owning(self) -> Self {
-        self.flags.fetch_or(OWNING, Ordering::Relaxed);
-        self
     }
 
     pub(super) fn shared(&self) -> &Arc<Shared<P, K>> {
