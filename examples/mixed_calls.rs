@@ -9,7 +9,7 @@
 //! ```
 
 use anyscope::{
-    Limit, Timer, flow,
+    Timer, flow,
     sim::{Sim, SimHandle},
     timeout,
 };
@@ -69,7 +69,7 @@ fn calls(sim: &SimHandle) -> Vec<Call<'_>> {
 
 async fn show(sim: SimHandle) {
     let results = flow::iter(calls(&sim))
-        .buffered(Limit::new(2))
+        .buffered(2)
         .caught()
         .convert(|caught| caught.unwrap_or_else(|panic| Err(Failure::Bug(panic))))
         .settle()
@@ -87,7 +87,7 @@ async fn show(sim: SimHandle) {
 
     // Those that are left when somebody has heard enough are dropped, and nothing of them has run.
     let before = sim.elapsed();
-    let first = flow::iter(calls(&sim)).buffered(Limit::new(1)).filter_ok().take(1).count().await;
+    let first = flow::iter(calls(&sim)).buffered(1).filter_ok().take(1).count().await;
     assert_eq!((first, sim.elapsed() - before), (1, 2 * SECOND));
 }
 

@@ -9,13 +9,13 @@
 //! ```
 
 use anyscope::{
-    Limit, Timer, flow,
+    Timer, flow,
     sim::{Sim, SimHandle},
 };
 use std::{cell::Cell, time::Duration};
 
 const SECOND: Duration = Duration::from_secs(1);
-const THREE: Limit = Limit::new(3);
+const THREE: usize = 3;
 
 /// A page with an even number takes one second, the others three. Page 13 does not exist.
 async fn fetch(timer: &impl Timer, page: u32) -> Result<String, String> {
@@ -43,7 +43,7 @@ async fn fetch_what_there_is(
 async fn fetch_ahead(timer: &impl Timer, pages: impl IntoIterator<Item = u32>) -> Vec<String> {
     flow::iter(pages)
         .map(THREE, async |page| fetch(timer, page).await)
-        .window(Limit::new(9))
+        .window(9)
         .filter_ok()
         .collect()
         .await
@@ -62,8 +62,8 @@ async fn fetch_listed(
         number * 4..number * 4 + 4
     };
     flow::iter(0..)
-        .map(Limit::new(1), batch)
-        .buffer(Limit::new(1))
+        .map(1, batch)
+        .buffer(1)
         .flatten_iter()
         .map(THREE, async |page| fetch(timer, page).await)
         .take(enough)
