@@ -6,6 +6,7 @@ use super::{
     merge::pool::{Got, Pool},
     source::{Flow, Source},
     until_error::UntilError,
+    upstream::{Asked, Upstream},
 };
 use crate::{
     limit::{Capacity, IntoLimit},
@@ -149,25 +150,10 @@ pin_project! {
         #[pin]
         outer: S,
         limit: Capacity,
-        asked: Asked,
+        upstream: Upstream,
         // Fires when the limit changes.
         raised: Option<EventListener>,
     }
-}
-
-/// What the outer flow has been asked, and how it has answered.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Asked {
-    /// For an item, which it gave; or nothing yet.
-    Item,
-    /// For an item, for which it will wake us.
-    Waits,
-    /// To go on without an item; whether it has anything to do, in which case it will wake us.
-    ToGoOn(bool),
-    /// It has woken us.
-    Woke,
-    /// For an item, and there is no more.
-    Ended,
 }
 
 /// What a [`Flatten`] holds; see [`into_parts`](Flatten::into_parts).
@@ -183,7 +169,7 @@ pub struct FlattenParts<S, T> {
 impl<S: Source<Item: IntoFlow<Source = T>>, T: Source> Flatten<S, T> {
     fn new(outer: S, limit: Capacity) -> Self {
         let inner = Pool::with_capacity(limit.now());
-        Flatten { inner, outer, limit, asked: Asked::Item, raised: None }
+        Flatten { inner, outer, limit, upstream: Upstream::new(), raised: None }
     }
 
     /// How many inner flows are open.
@@ -208,51 +194,41 @@ impl<S: Source<Item: IntoFlow<Source = T>>, T: Source> Flatten<S, T> {
     fn pull(mut self: Pin<&mut Self>, budget: &mut Budget) {
         loop {
             let this = self.as_mut().project();
-            if matches!(this.asked, Asked::Ended | Asked::Waits) {
-                return;
-            }
             let limit = this.limit.now();
-            if this.inner.slab.len() >= limit {
-                if matches!(this.asked, Asked::Item | Asked::Woke) {
-                    self.as_mut().go_on();
-                }
-                if self.as_mut().is_limit_changed(limit) {
+            let room = this.inner.slab.len() < limit;
+            if !this.upstream.is_due(|| room) {
+                let waits = matches!(this.upstream.asked(), Asked::Item | Asked::Ended);
+                if !room && !waits && self.as_mut().is_limit_changed(limit) {
                     continue;
                 }
                 return;
             }
-            match this.inner.slab.poll_own(|cx| this.outer.poll_next(cx)) {
-                Poll::Ready(Some(item)) => {
-                    *this.asked = Asked::Item;
-                    this.inner.insert(item.into_flow().source, ());
-                    // Without a limit, the outer flow may never wait.
-                    if !budget.pay_poll() {
-                        return;
-                    }
+            if !room {
+                self.as_mut().go_on();
+                continue;
+            }
+            let slab = &mut this.inner.slab;
+            let item = this.upstream.next(|| slab.poll_own(|cx| this.outer.poll_next(cx)));
+            if let Some(item) = item {
+                this.inner.insert(item.into_flow().source, ());
+                // Without a limit, the outer flow may never wait.
+                if !budget.pay_poll() {
+                    return;
                 }
-                Poll::Ready(None) => *this.asked = Asked::Ended,
-                Poll::Pending => *this.asked = Asked::Waits,
             }
         }
     }
 
     /// Lets the outer flow go on, which has given an item or woken us.
     fn go_on(self: Pin<&mut Self>) {
-        let this = self.project();
-        let polled = this.inner.slab.poll_own(|cx| this.outer.poll_progress(cx));
-        *this.asked = Asked::ToGoOn(polled.is_pending());
+        let mut this = self.project();
+        let slab = &mut this.inner.slab;
+        this.upstream.go_on(|| slab.poll_own(|cx| this.outer.as_mut().poll_progress(cx)));
     }
 
     /// The outer flow, or the limit, has woken us.
     fn wake(self: Pin<&mut Self>) {
-        let this = self.project();
-        if *this.asked == Asked::Item {
-            // The first call after an item says no more than that no other is wanted yet.
-            let _ = this.inner.slab.poll_own(|cx| this.outer.poll_progress(cx));
-        }
-        if *this.asked != Asked::Ended {
-            *this.asked = Asked::Woke;
-        }
+        self.project().upstream.wake();
     }
 
     /// Whether it is worth looking at the limit again. If not, we are woken when it is.
@@ -287,7 +263,7 @@ impl<S: Source<Item: IntoFlow<Source = T>>, T: Source> Stream for Flatten<S, T> 
         loop {
             self.as_mut().pull(&mut budget);
             let this = self.as_mut().project();
-            if *this.asked == Asked::Ended && this.inner.slab.is_empty() {
+            if this.upstream.has_ended() && this.inner.slab.is_empty() {
                 return Poll::Ready(None);
             }
             match this.inner.poll_item(cx, &mut budget) {
@@ -305,7 +281,7 @@ impl<S: Source<Item: IntoFlow<Source = T>>, T: Source> Stream for Flatten<S, T> 
 
     fn size_hint(&self) -> (usize, Option<usize>) {
         let (low, high) = self.inner.size_hint();
-        let ended = self.asked == Asked::Ended || self.outer.size_hint().1 == Some(0);
+        let ended = self.upstream.has_ended() || self.outer.size_hint().1 == Some(0);
         (low, high.filter(|_| ended))
     }
 }
@@ -315,14 +291,14 @@ impl<S: Source<Item: IntoFlow<Source = T>>, T: Source> Source for Flatten<S, T> 
         let mut budget = Budget::new();
         loop {
             // A read that has begun goes on when it wakes us.
-            if matches!(self.asked, Asked::Item | Asked::Woke) {
+            if self.upstream.is_due(|| false) {
                 self.as_mut().go_on();
             }
             let this = self.as_mut().project();
             match this.inner.poll_progress(cx, &mut budget) {
                 Poll::Ready(true) => self.as_mut().wake(),
-                Poll::Ready(false) => match this.asked {
-                    Asked::Ended | Asked::ToGoOn(false) => return Poll::Ready(()),
+                Poll::Ready(false) => match this.upstream.asked() {
+                    Asked::Ended | Asked::ToGoOnInVain => return Poll::Ready(()),
                     _ => return Poll::Pending,
                 },
                 Poll::Pending => return Poll::Pending,
@@ -337,12 +313,12 @@ impl<S: Source<Item: IntoFlow<Source = T>>, T: Source> Source for Flatten<S, T> 
 
 impl<S: Source<Item: IntoFlow<Source = T>>, T: Source> FusedStream for Flatten<S, T> {
     fn is_terminated(&self) -> bool {
-        self.asked == Asked::Ended && self.inner.slab.is_empty()
+        self.upstream.has_ended() && self.inner.slab.is_empty()
     }
 }
 
 impl<S, T> fmt::Debug for Flatten<S, T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Flatten").field("asked", &self.asked).finish_non_exhaustive()
+        f.debug_struct("Flatten").field("asked", &self.upstream.asked()).finish_non_exhaustive()
     }
 }

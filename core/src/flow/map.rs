@@ -2,6 +2,7 @@
 
 use super::{
     source::{Flow, Source},
+    upstream::Upstream,
     work::{Call, CallWeighted, CallWith, Itself, OnUndelivered, Work, sealed},
 };
 use crate::{
@@ -294,9 +295,7 @@ pin_project! {
         weight: usize,
         // How many values were delivered, in order.
         delivered: usize,
-        asked: Asked,
-        // The source has woken us since it was last asked.
-        woken: bool,
+        upstream: Upstream,
         // Fires when the limit changes.
         raised: Option<EventListener>,
         // A poll has panicked.
@@ -343,19 +342,6 @@ impl<Fut: Future> Future for Numbered<Fut> {
     }
 }
 
-/// What the source has been asked, and how it has answered.
-#[derive(Debug)]
-enum Asked {
-    /// For an item, which it gave; or nothing yet.
-    Item,
-    /// For an item, for which it will wake us.
-    Waits,
-    /// To go on without an item.
-    ToGoOn,
-    /// For an item, and there is no more.
-    Ended,
-}
-
 impl<S, W> Map<S, W>
 where
     S: Source,
@@ -373,8 +359,7 @@ where
             window: 0,
             weight: 0,
             delivered: 0,
-            asked: Asked::Item,
-            woken: false,
+            upstream: Upstream::new(),
             raised: None,
             broken: false,
         }
@@ -416,7 +401,7 @@ where
         unwind::keep_first(&mut first, || this.done.clear());
         unwind::keep_first(&mut first, || *this.held = None);
         unwind::keep_first(&mut first, || this.source.set(None));
-        *this.asked = Asked::Ended;
+        this.upstream.end();
         unwind::resume_unless_panicking(first);
     }
 
@@ -441,7 +426,7 @@ where
                 }
             }
             let this = self.as_mut().project();
-            if matches!(this.asked, Asked::Ended)
+            if this.upstream.has_ended()
                 && this.children.is_empty()
                 && this.held.is_none()
                 && (!deliver || this.done.is_empty())
@@ -480,7 +465,7 @@ where
         while !budget.is_spent() {
             let key = this.children.next()?;
             if key == Slab::<Numbered<W::Future>>::OWN {
-                *this.woken = true;
+                this.upstream.wake();
                 continue;
             }
             let Some(polled) = this.children.poll(key) else { continue };
@@ -561,44 +546,26 @@ where
             } else {
                 room &= limit > if W::WEIGHTED { *this.weight } else { this.children.len() };
             }
-            let ended = matches!(this.asked, Asked::Ended);
-            if ended && this.held.is_none() {
+            if !this.upstream.is_due(|| room) {
+                let more = !this.upstream.has_ended() || this.held.is_some();
+                if !room && more && self.as_mut().is_limit_changed(cx, limit) {
+                    continue;
+                }
                 return None;
             }
-            match (&this.asked, room) {
-                (Asked::Waits, true) if !*this.woken => return None,
-                (Asked::Ended | Asked::Waits | Asked::ToGoOn, false) if ended || !*this.woken => {
-                    if self.as_mut().is_limit_changed(cx, limit) {
-                        continue;
-                    }
-                    return None;
-                }
-                _ => {}
-            }
             let mut source = this.source.as_pin_mut().expect("not ended");
-            let woken = mem::take(this.woken);
+            let children = this.children;
             if !room {
-                // Whether it is done or not: it is asked for an item as soon as there is room.
-                // Twice if it has woken us before it was asked to go on for the first time.
-                let first = matches!(this.asked, Asked::Item);
-                for _ in 0..=usize::from(first && woken) {
-                    let source = source.as_mut();
-                    let _ = this.children.poll_own(|cx| source.poll_progress(cx));
-                }
-                *this.asked = Asked::ToGoOn;
+                this.upstream.go_on(|| children.poll_own(|cx| source.as_mut().poll_progress(cx)));
                 continue;
             }
-            match this.children.poll_own(|cx| source.poll_next(cx)) {
-                Poll::Ready(Some(item)) => {
-                    *this.asked = Asked::Item;
-                    if !W::WEIGHTED {
-                        return Some((item, 0));
-                    }
-                    let weight = this.work.as_mut().expect("not taken over").weigh(&item);
-                    *this.held = Some((item, weight));
+            let item = this.upstream.next(|| children.poll_own(|cx| source.poll_next(cx)));
+            if let Some(item) = item {
+                if !W::WEIGHTED {
+                    return Some((item, 0));
                 }
-                Poll::Ready(None) => *this.asked = Asked::Ended,
-                Poll::Pending => *this.asked = Asked::Waits,
+                let weight = this.work.as_mut().expect("not taken over").weigh(&item);
+                *this.held = Some((item, weight));
             }
         }
     }
@@ -689,9 +656,9 @@ where
     fn size_hint(&self) -> (usize, Option<usize>) {
         let ready = if self.ordered { 0 } else { self.children.len() };
         let started = self.done.len() + ready + usize::from(self.held.is_some());
-        let (low, high) = match (&self.asked, &self.source) {
-            (Asked::Ended, _) | (_, None) => (0, Some(0)),
-            (_, Some(source)) => source.size_hint(),
+        let (low, high) = match &self.source {
+            Some(source) if !self.upstream.has_ended() => source.size_hint(),
+            _ => (0, Some(0)),
         };
         (low.saturating_add(started), high.and_then(|high| high.checked_add(started)))
     }
@@ -713,7 +680,7 @@ where
     W: Work<S::Item>,
 {
     fn is_terminated(&self) -> bool {
-        matches!(self.asked, Asked::Ended) && self.children.is_empty() && self.done.is_empty()
+        self.upstream.has_ended() && self.children.is_empty() && self.done.is_empty()
     }
 }
 

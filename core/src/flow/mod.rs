@@ -85,6 +85,7 @@ mod source;
 mod switch;
 pub mod time;
 mod until_error;
+mod upstream;
 mod work;
 mod zip;
 

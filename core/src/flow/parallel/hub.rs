@@ -16,7 +16,7 @@
 //! Whoever starts a piece of work may be stuck in it: so before, it wakes one that sleeps if there
 //! is more to be done, which does the same in its turn.
 
-use super::super::source::Source;
+use super::super::{source::Source, upstream::Upstream};
 use crate::{
     limit::Capacity,
     sync::{
@@ -30,7 +30,7 @@ use alloc::{boxed::Box, collections::VecDeque, sync::Arc, task::Wake};
 use core::{
     mem,
     pin::Pin,
-    task::{Context, Poll, Waker},
+    task::{Context, Waker},
 };
 
 /// The most items that a shard takes off the source at a time.
@@ -48,9 +48,9 @@ pub(super) struct Hub<S, F, Fut> {
     limit: Capacity,
     /// How many items may be taken and not delivered; the limit if that is more.
     window: usize,
-    /// What the source has been asked: an [`Asked`]. Changed by who has the pump.
+    /// An [`Upstream`] that all can look at: what was asked, by who has the pump, ..
     asked: AtomicUsize,
-    /// The source has woken us since it was last asked.
+    /// .. and whether the source has woken us since.
     woken: AtomicBool,
     /// There is nothing more to take, ever.
     ended: AtomicBool,
@@ -89,18 +89,6 @@ struct Pump<S, F> {
     busy: bool,
 }
 
-/// What the source was asked last.
-#[derive(Clone, Copy, PartialEq, Eq)]
-#[repr(usize)]
-enum Asked {
-    /// For an item, which it gave; or nothing yet.
-    Item,
-    /// For an item, for which it will wake us.
-    Waits,
-    /// To go on without an item.
-    ToGoOn,
-}
-
 impl<S, F, Fut> Hub<S, F, Fut> {
     pub(super) fn new(source: S, f: F, limit: Capacity, window: usize, shards: usize) -> Self {
         let desk = || Desk { inbox: AtomicBox::new(), waker: OnceBox::new() };
@@ -109,7 +97,7 @@ impl<S, F, Fut> Hub<S, F, Fut> {
             pump: TryLock::new(Pump { source, f: Some(f), raised: None, busy: false }),
             limit,
             window,
-            asked: AtomicUsize::new(Asked::Item as usize),
+            asked: AtomicUsize::new(Upstream::new().asked() as usize),
             woken: AtomicBool::new(false),
             ended: AtomicBool::new(false),
             closed: AtomicBool::new(false),
@@ -219,9 +207,12 @@ impl<S, F, Fut> Hub<S, F, Fut> {
             return false;
         }
         let asked = self.asked.load(Ordering::Acquire);
-        self.woken.load(Ordering::Acquire)
-            || asked == Asked::Item as usize
-            || asked == Asked::ToGoOn as usize && self.room() > 0
+        Upstream::resumed(asked, self.woken.load(Ordering::Acquire)).is_due(|| self.room() > 0)
+    }
+
+    /// Lets the others see what the source was asked.
+    fn show(&self, upstream: Upstream) {
+        self.asked.store(upstream.asked() as usize, Ordering::Release);
     }
 
     /// How many items there is room for.
@@ -395,41 +386,32 @@ where
         // Before the source is asked, so that a wake from then on counts.
         let woken = self.woken.swap(false, Ordering::AcqRel);
         let room = self.room();
-        let asked = self.asked.load(Ordering::Relaxed);
-        let first = asked == Asked::Item as usize;
+        let mut upstream = Upstream::resumed(self.asked.load(Ordering::Relaxed), woken);
         // Somebody else may have had the pump since we looked.
-        if !woken && !first && (room == 0 || asked == Asked::Waits as usize) {
+        if !upstream.is_due(|| room > 0) {
             return;
         }
         if room == 0 {
-            // Whether it is done or not: it is asked for an item as soon as there is room. Twice if
-            // it has woken us before it was asked to go on for the first time.
-            for _ in 0..=usize::from(first && woken) {
-                let _ = source.as_mut().poll_progress(cx);
-            }
-            self.asked.store(Asked::ToGoOn as usize, Ordering::Release);
+            upstream.go_on(|| source.as_mut().poll_progress(cx));
+            self.show(upstream);
             self.watch_limit(&mut pump.raised, cx);
             return;
         }
         let most = (room / self.desks.len()).clamp(1, BATCH);
         let taken = self.taken.0.load(Ordering::Relaxed);
         while batch.len() < most {
-            match source.as_mut().poll_next(cx) {
-                Poll::Ready(Some(item)) => {
-                    let number = taken.wrapping_add(batch.len());
-                    batch.push_back((number, f(item)));
-                    // Release, one by one: should `f` panic, what was taken is counted.
-                    self.taken.0.store(number.wrapping_add(1), Ordering::Release);
-                    self.asked.store(Asked::Item as usize, Ordering::Release);
+            let Some(item) = upstream.next(|| source.as_mut().poll_next(cx)) else {
+                self.show(upstream);
+                if upstream.has_ended() {
+                    self.end();
                 }
-                Poll::Ready(None) => {
-                    return self.end();
-                }
-                Poll::Pending => {
-                    self.asked.store(Asked::Waits as usize, Ordering::Release);
-                    return;
-                }
-            }
+                return;
+            };
+            let number = taken.wrapping_add(batch.len());
+            batch.push_back((number, f(item)));
+            // Release, one by one: should `f` panic, what was taken is counted.
+            self.taken.0.store(number.wrapping_add(1), Ordering::Release);
+            self.show(upstream);
         }
     }
 

@@ -168,11 +168,21 @@ where
         Some(outcome)
     }
 
-    /// Takes what has come; false if nothing has.
+    /// Takes what has come; false if nothing has. One function, so that its loop is compiled into it.
+    #[inline(never)]
     fn receive(self: Pin<&mut Self>) -> bool {
         let this = self.project();
-        let line = (*this.ordered).then_some(*this.delivered);
-        this.outcomes.take(|(number, outcome)| enqueue(this.ready, line, number, outcome))
+        this.outcomes.take(|(number, outcome)| {
+            if !*this.ordered {
+                this.ready.push_back(Some(outcome));
+                return;
+            }
+            let place = number.wrapping_sub(*this.delivered);
+            while this.ready.len() <= place {
+                this.ready.push_back(None);
+            }
+            this.ready[place] = Some(outcome);
+        })
     }
 }
 
@@ -214,43 +224,24 @@ where
     X: Spawn,
     Fut: Future,
 {
-    fn end(self: Pin<&mut Self>, result: Result<(), ScopeError<Infallible>>) {
-        let this = self.project();
-        *this.over = true;
-        match result {
-            Ok(()) => {}
+    #[cold]
+    fn end(mut self: Pin<&mut Self>, result: Result<(), ScopeError<Infallible>>) {
+        *self.as_mut().project().over = true;
+        let cancelled = match result {
+            Ok(()) => return,
             Err(ScopeError::Failed { first, .. }) => match first {},
             Err(ScopeError::Elapsed(_)) => unreachable!("nobody gave it a deadline"),
-            Err(ScopeError::Cancelled(cancelled)) => {
-                let line = (*this.ordered).then_some(*this.delivered);
-                for number in this.outcomes.all_lost() {
-                    let outcome = Err(JoinError::Cancelled(cancelled.clone()));
-                    enqueue(this.ready, line, number, outcome);
-                }
-                if this.outcomes.untaken().is_some() {
-                    this.ready.push_back(Some(Err(JoinError::Cancelled(cancelled))));
-                }
-                // Nothing more comes.
-                this.ready.retain(Option::is_some);
-            }
+            Err(ScopeError::Cancelled(cancelled)) => cancelled,
+        };
+        self.outcomes.report_all_lost(&cancelled);
+        self.as_mut().receive();
+        let this = self.project();
+        if this.outcomes.untaken().is_some() {
+            this.ready.push_back(Some(Err(JoinError::Cancelled(cancelled))));
         }
+        // Nothing more comes.
+        this.ready.retain(Option::is_some);
     }
-}
-
-/// Puts an outcome in its place in a line that begins with a certain number, or without one behind
-/// all others.
-fn enqueue<T>(
-    ready: &mut VecDeque<Option<Result<T, JoinError>>>,
-    line: Option<usize>,
-    number: usize,
-    outcome: Result<T, JoinError>,
-) {
-    let Some(first) = line else { return ready.push_back(Some(outcome)) };
-    let place = number.wrapping_sub(first);
-    while ready.len() <= place {
-        ready.push_back(None);
-    }
-    ready[place] = Some(outcome);
 }
 
 impl<X, S, F, Fut> Source for MapOn<X, S, F, Fut>

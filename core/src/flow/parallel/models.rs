@@ -8,6 +8,7 @@ use super::{
 };
 use crate::{
     Limit,
+    child::{CancelCause, Cancelled},
     limit::Capacity,
     model::{Census, Flag, Probe, Tasks, Work, block_on, check, poll_once, spawn},
 };
@@ -256,7 +257,10 @@ fn leave_or_take() {
             outcomes.wait(cx);
             if outcomes.closed() == 2 { Poll::Ready(()) } else { Poll::Pending }
         }));
-        assert_eq!((outcomes.lost(0), outcomes.lost(1)), (Vec::from([3]), Vec::new()));
+        outcomes.report_all_lost(&Cancelled::new(CancelCause::Executor));
+        let mut came = Vec::new();
+        outcomes.take(|(number, outcome)| came.push((number, outcome.is_err())));
+        assert_eq!(came, [(3, true)]);
         assert_eq!(outcomes.untaken(), None);
         shards.into_iter().for_each(|shard| shard.join());
     });

@@ -5,12 +5,12 @@
 //!
 //! Work that is dropped has no outcome yet: why it was dropped is known when its shard has ended,
 //! and may be a panic, which must not be overtaken by what it has led to. So a shard leaves the
-//! places of such work where its end can be looked up ([`Outcomes::lost`]), and how far it saw the
+//! places of such work where its end can be looked up ([`Outcomes::report_lost`]), and how far it saw the
 //! source taken ([`Outcomes::untaken`]).
 
 use super::shard::Outlet;
 use crate::{
-    child::{JoinError, Panic},
+    child::{Cancelled, JoinError, Panic},
     sync::{
         AtomicBool, AtomicUsize, Ordering, Wakers, atomic_box::AtomicBox,
         atomic_waker::AtomicWaker, fence,
@@ -83,14 +83,20 @@ impl<T> Outcomes<T> {
         self.trays.len() - self.senders.load(Ordering::Acquire)
     }
 
-    /// The places of work that a shard has dropped, once it has ended.
-    pub(super) fn lost(&self, shard: usize) -> Vec<usize> {
-        self.trays[shard].lost.take().map_or_else(Vec::new, |lost| *lost)
+    /// Makes outcomes of the work that a shard has dropped, once it is known why it has ended. They
+    /// are there to be taken after this.
+    pub(super) fn report_lost(&self, shard: usize, why: &Cancelled) {
+        let tray = &self.trays[shard];
+        let Some(lost) = tray.lost.take() else { return };
+        let mut outcomes = tray.full.take().unwrap_or_default();
+        let outcome = |number| (number, Err(JoinError::Cancelled(why.clone())));
+        outcomes.extend(lost.into_iter().map(outcome));
+        drop(tray.full.put(outcomes));
     }
 
-    /// The places of all work that was dropped, once all shards have ended.
-    pub(super) fn all_lost(&self) -> impl Iterator<Item = usize> {
-        (0..self.trays.len()).flat_map(|shard| self.lost(shard))
+    /// [`report_lost`](Self::report_lost) of all shards.
+    pub(super) fn report_all_lost(&self, why: &Cancelled) {
+        (0..self.trays.len()).for_each(|shard| self.report_lost(shard, why));
     }
 
     /// The place of the first item that nobody took, if there may be one. For when all shards have

@@ -89,15 +89,17 @@ impl<S, F, Fut: Future, O: Outlet<Fut>> Shard<S, F, Fut, O> {
     /// Polls a piece of work for the first time; `Err` if that ends the operation.
     #[inline]
     fn start(&mut self, job: Job<Fut>) -> Result<(), O::Error> {
-        let (outlet, finished) = (&mut self.outlet, &mut self.finished);
+        // First, as it is dropped where it has ended, which may panic.
+        self.finished += 1;
+        let outlet = &mut self.outlet;
         let polled = self.children.start(job, |job, cx| {
             let job = job.project();
-            let polled = outlet.poll(*job.number, job.work, cx);
-            // Before it is dropped, which may panic.
-            *finished += usize::from(polled.is_ready());
-            polled
+            outlet.poll(*job.number, job.work, cx)
         });
-        let Poll::Ready(result) = polled else { return Ok(()) };
+        let Poll::Ready(result) = polled else {
+            self.finished -= 1;
+            return Ok(());
+        };
         result
     }
 

@@ -114,6 +114,7 @@ impl<T> SpawnAll<T> {
     /// # Panics
     ///
     /// With the panic of a shard, which is told before what it has led to.
+    #[inline(never)]
     fn poll_ends(&mut self, cx: &mut Context<'_>) {
         let gone = self.running.iter().filter(|running| running.is_none()).count();
         if gone == self.outcomes.closed() {
@@ -132,11 +133,7 @@ impl<T> SpawnAll<T> {
                 // Its scope has been told.
                 Err(_) => (Cancelled::new(CancelCause::Scope), None),
             };
-            // What it had sent comes before.
-            self.receive();
-            let lost = self.outcomes.lost(shard).into_iter();
-            let outcome = |number| (number, Err(JoinError::Cancelled(cancelled.clone())));
-            self.ready.extend(lost.map(outcome));
+            self.outcomes.report_lost(shard, &cancelled);
             match panic {
                 Some(panic) => panic.resume(),
                 None => self.refused = Some(cancelled),
@@ -144,12 +141,14 @@ impl<T> SpawnAll<T> {
         }
     }
 
-    /// Takes what has come; false if nothing has.
+    /// Takes what has come; false if nothing has. One function, so that its loop is compiled into it.
+    #[inline(never)]
     fn receive(&mut self) -> bool {
         self.outcomes.take(|outcome| self.ready.push_back(outcome))
     }
 
     /// All shards have ended, and all that they have sent was received.
+    #[cold]
     fn end(&mut self) {
         self.ended = true;
         let Some(refused) = self.refused.take() else { return };
