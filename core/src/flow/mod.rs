@@ -69,53 +69,35 @@
 //! operation is dropped. A child that the executor refuses or drops is an error with the cause
 //! [`Executor`](crate::CancelCause::Executor), never an early end without a word.
 
-mod adapt;
-mod chunks;
-mod each;
-mod flatten;
-mod into_flow;
-mod map;
+mod item;
 mod merge;
 mod parallel;
-pub mod poll_source;
-mod progress;
-mod reader;
 mod sink;
 mod source;
-mod switch;
 pub mod time;
-mod until_error;
-mod upstream;
 mod work;
-mod zip;
 
-pub use adapt::{
-    Adapt, Adapter, Buffer, Convert, Cooperate, Enumerate, Filter, FilterMap, FilterOk,
-    FlattenIter, Inspect, InspectErr, MapErr, MapOk, Take,
+pub use item::{
+    Adapt, Adapter, Buffer, Chunks, Convert, Cooperate, Enumerate, Filter, FilterMap, FilterOk,
+    FlattenIter, Inspect, InspectErr, MapErr, MapOk, NoClock, Progress, ReportProgress, Take,
+    UntilError,
 };
-#[cfg(feature = "std")]
-pub use adapt::{Caught, CaughtWork};
-pub use chunks::Chunks;
-pub use each::{Each, OrError};
-pub use flatten::{Flatten, FlattenParts, TryFlatten};
-pub use into_flow::IntoFlow;
-pub use map::{Map, MapParts};
 pub use merge::{
-    Array, Boxed, Few, Inputs, IntoMerge, KeyedEvent, KeyedHandle, KeyedMerge, List, Many, Merge,
-    MergeGone, OneOf2, OneOf3, OneOf4, OneOf5, OneOf6, OneOf7, OneOf8, TryItem, Tuple2, Tuple3,
-    Tuple4, Tuple5, Tuple6, Tuple7, Tuple8, merge, merge_all, merge_keyed, try_merge,
+    Array, Boxed, Each, Few, Flatten, FlattenParts, Inputs, IntoMerge, KeyedEvent, KeyedHandle,
+    KeyedMerge, List, Many, Merge, MergeGone, OneOf2, OneOf3, OneOf4, OneOf5, OneOf6, OneOf7,
+    OneOf8, OrError, Switch, SwitchParts, TryFlatten, TryItem, Tuple2, Tuple3, Tuple4, Tuple5,
+    Tuple6, Tuple7, Tuple8, UnequalLengths, Zip, ZipParts, ZipStrict, merge, merge_all,
+    merge_keyed, try_merge,
 };
 pub use parallel::{ForEachOn, MapOn, SpawnAll, TryForEachOn};
-pub use poll_source::{PollSource, poll_source};
-pub use progress::{NoClock, Progress, ReportProgress};
 pub use sink::{
     Collect, Count, Drive, Fold, ForEach, Items, NextItem, Partition, Partitioned, TryCollect,
     TryFold, TryForEach,
 };
-pub use source::{Flow, FromStream, Iter, Source, iter, source, stream};
-pub use switch::{Switch, SwitchParts};
-pub use until_error::UntilError;
-pub use work::{Call, CallWeighted, CallWith, Itself, OnUndelivered, Work};
-pub use zip::{UnequalLengths, Zip, ZipParts, ZipStrict};
+pub use source::poll_source::{self, PollSource, poll_source};
+pub use source::{Flow, FromStream, IntoFlow, Iter, Source, iter, source, stream};
+pub use work::{Call, CallWeighted, CallWith, Itself, Map, MapParts, OnUndelivered, Work};
+#[cfg(feature = "std")]
+pub use work::{Caught, CaughtWork};
 
 use crate::set::budget::POLLS;

@@ -7,7 +7,7 @@ use super::{
     sealed::{Ends, Inputs, Rules},
     tuple::{add_hints, hint_of},
 };
-use crate::flow::{into_flow::IntoFlow, source::Source};
+use crate::flow::source::{Source, into_flow::IntoFlow};
 use alloc::{boxed::Box, vec::Vec};
 use core::{
     fmt,

@@ -7,26 +7,36 @@
 //! | [`pool`] | what they and other operations keep their sources in |
 //! | [`tuple`], [`list`] | what can be merged |
 //! | [`keyed`] | sources that come and go |
+//! | [`flatten`], [`each`] | the flows in a flow, or those that a function makes of its items |
+//! | [`switch`] | the newest flow in a flow |
+//! | [`zip`] | pairs |
 
+pub(super) mod each;
 mod few;
+mod flatten;
 mod keyed;
 mod list;
 mod many;
 mod one_of;
 pub(super) mod pool;
+mod switch;
 mod tuple;
+mod zip;
 
+pub use each::{Each, OrError};
 pub use few::Few;
+pub use flatten::{Flatten, FlattenParts, TryFlatten};
 pub use keyed::{KeyedEvent, KeyedHandle, KeyedMerge, MergeGone, merge_keyed};
 pub use list::{Array, Boxed, List};
 pub use many::Many;
 pub use one_of::*;
+pub use switch::{Switch, SwitchParts};
 pub use tuple::{Tuple2, Tuple3, Tuple4, Tuple5, Tuple6, Tuple7, Tuple8};
+pub use zip::{UnequalLengths, Zip, ZipParts, ZipStrict};
 
 use super::{
-    into_flow::IntoFlow,
-    source::{Flow, Source},
-    until_error::UntilError,
+    item::until_error::UntilError,
+    source::{Flow, Source, into_flow::IntoFlow},
 };
 use alloc::vec::Vec;
 use core::{

@@ -5,7 +5,7 @@ use super::{
     few::{Around, Few, Sources, go_on_slot, poll_slot},
     one_of::*,
 };
-use crate::flow::{into_flow::IntoFlow, source::Source};
+use crate::flow::source::{Source, into_flow::IntoFlow};
 use core::{
     pin::Pin,
     task::{Context, Poll},

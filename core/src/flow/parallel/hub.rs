@@ -16,7 +16,8 @@
 //! Whoever starts a piece of work may be stuck in it: so before, it wakes one that sleeps if there
 //! is more to be done, which does the same in its turn.
 
-use super::super::{source::Source, upstream::Upstream};
+use super::super::source::Source;
+use crate::flow::work::upstream::Upstream;
 use crate::{
     limit::Capacity,
     sync::{

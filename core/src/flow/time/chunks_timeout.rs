@@ -2,7 +2,7 @@
 
 use super::Alarm;
 use crate::{
-    flow::{Flow, Source, chunks::Chunk, reader::Reader},
+    flow::{Flow, Source, item::chunks::Chunk, source::reader::Reader},
     time::Timer,
 };
 use alloc::vec::Vec;

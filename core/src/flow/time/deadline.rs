@@ -2,7 +2,7 @@
 
 use super::Alarm;
 use crate::{
-    flow::{Flow, Source, reader::Reader},
+    flow::{Flow, Source, source::reader::Reader},
     time::{Clock, Elapsed, Instant, Timer},
 };
 use core::{

@@ -2,7 +2,7 @@
 
 use super::{Alarm, IsError};
 use crate::{
-    flow::{Flow, POLLS, Source, reader::Reader},
+    flow::{Flow, POLLS, Source, source::reader::Reader},
     time::Timer,
 };
 use core::{

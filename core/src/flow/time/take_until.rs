@@ -1,6 +1,6 @@
 //! An end from outside.
 
-use crate::flow::{Flow, Source, reader::Reader};
+use crate::flow::{Flow, Source, source::reader::Reader};
 use core::{
     fmt,
     future::Future,

@@ -1,7 +1,7 @@
 //! The two ends of a keyed merge.
 
 use crate::{
-    flow::into_flow::IntoFlow,
+    flow::source::into_flow::IntoFlow,
     sync::{
         Arc, AtomicBool, AtomicUsize, Ordering, Wakers, atomic_waker::AtomicWaker, fence,
         stack::Stack,

@@ -1,14 +1,14 @@
 //! What can be taken for a flow.
 
-use super::source::{Flow, FromStream, Source};
+use super::{Flow, FromStream, Source};
 use futures_core::Stream;
 
 /// Something that becomes a [`Flow`]: a flow, or any stream.
 ///
 /// Operations on several sources take them in this form, so that both can be passed side by side.
-/// A stream is wrapped as [`flow::stream`](super::stream()) does. A [`Source`] of your own is
-/// passed as [`flow::source(s)`](super::source()), or else it is taken for a plain stream, and an
-/// iterator as [`flow::iter(i)`](super::iter()).
+/// A stream is wrapped as [`flow::stream`](crate::flow::stream()) does. A [`Source`] of your own is
+/// passed as [`flow::source(s)`](crate::flow::source()), or else it is taken for a plain stream, and an
+/// iterator as [`flow::iter(i)`](crate::flow::iter()).
 pub trait IntoFlow {
     /// What it gives.
     type Item;
@@ -33,6 +33,6 @@ impl<S: Stream> IntoFlow for S {
     type Source = FromStream<S>;
 
     fn into_flow(self) -> Flow<FromStream<S>> {
-        super::stream(self)
+        crate::flow::stream(self)
     }
 }

@@ -5,12 +5,12 @@ use core::{fmt, future::Future};
 
 /// How a bounded map turns an item into work, and work into what it gives.
 ///
-/// Implemented by what [`map`](super::Flow::map) and its kin return, and by nothing else.
+/// Implemented by what [`map`](crate::flow::Flow::map) and its kin return, and by nothing else.
 pub trait Work<Item>: sealed::Work<Item> {}
 
 impl<Item, W: sealed::Work<Item>> Work<Item> for W {}
 
-pub(super) mod sealed {
+pub(in crate::flow) mod sealed {
     use core::future::Future;
 
     #[allow(unnameable_types, reason = "sealed")]
@@ -36,8 +36,8 @@ pub(super) mod sealed {
     }
 }
 
-/// Calls a function with each item. Made by [`map`](super::Flow::map).
-pub struct Call<F>(pub(super) F);
+/// Calls a function with each item. Made by [`map`](crate::flow::Flow::map).
+pub struct Call<F>(pub(in crate::flow) F);
 
 impl<Item, F, Fut> sealed::Work<Item> for Call<F>
 where
@@ -58,9 +58,9 @@ where
     }
 }
 
-/// Takes each item for a future. Made by [`buffered`](super::Flow::buffered).
+/// Takes each item for a future. Made by [`buffered`](crate::flow::Flow::buffered).
 #[derive(Debug)]
-pub struct Itself(pub(super) ());
+pub struct Itself(pub(in crate::flow) ());
 
 impl<Item: Future> sealed::Work<Item> for Itself {
     type Future = Item;
@@ -76,10 +76,10 @@ impl<Item: Future> sealed::Work<Item> for Itself {
 }
 
 /// Calls a function with each item, which weighs something. Made by
-/// [`map_weighted`](super::Flow::map_weighted).
+/// [`map_weighted`](crate::flow::Flow::map_weighted).
 pub struct CallWeighted<G, F> {
-    pub(super) weigh: G,
-    pub(super) f: F,
+    pub(in crate::flow) weigh: G,
+    pub(in crate::flow) f: F,
 }
 
 impl<Item, G, F, Fut> sealed::Work<Item> for CallWeighted<G, F>
@@ -106,11 +106,11 @@ where
     }
 }
 
-/// Calls a function with a resource and each item. Made by [`map_with`](super::Flow::map_with).
+/// Calls a function with a resource and each item. Made by [`map_with`](crate::flow::Flow::map_with).
 pub struct CallWith<I, R, F> {
-    pub(super) init: I,
-    pub(super) idle: Vec<R>,
-    pub(super) f: F,
+    pub(in crate::flow) init: I,
+    pub(in crate::flow) idle: Vec<R>,
+    pub(in crate::flow) f: F,
 }
 
 impl<Item, I, R, F, Fut, T> sealed::Work<Item> for CallWith<I, R, F>
@@ -134,10 +134,10 @@ where
 }
 
 /// Hands what can no longer be delivered to a function. Made by
-/// [`on_undelivered`](super::Flow::on_undelivered).
+/// [`on_undelivered`](crate::flow::Flow::on_undelivered).
 pub struct OnUndelivered<W, G> {
-    pub(super) work: W,
-    pub(super) take: G,
+    pub(in crate::flow) work: W,
+    pub(in crate::flow) take: G,
 }
 
 impl<Item, W, G> sealed::Work<Item> for OnUndelivered<W, G>

@@ -1,6 +1,6 @@
 //! Items with their numbers.
 
-use super::each::{self, Adapt};
+use super::adapter::{self, Adapt};
 use crate::flow::{Flow, Source};
 
 impl<S: Source> Flow<S> {
@@ -36,7 +36,7 @@ pub struct Enumerate {
     next: usize,
 }
 
-impl<Item> each::sealed::Adapter<Item> for Enumerate {
+impl<Item> adapter::sealed::Adapter<Item> for Enumerate {
     type Output = (usize, Item);
 
     fn adapt(&mut self, item: Item) -> Option<(usize, Item)> {

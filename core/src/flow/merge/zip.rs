@@ -1,10 +1,7 @@
 //! Two flows in step.
 
-use super::{
-    into_flow::IntoFlow,
-    merge::OneOf2,
-    source::{Flow, Source},
-};
+use super::OneOf2;
+use crate::flow::source::{Flow, Source, into_flow::IntoFlow};
 use core::{
     error::Error,
     fmt,
@@ -55,7 +52,7 @@ impl<S: Source> Flow<S> {
     /// # });
     /// ```
     pub fn zip<O: IntoFlow>(self, other: O) -> Flow<Zip<S, O::Source>> {
-        super::source(Zip {
+        crate::flow::source(Zip {
             one: Half::new(self.source),
             two: Half::new(other.into_flow().source),
             pairs: 0,
@@ -85,7 +82,7 @@ impl<S: Source> Flow<S> {
     /// # });
     /// ```
     pub fn zip_strict<O: IntoFlow>(self, other: O) -> Flow<ZipStrict<S, O::Source>> {
-        super::source(ZipStrict { zip: self.zip(other).source, failed: false })
+        crate::flow::source(ZipStrict { zip: self.zip(other).source, failed: false })
     }
 }
 

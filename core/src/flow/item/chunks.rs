@@ -1,6 +1,6 @@
 //! Items in groups.
 
-use super::{Flow, POLLS, Source, reader::Reader};
+use crate::flow::{Flow, POLLS, Source, source::reader::Reader};
 use alloc::vec::Vec;
 use core::{
     mem,
@@ -108,22 +108,22 @@ impl<S: Source> Source for Chunks<S> {
 
 /// A chunk in the making.
 #[derive(Debug)]
-pub(super) struct Chunk<T> {
-    pub(super) items: Vec<T>,
+pub(in crate::flow) struct Chunk<T> {
+    pub(in crate::flow) items: Vec<T>,
     size: NonZeroUsize,
 }
 
 impl<T> Chunk<T> {
-    pub(super) fn new(size: NonZeroUsize) -> Self {
+    pub(in crate::flow) fn new(size: NonZeroUsize) -> Self {
         Chunk { items: Vec::new(), size }
     }
 
-    pub(super) fn is_full(&self) -> bool {
+    pub(in crate::flow) fn is_full(&self) -> bool {
         self.items.len() >= self.size.get()
     }
 
     /// Ready when it is full or the source has ended.
-    pub(super) fn poll_fill<S: Stream<Item = T>>(
+    pub(in crate::flow) fn poll_fill<S: Stream<Item = T>>(
         &mut self,
         mut reader: Pin<&mut Reader<S>>,
         cx: &mut Context<'_>,
@@ -145,7 +145,7 @@ impl<T> Chunk<T> {
     }
 
     /// None if it is empty.
-    pub(super) fn take(&mut self) -> Option<Vec<T>> {
+    pub(in crate::flow) fn take(&mut self) -> Option<Vec<T>> {
         Some(mem::take(&mut self.items)).filter(|items| !items.is_empty())
     }
 

@@ -1,6 +1,6 @@
 //! Plain functions of items.
 
-use super::each::{self, Adapt};
+use super::adapter::{self, Adapt};
 use crate::flow::{Flow, Source};
 
 impl<S: Source> Flow<S> {
@@ -73,7 +73,7 @@ where
 /// Calls a function with each item. Made by [`convert`](Flow::convert).
 pub struct Convert<F>(F);
 
-impl<Item, T, F: FnMut(Item) -> T> each::sealed::Adapter<Item> for Convert<F> {
+impl<Item, T, F: FnMut(Item) -> T> adapter::sealed::Adapter<Item> for Convert<F> {
     type Output = T;
 
     fn adapt(&mut self, item: Item) -> Option<T> {
@@ -84,7 +84,7 @@ impl<Item, T, F: FnMut(Item) -> T> each::sealed::Adapter<Item> for Convert<F> {
 /// Calls a function with each value. Made by [`map_ok`](Flow::map_ok).
 pub struct MapOk<F>(F);
 
-impl<T, U, E, F: FnMut(T) -> U> each::sealed::Adapter<Result<T, E>> for MapOk<F> {
+impl<T, U, E, F: FnMut(T) -> U> adapter::sealed::Adapter<Result<T, E>> for MapOk<F> {
     type Output = Result<U, E>;
 
     fn adapt(&mut self, item: Result<T, E>) -> Option<Result<U, E>> {
@@ -95,7 +95,7 @@ impl<T, U, E, F: FnMut(T) -> U> each::sealed::Adapter<Result<T, E>> for MapOk<F>
 /// Calls a function with each error. Made by [`map_err`](Flow::map_err).
 pub struct MapErr<F>(F);
 
-impl<T, E, G, F: FnMut(E) -> G> each::sealed::Adapter<Result<T, E>> for MapErr<F> {
+impl<T, E, G, F: FnMut(E) -> G> adapter::sealed::Adapter<Result<T, E>> for MapErr<F> {
     type Output = Result<T, G>;
 
     fn adapt(&mut self, item: Result<T, E>) -> Option<Result<T, G>> {
@@ -103,4 +103,4 @@ impl<T, E, G, F: FnMut(E) -> G> each::sealed::Adapter<Result<T, E>> for MapErr<F
     }
 }
 
-each::debug! { Convert MapOk MapErr }
+adapter::debug! { Convert MapOk MapErr }

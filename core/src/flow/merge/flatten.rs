@@ -2,11 +2,12 @@
 
 use super::{
     each::{Each, OrError},
-    into_flow::IntoFlow,
-    merge::pool::{Got, Pool},
-    source::{Flow, Source},
-    until_error::UntilError,
-    upstream::{Asked, Upstream},
+    pool::{Got, Pool},
+};
+use crate::flow::{
+    item::until_error::UntilError,
+    source::{Flow, Source, into_flow::IntoFlow},
+    work::upstream::{Asked, Upstream},
 };
 use crate::{
     limit::{Capacity, IntoLimit},
@@ -55,7 +56,7 @@ impl<S: Source> Flow<S> {
     ///
     /// # Fairness
     ///
-    /// In passes, as [`merge`](super::merge()).
+    /// In passes, as [`merge`](crate::flow::merge()).
     ///
     /// # Cost
     ///
@@ -79,7 +80,7 @@ impl<S: Source> Flow<S> {
     where
         S::Item: IntoFlow,
     {
-        super::source(Flatten::new(self.source, limit.into_limit().into()))
+        crate::flow::source(Flatten::new(self.source, limit.into_limit().into()))
     }
 
     /// [`flatten`](Self::flatten), by the name of futures.

@@ -1,6 +1,6 @@
 //! Values without errors.
 
-use super::each::{self, Adapt};
+use super::adapter::{self, Adapt};
 use crate::flow::{Flow, Source};
 
 impl<S, T, E> Flow<S>
@@ -41,7 +41,7 @@ where
 #[derive(Debug)]
 pub struct FilterOk(());
 
-impl<T, E> each::sealed::Adapter<Result<T, E>> for FilterOk {
+impl<T, E> adapter::sealed::Adapter<Result<T, E>> for FilterOk {
     type Output = T;
 
     const GIVES_ALL: bool = false;

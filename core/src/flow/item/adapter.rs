@@ -19,7 +19,7 @@ pub trait Adapter<Item>: sealed::Adapter<Item> {}
 
 impl<Item, A: sealed::Adapter<Item>> Adapter<Item> for A {}
 
-pub(super) mod sealed {
+pub(in crate::flow) mod sealed {
     #[allow(unnameable_types, reason = "sealed")]
     pub trait Adapter<Item> {
         /// What it gives.
@@ -33,7 +33,7 @@ pub(super) mod sealed {
 }
 
 impl<S: Source> Flow<S> {
-    pub(super) fn adapt<A: Adapter<S::Item>>(self, adapter: A) -> Flow<Adapt<S, A>> {
+    pub(in crate::flow) fn adapt<A: Adapter<S::Item>>(self, adapter: A) -> Flow<Adapt<S, A>> {
         Flow { source: Adapt { source: self.source, adapter } }
     }
 }
@@ -114,4 +114,4 @@ macro_rules! debug {
     )+};
 }
 
-pub(super) use debug;
+pub(in crate::flow) use debug;

@@ -1,6 +1,6 @@
 //! Up to the first error.
 
-use super::{
+use crate::flow::{
     merge::TryItem,
     source::{Flow, Source},
 };
@@ -46,7 +46,7 @@ impl<S: Source<Item: TryItem>> Flow<S> {
     /// # });
     /// ```
     pub fn until_error(self) -> Flow<UntilError<S>> {
-        super::source(UntilError { source: Some(self.source) })
+        crate::flow::source(UntilError { source: Some(self.source) })
     }
 }
 

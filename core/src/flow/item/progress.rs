@@ -1,6 +1,6 @@
 //! How far an operation has come.
 
-use super::{Flow, Source};
+use crate::flow::{Flow, Source};
 use crate::time::{Clock, Instant};
 use core::{
     fmt,

@@ -1,6 +1,6 @@
 //! Some of the items.
 
-use super::each::{self, Adapt};
+use super::adapter::{self, Adapt};
 use crate::flow::{Flow, Source};
 
 impl<S: Source> Flow<S> {
@@ -55,7 +55,7 @@ impl<S: Source> Flow<S> {
 /// Drops what it is told to. Made by [`filter`](Flow::filter).
 pub struct Filter<F>(F);
 
-impl<Item, F: FnMut(&Item) -> bool> each::sealed::Adapter<Item> for Filter<F> {
+impl<Item, F: FnMut(&Item) -> bool> adapter::sealed::Adapter<Item> for Filter<F> {
     type Output = Item;
 
     const GIVES_ALL: bool = false;
@@ -68,7 +68,7 @@ impl<Item, F: FnMut(&Item) -> bool> each::sealed::Adapter<Item> for Filter<F> {
 /// Gives what a function makes of an item. Made by [`filter_map`](Flow::filter_map).
 pub struct FilterMap<F>(F);
 
-impl<Item, T, F: FnMut(Item) -> Option<T>> each::sealed::Adapter<Item> for FilterMap<F> {
+impl<Item, T, F: FnMut(Item) -> Option<T>> adapter::sealed::Adapter<Item> for FilterMap<F> {
     type Output = T;
 
     const GIVES_ALL: bool = false;
@@ -78,4 +78,4 @@ impl<Item, T, F: FnMut(Item) -> Option<T>> each::sealed::Adapter<Item> for Filte
     }
 }
 
-each::debug! { Filter FilterMap }
+adapter::debug! { Filter FilterMap }

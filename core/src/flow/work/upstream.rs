@@ -1,7 +1,7 @@
 //! What a source was asked last, for operations that ask one.
 //!
 //! An operation with a limit asks its source for an item ([`poll_next`](futures_core::Stream)) when
-//! there is room for one, and to go on without an item ([`poll_progress`](super::Source)) when there
+//! there is room for one, and to go on without an item ([`poll_progress`](crate::flow::Source)) when there
 //! is none. It asks when it has a reason, and not each time it is polled:
 //!
 //! | asked last | there is room | there is none |
@@ -19,7 +19,7 @@
 //!   for what it does next.
 //! - **Asked to go on for the first time, it is asked twice if it has woken us**: the first call
 //!   after an item says no more than that no other is wanted yet, and for a plain stream does nothing
-//!   else ([`FromStream`](super::FromStream)). The wake was for the second.
+//!   else ([`FromStream`](crate::flow::FromStream)). The wake was for the second.
 //! - **Whether it has anything left to do does not matter to whoever asks**: it is asked for an item
 //!   as soon as there is room, also if it has not woken us since.
 
@@ -27,7 +27,7 @@ use core::{mem, task::Poll};
 
 /// What was asked last, and whether the source has woken us since.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Upstream {
+pub(in crate::flow) struct Upstream {
     asked: Asked,
     woken: bool,
 }
@@ -35,7 +35,7 @@ pub(super) struct Upstream {
 /// What a source was asked last, and how it has answered.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(usize)]
-pub(super) enum Asked {
+pub(in crate::flow) enum Asked {
     /// Nothing since it gave an item, or ever.
     Nothing,
     /// For an item, for which it will wake us.
@@ -49,13 +49,13 @@ pub(super) enum Asked {
 }
 
 impl Upstream {
-    pub(super) const fn new() -> Self {
+    pub(in crate::flow) const fn new() -> Self {
         Upstream { asked: Asked::Nothing, woken: false }
     }
 
     /// One that was asked this ([`Asked`] as a number), and has woken us or not.
     #[inline]
-    pub(super) fn resumed(asked: usize, woken: bool) -> Self {
+    pub(in crate::flow) fn resumed(asked: usize, woken: bool) -> Self {
         let asked = match asked {
             0 => Asked::Nothing,
             1 => Asked::Item,
@@ -67,31 +67,31 @@ impl Upstream {
     }
 
     #[inline]
-    pub(super) fn asked(self) -> Asked {
+    pub(in crate::flow) fn asked(self) -> Asked {
         self.asked
     }
 
     /// Whether there are no more items.
     #[inline]
-    pub(super) fn has_ended(self) -> bool {
+    pub(in crate::flow) fn has_ended(self) -> bool {
         self.asked == Asked::Ended
     }
 
     /// The source is not asked any more.
-    pub(super) fn end(&mut self) {
+    pub(in crate::flow) fn end(&mut self) {
         self.asked = Asked::Ended;
     }
 
     /// The source has woken us.
     #[inline]
-    pub(super) fn wake(&mut self) {
+    pub(in crate::flow) fn wake(&mut self) {
         self.woken = true;
     }
 
     /// Whether the source is to be asked for something: for an item if there is room, otherwise to
     /// go on.
     #[inline]
-    pub(super) fn is_due(self, room: impl FnOnce() -> bool) -> bool {
+    pub(in crate::flow) fn is_due(self, room: impl FnOnce() -> bool) -> bool {
         let asked = self.asked;
         let due = || asked == Asked::Nothing || asked != Asked::Item && room();
         asked != Asked::Ended && (self.woken || due())
@@ -99,7 +99,7 @@ impl Upstream {
 
     /// Asks for an item, with a poll of the source.
     #[inline]
-    pub(super) fn next<T>(&mut self, poll: impl FnOnce() -> Poll<Option<T>>) -> Option<T> {
+    pub(in crate::flow) fn next<T>(&mut self, poll: impl FnOnce() -> Poll<Option<T>>) -> Option<T> {
         self.woken = false;
         let (asked, item) = match poll() {
             Poll::Ready(Some(item)) => (Asked::Nothing, Some(item)),
@@ -111,7 +111,7 @@ impl Upstream {
     }
 
     /// Asks to go on, with a poll of the source, or two.
-    pub(super) fn go_on(&mut self, mut poll: impl FnMut() -> Poll<()>) {
+    pub(in crate::flow) fn go_on(&mut self, mut poll: impl FnMut() -> Poll<()>) {
         if mem::take(&mut self.woken) && self.asked == Asked::Nothing {
             let _ = poll();
         }

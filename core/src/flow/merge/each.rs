@@ -1,9 +1,6 @@
 //! A function of each item.
 
-use super::{
-    into_flow::IntoFlow,
-    source::{Flow, Source},
-};
+use crate::flow::source::{Flow, Source, into_flow::IntoFlow};
 use core::{
     fmt,
     pin::Pin,
@@ -24,11 +21,11 @@ pin_project! {
 }
 
 impl<S, F> Each<S, F> {
-    pub(super) fn new(source: S, f: F) -> Flow<Self>
+    pub(in crate::flow) fn new(source: S, f: F) -> Flow<Self>
     where
         Self: Source,
     {
-        super::source(Each { source, f })
+        crate::flow::source(Each { source, f })
     }
 
     /// What it stands on, and the function.
@@ -74,11 +71,11 @@ pin_project! {
 }
 
 impl<S: Source, E> OrError<S, E> {
-    pub(super) fn new<I: IntoFlow<Source = S>>(item: Result<I, E>) -> Flow<Self>
+    pub(in crate::flow) fn new<I: IntoFlow<Source = S>>(item: Result<I, E>) -> Flow<Self>
     where
         Self: Source,
     {
-        super::source(match item {
+        crate::flow::source(match item {
             Ok(inner) => OrError { source: Some(inner.into_flow().source), error: None },
             Err(error) => OrError { source: None, error: Some(error) },
         })

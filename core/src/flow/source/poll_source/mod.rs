@@ -13,7 +13,8 @@
 //!
 //! What appears is seen after the wait that is under way, so no later than the longest one.
 
-use super::{Flow, Source, source, time::Alarm};
+use super::source;
+use crate::flow::{Flow, Source, time::Alarm};
 use crate::time::Timer;
 use core::{
     fmt,

@@ -1,10 +1,9 @@
 //! The bounded map: work on so many items at the same time, in the awaiting task.
 
 use super::{
-    source::{Flow, Source},
-    upstream::Upstream,
-    work::{Call, CallWeighted, CallWith, Itself, OnUndelivered, Work, sealed},
+    Call, CallWeighted, CallWith, Itself, OnUndelivered, Work, sealed, upstream::Upstream,
 };
+use crate::flow::source::{Flow, Source};
 use crate::{
     limit::{Capacity, IntoLimit, Limit},
     set::{budget::Budget, slab::Slab},
@@ -195,8 +194,12 @@ impl<S: Source> Flow<S> {
         self.buffered(limit).unordered()
     }
 
-    pub(super) fn work<W: Work<S::Item>>(self, limit: Capacity, work: W) -> Flow<Map<S, W>> {
-        super::source(Map::new(self.source, limit, work))
+    pub(in crate::flow) fn work<W: Work<S::Item>>(
+        self,
+        limit: Capacity,
+        work: W,
+    ) -> Flow<Map<S, W>> {
+        crate::flow::source(Map::new(self.source, limit, work))
     }
 }
 
@@ -257,7 +260,7 @@ impl<S: Source, W: Work<S::Item>> Flow<Map<S, W>> {
     where
         G: FnMut(W::Output),
     {
-        super::source(self.source.rework(|work| OnUndelivered { work, take }))
+        crate::flow::source(self.source.rework(|work| OnUndelivered { work, take }))
     }
 }
 
@@ -324,7 +327,7 @@ pin_project! {
 
 pin_project! {
     /// Work, with what its place in the order is.
-    pub(super) struct Numbered<Fut> {
+    pub(in crate::flow) struct Numbered<Fut> {
         #[pin]
         future: Fut,
         number: usize,
@@ -377,7 +380,7 @@ where
 
     /// The next value. Without `deliver`, ready when nothing is left to do before the next one is
     /// asked for; the answer is then `None`.
-    pub(super) fn poll_value(
+    pub(in crate::flow) fn poll_value(
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
         budget: &mut Budget,
@@ -394,7 +397,7 @@ where
     }
 
     /// Drops the work, what was ready, and the source.
-    pub(super) fn clear(self: Pin<&mut Self>) {
+    pub(in crate::flow) fn clear(self: Pin<&mut Self>) {
         let mut this = self.project();
         let mut first = None;
         unwind::keep_first(&mut first, || this.children.clear());
@@ -595,7 +598,7 @@ where
 
     /// The same map with other work made of its own. It has not been polled.
     #[track_caller]
-    pub(super) fn rework<V: Work<S::Item>>(mut self, f: impl FnOnce(W) -> V) -> Map<S, V> {
+    pub(in crate::flow) fn rework<V: Work<S::Item>>(mut self, f: impl FnOnce(W) -> V) -> Map<S, V> {
         assert!(
             self.children.is_empty() && self.done.is_empty() && self.held.is_none(),
             "this map has work under way, which cannot be changed; call this before it is polled"

@@ -1,6 +1,6 @@
 //! A source that is read by an operator with a clock of its own.
 
-use super::Source;
+use crate::flow::Source;
 use core::{
     pin::Pin,
     task::{Context, Poll},
@@ -13,7 +13,7 @@ pin_project! {
     ///
     /// A read that has begun goes on while nobody wants its item: an operator then keeps it.
     #[derive(Debug)]
-    pub(super) struct Reader<S> {
+    pub(in crate::flow) struct Reader<S> {
         #[pin]
         source: S,
         reading: bool,
@@ -22,28 +22,31 @@ pin_project! {
 }
 
 impl<S> Reader<S> {
-    pub(super) fn new(source: S) -> Self {
+    pub(in crate::flow) fn new(source: S) -> Self {
         Reader { source, reading: false, over: false }
     }
 
     /// Whether the last read has not given an item yet.
-    pub(super) fn is_reading(&self) -> bool {
+    pub(in crate::flow) fn is_reading(&self) -> bool {
         self.reading
     }
 
     /// Whether the source has ended.
-    pub(super) fn is_over(&self) -> bool {
+    pub(in crate::flow) fn is_over(&self) -> bool {
         self.over
     }
 
-    pub(super) fn into_inner(self) -> S {
+    pub(in crate::flow) fn into_inner(self) -> S {
         self.source
     }
 }
 
 impl<S: Stream> Reader<S> {
     /// The next item; a source that has ended is not polled again.
-    pub(super) fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<S::Item>> {
+    pub(in crate::flow) fn poll_next(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<S::Item>> {
         let this = self.project();
         if *this.over {
             return Poll::Ready(None);
@@ -54,12 +57,12 @@ impl<S: Stream> Reader<S> {
         polled
     }
 
-    pub(super) fn size_hint(&self) -> (usize, Option<usize>) {
+    pub(in crate::flow) fn size_hint(&self) -> (usize, Option<usize>) {
         if self.over { (0, Some(0)) } else { self.source.size_hint() }
     }
 
     /// What the source has to give, and so many items more.
-    pub(super) fn size_hint_with(&self, held: usize) -> (usize, Option<usize>) {
+    pub(in crate::flow) fn size_hint_with(&self, held: usize) -> (usize, Option<usize>) {
         let (low, high) = self.size_hint();
         (low.saturating_add(held), high.and_then(|high| high.checked_add(held)))
     }
@@ -67,14 +70,14 @@ impl<S: Stream> Reader<S> {
 
 impl<S: Source> Reader<S> {
     /// Lets the source go on without giving an item.
-    pub(super) fn poll_progress(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
+    pub(in crate::flow) fn poll_progress(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
         let this = self.project();
         if *this.over { Poll::Ready(()) } else { this.source.poll_progress(cx) }
     }
 
     /// Goes on with a read that has begun, into `parked`, where there is room if one has; without
     /// one, lets the source go on.
-    pub(super) fn poll_park(
+    pub(in crate::flow) fn poll_park(
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
         parked: &mut Option<S::Item>,

@@ -1,10 +1,7 @@
 //! Flows of flows, the latest one only.
 
-use super::{
-    each::Each,
-    into_flow::IntoFlow,
-    source::{Flow, Source},
-};
+use super::each::Each;
+use crate::flow::source::{Flow, Source, into_flow::IntoFlow};
 use crate::set::budget::Budget;
 use core::{
     fmt,
@@ -67,7 +64,7 @@ impl<S: Source> Flow<S> {
     where
         S::Item: IntoFlow,
     {
-        super::source(Switch { inner: None, outer: self.source, ended: false, broken: false })
+        crate::flow::source(Switch { inner: None, outer: self.source, ended: false, broken: false })
     }
 
     /// [`switch`](Self::switch) of the flows or streams that `f` makes of the items.

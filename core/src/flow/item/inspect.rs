@@ -1,6 +1,6 @@
 //! A look at what passes.
 
-use super::each::{self, Adapt};
+use super::adapter::{self, Adapt};
 use crate::flow::{Flow, Source};
 
 impl<S: Source> Flow<S> {
@@ -50,7 +50,7 @@ where
 /// Shows items to a function. Made by [`inspect`](Flow::inspect).
 pub struct Inspect<F>(F);
 
-impl<Item, F: FnMut(&Item)> each::sealed::Adapter<Item> for Inspect<F> {
+impl<Item, F: FnMut(&Item)> adapter::sealed::Adapter<Item> for Inspect<F> {
     type Output = Item;
 
     fn adapt(&mut self, item: Item) -> Option<Item> {
@@ -62,7 +62,7 @@ impl<Item, F: FnMut(&Item)> each::sealed::Adapter<Item> for Inspect<F> {
 /// Shows errors to a function. Made by [`inspect_err`](Flow::inspect_err).
 pub struct InspectErr<F>(F);
 
-impl<T, E, F: FnMut(&E)> each::sealed::Adapter<Result<T, E>> for InspectErr<F> {
+impl<T, E, F: FnMut(&E)> adapter::sealed::Adapter<Result<T, E>> for InspectErr<F> {
     type Output = Result<T, E>;
 
     fn adapt(&mut self, item: Result<T, E>) -> Option<Result<T, E>> {
@@ -70,4 +70,4 @@ impl<T, E, F: FnMut(&E)> each::sealed::Adapter<Result<T, E>> for InspectErr<F> {
     }
 }
 
-each::debug! { Inspect InspectErr }
+adapter::debug! { Inspect InspectErr }

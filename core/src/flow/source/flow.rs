@@ -34,7 +34,7 @@ pub trait Source: Stream {
 #[derive(Clone, Debug)]
 #[must_use = "a flow does nothing unless an operation drives it"]
 pub struct Flow<S> {
-    pub(super) source: S,
+    pub(in crate::flow) source: S,
 }
 
 /// A flow of the items of an iterator, or of anything that can be iterated over.
