@@ -73,15 +73,19 @@ pub mod time;
 // Without `alloc` only part of it is used.
 #[cfg_attr(not(feature = "alloc"), allow(dead_code))]
 mod unwind;
+#[cfg(feature = "alloc")]
+mod waits;
 
 #[cfg(feature = "alloc")]
-pub use cancel::{CancelGuard, CancelReason, CancelToken, Grace, RunUntilCancelled, WaitCancelled};
+pub use cancel::{
+    CancelCause, CancelGuard, CancelReason, CancelToken, Cancelled, Grace, RunUntilCancelled,
+    WaitCancelled,
+};
 #[cfg(all(feature = "std", not(anyscope_loom)))]
 pub use cancel::{Restore, Restored, Shield, checkpoint, shield, shield_with};
 #[cfg(feature = "alloc")]
 pub use child::{
-    Anywhere, Cancel, CancelCause, Cancelled, ChildId, JoinError, JoinHandle, LocalJoinHandle,
-    Panic, SameThread, Value,
+    Anywhere, Cancel, ChildId, JoinError, JoinHandle, LocalJoinHandle, Panic, SameThread, Value,
 };
 #[cfg(feature = "alloc")]
 pub use combine::JoinVec;

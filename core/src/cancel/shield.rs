@@ -1,13 +1,11 @@
 //! Keeping cancels off for a while.
 
-use crate::{
-    child::{
-        Cancelled,
-        current::{self, Mark},
-        shields::{Openings, Shields},
-    },
-    sync::{Arc, Wakers, once_box::OnceBox},
+use super::{
+    Cancelled,
+    current::{self, Mark},
+    shields::{Openings, Shields},
 };
+use crate::sync::{Arc, Wakers, once_box::OnceBox};
 use alloc::vec::Vec;
 use core::{
     fmt,

@@ -1,14 +1,13 @@
 //! A tree of requests.
 
-use super::CancelReason;
+use super::{CancelCause, CancelReason, Cancelled};
 use crate::{
-    child::{CancelCause, Cancelled},
-    observe,
     sync::{
         Arc, AtomicBool, AtomicPtr, AtomicUsize, EventListener, LazyEvent, Ordering, Wakers,
         once_box::OnceBox,
         registry::{Listed, Registry},
     },
+    waits,
 };
 use alloc::vec::Vec;
 use core::{
@@ -262,7 +261,7 @@ impl CancelToken {
     }
 
     fn to_error(&self) -> Cancelled {
-        Cancelled::new(CancelCause::Token).because(self.reason().cloned())
+        Cancelled::new(CancelCause::Token, self.reason())
     }
 }
 
@@ -403,7 +402,7 @@ impl Future for WaitCancelled<'_> {
                 None => self.listener = Some(self.token.node.requested.listen()),
                 Some(listener) => {
                     if Pin::new(listener).poll(cx).is_pending() {
-                        observe::waits_for(format_args!("a cancel"));
+                        waits::waits_for(format_args!("a cancel"));
                         return Poll::Pending;
                     }
                     self.listener = None;

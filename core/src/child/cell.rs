@@ -18,20 +18,20 @@
 //! owned by the handle.
 
 use super::{
-    Anywhere, CancelCause, Child, ChildId, InlineChild, JoinError, JoinHandle, LocalChild,
-    LocalJoinHandle, Panic, SameThread,
-    current::{Asks, Frame},
-    deferred::Deferred,
-    origin::Origin,
-    outcome::Cancelled,
-    parent::{self, Gates, Inline, OfKind, Parent, Place, Receive, Sequel},
-    raw::{self, By, Children, Header, Info, Polled, Raw, Tail, VTable},
-    shields::ShieldSlot,
-    state::{Keeper, Snapshot, State},
+    ChildId, JoinError, Panic,
+    origin::{Info, Origin},
+    parent::{self, Receive},
+    raw::{self, By, Header, Polled, Raw, Sequel, Tail, VTable},
+    shield_slot::ShieldSlot,
+    state::{Snapshot, State},
 };
 use crate::{
-    cancel::{CancelReason, CancelToken},
-    sync::{Arc, AtomicPtr, UnsafeCell, Wakers},
+    cancel::{
+        CancelCause, CancelToken, Cancelled,
+        current::{self, About, Frame},
+        shields::Shields,
+    },
+    sync::{Arc, AtomicPtr, UnsafeCell},
     unwind::{self, Payload},
 };
 use alloc::boxed::Box;
@@ -39,20 +39,14 @@ use core::{
     future::Future,
     marker::PhantomData,
     mem,
+    panic::Location,
     pin::Pin,
     ptr::{self, NonNull},
     task::{Context, Poll, Waker},
 };
 
-/// What a child is spawned with, besides its future.
-#[derive(Debug)]
-pub(crate) struct Spec {
-    pub(crate) origin: Origin,
-    pub(crate) daemon: bool,
-}
-
 #[repr(C)]
-struct Cell<F: Future, S: Receive<F::Output, Via>, Via> {
+pub(super) struct Cell<F: Future, S: Receive<F::Output, Via>, Via> {
     header: Header,
     /// Valid until the child leaves its scope. None if it never was in one.
     scope: Option<NonNull<S>>,
@@ -61,7 +55,7 @@ struct Cell<F: Future, S: Receive<F::Output, Via>, Via> {
     via: PhantomData<Via>,
 }
 
-enum Stage<F, V, S> {
+pub(super) enum Stage<F, V, S> {
     Running(F),
     Value(V),
     /// With the scope, to report to if the handle never looks.
@@ -80,137 +74,6 @@ enum End<O> {
     Cancelled,
 }
 
-/// A child that may move between threads and owns what it uses. Without a [`Child`] in the
-/// answer, the scope refused it: `future` has been dropped unpolled, and the handle says why.
-pub(crate) fn parallel<F, S, Via>(
-    scope: &Arc<S>,
-    place: Option<Place<'_, S>>,
-    future: F,
-    spec: Spec,
-) -> (Option<Child>, JoinHandle<'static, S::Value>)
-where
-    F: Future + Send + 'static,
-    F::Output: Send + 'static,
-    S: Receive<F::Output, Via> + OfKind<Anywhere> + Send + Sync + 'static,
-{
-    // SAFETY: everything is `Send`, and nothing is borrowed.
-    unsafe { create(scope, place, future, spec) }
-}
-
-/// A child that stays on this thread and owns what it uses; as [`parallel`].
-pub(crate) fn local<F, S, Via>(
-    scope: &Arc<S>,
-    place: Option<Place<'_, S>>,
-    future: F,
-    spec: Spec,
-) -> (Option<LocalChild>, LocalJoinHandle<'static, S::Value>)
-where
-    F: Future + 'static,
-    F::Output: 'static,
-    S: Receive<F::Output, Via> + OfKind<SameThread> + 'static,
-{
-    // SAFETY: nothing is borrowed. The child and the handle are made types that stay on this
-    // thread before anybody sees them; so is the scope, as its kind says.
-    let (child, handle) = unsafe { create(scope, place, future, spec) };
-    (child.map(LocalChild::new), handle.into_local())
-}
-
-/// A child that is polled by its scope's own future, and may borrow for `'env`; as [`parallel`].
-pub(crate) fn inline<'env, F, S, Via>(
-    scope: &Arc<S>,
-    place: Option<Place<'_, S>>,
-    future: F,
-    spec: Spec,
-) -> (Option<InlineChild<'env>>, JoinHandle<'env, S::Value>)
-where
-    F: Future + Send + 'env,
-    F::Output: Send + 'env,
-    S: Receive<F::Output, Via> + OfKind<Inline<'env, Anywhere>> + Send + Sync,
-{
-    // SAFETY: everything is `Send`. What borrows for `'env` is reached through the child and the
-    // handle, which live no longer, and through the scope, which owns an `Inline<'env, _>` and so
-    // lives no longer either, but for the counts that its children hold: and a scope that is kept
-    // by a child is not dropped, nor does it touch its children by itself.
-    let (child, handle) = unsafe { create(scope, place, future, spec) };
-    (child.map(InlineChild::new), handle)
-}
-
-/// [`inline`] for children that stay on this thread.
-pub(crate) fn inline_local<'env, F, S, Via>(
-    scope: &Arc<S>,
-    place: Option<Place<'_, S>>,
-    future: F,
-    spec: Spec,
-) -> (Option<InlineChild<'env>>, LocalJoinHandle<'env, S::Value>)
-where
-    F: Future + 'env,
-    F::Output: 'env,
-    S: Receive<F::Output, Via> + OfKind<Inline<'env, SameThread>>,
-{
-    // SAFETY: as to lifetimes, see `inline`. As to threads, see `local`; an `InlineChild` goes
-    // into the scope and from there into the scope's future, which its kind keeps on this thread.
-    let (child, handle) = unsafe { create(scope, place, future, spec) };
-    (child.map(InlineChild::new), handle.into_local())
-}
-
-/// Makes a child of `scope` and lists it there.
-///
-/// # Safety
-///
-/// - Threads: if `F`, `F::Output` or `S` is not `Send`, or `S` not `Sync`, then the child, the
-///   handle and `scope` stay on this thread.
-/// - Lifetimes: if `F` or `S` borrows, then the borrow does not end before every child of `scope`
-///   has left it, unless child and scope are leaked. `'a` does not outlive the borrow.
-pub(crate) unsafe fn create<'a, F, S, Via>(
-    scope: &Arc<S>,
-    place: Option<Place<'_, S>>,
-    future: F,
-    spec: Spec,
-) -> (Option<Child>, JoinHandle<'a, S::Value>)
-where
-    F: Future,
-    S: Receive<F::Output, Via>,
-{
-    let Some(place) = place else {
-        drop(future);
-        scope.on_closed(Info { id: ChildId::new(0, spec.daemon), origin: &spec.origin });
-        let stage = Stage::Cancelled(None);
-        let state = State::cancelled_at_birth(CancelCause::Closed);
-        let raw = Cell::<F, S, Via>::allocate(None, stage, state, spec.origin);
-        // SAFETY: the cell is new, and has a share for its handle.
-        return (None, unsafe { JoinHandle::new(raw) });
-    };
-    let registry = scope.registry();
-    registry.sweep_if_due(scope.gates().entered());
-    let refused = scope.refuses(&spec.origin);
-    let keepers = [Keeper::Handle, Keeper::Exec, Keeper::Registry];
-    let state = State::new(&keepers, place.daemon(), place.number());
-    let member = Some(place.into_member());
-    let raw = Cell::<F, S, Via>::allocate(member, Stage::Running(future), state, spec.origin);
-    // SAFETY: as above.
-    let handle = unsafe { JoinHandle::new(raw) };
-    // SAFETY: the cell has a share for its registry.
-    if !refused && unsafe { registry.push(raw.as_non_null()) } {
-        return (Some(Child::new(raw)), handle);
-    }
-    // SAFETY: the handle keeps the child. Nobody else has seen it, and neither the registry nor
-    // the executor ever will, so their shares are given up here.
-    unsafe {
-        raw.cancel(CancelCause::Scope, By::Dropper);
-        raw.release(Keeper::Registry);
-        raw.release(Keeper::Exec);
-    }
-    (None, handle)
-}
-
-/// A child of no scope and without a handle. It is no more `Send`, and lives no longer, than
-/// `future`, which the caller sees to.
-pub(crate) fn orphan<F: Future<Output = ()>>(future: F, origin: Origin) -> Child {
-    let state = State::new(&[Keeper::Exec], false, 0);
-    let stage = Stage::Running(future);
-    Child::new(Cell::<F, Nobody, ()>::allocate(None, stage, state, origin))
-}
-
 impl<F: Future, S: Receive<F::Output, Via>, Via> Cell<F, S, Via> {
     const VTABLE: VTable = VTable {
         tail: mem::offset_of!(Self, tail),
@@ -222,7 +85,8 @@ impl<F: Future, S: Receive<F::Output, Via>, Via> Cell<F, S, Via> {
         free: Self::free,
     };
 
-    fn allocate(
+    /// With a share for each keeper that `state` names.
+    pub(super) fn allocate(
         scope: Option<NonNull<S>>,
         stage: Stage<F, S::Value, S>,
         state: State,
@@ -274,26 +138,26 @@ impl<F: Future, S: Receive<F::Output, Via>, Via> Cell<F, S, Via> {
         };
         let polled = unwind::catch_or(on_unwind, || {
             let scope = cell.scope.map_or(ptr::null(), |scope| scope.as_ptr().cast_const().cast());
-            let shields = cell.tail.shields.as_ptr();
-            // SAFETY: `RUNNING` is the caller's until this has been left, and so are the slot and
-            // the place in the scope.
-            let frame = unsafe { Frame::new(Some(raw), scope, shields, Asks::of::<S>()) };
-            let _inside = frame.enter();
-            let poll = cell.stage.with_mut(|stage| {
-                // SAFETY: `RUNNING` is the caller's, and so is `stage`.
-                let Stage::Running(future) = (unsafe { &mut *stage }) else {
-                    unreachable!("an idle child has its future");
-                };
-                // SAFETY: the cell is never moved, and `finish` drops the future in place.
-                unsafe { Pin::new_unchecked(future) }.poll(cx)
-            });
-            let mut shielded = false;
-            if poll.is_pending() {
-                cell.remember_runner(cx);
-                // SAFETY: as above.
-                shielded = unsafe { cell.tail.shields.is_up_after(cx.waker()) };
-            }
-            (poll, shielded)
+            // SAFETY: `RUNNING` is the caller's until this has been left.
+            let about = unsafe { Running::new(cell) };
+            let frame = Frame { child: raw.as_ptr().cast_const().cast(), scope, about: &about };
+            current::framed(frame, || {
+                let poll = cell.stage.with_mut(|stage| {
+                    // SAFETY: `RUNNING` is the caller's, and so is `stage`.
+                    let Stage::Running(future) = (unsafe { &mut *stage }) else {
+                        unreachable!("an idle child has its future");
+                    };
+                    // SAFETY: the cell is never moved, and `finish` drops the future in place.
+                    unsafe { Pin::new_unchecked(future) }.poll(cx)
+                });
+                let mut shielded = false;
+                if poll.is_pending() {
+                    cell.remember_runner(cx);
+                    // SAFETY: as above.
+                    shielded = unsafe { cell.tail.shields.is_up_after(cx.waker()) };
+                }
+                (poll, shielded)
+            })
         });
         let end = match polled {
             Ok((Poll::Pending, shielded)) if cell.header.state.end_poll(shielded) => {
@@ -464,9 +328,9 @@ impl<F: Future, S: Receive<F::Output, Via>, Via> Cell<F, S, Via> {
             Stage::Failed(_) => Err(JoinError::Failed),
             Stage::Cancelled(scope) => {
                 let cause = cell.header.state.now().cancelled().unwrap_or(CancelCause::Scope);
-                let reason = scope.filter(|_| cause == CancelCause::Scope);
-                let reason = reason.and_then(|scope| scope.cancel_reason().cloned());
-                Err(JoinError::Cancelled(Cancelled::new(cause).because(reason)))
+                let scope = scope.as_ref().filter(|_| cause == CancelCause::Scope);
+                let reason = scope.and_then(|scope| scope.cancel_reason());
+                Err(JoinError::Cancelled(Cancelled::new(cause, reason)))
             }
             Stage::Taken => Err(JoinError::Taken),
             Stage::Running(_) => unreachable!("a child that is done has no future"),
@@ -533,88 +397,44 @@ impl<F: Future, S: Receive<F::Output, Via>, Via> Cell<F, S, Via> {
     }
 }
 
-/// The scope of a child that has none.
-enum Nobody {}
+/// A child while it is being polled.
+struct Running<'a, F: Future, S: Receive<F::Output, Via>, Via>(&'a Cell<F, S, Via>);
 
-// SAFETY: there is no value to call anything on.
-unsafe impl Parent for Nobody {
-    fn gates(&self) -> &Gates {
-        match *self {}
+impl<'a, F: Future, S: Receive<F::Output, Via>, Via> Running<'a, F, S, Via> {
+    /// # Safety
+    ///
+    /// The caller holds `RUNNING` as long as this is used.
+    unsafe fn new(cell: &'a Cell<F, S, Via>) -> Self {
+        Running(cell)
     }
 
-    fn registry(&self) -> &Children {
-        match *self {}
-    }
-
-    fn deferred(&self) -> &Deferred {
-        match *self {}
-    }
-
-    fn refuses(&self, _: &Origin) -> bool {
-        match *self {}
-    }
-
-    fn watches_leaves(&self) -> bool {
-        match *self {}
-    }
-
-    fn on_leave(&self, _: &mut Wakers) {
-        match *self {}
-    }
-
-    fn on_empty(&self, _: &mut Wakers) {
-        match *self {}
-    }
-
-    fn on_panic(&self, _: Panic, _: Info<'_>) -> Option<Panic> {
-        match *self {}
-    }
-
-    fn on_lost_panic(&self, _: Panic) {
-        match *self {}
-    }
-
-    fn on_second_panic(&self, _: Panic) {
-        match *self {}
-    }
-
-    fn on_refused(&self, _: Info<'_>) {
-        match *self {}
-    }
-
-    fn on_closed(&self, _: Info<'_>) {
-        match *self {}
-    }
-
-    fn is_failing(&self) -> bool {
-        match *self {}
-    }
-
-    fn abandon_children(&self) {
-        match *self {}
-    }
-
-    fn asks_children(&self) -> Option<Cancelled> {
-        match *self {}
-    }
-
-    fn own_token(&self) -> CancelToken {
-        match *self {}
-    }
-
-    fn cancel_reason(&self) -> Option<&CancelReason> {
-        match *self {}
-    }
-
-    fn without_value(&self, _: bool) -> Sequel {
-        match *self {}
+    fn scope(&self) -> Option<&S> {
+        // SAFETY: the child has not left its scope.
+        self.0.scope.map(|scope| unsafe { scope.as_ref() })
     }
 }
 
-impl Receive<(), ()> for Nobody {
-    type Value = ();
+impl<F: Future, S: Receive<F::Output, Via>, Via> About for Running<'_, F, S, Via> {
+    fn spawned_at(&self) -> Option<&'static Location<'static>> {
+        Some(self.0.tail.origin.spawned_at())
+    }
 
-    fn receive(&self, _: (), _: Info<'_>) -> Option<()> {
-        match *self {}
+    fn with_shields(&self, f: &mut dyn FnMut(&mut Option<Arc<Shields>>)) {
+        // SAFETY: whoever made this holds `RUNNING`, and so the slot is ours.
+        unsafe { self.0.tail.shields.with(f) };
+    }
+
+    fn asked_to_end(&self) -> Option<Cancelled> {
+        let scope = self.scope().and_then(S::asks_children);
+        let state = self.0.header.state.now();
+        if state.is_asked_to_end() {
+            let reason = scope.as_ref().and_then(Cancelled::reason);
+            return Some(Cancelled::new(state.cause(), reason));
+        }
+        scope
+    }
+
+    fn token(&self) -> Option<CancelToken> {
+        self.scope().map(S::own_token)
     }
 }

@@ -4,14 +4,12 @@
 //! end. What it reports, it reports by itself.
 
 use super::{
-    Anywhere, Child, LocalChild, SameThread, cell,
+    Anywhere, Child, LocalChild, SameThread,
     origin::Origin,
     parent::{Inline, OfKind, Parent},
+    unscoped,
 };
-use crate::{
-    exec::{Spawn, SpawnLocal},
-    sync::{Arc, AtomicUsize, atomic_box::AtomicBox, once_box::OnceBox, stack::Stack},
-};
+use crate::sync::{Arc, AtomicUsize, atomic_box::AtomicBox, once_box::OnceBox, stack::Stack};
 use alloc::boxed::Box;
 use core::future::Future;
 
@@ -43,6 +41,11 @@ impl Deferred {
     }
 }
 
+/// A scope that keeps something for its end.
+pub(crate) trait Defers: Parent {
+    fn deferred(&self) -> &Deferred;
+}
+
 /// What of [`Deferred`] something is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Entry {
@@ -54,7 +57,7 @@ pub(crate) enum Entry {
 pub(crate) fn parallel<F, S>(scope: &Arc<S>, entry: Entry, origin: Origin, future: F)
 where
     F: Future<Output = ()> + Send + 'static,
-    S: OfKind<Anywhere>,
+    S: OfKind<Anywhere> + Defers,
 {
     // SAFETY: the future is `Send` and borrows nothing.
     unsafe { keep(scope, entry, origin, future) }
@@ -64,7 +67,7 @@ where
 pub(crate) fn local<F, S>(scope: &Arc<S>, entry: Entry, origin: Origin, future: F)
 where
     F: Future<Output = ()> + 'static,
-    S: OfKind<SameThread>,
+    S: OfKind<SameThread> + Defers,
 {
     // SAFETY: it borrows nothing, and the scope stays on this thread, as its kind says.
     unsafe { keep(scope, entry, origin, future) }
@@ -74,7 +77,7 @@ where
 pub(crate) fn inline<'env, F, S>(scope: &Arc<S>, entry: Entry, origin: Origin, future: F)
 where
     F: Future<Output = ()> + Send + 'env,
-    S: OfKind<Inline<'env, Anywhere>>,
+    S: OfKind<Inline<'env, Anywhere>> + Defers,
 {
     // SAFETY: it is `Send`. The scope owns an `Inline<'env, _>`, and so is not reached after the
     // borrow; what keeps it beyond that, as a finalizer does which holds a count of its own scope,
@@ -86,7 +89,7 @@ where
 pub(crate) fn inline_local<'env, F, S>(scope: &Arc<S>, entry: Entry, origin: Origin, future: F)
 where
     F: Future<Output = ()> + 'env,
-    S: OfKind<Inline<'env, SameThread>>,
+    S: OfKind<Inline<'env, SameThread>> + Defers,
 {
     // SAFETY: as `inline`, and the scope stays on this thread, as its kind says.
     unsafe { keep(scope, entry, origin, future) }
@@ -102,38 +105,38 @@ where
 pub(crate) unsafe fn keep<F, S>(scope: &Arc<S>, entry: Entry, origin: Origin, future: F)
 where
     F: Future<Output = ()>,
-    S: Parent,
+    S: Defers,
 {
     let deferred = scope.deferred();
-    let child = cell::orphan(future, origin);
+    let child = unscoped::orphan(future, origin);
     match entry {
         Entry::Finalizer => deferred.finalizers.push(child),
         Entry::Budget => drop(deferred.budget.put(Box::new(child))),
     }
 }
 
-/// Has `exec` take over finalizers.
-pub(crate) fn run_on<E, S>(scope: &Arc<S>, exec: &E)
+/// Has `exec` take over finalizers, by `spawn`.
+pub(crate) fn run_on<E, S>(scope: &Arc<S>, exec: &E, spawn: fn(&E, Child))
 where
-    E: Spawn + Clone + Send + Sync + 'static,
-    S: OfKind<Anywhere>,
+    E: Clone + Send + Sync + 'static,
+    S: OfKind<Anywhere> + Defers,
 {
     if scope.deferred().runner.get().is_none() {
         let exec = exec.clone();
-        // If somebody else was faster, his does as well.
-        let _ = scope.deferred().runner.set(Box::new(move |child| exec.spawn(child)));
+        // If another thread was first, its runner does as well.
+        let _ = scope.deferred().runner.set(Box::new(move |child| spawn(&exec, child)));
     }
 }
 
 /// Has `exec` take over finalizers of a scope that stays on this thread.
-pub(crate) fn run_on_local<E, S>(scope: &Arc<S>, exec: &E)
+pub(crate) fn run_on_local<E, S>(scope: &Arc<S>, exec: &E, spawn: fn(&E, LocalChild))
 where
-    E: SpawnLocal + Clone + 'static,
-    S: OfKind<SameThread>,
+    E: Clone + 'static,
+    S: OfKind<SameThread> + Defers,
 {
     if scope.deferred().runner.get().is_none() {
         let exec = OnThisThread(exec.clone());
-        let run = move |child| exec.get().spawn_local(LocalChild::new(child));
+        let run = move |child| spawn(exec.get(), LocalChild::new(child));
         let _ = scope.deferred().runner.set(Box::new(run));
     }
 }

@@ -1,12 +1,11 @@
 //! What the user gets: the handle of a child.
 
 use super::{
-    Anywhere, CancelCause, JoinError, Kept, SameThread,
-    origin::Origin,
-    parent::Sequel,
-    raw::{By, Info, Raw},
+    Anywhere, ChildId, JoinError, Kept, SameThread,
+    origin::{Info, Origin},
+    raw::{By, Raw, Sequel},
 };
-use crate::{observe, sync::EventListener};
+use crate::{cancel::CancelCause, sync::EventListener, waits};
 use core::{
     fmt,
     future::Future,
@@ -263,7 +262,7 @@ impl<T, M> Future for Value<'_, T, M> {
         loop {
             if let Some(end) = &mut self.scope_end {
                 if Pin::new(end).poll(cx).is_pending() {
-                    observe::waits_for(format_args!(
+                    waits::waits_for(format_args!(
                         "the value of {}, which has none, until its scope has ended",
                         self.handle.info().origin
                     ));
@@ -289,36 +288,5 @@ impl<T, M> Future for Value<'_, T, M> {
 impl<T, M> fmt::Debug for Value<'_, T, M> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_tuple("Value").field(&self.handle).finish()
-    }
-}
-
-/// The number of a child, unique within its scope.
-///
-/// Children that the scope waits for and daemons are numbered apart, in the order of spawning.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct ChildId {
-    daemon: bool,
-    number: usize,
-}
-
-impl ChildId {
-    pub(crate) fn new(number: usize, daemon: bool) -> Self {
-        ChildId { daemon, number }
-    }
-
-    /// How many children of the scope, or daemons if it is one, were spawned before this one.
-    pub fn number(self) -> usize {
-        self.number
-    }
-
-    /// Whether the child is a daemon.
-    pub fn is_daemon(self) -> bool {
-        self.daemon
-    }
-}
-
-impl fmt::Display for ChildId {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}#{}", if self.daemon { "daemon " } else { "" }, self.number)
     }
 }

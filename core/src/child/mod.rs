@@ -6,38 +6,46 @@
 //! | file | what |
 //! |---|---|
 //! | [`state`] | the state word: documented bits, and every transition |
-//! | [`raw`] | the part of a child that knows nothing of the future's type, and who keeps it alive |
-//! | [`parent`] | what a child asks of its scope |
-//! | [`cell`] | the rest: polling, ending, the output |
-//! | [`lent`] | what an executor gets |
-//! | [`handle`] | what the user gets |
+//! | [`origin`] | which child: where it comes from, what it is called, its number |
+//! | [`panic`], [`error`] | why a child has no value |
 //! | [`kept`] | what an executor wants kept with a child |
-//! | [`origin`] | where a child comes from and what it is called |
-//! | [`outcome`] | why a child has no value |
-//! | [`shields`] | what keeps a child from being dropped for a while |
+//! | [`shield_slot`] | where a child has its shields |
+//! | [`raw`] | the part of a child that knows nothing of the future's type, and who keeps it alive |
+//! | [`child`] | what an executor gets |
+//! | [`parent`] | what a child asks of its scope |
+//! | [`handle`] | what the user gets |
+//! | [`cell`] | the rest: polling, ending, the output |
+//! | [`spawn`], [`unscoped`] | how children are made, of a scope or of none |
 //! | [`deferred`] | what a scope keeps for its end |
-//! | [`current`] | which child this thread is running |
 //! | [`depth`] | ends scopes in children of scopes, however deep |
+//!
+//! Each knows of those above it only.
 
-pub(crate) mod cell;
-pub(crate) mod current;
+mod cell;
+// The type `Child` is what one looks for under this name.
+#[allow(clippy::module_inception)]
+mod child;
 pub(crate) mod deferred;
 pub(crate) mod depth;
+mod error;
 mod handle;
 mod kept;
-mod lent;
 #[cfg(all(test, anyscope_loom))]
 mod models;
 pub(crate) mod origin;
-mod outcome;
+mod panic;
 pub(crate) mod parent;
 pub(crate) mod raw;
-pub(crate) mod shields;
-pub(crate) mod state;
+mod shield_slot;
+pub(crate) mod spawn;
+mod state;
+pub(crate) mod unscoped;
 
-pub use handle::{Cancel, ChildId, JoinHandle, LocalJoinHandle, Value};
+pub(crate) use child::InlineChild;
+pub use child::{Child, LocalChild};
+pub use error::JoinError;
+pub use handle::{Cancel, JoinHandle, LocalJoinHandle, Value};
 pub use kept::Kept;
-pub(crate) use lent::InlineChild;
-pub use lent::{Child, LocalChild};
-pub use outcome::{CancelCause, Cancelled, JoinError, Panic};
+pub use origin::ChildId;
+pub use panic::Panic;
 pub use parent::{Anywhere, SameThread};

@@ -1,10 +1,10 @@
 //! Models of the gate and of shields by themselves; see [`crate::model`]. Children as a whole are
 //! modelled from outside, in `tests/loom`.
 
-use super::{
+use super::state::{CancelStep, Keeper, State};
+use crate::cancel::{
     CancelCause,
     shields::{Openings, Shields},
-    state::{CancelStep, Keeper, State},
 };
 use crate::model::{Census, Flag, Thread, block_on, check, spawn};
 use crate::sync::gate::{Gate, Refusal};

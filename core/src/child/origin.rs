@@ -1,4 +1,4 @@
-//! Where a child comes from and what it is called, in one word.
+//! Which child: where it comes from and what it is called, in one word, and its number.
 
 use alloc::{borrow::Cow, boxed::Box};
 use core::{fmt, marker::PhantomData, panic::Location, ptr::NonNull};
@@ -113,6 +113,44 @@ impl fmt::Display for Origin {
             Some(name) => write!(f, "child `{name}`, spawned at {}", self.spawned_at()),
             None => write!(f, "the child spawned at {}", self.spawned_at()),
         }
+    }
+}
+
+/// Which child something is about.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Info<'a> {
+    pub(crate) id: ChildId,
+    pub(crate) origin: &'a Origin,
+}
+
+/// The number of a child, unique within its scope.
+///
+/// Children that the scope waits for and daemons are numbered apart, in the order of spawning.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct ChildId {
+    daemon: bool,
+    number: usize,
+}
+
+impl ChildId {
+    pub(crate) fn new(number: usize, daemon: bool) -> Self {
+        ChildId { daemon, number }
+    }
+
+    /// How many children of the scope, or daemons if it is one, were spawned before this one.
+    pub fn number(self) -> usize {
+        self.number
+    }
+
+    /// Whether the child is a daemon.
+    pub fn is_daemon(self) -> bool {
+        self.daemon
+    }
+}
+
+impl fmt::Display for ChildId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}#{}", if self.daemon { "daemon " } else { "" }, self.number)
     }
 }
 

@@ -8,18 +8,31 @@
 //! its owner had already freed.)
 
 use super::{
-    Cancelled, Panic,
-    deferred::Deferred,
-    origin::Origin,
-    raw::{Children, Info},
+    Panic,
+    origin::{Info, Origin},
+    raw::{Children, Sequel},
 };
-use crate::sync::gate::{Gate, Refusal};
 use crate::{
-    cancel::{CancelReason, CancelToken},
-    sync::{Arc, EventListener, Wakers, stack::Stack},
+    cancel::{
+        CancelReason, CancelToken, Cancelled,
+        current::{self, About, Frame},
+        shields::Shields,
+    },
+    sync::{
+        Arc, Wakers,
+        gate::{Gate, Refusal},
+        stack::Stack,
+    },
     unwind,
 };
-use core::{fmt, marker::PhantomData, mem, ptr::NonNull};
+use core::{
+    cell::Cell,
+    fmt,
+    marker::PhantomData,
+    mem,
+    panic::Location,
+    ptr::{self, NonNull},
+};
 
 /// Marks scopes, children and handles that may move between threads.
 #[derive(Clone, Copy, Debug, Default)]
@@ -83,9 +96,6 @@ pub(crate) unsafe trait Parent: Sized {
     /// Where the children of this scope are listed.
     fn registry(&self) -> &Children;
 
-    /// What is kept for the end of this scope.
-    fn deferred(&self) -> &Deferred;
-
     /// Whether a child with this origin is refused although the registry is open.
     fn refuses(&self, origin: &Origin) -> bool;
 
@@ -132,17 +142,6 @@ pub(crate) unsafe trait Parent: Sized {
     /// What becomes of whoever awaits, here, the value of a child that has none. It was `refused`
     /// if it was cancelled with the scope.
     fn without_value(&self, refused: bool) -> Sequel;
-}
-
-/// What becomes of whoever awaits the value of a child that has none.
-#[derive(Debug)]
-pub(crate) enum Sequel {
-    /// It panics, and says why there is none.
-    Panics,
-    /// It is dropped with the scope, which is coming down.
-    Dropped,
-    /// Look again when this fires, if it has not been dropped by then.
-    Later(EventListener),
 }
 
 /// A scope whose children are of one kind: [`Anywhere`], [`SameThread`] or [`Inline`].
@@ -260,5 +259,42 @@ pub(super) unsafe fn keep<S: Parent>(scope: NonNull<S>) -> Arc<S> {
 impl<M> fmt::Debug for Inline<'_, M> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("Inline(..)")
+    }
+}
+
+/// Polls the body of `scope` with `poll`; `slot` is for its shields.
+pub(crate) fn in_body<S: Parent, R>(
+    scope: &S,
+    slot: &mut Option<Arc<Shields>>,
+    poll: impl FnOnce() -> R,
+) -> R {
+    let body = Body { scope, slot: Cell::from_mut(slot) };
+    let frame = Frame { child: ptr::null(), scope: ptr::from_ref(scope).cast(), about: &body };
+    current::framed(frame, poll)
+}
+
+/// The body of a scope, while it is being polled.
+struct Body<'a, S> {
+    scope: &'a S,
+    slot: &'a Cell<Option<Arc<Shields>>>,
+}
+
+impl<S: Parent> About for Body<'_, S> {
+    fn spawned_at(&self) -> Option<&'static Location<'static>> {
+        None
+    }
+
+    fn with_shields(&self, f: &mut dyn FnMut(&mut Option<Arc<Shields>>)) {
+        let mut shields = self.slot.take();
+        f(&mut shields);
+        self.slot.set(shields);
+    }
+
+    fn asked_to_end(&self) -> Option<Cancelled> {
+        self.scope.asks_children()
+    }
+
+    fn token(&self) -> Option<CancelToken> {
+        Some(self.scope.own_token())
     }
 }

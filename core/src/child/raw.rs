@@ -5,21 +5,20 @@
 //! methods below say which share they count on.
 
 use super::{
-    CancelCause, ChildId, JoinError, Kept, current,
-    origin::Origin,
-    parent::Sequel,
-    shields::ShieldSlot,
+    ChildId, JoinError, Kept,
+    origin::{Info, Origin},
+    shield_slot::ShieldSlot,
     state::{CancelStep, Keeper, Snapshot, State},
 };
 #[cfg(anyscope_loom)]
 use crate::sync::Freed;
 use crate::{
-    observe,
+    cancel::{CancelCause, current},
     sync::{
-        AtomicPtr, UnsafeCell,
+        AtomicPtr, EventListener, UnsafeCell,
         registry::{Listed, Registry},
     },
-    unwind,
+    unwind, waits,
 };
 use core::{
     ptr::NonNull,
@@ -111,11 +110,15 @@ pub(crate) enum By {
     Abandoner,
 }
 
-/// Which child something is about.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Info<'a> {
-    pub(crate) id: ChildId,
-    pub(crate) origin: &'a Origin,
+/// What becomes of whoever awaits the value of a child that has none.
+#[derive(Debug)]
+pub(crate) enum Sequel {
+    /// It panics, and says why there is none.
+    Panics,
+    /// It is dropped with the scope, which is coming down.
+    Dropped,
+    /// Look again when this fires, if it has not been dropped by then.
+    Later(EventListener),
 }
 
 /// A pointer to a child; see the [module](self).
@@ -239,13 +242,13 @@ impl Raw {
         if now.is_done() || now.has_joiner() && !header.state.retract_joiner() {
             return Poll::Ready(());
         }
-        if current::inside_child(self) {
+        if current::inside_child(self.as_ptr().cast()) {
             panic!("{} awaits its own handle, and would wait for ever", tail.origin);
         }
         // SAFETY: we are the handle, and `JOIN_WAKER` is not set.
         unsafe { remember(&tail.joiner, cx.waker()) };
         if header.state.publish_joiner() {
-            observe::waits_for(format_args!("{}", tail.origin));
+            waits::waits_for(format_args!("{}", tail.origin));
             return Poll::Pending;
         }
         // SAFETY: as above. Whoever finds `JOIN_WAKER` unset need not look for a waker.

@@ -28,10 +28,12 @@
 //!
 //! Nothing here waits: every method is a load or one successful compare-and-swap.
 
-use super::CancelCause;
 #[cfg(anyscope_loom)]
 use crate::sync::Freed;
-use crate::sync::{AtomicUsize, Ordering};
+use crate::{
+    cancel::CancelCause,
+    sync::{AtomicUsize, Ordering},
+};
 use core::fmt;
 
 const RUNNING: usize = 1 << 0;

@@ -1,6 +1,6 @@
 //! What a scope tells about itself: failures that would otherwise go by unseen.
 
-use crate::child::{ChildId, Panic, raw::Info};
+use crate::child::{ChildId, Panic, origin::Info};
 use core::{fmt, panic::Location};
 
 /// Something that happened in a scope; see [`Scope::on_event`](crate::Scope::on_event).

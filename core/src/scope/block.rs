@@ -29,13 +29,13 @@ use super::{
     stop,
 };
 use crate::{
+    cancel::current::{self, Mark},
     child::{
         Anywhere, Child, JoinHandle,
-        cell::{self, Spec},
-        current::{Mark, Marked},
         deferred::{self, Entry},
         origin::Origin,
         parent::Receive,
+        spawn::{self, Spec},
     },
     exec::{BlockOn, Spawn, SpawnBlocking},
     limit::Limit,
@@ -259,7 +259,7 @@ impl<'scope, E: ?Sized, P: Policy + Send + Sync> BlockScope<'scope, '_, E, P> {
         // - Lifetimes: `'scope` does not end before `run` returns, and `run` does not return or
         //   unwind before every child has left and every error is out of the shared part; see the
         //   module. The handle is bound to `'scope`.
-        unsafe { cell::create(&self.shared, place, future, spec) }
+        unsafe { spawn::create(&self.shared, place, future, spec) }
     }
 }
 
@@ -279,10 +279,8 @@ where
     // The body is called within, so that nothing of it runs if `block_on` refuses.
     let mut driver = pin!(Driver::new(async { body().await }, owner));
     // Whoever is around this goes on only when all of it has ended.
-    let blocked = Marked::new(Mark::Blocked);
-    let inside = blocked.enter();
-    let result = exec.block_on(poll_fn(|cx| driver.as_mut().poll(cx)));
-    drop(inside);
+    let result =
+        current::marked(Mark::Blocked, || exec.block_on(poll_fn(|cx| driver.as_mut().poll(cx))));
     driver::unwrap(result)
 }
 

@@ -8,22 +8,21 @@
 //! | is dropped before, and they may borrow | dropped, and reported |
 
 use super::{
-    parallel::{Scope, scope},
+    flags::*,
     policy::{Accept, Policy},
     shared::{Owner, Shared},
-    stop::flags::*,
 };
 use crate::{
+    cancel::current::{self, Mark},
     child::{
-        Child, Panic, cell,
-        current::{self, Mark},
+        Child, Panic,
         deferred::{Deferred, Entry},
         origin::Origin,
+        unscoped,
     },
-    exec::Spawn,
     observe,
     sync::{Arc, Ordering, fence},
-    unwind,
+    unwind, waits,
 };
 use alloc::{boxed::Box, vec::Vec};
 use core::{
@@ -137,7 +136,7 @@ impl<P: Policy, K> Shared<P, K> {
             return;
         }
         match self.deferred.runner.get() {
-            Some(run) => unwind::contain(|| run(cell::orphan(cleanup, Origin::here()))),
+            Some(run) => unwind::contain(|| run(unscoped::orphan(cleanup, Origin::here()))),
             None => drop(cleanup),
         }
     }
@@ -218,7 +217,7 @@ where
         match unwind::catch(|| current::marked(mark, || this.future.poll(cx))) {
             Ok(Poll::Pending) => {
                 let deferred_at = this.report.deferred_at;
-                observe::waits_for(format_args!("the finalizer deferred at {deferred_at}"));
+                waits::waits_for(format_args!("the finalizer deferred at {deferred_at}"));
                 return Poll::Pending;
             }
             Ok(Poll::Ready(output)) => match unwind::catch(|| P::judge(output).map(drop)) {
@@ -243,67 +242,4 @@ impl<P: Policy, K> Drop for Report<P, K> {
         self.shared.deferred.pending.fetch_sub(1, Ordering::AcqRel);
         self.shared.finalizer_is_gone();
     }
-}
-
-/// Acquires a resource, uses it, and releases it, whatever happens in between.
-///
-/// `release` runs when what `use_it` returned has ended, failed by a panic, or was dropped because
-/// the returned future was: then on `exec`. It runs once, and not at all if `acquire` was dropped
-/// before it was ready. To acquire several, or to have children that use them, see
-/// [`Scope::acquire`](super::Scope::acquire), of which this is made.
-///
-/// # Cancel safety
-///
-/// Dropping the returned future drops `acquire`, or the use of the resource; `release` then goes on
-/// without it.
-///
-/// # Panics
-///
-/// With the panic of any of the three, after the resource was released.
-///
-/// # Examples
-///
-/// ```
-/// use anyscope::smol::Smol;
-/// # smol::block_on(async {
-/// use anyscope::bracket;
-/// use std::sync::{Arc, Mutex};
-///
-/// let log = Arc::new(Mutex::new(Vec::new()));
-/// let length = bracket(
-///     &Smol,
-///     async { "file" },
-///     async |file| {
-///         log.lock().unwrap().push("use");
-///         file.len()
-///     },
-///     {
-///         let log = log.clone();
-///         async move |_| log.lock().unwrap().push("release")
-///     },
-/// )
-/// .await;
-/// assert_eq!((length, &*log.lock().unwrap()), (4, &vec!["use", "release"]));
-/// # });
-/// ```
-pub async fn bracket<E, A, R, U, UseIt, T, C, Release>(
-    exec: &E,
-    acquire: A,
-    use_it: U,
-    release: C,
-) -> T
-where
-    E: Spawn + Clone + Send + Sync + 'static,
-    A: Future<Output = R>,
-    R: Send + Sync + 'static,
-    U: FnOnce(alloc::sync::Arc<R>) -> UseIt,
-    UseIt: Future<Output = T>,
-    C: FnOnce(alloc::sync::Arc<R>) -> Release + Send + 'static,
-    Release: Future + Send + 'static,
-{
-    let body = |s: Scope<E>| async move {
-        let resource = s.acquire(acquire, release).await;
-        use_it(resource).await
-    };
-    scope(exec, body).await
 }

@@ -12,10 +12,10 @@ use super::{
 use crate::{
     child::{
         Anywhere, InlineChild, JoinHandle, LocalJoinHandle, SameThread,
-        cell::{self, Spec},
         deferred::{self, Entry},
         origin::Origin,
         parent::{Inline, Receive},
+        spawn::{self, Spec},
     },
     limit::Limit,
     set::slab::Slab,
@@ -232,7 +232,7 @@ impl<'env, P: Policy + Send + Sync + 'env> Concurrent<'env, P> {
         InlineShared<'env, P, Anywhere>: Receive<F::Output, Via>,
     {
         let place = Shared::place(&self.shared, spec.daemon);
-        let (child, handle) = cell::inline(&self.shared, place, future, spec);
+        let (child, handle) = spawn::inline(&self.shared, place, future, spec);
         self.admit(child);
         handle
     }
@@ -277,7 +277,7 @@ impl<'env, P: Policy + 'env> Concurrent<'env, P, SameThread> {
         InlineShared<'env, P, SameThread>: Receive<F::Output, Via>,
     {
         let place = Shared::place(&self.shared, spec.daemon);
-        let (child, handle) = cell::inline_local(&self.shared, place, future, spec);
+        let (child, handle) = spawn::inline_local(&self.shared, place, future, spec);
         self.admit(child);
         handle
     }

@@ -1,9 +1,9 @@
 //! Deadlines of scopes, which can be moved.
 
 use crate::{
-    observe,
     sync::{Arc, AtomicUsize, EventListener, LazyEvent, Ordering, atomic_box::AtomicBox},
     time::{Clock, Instant, Timer},
+    waits,
 };
 use alloc::boxed::Box;
 use core::{
@@ -120,7 +120,7 @@ impl<T: Timer + Clock> Future for Watch<T> {
             if this.sleep.as_mut().as_pin_mut().is_some_and(|sleep| sleep.poll(cx).is_ready()) {
                 return Poll::Ready(true);
             }
-            observe::waits_for(format_args!("the deadline of a scope, {:?}", this.at));
+            waits::waits_for(format_args!("the deadline of a scope, {:?}", this.at));
             return Poll::Pending;
         }
     }

@@ -14,7 +14,8 @@ use super::{
     shared::{Owner, Shared},
 };
 use crate::{
-    child::{Panic, current, shields::Shields},
+    cancel::shields::{self, Shields},
+    child::{Panic, parent},
     sync::Arc,
     unwind,
 };
@@ -82,7 +83,7 @@ where
 
     /// Whether the body is to be dropped, and nothing is in the way.
     pub(super) fn must_drop_body(&self) -> bool {
-        self.body.is_some() && self.owner.is_stopped() && !is_up(&self.shields)
+        self.body.is_some() && self.owner.is_stopped() && !shields::is_up(&self.shields)
     }
 
     /// Whether the body has returned or was dropped.
@@ -98,17 +99,17 @@ where
             // Not earlier: where a scope is polled is where it is, wherever it was made.
             this.owner.look_around();
         }
-        let shields = this.shields;
-        if !this.owner.is_stopped() || is_up(shields) {
+        let slot = this.shields;
+        if !this.owner.is_stopped() || shields::is_up(slot) {
             let owner = &*this.owner;
             let scope = &**owner.shared();
             let poll = || match P::FAIL_FAST {
-                true => current::in_body(scope, shields, || body.poll(cx)),
+                true => parent::in_body(scope, slot, || body.poll(cx)),
                 false => body.poll(cx),
             };
             match unwind::catch(poll) {
                 Ok(Poll::Pending) => {
-                    let up = shields.as_ref().is_some_and(|all| all.is_up_after(cx.waker()));
+                    let up = slot.as_ref().is_some_and(|all| all.is_up_after(cx.waker()));
                     if up || !owner.is_stopped() {
                         return false;
                     }
@@ -200,10 +201,6 @@ where
             .field("shared", self.shared())
             .finish()
     }
-}
-
-fn is_up(shields: &Option<Arc<Shields>>) -> bool {
-    shields.as_ref().is_some_and(|shields| shields.is_up())
 }
 
 /// The result of a scope, or its panic.

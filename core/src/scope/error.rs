@@ -1,6 +1,6 @@
 //! How a fail-fast scope fails.
 
-use crate::{child::Cancelled, time::Elapsed};
+use crate::{cancel::Cancelled, time::Elapsed};
 use alloc::vec::Vec;
 use core::{error::Error, fmt};
 

@@ -11,15 +11,15 @@ use super::{
 use crate::{
     child::{
         Anywhere, JoinHandle,
-        cell::Spec,
         deferred::Entry,
         origin::Origin,
         parent::{Place, Receive},
+        spawn::Spec,
     },
     exec::Spawn,
     limit::{IntoLimit, Limit},
-    observe,
     sync::{Arc, EventListener, Ordering, gate::Refusal},
+    waits,
 };
 use alloc::boxed::Box;
 use core::{
@@ -295,7 +295,7 @@ where
             if let Some(freed) = &mut this.freed {
                 let told = Pin::new(freed).poll(cx).is_ready();
                 if !told && !is_left_over(shared, &mut this.room_at) {
-                    observe::waits_for(format_args!("room in a scope of {}", shared.limit()));
+                    waits::waits_for(format_args!("room in a scope of {}", shared.limit()));
                     return Poll::Pending;
                 }
                 this.freed = None;

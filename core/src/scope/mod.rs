@@ -9,30 +9,34 @@
 //! | [`owned`] | scopes that live in a struct |
 //! | [`start`] | children that say when they are ready |
 //! | [`policy`], [`error`] | what the end of a child means |
+//! | [`bracket`] | a resource, its use and its release |
 //! | [`methods`] | the methods that all kinds have in common |
-//! | [`stop`], [`deadline`] | cancels, graces, deadlines |
+//! | [`stop`], [`request`], [`deadline`] | cancels, graces, deadlines |
 //! | [`cleanup`] | what runs at the end |
-//! | [`driver`], [`shared`] | the machinery: the life of a scope, and what it shares with its children |
+//! | [`driver`], [`shared`], [`flags`] | the machinery: the life of a scope, and what it shares with its children |
 
 #[cfg(feature = "std")]
 mod block;
+mod bracket;
 mod cleanup;
 mod concurrent;
 mod deadline;
 mod driver;
 mod error;
+mod flags;
 mod limited;
 mod methods;
 mod owned;
 mod parallel;
 mod policy;
+mod request;
 mod shared;
 mod start;
 mod stop;
 
 #[cfg(feature = "std")]
 pub use block::{BlockScope, TryBlockScope, block_scope, try_block_scope};
-pub use cleanup::bracket;
+pub use bracket::bracket;
 pub use concurrent::{
     Concurrent, ConcurrentFuture, ConcurrentLocal, TryConcurrent, TryConcurrentLocal, concurrent,
     concurrent_local, try_concurrent, try_concurrent_local,
@@ -47,7 +51,7 @@ pub use parallel::{
     Scope, ScopeFuture, ScopeLocal, TryScope, TryScopeLocal, scope, scope_local, try_scope,
     try_scope_local,
 };
+#[doc(hidden)]
+pub use policy::Ended;
 pub use policy::{Accept, Conclude, FailFast, Policy, Supervise};
 pub use start::{Ready, Start, StartError};
-#[doc(hidden)]
-pub use stop::Ended;

@@ -5,7 +5,7 @@ use super::{
     policy::{Conclude, FailFast, Policy, Supervise},
     shared::Owner,
 };
-use crate::{child::Anywhere, exec::Spawn, limit::Limit, observe, sync::EventListener};
+use crate::{child::Anywhere, exec::Spawn, limit::Limit, sync::EventListener, waits};
 use core::{
     fmt,
     future::poll_fn,
@@ -141,7 +141,7 @@ impl<E: Clone, P: Policy> OwnedScope<E, P> {
                 if let Some(listener) = &mut changed {
                     if Pin::new(listener).poll(cx).is_pending() {
                         if shared.has_finalizers() {
-                            observe::waits_for(format_args!("the finalizers of a scope"));
+                            waits::waits_for(format_args!("the finalizers of a scope"));
                         }
                         return Poll::Pending;
                     }

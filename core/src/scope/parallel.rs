@@ -12,10 +12,10 @@ use super::{
 use crate::{
     child::{
         Anywhere, JoinHandle, LocalJoinHandle, Panic, SameThread,
-        cell::{self, Spec},
         deferred::{self, Entry},
         origin::Origin,
         parent::{Place, Receive},
+        spawn::{self, Spec},
     },
     exec::{Spawn, SpawnBlocking, SpawnLocal},
     limit::Limit,
@@ -333,7 +333,7 @@ impl<E: Spawn, P: Policy + Send + Sync + 'static> Scope<E, P> {
         E: Clone + Send + Sync + 'static,
         F: Future<Output = ()> + Send + 'static,
     {
-        deferred::run_on(&self.shared, &self.exec);
+        deferred::run_on(&self.shared, &self.exec, E::spawn);
         deferred::parallel(&self.shared, entry, origin, future);
     }
 
@@ -384,7 +384,7 @@ impl<E: SpawnBlocking, P: Policy + Send + Sync + 'static> Scope<E, P> {
     {
         let place = Shared::place(&self.shared, false);
         let (child, handle) =
-            cell::parallel(&self.shared, place, Blocking::new(f), shared::plain());
+            spawn::parallel(&self.shared, place, Blocking::new(f), shared::plain());
         if let Some(child) = child {
             self.exec.spawn_blocking(shared::job(child));
         }
@@ -417,7 +417,7 @@ impl<E: SpawnLocal, P: Policy + 'static> Scope<E, P, SameThread> {
         E: Clone + 'static,
         F: Future<Output = ()> + 'static,
     {
-        deferred::run_on_local(&self.shared, &self.exec);
+        deferred::run_on_local(&self.shared, &self.exec, E::spawn_local);
         deferred::local(&self.shared, entry, origin, future);
     }
 
@@ -464,7 +464,7 @@ where
     F: Future + Send + 'static,
     F::Output: Send + 'static,
 {
-    let (child, handle) = cell::parallel(shared, place, future, spec);
+    let (child, handle) = spawn::parallel(shared, place, future, spec);
     if let Some(child) = child {
         handle.keep(|| exec.spawn_kept(child));
     }
@@ -485,7 +485,7 @@ where
     F: Future + 'static,
     F::Output: 'static,
 {
-    let (child, handle) = cell::local(shared, Shared::place(shared, spec.daemon), future, spec);
+    let (child, handle) = spawn::local(shared, Shared::place(shared, spec.daemon), future, spec);
     if let Some(child) = child {
         exec.spawn_local(child);
     }

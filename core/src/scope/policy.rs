@@ -5,8 +5,8 @@
 //! | [`Supervise`] | any `T` | `T` | is the handle's, and disturbs nobody |
 //! | [`FailFast<E>`] | `Result<T, E>` | `T` | ends siblings and body; the scope returns it |
 
-use super::{ScopeError, stop::Ended};
-use crate::{sync::stack::Stack, time::Elapsed};
+use super::ScopeError;
+use crate::{cancel::Cancelled, sync::stack::Stack, time::Elapsed};
 use core::{convert::Infallible, fmt};
 
 /// What a scope does when a child ends. Implemented by [`Supervise`] and [`FailFast`].
@@ -56,6 +56,15 @@ pub trait Conclude<B>: Accept<B> {
     /// because of a failure or because of what `ended` says.
     #[doc(hidden)]
     fn conclude(&self, value: Option<Self::Value>, ended: Ended) -> Self::Output;
+}
+
+/// How a scope ended without a value of its body.
+#[derive(Debug)]
+pub enum Ended {
+    /// It was cancelled.
+    Cancelled(Cancelled),
+    /// Its deadline passed.
+    Elapsed,
 }
 
 /// Children look after themselves: how they end is their handle's to know.

@@ -2,20 +2,23 @@
 
 use super::{
     cleanup::CleanUp,
+    flags::*,
     policy::{Accept, Policy},
-    stop::{Request, flags::*},
+    request::Request,
 };
 use crate::{
-    cancel::{CancelReason, CancelToken},
-    child::{
-        CancelCause, Cancelled, Child, Panic,
-        cell::Spec,
+    cancel::{
+        CancelCause, CancelReason, CancelToken, Cancelled,
         current::{self, Mark, Stance},
-        deferred::Deferred,
+    },
+    child::{
+        Child, Panic,
+        deferred::{Deferred, Defers},
         depth,
-        origin::Origin,
-        parent::{Gates, OfKind, Parent, Place, Receive, Sequel},
-        raw::{Children, Info},
+        origin::{Info, Origin},
+        parent::{Gates, OfKind, Parent, Place, Receive},
+        raw::{Children, Sequel},
+        spawn::Spec,
     },
     limit::Limit,
     observe,
@@ -26,7 +29,7 @@ use crate::{
         once_box::OnceBox,
         stack::Stack,
     },
-    unwind,
+    unwind, waits,
 };
 use alloc::boxed::Box;
 use core::{
@@ -46,7 +49,7 @@ type Observer = Box<dyn Fn(&observe::Event<'_>) + Send + Sync>;
 pub(crate) struct Shared<P, K> {
     gates: Gates,
     pub(super) registry: Children,
-    /// See [`flags`].
+    /// See [`flags`](super::flags).
     pub(super) flags: AtomicUsize,
     pub(super) request: Request,
     /// Whoever polls the future of the scope.
@@ -335,7 +338,7 @@ impl<P: Policy, K> Shared<P, K> {
         gate.watch();
         let closed = gate.close();
         if !closed {
-            observe::waits_for(format_args!("the end of a scope, with {} to go", self.live()));
+            waits::waits_for(format_args!("the end of a scope, with {} to go", self.live()));
         }
         closed
     }
@@ -514,10 +517,6 @@ unsafe impl<P: Policy, K> Parent for Shared<P, K> {
         &self.registry
     }
 
-    fn deferred(&self) -> &Deferred {
-        &self.deferred
-    }
-
     fn refuses(&self, origin: &Origin) -> bool {
         self.has(CANCELLED) && !origin.is_own()
     }
@@ -610,6 +609,12 @@ unsafe impl<P: Policy, K> Parent for Shared<P, K> {
             }
             Stance::Held | Stance::Outside | Stance::Unknown => Sequel::Panics,
         }
+    }
+}
+
+impl<P: Policy, K> Defers for Shared<P, K> {
+    fn deferred(&self) -> &Deferred {
+        &self.deferred
     }
 }
 

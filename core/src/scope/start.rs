@@ -2,7 +2,8 @@
 
 use super::policy::{Accept, Policy};
 use crate::{
-    child::{Anywhere, Cancelled, JoinError, JoinHandle, Panic},
+    cancel::Cancelled,
+    child::{Anywhere, JoinError, JoinHandle, Panic},
     sync::{Arc, AtomicBool, EventListener, LazyEvent, Ordering, stack::Stack},
     unwind,
 };

@@ -7,84 +7,22 @@
 //!
 //! An `ask` is followed by a `stop` when its grace ends, if it ends.
 
-use super::{policy::Policy, shared::Shared};
+use super::{
+    flags::*,
+    policy::{Ended, Policy},
+    shared::Shared,
+};
 use crate::{
-    cancel::{Around, CancelReason, CancelToken},
+    cancel::{CancelCause, CancelReason, CancelToken, Cancelled, current},
     child::{
-        CancelCause, Cancelled,
-        cell::Spec,
-        current,
-        origin::Origin,
+        origin::{Info, Origin},
         parent::Receive,
-        raw::{By, Info},
+        raw::By,
+        spawn::Spec,
     },
     observe,
-    sync::{Ordering, Wakers, fence, once_box::OnceBox},
+    sync::{Ordering, Wakers, fence},
 };
-use flags::*;
-
-/// The flags of a scope. None is ever cleared but `ORPHANED`.
-pub(super) mod flags {
-    /// The body must not be polled again.
-    pub(in super::super) const STOPPED: usize = 1 << 0;
-    /// Somebody asked for a cancel.
-    pub(in super::super) const CANCELLED: usize = 1 << 1;
-    /// The executor refused a child of a fail-fast scope, or lost its deadline: there is work that
-    /// was not done, so a value of the body does not count.
-    pub(in super::super) const REFUSED: usize = 1 << 2;
-    /// The body returned a value after a cancel: later failures no longer count.
-    pub(in super::super) const DECIDED: usize = 1 << 3;
-    /// All is over.
-    pub(in super::super) const ENDED: usize = 1 << 4;
-    /// The owner is gone and has left its count to the last child.
-    pub(in super::super) const ORPHANED: usize = 1 << 5;
-    /// The children were cancelled, for whatever reason.
-    pub(in super::super) const SWEPT: usize = 1 << 6;
-    /// The cancel was that of a deadline.
-    pub(in super::super) const ELAPSED: usize = 1 << 7;
-    /// The children own what they use. Set when the scope is made.
-    pub(in super::super) const OWNING: usize = 1 << 8;
-}
-
-/// What a cancel leaves for those who ask.
-pub(super) struct Request {
-    reason: OnceBox<CancelReason>,
-    token: OnceBox<CancelToken>,
-    /// What is asked of the child that this scope is in.
-    around: Around,
-}
-
-impl Request {
-    pub(super) fn new() -> Self {
-        Request { reason: OnceBox::new(), token: OnceBox::new(), around: Around::new() }
-    }
-
-    /// Why the scope was cancelled, if somebody gave a reason.
-    pub(super) fn reason(&self) -> Option<&CancelReason> {
-        self.reason.get()
-    }
-
-    /// Tells the token, if somebody has one.
-    fn tell(&self, otherwise: &'static str, wakers: &mut Wakers) {
-        // Pairs with the fence in `Shared::token`: that sees the flags that were set before this,
-        // or this sees the token.
-        fence(Ordering::SeqCst);
-        if let Some(token) = self.token.get() {
-            let reason = self.reason.get().cloned();
-            let reason = reason.unwrap_or_else(|| CancelReason::internal(otherwise));
-            token.cancel_and_collect(reason, wakers);
-        }
-    }
-}
-
-/// How a scope ended without a value of its body.
-#[derive(Debug)]
-pub enum Ended {
-    /// It was cancelled.
-    Cancelled(Cancelled),
-    /// Its deadline passed.
-    Elapsed,
-}
 
 impl<P: Policy, K> Shared<P, K> {
     /// Ends all children, present and future; in a fail-fast scope the body too.
@@ -125,10 +63,10 @@ impl<P: Policy, K> Shared<P, K> {
     pub(super) fn asks_to_end(&self) -> Option<Cancelled> {
         if !self.has(CANCELLED | STOPPED) {
             let reason = self.request.around.cancelled()?;
-            return Some(Cancelled::new(CancelCause::Scope).because(reason.cloned()));
+            return Some(Cancelled::new(CancelCause::Scope, reason));
         }
         let cause = if self.has(ELAPSED) { CancelCause::Deadline } else { CancelCause::Scope };
-        Some(Cancelled::new(cause).because(self.request.reason().cloned()))
+        Some(Cancelled::new(cause, self.request.reason()))
     }
 
     pub(super) fn is_cancelled(&self) -> bool {
@@ -178,7 +116,7 @@ impl<P: Policy, K> Shared<P, K> {
             return Ended::Elapsed;
         }
         let cause = if self.has(REFUSED) { CancelCause::Executor } else { CancelCause::Scope };
-        Ended::Cancelled(Cancelled::new(cause).because(self.request.reason().cloned()))
+        Ended::Cancelled(Cancelled::new(cause, self.request.reason()))
     }
 
     /// Whether a deadline of this scope has passed before it ended.

@@ -16,6 +16,7 @@
 //! | [`wakers`] | wakers collected inside a protocol, to be fired after it |
 //! | [`lazy_event`] | a queue of waiters that costs nothing while nobody waits; `lazy_event_step` stands in for it in models of others |
 //! | [`gate`] | a count of who is inside, which can be closed when nobody is |
+//! | [`nest`] | values on the stack of a thread, found by the code that they are around |
 //! | [`registry`] | all members of a group, found by whoever ends it |
 
 mod atomic;
@@ -39,6 +40,8 @@ mod lazy_event_models;
 mod lazy_event_step;
 #[cfg(all(test, anyscope_loom))]
 mod models;
+#[cfg(all(feature = "std", not(anyscope_loom)))]
+pub(crate) mod nest;
 #[cfg(feature = "alloc")]
 pub(crate) mod once_box;
 #[cfg(feature = "alloc")]

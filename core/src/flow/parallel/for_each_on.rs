@@ -8,7 +8,7 @@ use super::{
     shards,
 };
 use crate::{
-    child::Cancelled,
+    cancel::Cancelled,
     exec::Spawn,
     limit::{Capacity, IntoLimit},
     scope::ScopeError,

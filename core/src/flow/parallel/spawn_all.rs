@@ -7,7 +7,8 @@ use super::{
     shards,
 };
 use crate::{
-    child::{CancelCause, Cancelled, JoinError, JoinHandle},
+    cancel::{CancelCause, Cancelled},
+    child::{JoinError, JoinHandle},
     exec::Spawn,
     limit::{Capacity, Limit},
     scope::Scope,
@@ -128,10 +129,10 @@ impl<T> SpawnAll<T> {
                 Ok(_) => continue,
                 Err(JoinError::Cancelled(cancelled)) => (cancelled, None),
                 Err(JoinError::Panicked(panic)) => {
-                    (Cancelled::new(CancelCause::Scope), Some(panic))
+                    (Cancelled::new(CancelCause::Scope, None), Some(panic))
                 }
                 // Its scope has been told.
-                Err(_) => (Cancelled::new(CancelCause::Scope), None),
+                Err(_) => (Cancelled::new(CancelCause::Scope, None), None),
             };
             self.outcomes.report_lost(shard, &cancelled);
             match panic {

@@ -1,11 +1,10 @@
 //! What an executor gets: the right to poll a child, or to drop it.
 
 use super::{
-    CancelCause, cell,
-    origin::Origin,
     raw::{By, Polled, Raw},
     state::Keeper,
 };
+use crate::cancel::CancelCause;
 use core::{
     fmt,
     future::Future,
@@ -49,15 +48,6 @@ impl Child {
     pub fn spawned_at(&self) -> Option<&'static Location<'static>> {
         // SAFETY: as above.
         self.0.map(|child| unsafe { child.info() }.origin.spawned_at())
-    }
-
-    /// A child of no scope, for adapters between executor traits.
-    ///
-    /// Nobody joins it. A panic of `future` is reported by the panic hook and goes no further
-    /// (with `std`).
-    #[track_caller]
-    pub fn detached(future: impl Future<Output = ()> + Send + 'static) -> Self {
-        cell::orphan(future, Origin::here())
     }
 }
 
@@ -116,12 +106,6 @@ pub struct LocalChild {
 impl LocalChild {
     pub(super) fn new(child: Child) -> Self {
         LocalChild { child, _thread: PhantomData }
-    }
-
-    /// A local child of no scope; as [`Child::detached`].
-    #[track_caller]
-    pub fn detached(future: impl Future<Output = ()> + 'static) -> Self {
-        LocalChild::new(cell::orphan(future, Origin::here()))
     }
 }
 

@@ -2,9 +2,9 @@
 //!
 //! A shield inside the future of a child counts in the child's [`Shields`], and in those of every
 //! child around it on the same stack, as the drop of any of them would drop it. A child that goes
-//! idle while the count is not zero says so in its state word; see [`state`](super::state).
+//! idle while the count is not zero says so in its state word; see [`child::state`](crate::child::state).
 
-use crate::sync::{Arc, AtomicUsize, Ordering, UnsafeCell, atomic_waker::AtomicWaker};
+use crate::sync::{Arc, AtomicUsize, Ordering, atomic_waker::AtomicWaker};
 use core::task::Waker;
 
 /// The shields in one child, or in the body of one scope.
@@ -17,7 +17,7 @@ pub(crate) struct Shields {
 // Without `std` there is nobody who raises one.
 #[cfg_attr(not(all(feature = "std", not(anyscope_loom))), allow(dead_code))]
 impl Shields {
-    pub(super) fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Shields { up: AtomicUsize::new(0), idle: AtomicWaker::new() }
     }
 
@@ -83,51 +83,13 @@ impl Openings {
     }
 }
 
-/// Where the shields of a child are, if there ever were any. It belongs to whoever polls or ends
-/// the child.
-pub(crate) struct ShieldSlot(UnsafeCell<Option<Arc<Shields>>>);
-
-impl ShieldSlot {
-    pub(super) fn new() -> Self {
-        ShieldSlot(UnsafeCell::new(None))
-    }
-
-    /// For a [`Frame`](super::current::Frame).
-    pub(super) fn as_ptr(&self) -> *mut Option<Arc<Shields>> {
-        self.0.with_mut(|slot| slot)
-    }
-
-    /// # Safety
-    ///
-    /// The slot is the caller's.
-    pub(super) unsafe fn is_up(&self) -> bool {
-        // SAFETY: promised by the caller.
-        self.0.with(|slot| unsafe { (*slot).as_ref().is_some_and(|shields| shields.is_up()) })
-    }
-
-    /// # Safety
-    ///
-    /// The slot is the caller's.
-    pub(super) unsafe fn is_up_after(&self, waker: &Waker) -> bool {
-        // SAFETY: promised by the caller.
-        self.0.with(|slot| unsafe {
-            (*slot).as_ref().is_some_and(|shields| shields.is_up_after(waker))
-        })
-    }
-
-    /// Lets go of the waker, whose destructor may panic.
-    ///
-    /// # Safety
-    ///
-    /// The slot is the caller's.
-    pub(super) unsafe fn clear(&self) {
-        // SAFETY: promised by the caller.
-        drop(self.0.with_mut(|slot| unsafe { (*slot).take() }));
-    }
-}
-
 /// The shields in `slot`, which are made if there are none.
 #[cfg_attr(not(all(feature = "std", not(anyscope_loom))), allow(dead_code))]
 pub(crate) fn in_slot(slot: &mut Option<Arc<Shields>>) -> &Arc<Shields> {
     slot.get_or_insert_with(|| Arc::new(Shields::new()))
+}
+
+/// Whether there are shields in `slot`, and one of them is up.
+pub(crate) fn is_up(slot: &Option<Arc<Shields>>) -> bool {
+    slot.as_ref().is_some_and(|shields| shields.is_up())
 }

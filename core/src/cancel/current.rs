@@ -1,0 +1,257 @@
+//! Which children and bodies this thread is running: to tell a wait for oneself from a wait, to
+//! shield them, and to ask whether they are to end.
+//!
+//! Every poll of a child puts a [`Frame`] on its stack, linked to the one around it, and so does
+//! every poll of the body of a fail-fast scope. What keeps such a frame from being dropped (a shield,
+//! a call that blocks) or is none although it belongs to a scope (a finalizer) puts a [`Mark`] on its
+//! stack, on a list of its own: polls of children need not know of them. Without `std` there are no
+//! thread-locals: such waits hang, and there are no shields.
+
+use super::{CancelToken, Cancelled, shields::Shields};
+use crate::sync::Arc;
+use core::{panic::Location, ptr};
+
+/// A child, or the body of a scope, that is being polled on this thread.
+#[cfg_attr(not(all(feature = "std", not(anyscope_loom))), allow(dead_code))]
+pub(crate) struct Frame<'a> {
+    /// The address of the child. Null for a body.
+    pub(crate) child: *const (),
+    /// The address of its scope. Null if it has none.
+    pub(crate) scope: *const (),
+    pub(crate) about: &'a dyn About,
+}
+
+/// What can be asked of what is being polled, by what runs in it.
+#[cfg_attr(not(all(feature = "std", not(anyscope_loom))), allow(dead_code))]
+pub(crate) trait About {
+    /// Where the child was spawned, if it is one.
+    fn spawned_at(&self) -> Option<&'static Location<'static>>;
+
+    /// Calls `f` with the place for its shields.
+    fn with_shields(&self, f: &mut dyn FnMut(&mut Option<Arc<Shields>>));
+
+    /// Why it is to end, if it is.
+    fn asked_to_end(&self) -> Option<Cancelled>;
+
+    /// The token of its scope, if it has one.
+    fn token(&self) -> Option<CancelToken>;
+}
+
+/// Where the child of `scope` was spawned whose poll this code is part of, if there is one.
+pub(crate) fn inside_scope(scope: *const ()) -> Option<&'static Location<'static>> {
+    imp::find(|frame| ptr::addr_eq(frame.scope, scope).then(|| frame.about.spawned_at()).flatten())
+}
+
+/// Whether this code is part of a poll of `child`.
+pub(crate) fn inside_child(child: *const ()) -> bool {
+    imp::find(|frame| ptr::addr_eq(frame.child, child).then_some(())).is_some()
+}
+
+/// Where this code stands towards a scope.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(not(all(feature = "std", not(anyscope_loom))), allow(dead_code))]
+pub(crate) enum Stance {
+    /// In its body or one of its children, and dropped with that.
+    Inside,
+    /// In there too, but behind a shield, or on a thread that is blocked: it must go on before
+    /// the scope can end.
+    Held,
+    /// Neither.
+    Outside,
+    /// In a child of another scope, which may itself be inside: its executor knows not.
+    Unknown,
+}
+
+/// What is not a [`Frame`], but matters to those inside or around it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(not(all(feature = "std", not(anyscope_loom))), allow(dead_code))]
+pub(crate) enum Mark {
+    /// A shield with a number of its own; zero if nobody can lift it.
+    Shield(usize),
+    /// A part of what is behind the shield of that number, which it does not keep.
+    Lifted(usize),
+    /// A call that returns only when what it runs has ended.
+    Blocked,
+    /// A finalizer of the scope at this address.
+    Finalizer(usize),
+}
+
+/// Whether this code is part of a finalizer of `scope`.
+pub(crate) fn inside_finalizer(scope: *const ()) -> bool {
+    imp::is_marked(Mark::Finalizer(scope.addr()))
+}
+
+#[cfg(all(feature = "std", not(anyscope_loom)))]
+pub(crate) use imp::{asked_to_end, has, raise_all};
+pub(crate) use imp::{framed, marked, stance, token_around};
+
+#[cfg(all(feature = "std", not(anyscope_loom)))]
+mod imp {
+    use super::*;
+    use crate::{
+        cancel::shields,
+        sync::nest::{self, Nest, Nested, Plain},
+    };
+    use alloc::vec::Vec;
+
+    /// The list of frames.
+    struct Frames;
+
+    impl Nested for Frames {
+        type Value<'a> = Frame<'a>;
+
+        fn shorten<'short, 'long: 'short>(frame: &'short Frame<'long>) -> &'short Frame<'short> {
+            frame
+        }
+    }
+
+    /// A mark, and the innermost frame around it.
+    type Marked = (Mark, *const ());
+
+    std::thread_local! {
+        static FRAMES: Nest<Frames> = const { Nest::new() };
+        static MARKS: Nest<Plain<Marked>> = const { Nest::new() };
+    }
+
+    /// Polls something with a frame on its stack.
+    #[inline]
+    pub(crate) fn framed<R>(frame: Frame<'_>, poll: impl FnOnce() -> R) -> R {
+        nest::with(&FRAMES, frame, poll)
+    }
+
+    /// Runs `f` with a mark on its stack.
+    pub(crate) fn marked<R>(mark: Mark, f: impl FnOnce() -> R) -> R {
+        nest::with(&MARKS, (mark, nest::innermost(&FRAMES)), f)
+    }
+
+    pub(super) fn find<R>(f: impl for<'a> FnMut(&'a Frame<'a>) -> Option<R>) -> Option<R> {
+        nest::find(&FRAMES, f)
+    }
+
+    /// The marks of this thread, the innermost first.
+    fn marks() -> Vec<Marked> {
+        let mut all = Vec::new();
+        nest::find(&MARKS, |&marked| {
+            all.push(marked);
+            None::<()>
+        });
+        all
+    }
+
+    pub(super) fn is_marked(mark: Mark) -> bool {
+        nest::find(&MARKS, |&(here, _)| (here == mark).then_some(())).is_some()
+    }
+
+    /// Where this code stands towards `scope`.
+    pub(crate) fn stance(scope: *const ()) -> Stance {
+        let all = marks();
+        let mut marks = all.iter().enumerate().peekable();
+        let mut outermost = None;
+        let mut shielded = false;
+        let mut blocked = false;
+        let found = find(|frame| {
+            // Those inside of this frame.
+            while let Some((n, (mark, _))) = marks.next_if(|(_, (_, at))| ptr::addr_eq(*at, frame))
+            {
+                match mark {
+                    Mark::Shield(number) => shielded |= !is_lifted(*number, &all[..n]),
+                    Mark::Blocked => blocked = true,
+                    Mark::Lifted(_) | Mark::Finalizer(_) => {}
+                }
+            }
+            outermost = Some(!frame.child.is_null() && !frame.scope.is_null());
+            ptr::addr_eq(frame.scope, scope).then(|| {
+                let kept = shielded && is_shielded(frame);
+                if blocked || kept { Stance::Held } else { Stance::Inside }
+            })
+        });
+        found.unwrap_or(match outermost {
+            Some(true) => Stance::Unknown,
+            _ => Stance::Outside,
+        })
+    }
+
+    /// Whether one of the marks further in lifts the shield of that number.
+    fn is_lifted(number: usize, further_in: &[Marked]) -> bool {
+        number != 0 && further_in.iter().any(|(mark, _)| *mark == Mark::Lifted(number))
+    }
+
+    /// Raises one shield in every frame; these are to be lowered.
+    pub(crate) fn raise_all() -> Vec<Arc<Shields>> {
+        let mut raised = Vec::new();
+        find(|frame| {
+            frame.about.with_shields(&mut |slot| {
+                let shields = shields::in_slot(slot);
+                shields.raise();
+                raised.push(shields.clone());
+            });
+            None::<()>
+        });
+        raised
+    }
+
+    /// Whether `shields` are those of a frame.
+    pub(crate) fn has(shields: &Arc<Shields>) -> bool {
+        find(|frame| {
+            let mut is_here = false;
+            frame.about.with_shields(&mut |slot| {
+                is_here = slot.as_ref().is_some_and(|here| Arc::ptr_eq(here, shields));
+            });
+            is_here.then_some(())
+        })
+        .is_some()
+    }
+
+    fn is_shielded(frame: &Frame<'_>) -> bool {
+        let mut is_up = false;
+        frame.about.with_shields(&mut |slot| is_up = shields::is_up(slot));
+        is_up
+    }
+
+    /// The own token of the scope in whose child or body this code runs. None behind a shield.
+    pub(crate) fn token_around() -> Option<CancelToken> {
+        // The innermost only: what is asked of those around it, its scope has asked for.
+        find(|frame| Some(if is_shielded(frame) { None } else { frame.about.token() })).flatten()
+    }
+
+    /// Why the innermost child or body is to end, if it is, or one around it. What is behind a
+    /// shield does not count.
+    pub(crate) fn asked_to_end() -> Option<Cancelled> {
+        find(
+            |frame| {
+                if is_shielded(frame) { Some(None) } else { frame.about.asked_to_end().map(Some) }
+            },
+        )
+        .flatten()
+    }
+}
+
+/// No thread-locals, or (under loom) several threads of a model on one.
+#[cfg(not(all(feature = "std", not(anyscope_loom))))]
+mod imp {
+    use super::*;
+
+    pub(crate) fn framed<R>(_: Frame<'_>, poll: impl FnOnce() -> R) -> R {
+        poll()
+    }
+
+    pub(crate) fn marked<R>(_: Mark, f: impl FnOnce() -> R) -> R {
+        f()
+    }
+
+    pub(super) fn find<R>(_: impl for<'a> FnMut(&'a Frame<'a>) -> Option<R>) -> Option<R> {
+        None
+    }
+
+    pub(super) fn is_marked(_: Mark) -> bool {
+        false
+    }
+
+    pub(crate) fn stance(_: *const ()) -> Stance {
+        Stance::Unknown
+    }
+
+    pub(crate) fn token_around() -> Option<CancelToken> {
+        None
+    }
+}

@@ -1,0 +1,104 @@
+//! A caught panic, with where it comes from.
+
+use super::origin::Origin;
+use crate::unwind::{self, Payload};
+use alloc::{borrow::Cow, boxed::Box, string::String};
+use core::{any::Any, error::Error, fmt, panic::Location};
+
+/// A caught panic.
+///
+/// Its message, as that of the [`JoinError`](crate::JoinError) around it, gives the name of the child, if it has one,
+/// and the place where it was spawned. What goes on when the panic is resumed is the payload alone.
+///
+/// `Sync`, although payloads are not, so that a `JoinError` is an ordinary error. Dropping it
+/// drops the payload; nothing is rethrown.
+pub struct Panic {
+    // One word, as every outcome has room for it.
+    caught: Box<Caught>,
+}
+
+struct Caught {
+    payload: Payload,
+    /// The name of the child, if it has one.
+    name: Option<Cow<'static, str>>,
+    /// Where the child was spawned, if it was one.
+    spawned_at: Option<&'static Location<'static>>,
+}
+
+// SAFETY: a shared `Panic` gives access to its payload only as `&str`, after checking that the
+// payload is a `&'static str` or a `String`, both of which are `Sync`.
+unsafe impl Sync for Panic {}
+
+impl Panic {
+    pub(crate) fn new(payload: Payload) -> Self {
+        Panic { caught: Box::new(Caught { payload, name: None, spawned_at: None }) }
+    }
+
+    /// The same, of the child that comes from there.
+    pub(crate) fn in_child(mut self, origin: &Origin) -> Self {
+        self.caught.name = origin.clone_name();
+        self.caught.spawned_at = Some(origin.spawned_at());
+        self
+    }
+
+    /// A panic that went by uncaught, as it does without `std`.
+    pub(crate) fn unknown() -> Self {
+        Panic::new(Box::new("not captured: anyscope-core was built without `std`"))
+    }
+
+    /// The message, if the panic had one, as those of `panic!` have.
+    pub fn message(&self) -> Option<&str> {
+        let payload: &(dyn Any + Send) = &*self.caught.payload;
+        payload
+            .downcast_ref::<&'static str>()
+            .copied()
+            .or_else(|| payload.downcast_ref::<String>().map(String::as_str))
+    }
+
+    /// What the panic carried, as `std::panic::resume_unwind` takes it.
+    pub fn into_payload(self) -> Box<dyn Any + Send> {
+        self.caught.payload
+    }
+
+    /// Lets the panic go on in the caller.
+    pub fn resume(self) -> ! {
+        unwind::resume(self.caught.payload)
+    }
+
+    /// Drops it, whatever its payload does then.
+    pub(crate) fn discard(self) {
+        unwind::discard(self.caught.payload);
+    }
+}
+
+impl fmt::Debug for Panic {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut tuple = f.debug_tuple("Panic");
+        tuple.field(&self.message().unwrap_or(".."));
+        if let Some(name) = &self.caught.name {
+            tuple.field(&format_args!("child `{name}`"));
+        }
+        if let Some(place) = self.caught.spawned_at {
+            tuple.field(&format_args!("spawned at {place}"));
+        }
+        tuple.finish()
+    }
+}
+
+impl fmt::Display for Panic {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.caught.name {
+            Some(name) => write!(f, "child `{name}` panicked")?,
+            None => f.write_str("child panicked")?,
+        }
+        if let Some(message) = self.message() {
+            write!(f, ": {message}")?;
+        }
+        match self.caught.spawned_at {
+            Some(place) => write!(f, " (spawned at {place})"),
+            None => Ok(()),
+        }
+    }
+}
+
+impl Error for Panic {}

@@ -1,0 +1,142 @@
+//! Makes children of a scope: one function for each kind of scope.
+
+use super::{
+    Anywhere, Child, ChildId, InlineChild, JoinHandle, LocalChild, LocalJoinHandle, SameThread,
+    cell::{Cell, Stage},
+    origin::{Info, Origin},
+    parent::{Inline, OfKind, Place, Receive},
+    raw::By,
+    state::{Keeper, State},
+};
+use crate::{cancel::CancelCause, sync::Arc};
+use core::future::Future;
+
+/// What a child is spawned with, besides its future.
+#[derive(Debug)]
+pub(crate) struct Spec {
+    pub(crate) origin: Origin,
+    pub(crate) daemon: bool,
+}
+
+/// A child that may move between threads and owns what it uses. Without a [`Child`] in the
+/// answer, the scope refused it: `future` has been dropped unpolled, and the handle says why.
+pub(crate) fn parallel<F, S, Via>(
+    scope: &Arc<S>,
+    place: Option<Place<'_, S>>,
+    future: F,
+    spec: Spec,
+) -> (Option<Child>, JoinHandle<'static, S::Value>)
+where
+    F: Future + Send + 'static,
+    F::Output: Send + 'static,
+    S: Receive<F::Output, Via> + OfKind<Anywhere> + Send + Sync + 'static,
+{
+    // SAFETY: everything is `Send`, and nothing is borrowed.
+    unsafe { create(scope, place, future, spec) }
+}
+
+/// A child that stays on this thread and owns what it uses; as [`parallel`].
+pub(crate) fn local<F, S, Via>(
+    scope: &Arc<S>,
+    place: Option<Place<'_, S>>,
+    future: F,
+    spec: Spec,
+) -> (Option<LocalChild>, LocalJoinHandle<'static, S::Value>)
+where
+    F: Future + 'static,
+    F::Output: 'static,
+    S: Receive<F::Output, Via> + OfKind<SameThread> + 'static,
+{
+    // SAFETY: nothing is borrowed. The child and the handle are made types that stay on this
+    // thread before anybody sees them; so is the scope, as its kind says.
+    let (child, handle) = unsafe { create(scope, place, future, spec) };
+    (child.map(LocalChild::new), handle.into_local())
+}
+
+/// A child that is polled by its scope's own future, and may borrow for `'env`; as [`parallel`].
+pub(crate) fn inline<'env, F, S, Via>(
+    scope: &Arc<S>,
+    place: Option<Place<'_, S>>,
+    future: F,
+    spec: Spec,
+) -> (Option<InlineChild<'env>>, JoinHandle<'env, S::Value>)
+where
+    F: Future + Send + 'env,
+    F::Output: Send + 'env,
+    S: Receive<F::Output, Via> + OfKind<Inline<'env, Anywhere>> + Send + Sync,
+{
+    // SAFETY: everything is `Send`. What borrows for `'env` is reached through the child and the
+    // handle, which live no longer, and through the scope, which owns an `Inline<'env, _>` and so
+    // lives no longer either, but for the counts that its children hold: and a scope that is kept
+    // by a child is not dropped, nor does it touch its children by itself.
+    let (child, handle) = unsafe { create(scope, place, future, spec) };
+    (child.map(InlineChild::new), handle)
+}
+
+/// [`inline`] for children that stay on this thread.
+pub(crate) fn inline_local<'env, F, S, Via>(
+    scope: &Arc<S>,
+    place: Option<Place<'_, S>>,
+    future: F,
+    spec: Spec,
+) -> (Option<InlineChild<'env>>, LocalJoinHandle<'env, S::Value>)
+where
+    F: Future + 'env,
+    F::Output: 'env,
+    S: Receive<F::Output, Via> + OfKind<Inline<'env, SameThread>>,
+{
+    // SAFETY: as to lifetimes, see `inline`. As to threads, see `local`; an `InlineChild` goes
+    // into the scope and from there into the scope's future, which its kind keeps on this thread.
+    let (child, handle) = unsafe { create(scope, place, future, spec) };
+    (child.map(InlineChild::new), handle.into_local())
+}
+
+/// Makes a child of `scope` and lists it there.
+///
+/// # Safety
+///
+/// - Threads: if `F`, `F::Output` or `S` is not `Send`, or `S` not `Sync`, then the child, the
+///   handle and `scope` stay on this thread.
+/// - Lifetimes: if `F` or `S` borrows, then the borrow does not end before every child of `scope`
+///   has left it, unless child and scope are leaked. `'a` does not outlive the borrow.
+pub(crate) unsafe fn create<'a, F, S, Via>(
+    scope: &Arc<S>,
+    place: Option<Place<'_, S>>,
+    future: F,
+    spec: Spec,
+) -> (Option<Child>, JoinHandle<'a, S::Value>)
+where
+    F: Future,
+    S: Receive<F::Output, Via>,
+{
+    let Some(place) = place else {
+        drop(future);
+        scope.on_closed(Info { id: ChildId::new(0, spec.daemon), origin: &spec.origin });
+        let stage = Stage::Cancelled(None);
+        let state = State::cancelled_at_birth(CancelCause::Closed);
+        let raw = Cell::<F, S, Via>::allocate(None, stage, state, spec.origin);
+        // SAFETY: the cell is new, and has a share for its handle.
+        return (None, unsafe { JoinHandle::new(raw) });
+    };
+    let registry = scope.registry();
+    registry.sweep_if_due(scope.gates().entered());
+    let refused = scope.refuses(&spec.origin);
+    let keepers = [Keeper::Handle, Keeper::Exec, Keeper::Registry];
+    let state = State::new(&keepers, place.daemon(), place.number());
+    let member = Some(place.into_member());
+    let raw = Cell::<F, S, Via>::allocate(member, Stage::Running(future), state, spec.origin);
+    // SAFETY: as above.
+    let handle = unsafe { JoinHandle::new(raw) };
+    // SAFETY: the cell has a share for its registry.
+    if !refused && unsafe { registry.push(raw.as_non_null()) } {
+        return (Some(Child::new(raw)), handle);
+    }
+    // SAFETY: the handle keeps the child. Nobody else has seen it, and neither the registry nor
+    // the executor ever will, so their shares are given up here.
+    unsafe {
+        raw.cancel(CancelCause::Scope, By::Dropper);
+        raw.release(Keeper::Registry);
+        raw.release(Keeper::Exec);
+    }
+    (None, handle)
+}

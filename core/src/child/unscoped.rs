@@ -1,0 +1,124 @@
+//! Children of no scope.
+
+use super::{
+    Child, LocalChild, Panic,
+    cell::{Cell, Stage},
+    origin::{Info, Origin},
+    parent::{Gates, Parent, Receive},
+    raw::{Children, Sequel},
+    state::{Keeper, State},
+};
+use crate::{
+    cancel::{CancelReason, CancelToken, Cancelled},
+    sync::Wakers,
+};
+use core::future::Future;
+
+impl Child {
+    /// A child of no scope, for adapters between executor traits.
+    ///
+    /// Nobody joins it. A panic of `future` is reported by the panic hook and goes no further
+    /// (with `std`).
+    #[track_caller]
+    pub fn detached(future: impl Future<Output = ()> + Send + 'static) -> Self {
+        orphan(future, Origin::here())
+    }
+}
+
+impl LocalChild {
+    /// A local child of no scope; as [`Child::detached`].
+    #[track_caller]
+    pub fn detached(future: impl Future<Output = ()> + 'static) -> Self {
+        LocalChild::new(orphan(future, Origin::here()))
+    }
+}
+
+/// A child of no scope and without a handle. It is no more `Send`, and lives no longer, than
+/// `future`, which the caller sees to.
+pub(crate) fn orphan<F: Future<Output = ()>>(future: F, origin: Origin) -> Child {
+    let state = State::new(&[Keeper::Exec], false, 0);
+    let stage = Stage::Running(future);
+    Child::new(Cell::<F, Nobody, ()>::allocate(None, stage, state, origin))
+}
+
+/// The scope of a child that has none.
+enum Nobody {}
+
+// SAFETY: there is no value to call anything on.
+unsafe impl Parent for Nobody {
+    fn gates(&self) -> &Gates {
+        match *self {}
+    }
+
+    fn registry(&self) -> &Children {
+        match *self {}
+    }
+
+    fn refuses(&self, _: &Origin) -> bool {
+        match *self {}
+    }
+
+    fn watches_leaves(&self) -> bool {
+        match *self {}
+    }
+
+    fn on_leave(&self, _: &mut Wakers) {
+        match *self {}
+    }
+
+    fn on_empty(&self, _: &mut Wakers) {
+        match *self {}
+    }
+
+    fn on_panic(&self, _: Panic, _: Info<'_>) -> Option<Panic> {
+        match *self {}
+    }
+
+    fn on_lost_panic(&self, _: Panic) {
+        match *self {}
+    }
+
+    fn on_second_panic(&self, _: Panic) {
+        match *self {}
+    }
+
+    fn on_refused(&self, _: Info<'_>) {
+        match *self {}
+    }
+
+    fn on_closed(&self, _: Info<'_>) {
+        match *self {}
+    }
+
+    fn is_failing(&self) -> bool {
+        match *self {}
+    }
+
+    fn abandon_children(&self) {
+        match *self {}
+    }
+
+    fn asks_children(&self) -> Option<Cancelled> {
+        match *self {}
+    }
+
+    fn own_token(&self) -> CancelToken {
+        match *self {}
+    }
+
+    fn cancel_reason(&self) -> Option<&CancelReason> {
+        match *self {}
+    }
+
+    fn without_value(&self, _: bool) -> Sequel {
+        match *self {}
+    }
+}
+
+impl Receive<(), ()> for Nobody {
+    type Value = ();
+
+    fn receive(&self, _: (), _: Info<'_>) -> Option<()> {
+        match *self {}
+    }
+}
