@@ -10,7 +10,8 @@
 
 use super::shard::Outlet;
 use crate::{
-    child::{Cancelled, JoinError, Panic},
+    cancel::Cancelled,
+    child::{JoinError, Panic},
     sync::{
         AtomicBool, AtomicUsize, Ordering, Wakers, atomic_box::AtomicBox,
         atomic_waker::AtomicWaker, fence,
