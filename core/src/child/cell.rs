@@ -382,18 +382,18 @@ impl<F: Future, S: Receive<F::Output, Via>, Via> Cell<F, S, Via> {
     unsafe fn free(raw: Raw) {
         // SAFETY: `allocate` made the cell with `Box`, and the caller gave up the last share.
         let cell = unsafe { Box::from_raw(raw.as_ptr().cast::<Self>()) };
-        // What is left in it of an executor's: usually nothing, or what it wanted kept. Whoever
-        // comes last may be another child, or in the middle of something.
-        let Tail { joiner, runner, kept, .. } = &cell.tail;
-        // SAFETY: as above.
-        let kept = kept.with_mut(|kept| unsafe { (*kept).take() });
-        let wakers = [joiner, runner].map(|waker| {
+        // Whoever comes last may be another child, or in the middle of something: what panics here
+        // goes no further.
+        for slot in [&cell.tail.joiner, &cell.tail.runner] {
+            // Left there only by a handle or a poll that has panicked.
             // SAFETY: as above.
-            waker.with_mut(|waker| unsafe { (*waker).take() })
-        });
+            if slot.with(|slot| unsafe { (*slot).is_some() }) {
+                // SAFETY: as above.
+                unwind::discard(slot.with_mut(|slot| unsafe { (*slot).take() }));
+            }
+        }
+        // Of others, what an executor wanted kept is all that is left.
         unwind::discard(cell);
-        kept.into_iter().for_each(unwind::discard);
-        wakers.into_iter().flatten().for_each(unwind::discard);
     }
 }
 

@@ -247,9 +247,9 @@ impl<P: Policy, K> Shared<P, K> {
 
     /// Wakes whoever polls the future of the scope.
     pub(super) fn wake_owner(&self) {
-        let mut wakers = Wakers::new();
-        wakers.add(self.owner.take());
-        self.fire(wakers);
+        if let Some(waker) = self.owner.take() {
+            unwind::catch(|| waker.wake()).unwrap_or_else(|payload| self.lost(payload));
+        }
     }
 
     /// Keeps a failure of the body, or of a child if `info` is given, and brings the scope down.
@@ -485,11 +485,13 @@ impl<P, K> Shared<P, K> {
     /// Fires wakers of those who wait for this scope, when every step is done. A panic of theirs is
     /// the scope's, as one of a child that nobody else receives.
     pub(super) fn fire(&self, wakers: Wakers) {
-        match wakers.fire() {
-            Ok(()) => {}
-            Err(payload) if self.has(ENDED) => self.drop_panic(Panic::new(payload)),
-            Err(payload) => self.keep_panic(Panic::new(payload)),
-        }
+        wakers.fire().unwrap_or_else(|payload| self.lost(payload));
+    }
+
+    #[cold]
+    fn lost(&self, payload: unwind::Payload) {
+        let panic = Panic::new(payload);
+        if self.has(ENDED) { self.drop_panic(panic) } else { self.keep_panic(panic) }
     }
 
     fn keep_panic(&self, panic: Panic) {

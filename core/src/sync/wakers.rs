@@ -13,7 +13,8 @@ use core::{mem, task::Waker};
 #[derive(Debug, Default)]
 #[must_use = "wakers are collected to be fired"]
 pub(crate) struct Wakers {
-    /// Apart from the others, as there is seldom more than one: that costs no allocation.
+    /// Apart from the others, as there is seldom more than one: that costs no allocation. There are
+    /// no others without it.
     first: Option<Waker>,
     others: Vec<Waker>,
 }
@@ -36,8 +37,9 @@ impl Wakers {
     /// # Errors
     ///
     /// The first panic of a waker. The others were reported by the panic hook, and are dropped.
+    #[inline]
     pub(crate) fn fire(mut self) -> Result<(), Payload> {
-        self.fire_all()
+        if self.first.is_none() { Ok(()) } else { self.fire_all() }
     }
 
     /// [`fire`](Self::fire) for callers with nobody to hand a panic to but their own caller. Call it
@@ -46,6 +48,7 @@ impl Wakers {
         unwind::resume_unless_panicking(self.fire().err());
     }
 
+    #[inline(never)]
     fn fire_all(&mut self) -> Result<(), Payload> {
         let mut panic = None;
         if let Some(waker) = self.first.take() {
@@ -60,9 +63,10 @@ impl Wakers {
 
 /// For whoever unwinds on the way: nobody is left asleep.
 impl Drop for Wakers {
+    #[inline]
     fn drop(&mut self) {
-        if let Err(payload) = self.fire_all() {
-            unwind::discard(payload);
+        if self.first.is_some() || !self.others.is_empty() {
+            unwind::discard(self.fire_all());
         }
     }
 }
