@@ -9,7 +9,7 @@
 
 mod support;
 
-use anyscope::{CancelToken, Spawn, scope, smol::Smol, threads::ThreadPool, tokio::Tokio};
+use anyscope::{CancelToken, Spawn, scope, smol::Smol, threads::ThreadPool, tokio::TokioHandle};
 use async_executor::{Executor, Task};
 use criterion::Criterion;
 use futures_lite::future::{block_on, pending};
@@ -70,7 +70,7 @@ impl Crowd {
 
 async fn until(condition: impl Fn() -> bool) {
     while !condition() {
-        // Tokio's, behind all that is ready; where there is no tokio it is a plain yield.
+        // TokioHandle's, behind all that is ready; where there is no tokio it is a plain yield.
         tokio::task::yield_now().await;
     }
 }
@@ -164,7 +164,7 @@ impl Backends {
         };
         let scope = |name, to| {
             contender(name, move |iterations| {
-                let exec = Tokio::from(self.tokio.handle().clone());
+                let exec = TokioHandle::from(self.tokio.handle().clone());
                 let task =
                     async move { sum(iterations, || in_scope(&exec, to, tokio_is_empty)).await };
                 self.tokio.block_on(self.tokio.spawn(task)).unwrap()

@@ -12,7 +12,7 @@
 
 mod support;
 
-use anyscope::{Limit, Spawn, flow, scope, spawn_fn, tokio::Tokio};
+use anyscope::{Limit, Spawn, flow, scope, spawn_fn, tokio::TokioHandle};
 use async_executor::{Executor, Task as Handle};
 use futures_buffered::BufferedStreamExt;
 use futures_concurrency::concurrent_stream::ConcurrentStream;
@@ -120,18 +120,20 @@ fn own_inline_rows<'a>(map: impl Map) -> Vec<Row<'a>> {
     vec![
         own(
             "map, in order",
-            summed(move |limit| flow::iter(0..ITEMS).map(at_most(limit), map).into_stream()),
+            summed(move |limit| {
+                flow::iter(0..ITEMS).map_concurrent(at_most(limit), map).into_stream()
+            }),
         ),
         own(
             "map, unordered",
             summed(move |limit| {
-                flow::iter(0..ITEMS).map(at_most(limit), map).unordered().into_stream()
+                flow::iter(0..ITEMS).map_concurrent(at_most(limit), map).unordered().into_stream()
             }),
         ),
         own(
             "map and fold, in order",
             adding(async move |limit, sum| {
-                let mapped = flow::iter(0..ITEMS).map(at_most(limit), map);
+                let mapped = flow::iter(0..ITEMS).map_concurrent(at_most(limit), map);
                 mapped.fold((), async |(), output| add(sum, output)).await;
             }),
         ),
@@ -139,7 +141,7 @@ fn own_inline_rows<'a>(map: impl Map) -> Vec<Row<'a>> {
             "for_each",
             adding(async move |limit, sum| {
                 let each = async |n| add(sum, map(n).await);
-                flow::iter(0..ITEMS).for_each(at_most(limit), each).await;
+                flow::iter(0..ITEMS).for_each_concurrent(at_most(limit), each).await;
             }),
         ),
     ]
@@ -228,7 +230,7 @@ fn on_executor<'a, F: Future<Output: Send> + Send + 'static>(
 
 /// The rows of anyscope.
 fn own_tokio_rows(runtime: &Runtime, map: impl Map) -> Vec<Row<'_>> {
-    let exec = Tokio::from(runtime.handle().clone());
+    let exec = TokioHandle::from(runtime.handle().clone());
     let [a, b, c] = [(); 3].map(|()| exec.clone());
     vec![
         own("for_each_on", on_runtime(runtime, move |limit| for_each_on(a.clone(), limit, map))),
@@ -445,7 +447,7 @@ const CHILDREN: usize = 10_000;
 
 /// The rows of anyscope.
 fn own_spawn_rows(runtime: &Runtime) -> Vec<Row<'_>> {
-    let exec = Tokio::from(runtime.handle().clone());
+    let exec = TokioHandle::from(runtime.handle().clone());
     let [a, b] = [exec.clone(), exec];
     vec![
         own("spawn_all", on_runtime(runtime, move |n| spawn_all(a.clone(), n))),
@@ -453,7 +455,7 @@ fn own_spawn_rows(runtime: &Runtime) -> Vec<Row<'_>> {
     ]
 }
 
-async fn spawn_all(exec: Tokio, n: usize) -> u64 {
+async fn spawn_all(exec: TokioHandle, n: usize) -> u64 {
     scope(&exec, async |s| {
         let mut results = s.spawn_all((0..n).map(ready));
         let mut sum = 0_u64;
@@ -465,7 +467,7 @@ async fn spawn_all(exec: Tokio, n: usize) -> u64 {
     .await
 }
 
-async fn spawn_each(exec: Tokio, n: usize) -> u64 {
+async fn spawn_each(exec: TokioHandle, n: usize) -> u64 {
     scope(&exec, async |s| {
         let handles: Vec<_> = (0..n).map(|n| s.spawn(ready(n))).collect();
         let mut sum = 0_u64;

@@ -11,7 +11,7 @@
 
 mod support;
 
-use anyscope::{Spawn, scope, smol::Smol, threads::ThreadPool, tokio::Tokio};
+use anyscope::{Spawn, scope, smol::Smol, threads::ThreadPool, tokio::TokioHandle};
 use async_executor::Executor;
 use criterion::Criterion;
 use futures_lite::future::{block_on, yield_now};
@@ -148,7 +148,7 @@ fn on_tokio<W: Work>(runtime: &Runtime, n: usize) -> Vec<Contender<'_>> {
             runtime.block_on(runtime.spawn(task)).unwrap()
         }),
         contender("scope", move |iterations| {
-            let exec = Tokio::from(runtime.handle().clone());
+            let exec = TokioHandle::from(runtime.handle().clone());
             let task = async move { timed(iterations, || in_scope::<W, _>(&exec, n)).await };
             runtime.block_on(runtime.spawn(task)).unwrap()
         }),

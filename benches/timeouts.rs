@@ -10,7 +10,7 @@
 
 mod support;
 
-use anyscope::{scope, smol::Smol, threads::ThreadPool, timeout, tokio::Tokio};
+use anyscope::{scope, smol::Smol, threads::ThreadPool, timeout, tokio::TokioHandle};
 use async_executor::Executor;
 use criterion::Criterion;
 use futures_lite::future::{block_on, or, yield_now};
@@ -106,7 +106,7 @@ fn on_tokio(runtime: &Runtime) -> Vec<Contender<'_>> {
             runtime.block_on(runtime.spawn(task)).unwrap()
         }),
         contender("timeout", |iterations| {
-            let timer = Tokio::from(runtime.handle().clone());
+            let timer = TokioHandle::from(runtime.handle().clone());
             let task = async move { timed(iterations, |n| timeout(&timer, HOUR, work(n))).await };
             runtime.block_on(runtime.spawn(task)).unwrap()
         }),

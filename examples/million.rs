@@ -60,11 +60,11 @@ async fn run(clock: &impl Clock, jobs: u64) -> (usize, usize, usize, usize) {
     let (alive, bar) = (Counter::default(), Bar::new("jobs"));
     let (failed, panicked) = (Cell::new(0), Cell::new(0));
     let succeeded = flow::iter((0..jobs).map(|number| Job::new(number, &alive)))
-        .map(FIFTY, Job::run)
+        .map_concurrent(FIFTY, Job::run)
         .unordered()
-        .caught()
+        .catch_unwind()
         .inspect_err(|_| panicked.set(panicked.get() + 1))
-        .convert(|caught| caught.unwrap_or(Err("panicked")))
+        .map(|caught| caught.unwrap_or(Err("panicked")))
         .inspect_err(|_| failed.set(failed.get() + 1))
         .try_progress(clock, bar.observer())
         .filter_ok()
@@ -89,7 +89,7 @@ async fn run_with_producers(producers: u64, each: u64) -> u64 {
     }
     drop(sender);
     flow::stream(receiver)
-        .map(FIFTY, async |number| number)
+        .map_concurrent(FIFTY, async |number| number)
         .unordered()
         .fold(0, async |sum, number| sum + number)
         .await
@@ -110,7 +110,7 @@ fn main() {
     // A thousand requests of a second each, fifty at a time: twenty seconds, to the nanosecond.
     let run = Sim::new(1).run(async |sim| {
         let request = async |_| sim.sleep(Duration::from_secs(1)).await;
-        flow::iter(0..1000).for_each(FIFTY, request).await;
+        flow::iter(0..1000).for_each_concurrent(FIFTY, request).await;
         sim.elapsed()
     });
     assert_eq!(run.expect("no hang"), Duration::from_secs(20));

@@ -70,9 +70,9 @@ fn calls(sim: &SimHandle) -> Vec<Call<'_>> {
 async fn show(sim: SimHandle) {
     let results = flow::iter(calls(&sim))
         .buffered(2)
-        .caught()
-        .convert(|caught| caught.unwrap_or_else(|panic| Err(Failure::Bug(panic))))
-        .settle()
+        .catch_unwind()
+        .map(|caught| caught.unwrap_or_else(|panic| Err(Failure::Bug(panic))))
+        .collect::<Vec<_>>()
         .await;
     for (n, result) in results.iter().enumerate() {
         match result {

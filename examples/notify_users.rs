@@ -57,7 +57,7 @@ async fn notify_all(
     users: impl Iterator<Item = u32>,
 ) -> usize {
     flow::iter(users)
-        .map(limit, async |user| mail.send(user).await)
+        .map_concurrent(limit, async |user| mail.send(user).await)
         .unordered()
         .inspect_err(|bounced| println!("  ignored: {bounced}"))
         .filter_ok()
@@ -71,7 +71,7 @@ async fn notify_or_stop(
     limit: Limit,
     users: impl Iterator<Item = u32>,
 ) -> Result<(), Bounced> {
-    flow::iter(users).try_for_each(limit, async |user| mail.send(user).await).await
+    flow::iter(users).try_for_each_concurrent(limit, async |user| mail.send(user).await).await
 }
 
 /// Everyone is notified who can be; gives those who could not be, by their place in the list.
@@ -80,7 +80,11 @@ async fn notify_and_report(
     limit: Limit,
     users: impl Iterator<Item = u32>,
 ) -> Vec<(usize, Bounced)> {
-    flow::iter(users).map(limit, async |user| mail.send(user).await).partition().await.failures
+    flow::iter(users)
+        .map_concurrent(limit, async |user| mail.send(user).await)
+        .partition_results()
+        .await
+        .failures
 }
 
 async fn show(sim: SimHandle) {

@@ -28,7 +28,10 @@ async fn fetch_all(
     timer: &impl Timer,
     pages: impl IntoIterator<Item = u32>,
 ) -> Result<Vec<String>, String> {
-    flow::iter(pages).map(THREE, async |page| fetch(timer, page).await).try_collect().await
+    flow::iter(pages)
+        .map_concurrent(THREE, async |page| fetch(timer, page).await)
+        .try_collect()
+        .await
 }
 
 /// All outcomes, each at its place: failures are values.
@@ -36,13 +39,16 @@ async fn fetch_what_there_is(
     timer: &impl Timer,
     pages: impl IntoIterator<Item = u32>,
 ) -> Vec<Result<String, String>> {
-    flow::iter(pages).map(THREE, async |page| fetch(timer, page).await).settle().await
+    flow::iter(pages)
+        .map_concurrent(THREE, async |page| fetch(timer, page).await)
+        .collect::<Vec<_>>()
+        .await
 }
 
 /// The same, but a slow page lets up to eight more be fetched while they wait for it.
 async fn fetch_ahead(timer: &impl Timer, pages: impl IntoIterator<Item = u32>) -> Vec<String> {
     flow::iter(pages)
-        .map(THREE, async |page| fetch(timer, page).await)
+        .map_concurrent(THREE, async |page| fetch(timer, page).await)
         .window(9)
         .filter_ok()
         .collect()
@@ -62,10 +68,10 @@ async fn fetch_listed(
         number * 4..number * 4 + 4
     };
     flow::iter(0..)
-        .map(1, batch)
-        .buffer(1)
+        .map_concurrent(1, batch)
+        .prefetch(1)
         .flatten_iter()
-        .map(THREE, async |page| fetch(timer, page).await)
+        .map_concurrent(THREE, async |page| fetch(timer, page).await)
         .take(enough)
         .try_collect()
         .await

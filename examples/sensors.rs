@@ -82,7 +82,8 @@ async fn show(sim: SimHandle) {
 
     // A source that says nothing for too long is worth knowing.
     let silent = flow::stream(device(&sim)).timeout_each(&sim, 3 * SECOND);
-    let alarms = silent.inspect_err(|_| println!("nothing for 3 s")).partition().await.failures;
+    let alarms =
+        silent.inspect_err(|_| println!("nothing for 3 s")).partition_results().await.failures;
     assert_eq!(alarms.len(), 1);
 }
 

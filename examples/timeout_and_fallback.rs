@@ -65,7 +65,7 @@ async fn search_until<E: Executor>(
             // Not in time.
             Err(_) => {}
         };
-        flow::iter(pages).for_each(limit, search).await;
+        flow::iter(pages).for_each_concurrent(limit, search).await;
         !s.has_elapsed()
     })
     .await;

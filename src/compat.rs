@@ -38,7 +38,7 @@ where
     F: Future + Send + 'static,
 {
     fn execute(&self, future: F) {
-        self.0.spawn(Child::detached(async { drop(future.await) }));
+        self.0.spawn(Child::unscoped(async { drop(future.await) }));
     }
 }
 
@@ -89,7 +89,7 @@ impl<E: Spawn> futures_task::Spawn for ForFutures<E> {
         &self,
         future: futures_task::FutureObj<'static, ()>,
     ) -> Result<(), futures_task::SpawnError> {
-        self.0.spawn(Child::detached(future));
+        self.0.spawn(Child::unscoped(future));
         Ok(())
     }
 }

@@ -19,7 +19,7 @@
 //! let fetch = async |sim: anyscope::sim::SimHandle| {
 //!     let bar = Bar::new("fetching").unit("pages");
 //!     flow::iter(1..=40)
-//!         .map(8, async |page| {
+//!         .map_concurrent(8, async |page| {
 //!             sim.sleep(Duration::from_secs(1)).await;
 //!             if page % 20 == 0 { Err("not found") } else { Ok(page) }
 //!         })

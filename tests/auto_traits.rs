@@ -16,7 +16,7 @@ use anyscope::{
     sim::{self, Explorer, Marble, Sim, SimHandle, Sleep},
     smol::{Smol, SmolExecutor, SmolHandle, SmolLocal, SmolLocalHandle},
     threads::{Builder, ThreadPool, ThreadPoolHandle},
-    tokio::{Tokio, TokioLocal, TokioLocalHandle, TokioRuntime, WithTokio},
+    tokio::{TokioHandle, TokioLocal, TokioLocalHandle, TokioRuntime, WithTokio},
     *,
 };
 use std::{cell::Cell, rc::Rc};
@@ -30,7 +30,7 @@ type LocalBody = std::future::Ready<Local>;
 /// A future that must not be moved.
 type Pinned = std::marker::PhantomPinned;
 /// Futures and streams that must not be moved.
-type PinnedBody = Timeout<Tokio, Body>;
+type PinnedBody = Timeout<TokioHandle, Body>;
 type PinnedStream = futures_lite::stream::OnceFuture<PinnedBody>;
 type TryBody = std::future::Ready<Result<(), Local>>;
 /// `$type` is `$bound`.
@@ -63,8 +63,8 @@ yes!(Sync: Child, JoinHandle<'_, SendOnly>, JoinHandle<'_, Local>);
 yes!(Unpin: Child, LocalChild, JoinHandle<'_, Local>, LocalJoinHandle<'_, Local>);
 no!(Send: LocalChild, LocalJoinHandle<'_, ()>, JoinHandle<'_, Local>, Cancel<'_, Local>);
 no!(Sync: LocalChild, LocalJoinHandle<'_, ()>);
-yes!(Send: Kept, JoinError, Cancelled, CancelCause, ChildId, Panic, Limit, ZeroLimit, Instant);
-yes!(Sync: Kept, JoinError, Cancelled, CancelCause, ChildId, Panic, Limit, ZeroLimit, Instant);
+yes!(Send: KeepAlive, JoinError, Cancelled, CancelledBy, ChildId, Panic, Limit, ZeroLimit, Instant);
+yes!(Sync: KeepAlive, JoinError, Cancelled, CancelledBy, ChildId, Panic, Limit, ZeroLimit, Instant);
 
 // Scopes: as their children.
 yes!(Send: Scope<Smol>, TryScope<Smol, SendOnly>, LimitedScope<Smol>, OwnedScope<Smol>);
@@ -72,8 +72,8 @@ yes!(Sync: Scope<Smol>, TryScope<Smol, SendOnly>, LimitedScope<Smol>, OwnedScope
 yes!(Send: Concurrent<'_>, TryConcurrent<'_, SendOnly>);
 yes!(Sync: Concurrent<'_>, TryConcurrent<'_, SendOnly>);
 yes!(Sync: BlockScope<'_, '_, Smol>, TryBlockScope<'_, '_, Smol, SendOnly>);
-no!(Send: ScopeLocal<Smol>, ConcurrentLocal<'_>, TryScope<Smol, Local>, TryConcurrent<'_, Local>);
-no!(Sync: ScopeLocal<Smol>, ConcurrentLocal<'_>, TryScope<Smol, Local>, TryConcurrent<'_, Local>);
+no!(Send: LocalScope<Smol>, LocalConcurrent<'_>, TryScope<Smol, Local>, TryConcurrent<'_, Local>);
+no!(Sync: LocalScope<Smol>, LocalConcurrent<'_>, TryScope<Smol, Local>, TryConcurrent<'_, Local>);
 yes!(Send: ScopeFuture<Body>, ConcurrentFuture<'_, Body>);
 no!(Send: ScopeFuture<LocalBody>, ConcurrentFuture<'_, LocalBody>);
 no!(Send: ScopeFuture<TryBody, FailFast<Local>>);
@@ -96,9 +96,9 @@ no!(Sync: FutureMap<SendOnly, u8>, StreamMap<u8, SendOnly>, StreamMap<SendOnly, 
 no!(Unpin: DuplicateKey<u8, Pinned>);
 
 // Cancels.
-yes!(Send: CancelToken, CancelReason, CancelGuard, Grace, MovableDeadline);
-yes!(Sync: CancelToken, CancelReason, CancelGuard, Grace, MovableDeadline);
-yes!(Clone: CancelToken, CancelReason, Grace, MovableDeadline, Cancelled);
+yes!(Send: CancelToken, CancelReason, CancelGuard, Grace, DeadlineHandle);
+yes!(Sync: CancelToken, CancelReason, CancelGuard, Grace, DeadlineHandle);
+yes!(Clone: CancelToken, CancelReason, Grace, DeadlineHandle, Cancelled);
 // A second guard would cancel what the first one was to keep.
 no!(Clone: CancelGuard);
 yes!(Send: WaitCancelled<'_>, RunUntilCancelled<'_, Body>);
@@ -121,7 +121,7 @@ yes!(Sync: WakeSlots<1>, NoWakeSlot);
 no!(Clone: FixedFutureSet<Body, 4>, FixedStreamSet<Body, 4>, WakeSlots<1>);
 
 // Time: as the timer, its sleeps and the future.
-yes!(Send: Elapsed, Timeout<Smol, Body>, Deadline<Smol, Body>, Timeout<Tokio, Body>);
+yes!(Send: Elapsed, Timeout<Smol, Body>, Deadline<Smol, Body>, Timeout<TokioHandle, Body>);
 yes!(Sync: Elapsed, Timeout<SimHandle, Body>, Deadline<SimHandle, Body>);
 no!(Send: Timeout<Smol, LocalBody>, Deadline<Smol, LocalBody>, Timeout<Rc<Smol>, Body>);
 no!(Sync: Timeout<Smol, LocalBody>, Deadline<Smol, LocalBody>, Timeout<Rc<Smol>, Body>);
@@ -132,21 +132,21 @@ no!(Unpin: Timeout<Smol, Pinned>, Deadline<Smol, Pinned>);
 type Numbers = flow::Iter<std::vec::IntoIter<SendOnly>>;
 type LocalNumbers = flow::Iter<std::vec::IntoIter<Local>>;
 type PinnedNumbers = flow::FromStream<PinnedStream>;
-yes!(Send: TimeoutEach<Numbers, Tokio>, flow::time::Deadline<Numbers, Tokio>, Chunks<Numbers>);
-yes!(Send: TakeUntil<Numbers, Body>, ChunksTimeout<Numbers, Tokio>, Throttle<Numbers, Tokio>);
-yes!(Send: ThrottleLatest<Numbers, Tokio>, DelayEach<Numbers, Tokio>, Debounce<Numbers, Tokio>);
-yes!(Send: Sample<Numbers, Tokio>, PollSource<Tokio, fn(), SendOnly>);
-no!(Send: TimeoutEach<LocalNumbers, Tokio>, flow::time::Deadline<LocalNumbers, Tokio>);
+yes!(Send: TimeoutEach<Numbers, TokioHandle>, flow::time::Deadline<Numbers, TokioHandle>, Chunks<Numbers>);
+yes!(Send: TakeUntil<Numbers, Body>, ChunksTimeout<Numbers, TokioHandle>, Throttle<Numbers, TokioHandle>);
+yes!(Send: ThrottleLatest<Numbers, TokioHandle>, DelayEach<Numbers, TokioHandle>, Debounce<Numbers, TokioHandle>);
+yes!(Send: Sample<Numbers, TokioHandle>, PollSource<TokioHandle, fn(), SendOnly>);
+no!(Send: TimeoutEach<LocalNumbers, TokioHandle>, flow::time::Deadline<LocalNumbers, TokioHandle>);
 no!(Send: Chunks<LocalNumbers>, TakeUntil<LocalNumbers, Body>, TakeUntil<Numbers, LocalBody>);
-no!(Send: ChunksTimeout<LocalNumbers, Tokio>, Throttle<LocalNumbers, Tokio>);
-no!(Send: ThrottleLatest<LocalNumbers, Tokio>, DelayEach<LocalNumbers, Tokio>);
-no!(Send: Debounce<LocalNumbers, Tokio>, Sample<LocalNumbers, Tokio>, Sample<Numbers, Rc<Tokio>>);
-no!(Send: PollSource<Tokio, Local, u8>, PollSource<Tokio, fn(), Local>);
+no!(Send: ChunksTimeout<LocalNumbers, TokioHandle>, Throttle<LocalNumbers, TokioHandle>);
+no!(Send: ThrottleLatest<LocalNumbers, TokioHandle>, DelayEach<LocalNumbers, TokioHandle>);
+no!(Send: Debounce<LocalNumbers, TokioHandle>, Sample<LocalNumbers, TokioHandle>, Sample<Numbers, Rc<TokioHandle>>);
+no!(Send: PollSource<TokioHandle, Local, u8>, PollSource<TokioHandle, fn(), Local>);
 no!(Sync: Chunks<Numbers>, Throttle<Numbers, Smol>, PollSource<Smol, fn(), SendOnly>);
-yes!(Unpin: TimeoutEach<Numbers, Tokio>, flow::time::Deadline<Numbers, Tokio>, Chunks<Numbers>);
-yes!(Unpin: TakeUntil<Numbers, Body>, ChunksTimeout<Numbers, Tokio>, Throttle<Numbers, Tokio>);
-yes!(Unpin: ThrottleLatest<Numbers, Tokio>, DelayEach<Numbers, Tokio>, Debounce<Numbers, Tokio>);
-yes!(Unpin: Sample<Numbers, Tokio>, PollSource<Tokio, Pinned, Pinned>);
+yes!(Unpin: TimeoutEach<Numbers, TokioHandle>, flow::time::Deadline<Numbers, TokioHandle>, Chunks<Numbers>);
+yes!(Unpin: TakeUntil<Numbers, Body>, ChunksTimeout<Numbers, TokioHandle>, Throttle<Numbers, TokioHandle>);
+yes!(Unpin: ThrottleLatest<Numbers, TokioHandle>, DelayEach<Numbers, TokioHandle>, Debounce<Numbers, TokioHandle>);
+yes!(Unpin: Sample<Numbers, TokioHandle>, PollSource<TokioHandle, Pinned, Pinned>);
 no!(Unpin: Throttle<PinnedNumbers, Smol>, Chunks<PinnedNumbers>, TakeUntil<Numbers, PinnedBody>);
 yes!(Send: Schedule, poll_source::Adaptive, poll_source::Exponential);
 yes!(Sync: Schedule, poll_source::Fixed, poll_source::Progressive);
@@ -154,7 +154,8 @@ yes!(Clone: Schedule, poll_source::Fixed, poll_source::Progressive);
 
 // Flows: as their source, their work and its values.
 type OkSource = flow::Iter<std::vec::IntoIter<Result<u8, SendOnly>>>;
-type Map<Work, Value = ()> = flow::Map<Numbers, flow::Call<fn(SendOnly) -> WorkOf<Work, Value>>>;
+type Map<Work, Value = ()> =
+    flow::MapConcurrent<Numbers, flow::Call<fn(SendOnly) -> WorkOf<Work, Value>>>;
 type Step<Work, Value> = flow::Fold<Numbers, Value, fn(Value, SendOnly) -> Work, Work>;
 
 /// Work that has a `Work` and gives a `Value`.
@@ -177,26 +178,26 @@ yes!(Clone: LiveLimit, Capacity, flow::Flow<Numbers>, flow::MapParts<(), (), ()>
 no!(Send: flow::Flow<LocalNumbers>);
 yes!(Send: Map<SendOnly>, Map<(), SendOnly>, flow::MapParts<Numbers, SendOnly, SendOnly>);
 no!(Send: Map<Local>, Map<(), Local>, flow::MapParts<(), Local, ()>, flow::MapParts<(), (), Local>);
-no!(Send: flow::Map<LocalNumbers, flow::Call<fn(Local) -> Body>>);
-no!(Send: flow::Map<Numbers, flow::OnUndelivered<flow::Call<fn(SendOnly) -> Body>, Box<dyn FnMut(())>>>);
+no!(Send: flow::MapConcurrent<LocalNumbers, flow::Call<fn(Local) -> Body>>);
+no!(Send: flow::MapConcurrent<Numbers, flow::OnUndelivered<flow::Call<fn(SendOnly) -> Body>, Box<dyn FnMut(())>>>);
 no!(Sync: Map<SendOnly>, Map<(), SendOnly>, flow::MapParts<(), (), SendOnly>);
 // Work is pinned in its chunk; the source is in the map.
 yes!(Unpin: Map<Pinned>, flow::Iter<Pinned>);
-no!(Unpin: flow::Map<PinnedNumbers, flow::Call<fn(Result<(), Elapsed>) -> Body>>, PinnedNumbers);
-yes!(Send: flow::ForEach<Numbers, fn(SendOnly) -> Body>);
-yes!(Send: flow::TryForEach<Numbers, fn(SendOnly) -> std::future::Ready<Result<(), SendOnly>>>);
-no!(Send: flow::ForEach<LocalNumbers, fn(Local) -> Body>);
-no!(Send: flow::ForEach<Numbers, fn(SendOnly) -> WorkOf<Local, ()>>);
-no!(Send: flow::TryForEach<Numbers, fn(SendOnly) -> WorkOf<Local, Result<(), ()>>>);
+no!(Unpin: flow::MapConcurrent<PinnedNumbers, flow::Call<fn(Result<(), Elapsed>) -> Body>>, PinnedNumbers);
+yes!(Send: flow::ForEachConcurrent<Numbers, fn(SendOnly) -> Body>);
+yes!(Send: flow::TryForEachConcurrent<Numbers, fn(SendOnly) -> std::future::Ready<Result<(), SendOnly>>>);
+no!(Send: flow::ForEachConcurrent<LocalNumbers, fn(Local) -> Body>);
+no!(Send: flow::ForEachConcurrent<Numbers, fn(SendOnly) -> WorkOf<Local, ()>>);
+no!(Send: flow::TryForEachConcurrent<Numbers, fn(SendOnly) -> WorkOf<Local, Result<(), ()>>>);
 yes!(Send: Step<WorkOf<SendOnly, u8>, u8>, flow::TryFold<Numbers, SendOnly, (), Body>);
 no!(Send: Step<WorkOf<Local, u8>, u8>, Step<WorkOf<(), Local>, Local>);
 no!(Send: flow::TryFold<Numbers, Local, (), Body>, flow::TryFold<Numbers, (), Local, Body>);
 no!(Unpin: Step<WorkOf<Pinned, u8>, u8>, flow::TryFold<Numbers, (), (), Pinned>);
 yes!(Send: flow::Collect<Numbers, Vec<SendOnly>>, flow::TryCollect<OkSource, Vec<u8>>);
-yes!(Send: flow::Count<Numbers>, flow::Partition<OkSource, u8, SendOnly>);
+yes!(Send: flow::Count<Numbers>, flow::PartitionResults<OkSource, u8, SendOnly>);
 yes!(Send: flow::Partitioned<u8, SendOnly>);
 no!(Send: flow::Collect<(), Vec<Local>>, flow::TryCollect<(), Vec<Local>>, flow::Count<Local>);
-no!(Send: flow::Partition<(), Local, ()>, flow::Partition<(), (), Local>);
+no!(Send: flow::PartitionResults<(), Local, ()>, flow::PartitionResults<(), (), Local>);
 no!(Send: flow::Partitioned<Local, ()>, flow::Partitioned<(), Local>);
 yes!(Send: flow::Drive<Numbers, Body>, flow::Items<SendOnly>, flow::NextItem<'_, SendOnly>);
 // One takes, through `&mut`.
@@ -210,32 +211,32 @@ no!(Unpin: flow::Drive<Numbers, Pinned>);
 no!(Clone: flow::Items<u8>);
 
 // Adapters.
-yes!(Send: Smol, SmolExecutor, SmolHandle, Tokio, TokioRuntime, WithTokio<Smol>);
-yes!(Sync: Smol, SmolExecutor, SmolHandle, Tokio, TokioRuntime, WithTokio<Smol>);
+yes!(Send: Smol, SmolExecutor, SmolHandle, TokioHandle, TokioRuntime, WithTokio<Smol>);
+yes!(Sync: Smol, SmolExecutor, SmolHandle, TokioHandle, TokioRuntime, WithTokio<Smol>);
 yes!(Send: ThreadPool, ThreadPoolHandle, Builder);
 yes!(Sync: ThreadPool, ThreadPoolHandle, Builder);
 no!(Send: SmolLocal, SmolLocalHandle, TokioLocal, TokioLocalHandle);
 // Owners are not handed around: whoever has one may block on it, and its drop is the shutdown.
 no!(Clone: SmolExecutor, SmolLocal, TokioRuntime, TokioLocal, ThreadPool);
-yes!(Clone: Smol, SmolHandle, SmolLocalHandle, Tokio, TokioLocalHandle, ThreadPoolHandle);
+yes!(Clone: Smol, SmolHandle, SmolLocalHandle, TokioHandle, TokioLocalHandle, ThreadPoolHandle);
 no!(Send: enter::Entered);
 
 // Operators on one item at a time, and progress: as the source and what they call.
 type Items = flow::Iter<std::vec::IntoIter<SendOnly>>;
 type LocalItems = flow::Iter<std::vec::IntoIter<Local>>;
 type Inspected<S, F> = flow::Adapt<S, flow::Inspect<F>>;
-yes!(Send: Inspected<Items, fn()>, flow::Take<Items>, flow::Buffer<Items>);
+yes!(Send: Inspected<Items, fn()>, flow::Take<Items>, flow::Prefetch<Items>);
 yes!(Send: flow::FlattenIter<Items, SendOnly>, flow::ReportProgress<Items, Smol, SendOnly>);
-yes!(Send: flow::Caught<SendOnly>, flow::CaughtWork<Body>);
-yes!(Sync: flow::Adapt<(), flow::Enumerate>, flow::Take<()>, flow::CaughtWork<Body>);
+yes!(Send: flow::CatchUnwind<SendOnly>, flow::CatchUnwindWork<Body>);
+yes!(Sync: flow::Adapt<(), flow::Enumerate>, flow::Take<()>, flow::CatchUnwindWork<Body>);
 no!(Send: Inspected<LocalItems, fn()>, Inspected<Items, Local>, flow::Take<LocalItems>);
-no!(Send: flow::Buffer<LocalItems>, flow::FlattenIter<Items, Local>);
+no!(Send: flow::Prefetch<LocalItems>, flow::FlattenIter<Items, Local>);
 no!(Send: flow::FlattenIter<LocalItems, ()>, flow::ReportProgress<LocalItems, Smol, ()>);
 no!(Send: flow::ReportProgress<Items, Rc<Smol>, ()>, flow::ReportProgress<Items, Smol, Local>);
-no!(Send: flow::Caught<Local>, flow::CaughtWork<LocalBody>);
-no!(Sync: flow::Buffer<Items>);
-yes!(Unpin: Inspected<Items, Pinned>, flow::Take<Items>, flow::Buffer<Items>);
-no!(Unpin: Inspected<Pinned, ()>, flow::Take<Pinned>, flow::CaughtWork<Pinned>);
+no!(Send: flow::CatchUnwind<Local>, flow::CatchUnwindWork<LocalBody>);
+no!(Sync: flow::Prefetch<Items>);
+yes!(Unpin: Inspected<Items, Pinned>, flow::Take<Items>, flow::Prefetch<Items>);
+no!(Unpin: Inspected<Pinned, ()>, flow::Take<Pinned>, flow::CatchUnwindWork<Pinned>);
 yes!(Send: flow::Progress, flow::NoClock, progress::Bar, progress::Bars);
 yes!(Sync: flow::Progress, flow::NoClock, progress::Bar, progress::Bars);
 yes!(Clone: flow::Progress, flow::NoClock, progress::Bar, progress::Bars);

@@ -112,10 +112,18 @@ fn bounded_maps_allocate_for_the_limit_only() {
         assert!(peak < most, "{what}: {peak} bytes at most, expected {most}");
     };
     let add = async |sum, n| sum + n;
-    check("ordered", 1, measure(|| items().map(limit, work).fold(0, add)));
-    check("unordered", 1, measure(|| items().map(limit, work).unordered().fold(0, add)));
-    check("two", 2, measure(|| items().map(limit, work).map(limit, work).fold(0, add)));
-    check("window", 1, measure(|| items().map(limit, work).window(Limit::new(200)).fold(0, add)));
+    check("ordered", 1, measure(|| items().map_concurrent(limit, work).fold(0, add)));
+    check("unordered", 1, measure(|| items().map_concurrent(limit, work).unordered().fold(0, add)));
+    check(
+        "two",
+        2,
+        measure(|| items().map_concurrent(limit, work).map_concurrent(limit, work).fold(0, add)),
+    );
+    check(
+        "window",
+        1,
+        measure(|| items().map_concurrent(limit, work).window(Limit::new(200)).fold(0, add)),
+    );
     check("weighted", 1, measure(|| items().map_weighted(limit, |n| n % 3, work).fold(0, add)));
     check(
         "resources",
@@ -129,7 +137,7 @@ fn bounded_maps_allocate_for_the_limit_only() {
         "drive",
         1,
         measure(|| {
-            items().map(limit, work).drive(async |mut items| {
+            items().map_concurrent(limit, work).drive(async |mut items| {
                 let mut sum = 0;
                 while let Some(n) = items.next().await {
                     sum += n;
@@ -144,7 +152,7 @@ fn bounded_maps_allocate_for_the_limit_only() {
         measure(async || {
             let sum = Cell::new(0);
             items()
-                .for_each(limit, async |n| {
+                .for_each_concurrent(limit, async |n| {
                     let n = work(n).await;
                     sum.set(sum.get() + n);
                 })

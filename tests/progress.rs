@@ -26,7 +26,7 @@ fn bar_shows_counts_failures_and_times() {
     let fetch = async |sim: SimHandle| {
         let bar = bars.bar("fetching").unit("pages");
         flow::iter(1..=4)
-            .map(Limit::new(1), async |n| {
+            .map_concurrent(Limit::new(1), async |n| {
                 drawn.borrow_mut().push(terminal.contents());
                 sim.sleep(SECOND).await;
                 if n == 2 { Err("no") } else { Ok(n) }
@@ -56,7 +56,7 @@ fn bar_without_a_total_counts() {
     let drawn = RefCell::new(vec![]);
     let bar = bars.bar("reading").unit("lines");
     let items = flow::iter(0..).progress(NoClock, bar.observer()).take(3);
-    smol::block_on(items.for_each(Limit::new(1), async |_| {
+    smol::block_on(items.for_each_concurrent(Limit::new(1), async |_| {
         drawn.borrow_mut().push(terminal.contents());
     }));
     assert_eq!(drawn.into_inner(), ["reading 1 lines", "reading 2 lines", "reading 3 lines"]);
@@ -91,11 +91,11 @@ fn nested_bar_is_below_and_goes() {
     let days = bars.bar("days");
     smol::block_on(
         flow::iter(1..=2)
-            .map(Limit::new(1), async |day| {
+            .map_concurrent(Limit::new(1), async |day| {
                 let files = days.nested("files");
                 flow::iter(0..day)
                     .progress(NoClock, files.observer())
-                    .for_each(Limit::new(1), async |_| {
+                    .for_each_concurrent(Limit::new(1), async |_| {
                         drawn.borrow_mut().push(terminal.contents());
                     })
                     .await;

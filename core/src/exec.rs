@@ -12,7 +12,7 @@
 use alloc::{boxed::Box, rc::Rc, sync::Arc};
 use core::{fmt, future::Future, num::NonZeroUsize};
 
-pub use crate::child::{Child, Kept, LocalChild};
+pub use crate::child::{Child, KeepAlive, LocalChild};
 
 /// Starts children on an executor.
 ///
@@ -21,7 +21,7 @@ pub use crate::child::{Child, Kept, LocalChild};
 /// Poll `child` once soon, then whenever its waker fires, until it is ready; or drop it. Refusing
 /// is dropping: the child's handle then reports
 /// [`Cancelled`](crate::JoinError::Cancelled) with the cause
-/// [`Executor`](crate::CancelCause::Executor). After [`Poll::Ready`](core::task::Poll::Ready) the
+/// [`Executor`](crate::CancelledBy::Executor). After [`Poll::Ready`](core::task::Poll::Ready) the
 /// child is an empty shell; polling it again is harmless.
 ///
 /// `spawn` must not block and should not poll the child inside the call: the spawner may hold
@@ -69,7 +69,7 @@ pub trait Spawn {
     /// What is kept is dropped on whichever thread frees the child, and must not detach or end
     /// anything that matters: the child is over by then.
     #[track_caller]
-    fn spawn_kept(&self, child: Child) -> Option<Kept> {
+    fn spawn_keep_alive(&self, child: Child) -> Option<KeepAlive> {
         self.spawn(child);
         None
     }
@@ -188,8 +188,8 @@ macro_rules! forward {
                 (**self).spawn(child);
             }
 
-            fn spawn_kept(&self, child: Child) -> Option<Kept> {
-                (**self).spawn_kept(child)
+            fn spawn_keep_alive(&self, child: Child) -> Option<KeepAlive> {
+                (**self).spawn_keep_alive(child)
             }
 
             fn parallelism(&self) -> NonZeroUsize {

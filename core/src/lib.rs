@@ -78,7 +78,7 @@ mod waits;
 
 #[cfg(feature = "alloc")]
 pub use cancel::{
-    CancelCause, CancelGuard, CancelReason, CancelToken, Cancelled, Grace, RunUntilCancelled,
+    CancelGuard, CancelReason, CancelToken, Cancelled, CancelledBy, Grace, RunUntilCancelled,
     WaitCancelled,
 };
 #[cfg(all(feature = "std", not(anyscope_loom)))]
@@ -92,7 +92,7 @@ pub use combine::JoinVec;
 pub use combine::{Join, Join2, Join3, Join4, Join5, Join6, Join7, Join8, join};
 #[cfg(feature = "alloc")]
 pub use exec::{
-    BlockOn, Child, Kept, LocalChild, Spawn, SpawnBlocking, SpawnFn, SpawnLocal, spawn_fn,
+    BlockOn, Child, KeepAlive, LocalChild, Spawn, SpawnBlocking, SpawnFn, SpawnLocal, spawn_fn,
 };
 #[cfg(feature = "alloc")]
 pub use limit::{Capacity, IntoLimit, LiveLimit};

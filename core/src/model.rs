@@ -12,7 +12,7 @@
 
 extern crate std;
 
-use crate::{Child, Kept, Spawn};
+use crate::{Child, KeepAlive, Spawn};
 use alloc::{boxed::Box, sync::Arc, task::Wake, vec::Vec};
 use core::{
     cell::Cell,
@@ -303,9 +303,9 @@ impl Spawn for Tasks {
         self.spawned.run(|spawned| spawned.push(child));
     }
 
-    fn spawn_kept(&self, child: Child) -> Option<Kept> {
+    fn spawn_keep_alive(&self, child: Child) -> Option<KeepAlive> {
         self.spawn(child);
-        Some(Kept::new(Box::new(self.memory.probe())))
+        Some(KeepAlive::new(Box::new(self.memory.probe())))
     }
 }
 

@@ -129,7 +129,7 @@ fn operators_pass_progress_on() {
     check("filter_ok", |flow| flow.filter_ok());
     check("inspect", |flow| flow.inspect(|_| {}));
     check("inspect_err", |flow| flow.inspect_err(|_| {}));
-    check("convert", |flow| flow.convert(|item| item));
+    check("convert", |flow| flow.map(|item| item));
     check("map_ok", |flow| flow.map_ok(|item| item));
     check("map_err", |flow| flow.map_err(|item| item));
     check("enumerate", |flow| flow.enumerate());
@@ -146,21 +146,21 @@ fn operators_leave_nothing_snoozed() {
     let lock = &Mutex::new(());
     let total = smol::block_on(
         flow::iter(1..=20)
-            .map(TWO, async |n| {
+            .map_concurrent(TWO, async |n| {
                 let _held = lock.lock().await;
                 yield_now().await;
                 n
             })
-            .caught()
+            .catch_unwind()
             .inspect(|_| {})
             .inspect_err(|_| {})
             .try_progress(NoClock, |_| {})
             .filter_ok()
             .filter(|_| true)
             .enumerate()
-            .convert(|(_, n)| [n])
+            .map(|(_, n)| [n])
             .flatten_iter()
-            .buffer(TWO)
+            .prefetch(TWO)
             .take(15)
             .drive(async |mut items| {
                 let mut total = 0;
@@ -237,7 +237,7 @@ fn take_drops_the_work_under_way() {
     let left = RefCell::new(vec![]);
     let got: Vec<_> = smol::block_on(
         flow::iter(0..)
-            .map(Limit::new(4), async |n| if n == 2 { pending().await } else { n })
+            .map_concurrent(Limit::new(4), async |n| if n == 2 { pending().await } else { n })
             .unordered()
             .on_undelivered(|n| left.borrow_mut().push(n))
             .take(3)
@@ -250,7 +250,7 @@ fn take_drops_the_work_under_way() {
 /// Given an operator that is taken apart, then what it holds is handed back with the source.
 #[test]
 fn operators_lose_nothing_when_they_are_taken_apart() {
-    let mut op = flow::iter(0..9).buffer(Limit::new(3)).into_stream();
+    let mut op = flow::iter(0..9).prefetch(Limit::new(3)).into_stream();
     assert_eq!(poll_next(Pin::new(&mut op)), Poll::Ready(Some(0)));
     assert!(poll_progress(Pin::new(&mut op)).is_ready());
     assert_eq!((op.kept(), op.size_hint()), (3, (8, Some(8))));
@@ -274,7 +274,7 @@ fn operators_lose_nothing_when_they_are_taken_apart() {
 #[test]
 fn buffer_takes_so_many_ahead_and_no_more() {
     let asked = Asked::default();
-    let mut op = asked.by(0..5).buffer(TWO).into_stream();
+    let mut op = asked.by(0..5).prefetch(TWO).into_stream();
     assert!(poll_progress(Pin::new(&mut op)).is_pending(), "the source has something to do");
     assert_eq!((asked.items(), op.kept()), (2, 2));
     assert!(poll_progress(Pin::new(&mut op)).is_pending());
@@ -294,7 +294,7 @@ fn buffer_gives_what_it_has_while_its_source_waits() {
             Poll::Ready(Some(n))
         }
     });
-    let mut op = pin!(flow::stream(stalls).buffer(Limit::new(9)).into_stream());
+    let mut op = pin!(flow::stream(stalls).prefetch(Limit::new(9)).into_stream());
     assert!(poll_progress(op.as_mut()).is_pending());
     assert_eq!(poll_next(op.as_mut()), Poll::Ready(Some(2)));
     assert_eq!(poll_next(op.as_mut()), Poll::Ready(Some(1)));
@@ -339,7 +339,9 @@ fn caught_panics_are_items() {
             n
         }
     };
-    let settled = smol::block_on(flow::iter(0..5).map(TWO, work).caught().settle());
+    let settled = smol::block_on(
+        flow::iter(0..5).map_concurrent(TWO, work).catch_unwind().collect::<Vec<_>>(),
+    );
     let settled: Vec<_> = settled
         .iter()
         .map(|result| result.as_ref().map_err(|panic| panic.message().unwrap()).copied())
@@ -362,7 +364,8 @@ fn caught_panics_of_destructors_are_items() {
         }
     }
     let bombs = ["planned: one", "planned: two"].map(|name| ReadyBomb(Bomb(name)));
-    let results = smol::block_on(flow::iter(bombs).buffered(TWO).caught().settle());
+    let results =
+        smol::block_on(flow::iter(bombs).buffered(TWO).catch_unwind().collect::<Vec<_>>());
     let messages: Vec<_> = results.iter().map(|r| r.as_ref().unwrap_err().message()).collect();
     assert_eq!(messages, [Some("planned: one"), Some("planned: two")]);
 }
@@ -387,7 +390,7 @@ fn caught_keeps_what_the_map_was_told() {
             .unordered()
             .window(Limit::new(4))
             .on_undelivered(|n| left.borrow_mut().push(n))
-            .caught()
+            .catch_unwind()
             .into_stream(),
     );
     for _ in 0..9 {
@@ -407,14 +410,14 @@ fn progress_is_told_at_the_start_and_for_each_item() {
     let (clock, told) = (Hand(Cell::new(5)), RefCell::new(vec![]));
     let results = [Ok(1), Err("no"), Ok(3)];
     let op = flow::iter(results)
-        .map(TWO, async |item| {
+        .map_concurrent(TWO, async |item| {
             clock.0.set(clock.0.get() + 1);
             item
         })
         .try_progress(&clock, |progress| told.borrow_mut().push(progress));
     clock.0.set(100);
     assert_eq!(*told.borrow(), [], "lazy");
-    smol::block_on(op.settle());
+    smol::block_on(op.collect::<Vec<_>>());
     let told = told.into_inner();
     let counts: Vec<_> = told.iter().map(|p| (p.done, p.failed, p.elapsed.as_secs())).collect();
     assert_eq!(counts, [(0, 0, 0), (1, 0, 1), (2, 1, 2), (3, 1, 3)]);
@@ -426,10 +429,10 @@ fn progress_is_told_at_the_start_and_for_each_item() {
 /// lost in silence.
 #[test]
 fn caught_refuses_a_map_that_has_begun() {
-    let mut map = flow::iter(0..3).map(TWO, async |n| n).into_stream();
+    let mut map = flow::iter(0..3).map_concurrent(TWO, async |n| n).into_stream();
     assert_eq!(poll_next(Pin::new(&mut map)), Poll::Ready(Some(0)));
     // Nothing is under way: what follows is work of the new kind.
-    let mut map = flow::source(map).caught().into_stream();
+    let mut map = flow::source(map).catch_unwind().into_stream();
     assert_eq!(poll_progress(Pin::new(&mut map)), Poll::Pending);
     quiet();
     let refused = catch_unwind(AssertUnwindSafe(|| flow::source(map).on_undelivered(drop)));
@@ -461,7 +464,7 @@ fn progress_has_a_total_only_if_it_is_known() {
     assert_eq!(totals(&told), [None, None, Some(2)]);
     smol::block_on(flow::iter([0; 0]).progress(NoClock, observe).count());
     assert_eq!(totals(&told), [Some(0)]);
-    let mapped = flow::iter(0..5).map(TWO, async |n| n).unordered().buffer(TWO);
+    let mapped = flow::iter(0..5).map_concurrent(TWO, async |n| n).unordered().prefetch(TWO);
     smol::block_on(mapped.progress(NoClock, observe).count());
     assert_eq!(totals(&told), [Some(5); 6]);
 }
@@ -494,7 +497,8 @@ fn cooperate_waits_and_goes_on() {
             Poll::<()>::Pending
         })
     };
-    let mut flow = pin!(flow::iter(0..3).map(Limit::new(2), work).cooperate(proceed).into_stream());
+    let mut flow =
+        pin!(flow::iter(0..3).map_concurrent(Limit::new(2), work).cooperate(proceed).into_stream());
     let cx = &mut Context::from_waker(Waker::noop());
     assert!(flow.as_mut().poll_next(cx).is_pending());
     let before = polls.get();

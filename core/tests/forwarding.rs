@@ -2,7 +2,7 @@
 #![cfg(all(feature = "std", not(anyscope_loom)))]
 
 use anyscope_core::{
-    BlockOn, Child, Clock, Instant, Kept, LocalChild, Spawn, SpawnBlocking, SpawnLocal, Timer,
+    BlockOn, Child, Clock, Instant, KeepAlive, LocalChild, Spawn, SpawnBlocking, SpawnLocal, Timer,
 };
 use std::{
     cell::RefCell,
@@ -32,9 +32,9 @@ impl Spawn for Noting {
         self.note("spawn");
     }
 
-    fn spawn_kept(&self, _: Child) -> Option<Kept> {
-        self.note("spawn_kept");
-        Some(Kept::new(()))
+    fn spawn_keep_alive(&self, _: Child) -> Option<KeepAlive> {
+        self.note("spawn_keep_alive");
+        Some(KeepAlive::new(()))
     }
 
     fn parallelism(&self) -> NonZeroUsize {
@@ -81,17 +81,17 @@ impl Clock for Noting {
     }
 }
 
-const SPAWN: [&str; 3] = ["spawn", "spawn_kept", "parallelism"];
+const SPAWN: [&str; 3] = ["spawn", "spawn_keep_alive", "parallelism"];
 
 fn call_spawn(exec: impl Spawn) {
-    exec.spawn(Child::detached(ready(())));
-    assert!(exec.spawn_kept(Child::detached(ready(()))).is_some());
+    exec.spawn(Child::unscoped(ready(())));
+    assert!(exec.spawn_keep_alive(Child::unscoped(ready(()))).is_some());
     assert_eq!(exec.parallelism(), THREADS);
 }
 
 fn call_all(exec: impl Spawn + SpawnLocal + SpawnBlocking + BlockOn + Timer + Clock) {
     call_spawn(&exec);
-    exec.spawn_local(LocalChild::detached(ready(())));
+    exec.spawn_local(LocalChild::unscoped(ready(())));
     exec.spawn_blocking(Box::new(|| ()));
     assert_eq!(exec.block_on(ready(1)), 1);
     drop(exec.sleep(Duration::ZERO));
@@ -129,7 +129,7 @@ fn trait_objects_forward_every_method() {
     assert_eq!(arc.0.take(), SPAWN);
 
     let boxed: Box<dyn SpawnLocal + '_> = Box::new(&noting);
-    boxed.spawn_local(LocalChild::detached(ready(())));
+    boxed.spawn_local(LocalChild::unscoped(ready(())));
     let boxed: Box<dyn SpawnBlocking + '_> = Box::new(&noting);
     boxed.spawn_blocking(Box::new(|| ()));
     assert_eq!(noting.0.take(), ["spawn_local", "spawn_blocking"]);

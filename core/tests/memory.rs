@@ -1,7 +1,7 @@
 //! What is left behind by what has ended, while that to which it belonged goes on.
 
 use anyscope_core::{
-    CancelToken, Child, Clock, Instant, JoinHandle, Kept, OwnedScope, Scope, Spawn, Timer,
+    CancelToken, Child, Clock, Instant, JoinHandle, KeepAlive, OwnedScope, Scope, Spawn, Timer,
 };
 use std::{
     alloc::{GlobalAlloc, Layout, System},
@@ -100,9 +100,9 @@ impl Spawn for Counting {
         self.children.lock().unwrap().push(child);
     }
 
-    fn spawn_kept(&self, child: Child) -> Option<Kept> {
+    fn spawn_keep_alive(&self, child: Child) -> Option<KeepAlive> {
         self.spawn(child);
-        Some(Kept::new(Arc::clone(&*self.memory)))
+        Some(KeepAlive::new(Arc::clone(&*self.memory)))
     }
 }
 
@@ -251,7 +251,7 @@ fn a_deadline_that_never_comes_and_that_nobody_can_move_is_forgotten() {
         clone.move_to(Instant::NEVER);
         drop(clone);
         exec.poll_all();
-        assert_eq!(scope.live(), 2);
+        assert_eq!(scope.len(), 2);
     }
     assert!(exec.memory() < 1_000 && !scope.is_cancelled());
     // The others are still there.

@@ -77,8 +77,11 @@ fn in_a_flatten() {
 #[test]
 fn above_a_map() {
     let source = HalfDone::default();
-    let mut map =
-        pin!(flow::stream(source.clone()).map(Limit::new(1), |()| pending::<()>()).into_stream());
+    let mut map = pin!(
+        flow::stream(source.clone())
+            .map_concurrent(Limit::new(1), |()| pending::<()>())
+            .into_stream()
+    );
     let cx = &mut Context::from_waker(Waker::noop());
     for _ in 0..5 {
         assert!(map.as_mut().poll_next(cx).is_pending());

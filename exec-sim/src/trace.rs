@@ -101,12 +101,12 @@ impl fmt::Display for Fault {
 pub(crate) struct Recorder {
     digest: u64,
     count: u64,
-    kept: Option<Kept>,
+    kept: Option<KeepAlive>,
 }
 
 /// All that happened, for whoever reads it.
 #[derive(Clone, Debug, Default)]
-struct Kept {
+struct KeepAlive {
     steps: Vec<Step>,
     /// By their numbers.
     tasks: Vec<Parked>,
@@ -121,7 +121,7 @@ pub(crate) struct Digest {
 
 impl Recorder {
     pub(crate) fn new(keep: bool) -> Self {
-        Recorder { digest: 0, count: 0, kept: keep.then(Kept::default) }
+        Recorder { digest: 0, count: 0, kept: keep.then(KeepAlive::default) }
     }
 
     pub(crate) fn add(&mut self, step: Step) {

@@ -1,7 +1,7 @@
 //! What tests of users look like: steps of time as a list, streams as pictures, and the examples of
 //! books on concurrency with their exact times (A, E).
 
-use anyscope_core::{CancelCause, CancelToken, Clock, Instant, Limit, Timer, flow, scope, timeout};
+use anyscope_core::{CancelToken, CancelledBy, Clock, Instant, Limit, Timer, flow, scope, timeout};
 use anyscope_sim::{Explorer, Failure, Faults, Sim, SimHandle, explore};
 use futures_core::Stream;
 use std::{
@@ -143,7 +143,7 @@ fn v15_what_is_no_daemon_is_a_leak() {
     let leak = Sim::new(1).run(async |sim| {
         use anyscope_core::{Child, Spawn};
         let sim2 = sim.clone();
-        sim.spawn(Child::detached(async move { sim2.sleep(SECOND).await }));
+        sim.spawn(Child::unscoped(async move { sim2.sleep(SECOND).await }));
     });
     assert!(matches!(leak, Err(Failure::Leak { .. })), "{leak:?}");
 }
@@ -161,7 +161,7 @@ fn v16_steps_of_time_are_a_list() {
                 steps.add(&sim);
             }
         };
-        flow::iter([1, 1, 2, 4, 2]).for_each(Limit::new(3), work).await;
+        flow::iter([1, 1, 2, 4, 2]).for_each_concurrent(Limit::new(3), work).await;
         assert_eq!(steps.get(), [1, 1, 2, 3, 5]);
     });
 }
@@ -277,7 +277,7 @@ fn a18_each_job_has_its_timeout() {
                 counter.set(counter.get() + 1);
             }
         };
-        flow::iter(0..20).for_each(Limit::new(20), job).await;
+        flow::iter(0..20).for_each_concurrent(Limit::new(20), job).await;
         assert_eq!((done.get(), given_up.get()), (16, 4));
         assert_eq!((sim.elapsed(), sim.timers()), (10 * SECOND, 0));
     });
@@ -313,7 +313,7 @@ fn e45_sleepers_wake_in_due_order() {
                             winners.lock().unwrap().push(name);
                             won.cancel("somebody has won");
                         }
-                        Err(lost) => assert_eq!(lost.cause(), CancelCause::Token),
+                        Err(lost) => assert_eq!(lost.by(), CancelledBy::Token),
                     }
                 });
             }

@@ -105,7 +105,7 @@ fn a07_bounded_work_takes_exactly_as_long_as_it_must() {
 
     explore(20, async |sim| {
         let sim2 = sim.clone();
-        flow::iter(0..1000).for_each(Limit::new(50), |_| sim2.sleep(SECOND)).await;
+        flow::iter(0..1000).for_each_concurrent(Limit::new(50), |_| sim2.sleep(SECOND)).await;
         assert_eq!(sim.elapsed(), 20 * SECOND);
     });
 }
@@ -241,13 +241,13 @@ fn v14_what_is_left_behind_is_a_failure() {
     };
     let task = leak(|sim| {
         use anyscope_core::{Child, Spawn};
-        sim.spawn(Child::detached(pending()));
+        sim.spawn(Child::unscoped(pending()));
     });
     assert_eq!(task, (1, 0, 0));
     assert_eq!(leak(|sim| std::mem::forget(sim.sleep(SECOND))), (0, 1, 0));
     let waker = leak(|sim| {
         use anyscope_core::{Child, Spawn};
-        sim.spawn(Child::detached(poll_fn(|cx| {
+        sim.spawn(Child::unscoped(poll_fn(|cx| {
             std::mem::forget(cx.waker().clone());
             Poll::Ready(())
         })));

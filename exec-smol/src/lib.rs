@@ -11,7 +11,7 @@
 //! Handles do not keep their executor alive. When its owner is dropped, its children are dropped,
 //! and children spawned later are refused: their handles say
 //! [`Cancelled`](anyscope_core::JoinError::Cancelled), with the cause
-//! [`Executor`](anyscope_core::CancelCause::Executor).
+//! [`Executor`](anyscope_core::CancelledBy::Executor).
 //!
 //! All of them are a [`Timer`] and a [`Clock`] (those of `async-io`) and run blocking closures (on
 //! the threads of `blocking`), as far as a local executor can.
@@ -31,7 +31,7 @@
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
 use anyscope_core::{
-    BlockOn, Child, Clock, Instant, Kept, LocalChild, Spawn, SpawnBlocking, SpawnLocal, Timer,
+    BlockOn, Child, Clock, Instant, KeepAlive, LocalChild, Spawn, SpawnBlocking, SpawnLocal, Timer,
     enter,
 };
 use async_executor::{Executor, LocalExecutor, Task};
@@ -72,8 +72,8 @@ impl Spawn for Smol {
         smol::spawn(enter::inside(global_key(), child)).detach();
     }
 
-    fn spawn_kept(&self, child: Child) -> Option<Kept> {
-        Some(Kept::new(smol::spawn(enter::inside(global_key(), child))))
+    fn spawn_keep_alive(&self, child: Child) -> Option<KeepAlive> {
+        Some(KeepAlive::new(smol::spawn(enter::inside(global_key(), child))))
     }
 
     /// What `SMOL_THREADS` says, or one.
@@ -161,8 +161,8 @@ impl Spawn for SmolExecutor {
         spawn(&self.executor, child).detach();
     }
 
-    fn spawn_kept(&self, child: Child) -> Option<Kept> {
-        Some(Kept::new(spawn(&self.executor, child)))
+    fn spawn_keep_alive(&self, child: Child) -> Option<KeepAlive> {
+        Some(KeepAlive::new(spawn(&self.executor, child)))
     }
 
     /// How many threads are inside [`run`](Self::run) or `block_on` at the moment, or one.
@@ -205,8 +205,8 @@ impl Spawn for SmolHandle {
         }
     }
 
-    fn spawn_kept(&self, child: Child) -> Option<Kept> {
-        Some(Kept::new(spawn(&self.executor.upgrade()?, child)))
+    fn spawn_keep_alive(&self, child: Child) -> Option<KeepAlive> {
+        Some(KeepAlive::new(spawn(&self.executor.upgrade()?, child)))
     }
 
     /// That of the [`SmolExecutor`]. How many threads run an executor that is owned elsewhere is not

@@ -22,7 +22,7 @@ fn global() {
     let meet = Arc::new(Barrier::new(threads + 1));
     for _ in 0..threads {
         let meet = meet.clone();
-        Smol.spawn(Child::detached(async move {
+        Smol.spawn(Child::unscoped(async move {
             meet.wait();
         }));
     }

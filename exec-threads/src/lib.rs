@@ -28,7 +28,9 @@
 
 mod blocking;
 
-use anyscope_core::{BlockOn, Child, Clock, Instant, Kept, Spawn, SpawnBlocking, Timer, enter};
+use anyscope_core::{
+    BlockOn, Child, Clock, Instant, KeepAlive, Spawn, SpawnBlocking, Timer, enter,
+};
 use async_executor::{Executor, Task};
 use event_listener::{Event, listener};
 use futures_lite::future;
@@ -200,8 +202,8 @@ impl Spawn for ThreadPool {
         self.shared.spawn(child).detach();
     }
 
-    fn spawn_kept(&self, child: Child) -> Option<Kept> {
-        Some(Kept::new(self.shared.spawn(child)))
+    fn spawn_keep_alive(&self, child: Child) -> Option<KeepAlive> {
+        Some(KeepAlive::new(self.shared.spawn(child)))
     }
 
     /// The threads of the pool. One if it has none of its own: the one inside `block_on`.
@@ -232,7 +234,7 @@ impl BlockOn for ThreadPool {
 ///
 /// After the pool is gone, children are refused: their handles say
 /// [`Cancelled`](anyscope_core::JoinError::Cancelled), with the cause
-/// [`Executor`](anyscope_core::CancelCause::Executor).
+/// [`Executor`](anyscope_core::CancelledBy::Executor).
 #[derive(Clone, Debug)]
 pub struct ThreadPoolHandle {
     shared: Weak<Shared>,
@@ -245,8 +247,8 @@ impl Spawn for ThreadPoolHandle {
         }
     }
 
-    fn spawn_kept(&self, child: Child) -> Option<Kept> {
-        Some(Kept::new(self.shared.upgrade()?.spawn(child)))
+    fn spawn_keep_alive(&self, child: Child) -> Option<KeepAlive> {
+        Some(KeepAlive::new(self.shared.upgrade()?.spawn(child)))
     }
 
     /// That of the pool. One when it is gone, as nothing runs there.

@@ -2,7 +2,7 @@
 //!
 //! | type | what | children | blocks |
 //! |---|---|---|---|
-//! | [`Tokio`] | handle to a runtime, cheap to clone | on its workers | no |
+//! | [`TokioHandle`] | handle to a runtime, cheap to clone | on its workers | no |
 //! | [`TokioRuntime`] | owns a [`Runtime`] | on its workers | yes, driving it |
 //! | [`TokioLocal`], [`TokioLocalHandle`] | owns a [`LocalSet`]; handle to it | on this thread, `!Send` | no |
 //! | [`WithTokio`] | another executor, whose children may use tokio's I/O and timers | where that executor has them, `!Send` if it can | if that executor does |
@@ -10,19 +10,19 @@
 //! Handles do not keep a runtime alive. When its owner is dropped, its children are dropped, and
 //! children spawned later are refused: their handles say
 //! [`Cancelled`](anyscope_core::JoinError::Cancelled), with the cause
-//! [`Executor`](anyscope_core::CancelCause::Executor).
+//! [`Executor`](anyscope_core::CancelledBy::Executor).
 //!
 //! Time is tokio's: with paused time (`tokio::time::pause`) both [`Timer`] and [`Clock`] follow it.
 //!
 //! # Examples
 //!
 //! ```
-//! use anyscope::{scope, tokio::Tokio};
+//! use anyscope::{scope, tokio::TokioHandle};
 //!
 //! # let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
 //! # runtime.block_on(async {
 //! // Inside a runtime:
-//! let sum = scope(&Tokio::current(), async |s| {
+//! let sum = scope(&TokioHandle::current(), async |s| {
 //!     let a = s.spawn(async { 40 });
 //!     a.await.unwrap() + 2
 //! })
@@ -34,7 +34,7 @@
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
 use anyscope_core::{
-    BlockOn, Child, Clock, Instant, Kept, LocalChild, Spawn, SpawnBlocking, SpawnLocal, Timer,
+    BlockOn, Child, Clock, Instant, KeepAlive, LocalChild, Spawn, SpawnBlocking, SpawnLocal, Timer,
     enter,
 };
 use std::{
@@ -76,16 +76,16 @@ pub fn proceed(cx: &mut Context<'_>) -> Poll<()> {
 
 /// A handle to a tokio runtime.
 #[derive(Clone, Debug)]
-pub struct Tokio {
+pub struct TokioHandle {
     handle: Handle,
 }
 
-impl Tokio {
+impl TokioHandle {
     /// The runtime around this code.
     ///
     /// # Panics
     ///
-    /// When there is none. Elsewhere, make a `Tokio` from a [`Handle`].
+    /// When there is none. Elsewhere, make a `TokioHandle` from a [`Handle`].
     #[track_caller]
     pub fn current() -> Self {
         Handle::current().into()
@@ -98,19 +98,19 @@ impl Tokio {
     }
 }
 
-impl From<Handle> for Tokio {
+impl From<Handle> for TokioHandle {
     fn from(handle: Handle) -> Self {
-        Tokio { handle }
+        TokioHandle { handle }
     }
 }
 
-impl Spawn for Tokio {
+impl Spawn for TokioHandle {
     fn spawn(&self, child: Child) {
         drop(self.handle.spawn(child));
     }
 
-    fn spawn_kept(&self, child: Child) -> Option<Kept> {
-        Some(Kept::new(self.handle.spawn(child)))
+    fn spawn_keep_alive(&self, child: Child) -> Option<KeepAlive> {
+        Some(KeepAlive::new(self.handle.spawn(child)))
     }
 
     /// The workers of the runtime; one if it runs on the current thread.
@@ -119,7 +119,7 @@ impl Spawn for Tokio {
     }
 }
 
-impl SpawnBlocking for Tokio {
+impl SpawnBlocking for TokioHandle {
     fn spawn_blocking(&self, job: Box<dyn FnOnce() + Send>) {
         drop(self.handle.spawn_blocking(job));
     }
@@ -128,7 +128,7 @@ impl SpawnBlocking for Tokio {
 /// # Panics
 ///
 /// When the runtime was built without `enable_time`.
-impl Timer for Tokio {
+impl Timer for TokioHandle {
     type Sleep = Sleep;
 
     fn sleep(&self, duration: Duration) -> Sleep {
@@ -138,7 +138,7 @@ impl Timer for Tokio {
 }
 
 /// The time of the runtime, which may be paused.
-impl Clock for Tokio {
+impl Clock for TokioHandle {
     fn now(&self) -> Instant {
         let _context = self.context();
         tokio::time::Instant::now().into_std().into()
@@ -157,12 +157,12 @@ impl Clock for Tokio {
 pub struct TokioRuntime {
     /// There until the drop.
     runtime: Option<Runtime>,
-    tokio: Tokio,
+    tokio: TokioHandle,
 }
 
 impl TokioRuntime {
     /// A handle that spawns here.
-    pub fn handle(&self) -> Tokio {
+    pub fn handle(&self) -> TokioHandle {
         self.tokio.clone()
     }
 }
@@ -203,8 +203,8 @@ impl Spawn for TokioRuntime {
         self.tokio.spawn(child);
     }
 
-    fn spawn_kept(&self, child: Child) -> Option<Kept> {
-        self.tokio.spawn_kept(child)
+    fn spawn_keep_alive(&self, child: Child) -> Option<KeepAlive> {
+        self.tokio.spawn_keep_alive(child)
     }
 
     fn parallelism(&self) -> NonZeroUsize {
@@ -314,11 +314,11 @@ impl<E> WithTokio<E> {
 
 impl<E: Spawn> Spawn for WithTokio<E> {
     fn spawn(&self, child: Child) {
-        self.exec.spawn(Child::detached(self.in_context(child)));
+        self.exec.spawn(Child::unscoped(self.in_context(child)));
     }
 
-    fn spawn_kept(&self, child: Child) -> Option<Kept> {
-        self.exec.spawn_kept(Child::detached(self.in_context(child)))
+    fn spawn_keep_alive(&self, child: Child) -> Option<KeepAlive> {
+        self.exec.spawn_keep_alive(Child::unscoped(self.in_context(child)))
     }
 
     fn parallelism(&self) -> NonZeroUsize {
@@ -328,7 +328,7 @@ impl<E: Spawn> Spawn for WithTokio<E> {
 
 impl<E: SpawnLocal> SpawnLocal for WithTokio<E> {
     fn spawn_local(&self, child: LocalChild) {
-        self.exec.spawn_local(LocalChild::detached(self.in_context(child)));
+        self.exec.spawn_local(LocalChild::unscoped(self.in_context(child)));
     }
 }
 
@@ -394,5 +394,5 @@ macro_rules! forward_time {
     };
 }
 
-forward_time!([] TokioRuntime, tokio: Tokio);
+forward_time!([] TokioRuntime, tokio: TokioHandle);
 forward_time!([E] WithTokio<E>, exec: E);

@@ -2,9 +2,9 @@
 //! threads.
 
 use anyscope_core::{
-    BlockOn, Child, Clock, Instant, Kept, LocalChild, Spawn, SpawnBlocking, SpawnLocal, Timer,
+    BlockOn, Child, Clock, Instant, KeepAlive, LocalChild, Spawn, SpawnBlocking, SpawnLocal, Timer,
 };
-use anyscope_tokio::{Tokio, TokioRuntime, WithTokio};
+use anyscope_tokio::{TokioHandle, TokioRuntime, WithTokio};
 use std::{
     cell::{Cell, RefCell},
     future::{Future, Ready, ready},
@@ -34,7 +34,7 @@ fn parallelism_is_that_of_the_runtime() {
         let runtime = TokioRuntime::from(runtime);
         assert_eq!(runtime.parallelism().get(), threads);
         assert_eq!(runtime.handle().parallelism().get(), threads);
-        let current = runtime.block_on(async { Tokio::current() });
+        let current = runtime.block_on(async { TokioHandle::current() });
         assert_eq!(current.parallelism().get(), threads);
     }
 }
@@ -62,10 +62,10 @@ impl Spawn for Noting {
         run(child);
     }
 
-    fn spawn_kept(&self, child: Child) -> Option<Kept> {
-        self.note("spawn_kept");
+    fn spawn_keep_alive(&self, child: Child) -> Option<KeepAlive> {
+        self.note("spawn_keep_alive");
         run(child);
-        Some(Kept::new(()))
+        Some(KeepAlive::new(()))
     }
 
     fn parallelism(&self) -> NonZeroUsize {
@@ -150,15 +150,15 @@ fn with_tokio_forwards_every_method() {
         assert_eq!((noting.0.take(), looks.0.swap(0, Relaxed)), (calls.to_vec(), times));
         assert!(Handle::try_current().is_err(), "the context is left");
     };
-    with.spawn(Child::detached(InContext(looks.clone())));
+    with.spawn(Child::unscoped(InContext(looks.clone())));
     looked(&["spawn"], 2);
-    assert!(with.spawn_kept(Child::detached(InContext(looks.clone()))).is_some());
-    looked(&["spawn_kept"], 2);
+    assert!(with.spawn_keep_alive(Child::unscoped(InContext(looks.clone()))).is_some());
+    looked(&["spawn_keep_alive"], 2);
     assert_eq!(with.parallelism().get(), 77);
     looked(&["parallelism"], 0);
     let (local, inside) = (Rc::new(Cell::new(0)), looks.clone());
     let count = local.clone();
-    with.spawn_local(LocalChild::detached(async move {
+    with.spawn_local(LocalChild::unscoped(async move {
         inside.look();
         count.set(1);
     }));
@@ -201,7 +201,7 @@ fn with_tokio_drops_in_the_context() {
 
     let (runtime, looks) = (current_thread(), Looks::default());
     let with = WithTokio::new(Refusing, runtime.handle().clone());
-    with.spawn(Child::detached(InContext(looks.clone())));
+    with.spawn(Child::unscoped(InContext(looks.clone())));
     let job = InContext(looks.clone());
     with.spawn_blocking(Box::new(move || job.0.look()));
     let blocked = std::panic::AssertUnwindSafe(|| with.block_on(InContext(looks.clone())));

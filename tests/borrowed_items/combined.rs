@@ -11,10 +11,11 @@ const TWO: Limit = Limit::new(2);
 fn merge_of_tuple() {
     spawned(|Owned { names, prefix }| async move {
         let (names, prefix) = (&names, &prefix);
-        let greetings = flow::iter(names.iter()).map(TWO, async |name| greet(prefix, name).await);
-        let lengths = flow::iter(names.iter()).convert(|name| (prefix, name));
+        let greetings =
+            flow::iter(names.iter()).map_concurrent(TWO, async |name| greet(prefix, name).await);
+        let lengths = flow::iter(names.iter()).map(|name| (prefix, name));
         let count = flow::merge((greetings, lengths, smol::stream::iter(names.iter())))
-            .map(TWO, async |one| one)
+            .map_concurrent(TWO, async |one| one)
             .count()
             .await;
         assert_eq!(count, 9);
@@ -27,7 +28,7 @@ fn merge_of_streams() {
         let (names, prefix) = (&names, &prefix);
         let greetings = smol::stream::iter(names.iter()).map(|name| (prefix, name));
         let others = smol::stream::iter(names.iter()).map(|name| &name[1..]);
-        let count = flow::merge((greetings, others)).convert(|one| one).count().await;
+        let count = flow::merge((greetings, others)).map(|one| one).count().await;
         assert_eq!(count, 6);
     });
 }
@@ -37,13 +38,13 @@ fn merge_all() {
     spawned(|Owned { names, prefix }| async move {
         let (names, prefix) = (&names, &prefix);
         let flows = names.iter().map(|name| {
-            flow::iter(name.split('o')).map(TWO, async move |part| greet(prefix, part).await)
+            flow::iter(name.split('o'))
+                .map_concurrent(TWO, async move |part| greet(prefix, part).await)
         });
         let all: Vec<_> = flow::merge_all(flows).collect().await;
         assert_eq!(all.len(), 5);
-        let flows =
-            (0..20).map(|n| flow::iter(names.iter()).convert(move |name| (n, name, prefix)));
-        let all: Vec<_> = flow::merge_all(flows).buffer(TWO).collect().await;
+        let flows = (0..20).map(|n| flow::iter(names.iter()).map(move |name| (n, name, prefix)));
+        let all: Vec<_> = flow::merge_all(flows).prefetch(TWO).collect().await;
         assert_eq!(all.len(), 60);
     });
 }
@@ -52,8 +53,8 @@ fn merge_all() {
 fn try_merge() {
     spawned(|Owned { names, prefix }| async move {
         let (names, prefix) = (&names, &prefix);
-        let flows = [flow::iter(names.iter()).convert(|name| Ok::<_, &str>((name, prefix)))];
-        let all: Result<Vec<_>, &str> = flow::try_merge(flows).buffer(TWO).try_collect().await;
+        let flows = [flow::iter(names.iter()).map(|name| Ok::<_, &str>((name, prefix)))];
+        let all: Result<Vec<_>, &str> = flow::try_merge(flows).prefetch(TWO).try_collect().await;
         assert_eq!(all.unwrap().len(), 3);
     });
 }
@@ -65,7 +66,7 @@ fn merge_keyed() {
         let (handle, merge) = flow::merge_keyed();
         for name in names {
             handle
-                .insert(name, flow::iter(name.split('o')).convert(move |part| (prefix, part)))
+                .insert(name, flow::iter(name.split('o')).map(move |part| (prefix, part)))
                 .unwrap();
         }
         drop(handle);
@@ -78,14 +79,15 @@ fn merge_keyed() {
 fn zip() {
     spawned(|Owned { names, prefix }| async move {
         let (names, prefix) = (&names, &prefix);
-        let greetings = flow::iter(names.iter()).map(TWO, async |name| greet(prefix, name).await);
+        let greetings =
+            flow::iter(names.iter()).map_concurrent(TWO, async |name| greet(prefix, name).await);
         let all: Vec<_> =
-            flow::iter(names.iter()).convert(|name| (name, prefix)).zip(greetings).collect().await;
+            flow::iter(names.iter()).map(|name| (name, prefix)).zip(greetings).collect().await;
         assert_eq!(all.len(), 3);
         let all = flow::iter(names.iter())
-            .convert(|name| (name, prefix))
-            .zip_strict(flow::iter(names.iter()).convert(|name| &name[1..]))
-            .settle()
+            .map(|name| (name, prefix))
+            .zip_strict(flow::iter(names.iter()).map(|name| &name[1..]))
+            .collect::<Vec<_>>()
             .await;
         assert_eq!(all.len(), 3);
     });
@@ -96,9 +98,9 @@ fn flatten() {
     spawned(|Owned { names, prefix }| async move {
         let (names, prefix) = (&names, &prefix);
         let all: Vec<_> = flow::iter(names.iter())
-            .convert(|name| flow::iter(name.split('o')).convert(move |part| (prefix, part)))
+            .map(|name| flow::iter(name.split('o')).map(move |part| (prefix, part)))
             .flatten(TWO)
-            .map(TWO, async |(prefix, part)| greet(prefix, part).await)
+            .map_concurrent(TWO, async |(prefix, part)| greet(prefix, part).await)
             .collect()
             .await;
         assert_eq!(all.len(), 5);
@@ -111,7 +113,8 @@ fn flat_map() {
         let (names, prefix) = (&names, &prefix);
         let all: Vec<_> = flow::iter(names.iter())
             .flat_map(TWO, |name| {
-                flow::iter(name.split('o')).map(TWO, async move |part| greet(prefix, part).await)
+                flow::iter(name.split('o'))
+                    .map_concurrent(TWO, async move |part| greet(prefix, part).await)
             })
             .collect()
             .await;
@@ -131,8 +134,8 @@ fn try_flatten() {
     spawned(|Owned { names, prefix }| async move {
         let (names, prefix) = (&names, &prefix);
         let all: Result<Vec<_>, &str> = flow::iter(names.iter())
-            .convert(|name| {
-                Ok(flow::iter(name.split('o')).convert(move |part| Ok::<_, &str>((prefix, part))))
+            .map(|name| {
+                Ok(flow::iter(name.split('o')).map(move |part| Ok::<_, &str>((prefix, part))))
             })
             .try_flatten(TWO)
             .try_collect()
@@ -147,13 +150,14 @@ fn switch() {
         let (names, prefix) = (&names, &prefix);
         let all: Vec<_> = flow::iter(names.iter())
             .switch_map(|name| {
-                flow::iter(name.split('o')).map(TWO, async move |part| greet(prefix, part).await)
+                flow::iter(name.split('o'))
+                    .map_concurrent(TWO, async move |part| greet(prefix, part).await)
             })
             .collect()
             .await;
         assert_eq!(all.len(), 2);
         let all: Vec<_> = flow::iter(names.iter())
-            .convert(|name| flow::iter(name.split('o')).convert(move |part| (prefix, part)))
+            .map(|name| flow::iter(name.split('o')).map(move |part| (prefix, part)))
             .switch()
             .collect()
             .await;
@@ -165,11 +169,13 @@ fn switch() {
 fn joined() {
     spawned(|Owned { names, prefix }| async move {
         let (names, prefix) = (&names, &prefix);
-        let look =
-            flow::iter(names.iter()).for_each(TWO, async |name| drop(greet(prefix, name).await));
+        let look = flow::iter(names.iter())
+            .for_each_concurrent(TWO, async |name| drop(greet(prefix, name).await));
         let sum = flow::iter(names.iter()).fold(0, async |sum, name| sum + name.len());
-        let all = flow::iter(names.iter()).convert(|name| (prefix, name)).collect::<Vec<_>>();
-        let map = flow::iter(names.iter()).map(TWO, |name| async move { name }).collect::<Vec<_>>();
+        let all = flow::iter(names.iter()).map(|name| (prefix, name)).collect::<Vec<_>>();
+        let map = flow::iter(names.iter())
+            .map_concurrent(TWO, |name| async move { name })
+            .collect::<Vec<_>>();
         let ((), sum, all, map) = join((look, sum, all, map)).await;
         assert_eq!((sum, all.len(), map.len()), (10, 3, 3));
     });
@@ -201,7 +207,7 @@ fn sets() {
             .iter()
             .map(|name| {
                 flow::iter(name.split('o'))
-                    .for_each(TWO, async move |part| drop(greet(prefix, part).await))
+                    .for_each_concurrent(TWO, async move |part| drop(greet(prefix, part).await))
             })
             .collect();
         let mut count = 0;
@@ -212,7 +218,8 @@ fn sets() {
         let mut map = FutureMap::new();
         map.insert(
             "a",
-            flow::iter(names.iter()).for_each(TWO, async |name| drop(greet(prefix, name).await)),
+            flow::iter(names.iter())
+                .for_each_concurrent(TWO, async |name| drop(greet(prefix, name).await)),
         )
         .unwrap();
         while map.next().await.is_some() {
@@ -220,9 +227,7 @@ fn sets() {
         }
         let mut set: StreamSet<_> = names
             .iter()
-            .map(|name| {
-                flow::iter(name.split('o')).convert(move |part| (prefix, part)).into_stream()
-            })
+            .map(|name| flow::iter(name.split('o')).map(move |part| (prefix, part)).into_stream())
             .collect();
         while set.next().await.is_some() {
             drop(greet(prefix, "").await);
@@ -234,10 +239,11 @@ fn sets() {
 fn parts() {
     spawned(|Owned { names, prefix }| async move {
         let (names, prefix) = (&names, &prefix);
-        let made = || flow::iter(names.iter()).convert(|name| (name, prefix));
+        let made = || flow::iter(names.iter()).map(|name| (name, prefix));
         let zip = made().zip(made()).into_stream().into_parts();
-        let map = made().map(TWO, async |(name, _)| name.len()).into_stream().into_parts();
-        let buffer = made().buffer(TWO).into_stream().into_parts();
+        let map =
+            made().map_concurrent(TWO, async |(name, _)| name.len()).into_stream().into_parts();
+        let buffer = made().prefetch(TWO).into_stream().into_parts();
         let delayed = made().delay_each(NoTime, Duration::ZERO, TWO).into_stream().into_parts();
         drop(greet(prefix, "").await);
         drop((zip, map, buffer, delayed));

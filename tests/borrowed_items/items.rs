@@ -13,7 +13,7 @@ fn filter() {
         let (names, prefix) = (&names, &prefix);
         let all: Vec<String> = flow::iter(names.iter())
             .filter(|name| name.len() < prefix.len())
-            .map(TWO, async |name| greet(prefix, name).await)
+            .map_concurrent(TWO, async |name| greet(prefix, name).await)
             .filter(|name| name.ends_with('n'))
             .collect()
             .await;
@@ -27,7 +27,7 @@ fn filter_map() {
         let (names, prefix) = (&names, &prefix);
         let all: Vec<String> = flow::iter(names.iter())
             .filter_map(|name| name.strip_prefix("b"))
-            .map(TWO, |name| async move { greet(prefix, name).await })
+            .map_concurrent(TWO, |name| async move { greet(prefix, name).await })
             .filter_map(|name| (!name.is_empty()).then_some(name))
             .collect()
             .await;
@@ -40,10 +40,10 @@ fn convert() {
     spawned(|Owned { names, prefix }| async move {
         let (names, prefix) = (&names, &prefix);
         let all: Vec<usize> = flow::iter(names.iter())
-            .convert(|name| (prefix, name))
-            .convert(|(prefix, name)| (&prefix[1..], &name[1..]))
-            .map(TWO, async |(prefix, name)| greet(prefix, name).await)
-            .convert(|name| name.len())
+            .map(|name| (prefix, name))
+            .map(|(prefix, name)| (&prefix[1..], &name[1..]))
+            .map_concurrent(TWO, async |(prefix, name)| greet(prefix, name).await)
+            .map(|name| name.len())
             .collect()
             .await;
         assert_eq!(all, [6, 6, 7]);
@@ -57,7 +57,7 @@ fn inspect() {
         let mut seen = Vec::new();
         let count = flow::iter(names.iter())
             .inspect(|name| seen.push(name.len()))
-            .map(TWO, async |name| greet(prefix, name).await)
+            .map_concurrent(TWO, async |name| greet(prefix, name).await)
             .inspect(|name| assert!(name.starts_with(prefix)))
             .count()
             .await;
@@ -71,9 +71,9 @@ fn chunks() {
         let (names, prefix) = (&names, &prefix);
         let all: Vec<usize> = flow::iter(names.iter())
             .chunks(PAIR)
-            .map(TWO, async |names| greet(prefix, names[0]).await)
+            .map_concurrent(TWO, async |names| greet(prefix, names[0]).await)
             .chunks(PAIR)
-            .convert(|names| names.len())
+            .map(|names| names.len())
             .collect()
             .await;
         assert_eq!(all, [2]);
@@ -85,9 +85,12 @@ fn chunks_of_made_items() {
     spawned(|Owned { names, prefix }| async move {
         let (names, prefix) = (&names, &prefix);
         let count = flow::iter(names.iter())
-            .convert(|name| (prefix, name))
+            .map(|name| (prefix, name))
             .chunks(PAIR)
-            .for_each(TWO, |names| async move { drop(greet(names[0].0, names[0].1).await) })
+            .for_each_concurrent(
+                TWO,
+                |names| async move { drop(greet(names[0].0, names[0].1).await) },
+            )
             .await;
         let () = count;
     });
@@ -98,10 +101,10 @@ fn flatten_iter() {
     spawned(|Owned { names, prefix }| async move {
         let (names, prefix) = (&names, &prefix);
         let all: Vec<usize> = flow::iter(names.iter())
-            .convert(|name| name.split('o'))
+            .map(|name| name.split('o'))
             .flatten_iter()
-            .map(TWO, async |name| greet(prefix, name).await)
-            .convert(|name| vec![name.len()])
+            .map_concurrent(TWO, async |name| greet(prefix, name).await)
+            .map(|name| vec![name.len()])
             .flatten_iter()
             .collect()
             .await;
@@ -115,10 +118,10 @@ fn enumerate_and_take() {
         let (names, prefix) = (&names, &prefix);
         let all: Vec<String> = flow::iter(names.iter())
             .enumerate()
-            .map(TWO, async |(_, name)| greet(prefix, name).await)
+            .map_concurrent(TWO, async |(_, name)| greet(prefix, name).await)
             .enumerate()
             .take(2)
-            .convert(|(_, name)| name)
+            .map(|(_, name)| name)
             .collect()
             .await;
         assert_eq!(all.len(), 2);
@@ -131,7 +134,7 @@ fn results() {
         let names = &names;
         let mut errors = 0;
         let all: Vec<usize> = flow::iter(names.iter())
-            .map(TWO, async |name| check(name).await)
+            .map_concurrent(TWO, async |name| check(name).await)
             .inspect_err(|_| errors += 1)
             .map_ok(|length| length + 1)
             .map_err(|error| error.len())
@@ -147,7 +150,7 @@ fn until_error() {
     spawned(|Owned { names, .. }| async move {
         let names = &names;
         let all: Vec<_> = flow::iter(names.iter())
-            .map(TWO, async |name| check(name).await.map(|_| name))
+            .map_concurrent(TWO, async |name| check(name).await.map(|_| name))
             .until_error()
             .chunks(PAIR)
             .collect()
@@ -161,10 +164,10 @@ fn buffer() {
     spawned(|Owned { names, prefix }| async move {
         let (names, prefix) = (&names, &prefix);
         let all: Vec<String> = flow::iter(names.iter())
-            .convert(|name| (prefix, name))
-            .buffer(TWO)
-            .map(TWO, async |(prefix, name)| greet(prefix, name).await)
-            .buffer(TWO)
+            .map(|name| (prefix, name))
+            .prefetch(TWO)
+            .map_concurrent(TWO, async |(prefix, name)| greet(prefix, name).await)
+            .prefetch(TWO)
             .collect()
             .await;
         assert_eq!(all.len(), 3);
@@ -177,7 +180,7 @@ fn cooperate() {
         let (names, prefix) = (&names, &prefix);
         let mut asked = 0;
         let all: Vec<String> = flow::iter(names.iter())
-            .map(TWO, async |name| greet(prefix, name).await)
+            .map_concurrent(TWO, async |name| greet(prefix, name).await)
             .cooperate(|_| {
                 asked += 1;
                 Poll::Ready(())
@@ -194,7 +197,7 @@ fn progress() {
         let names = &names;
         let mut told = 0;
         let count = flow::iter(names.iter())
-            .map(TWO, async |name| check(name).await)
+            .map_concurrent(TWO, async |name| check(name).await)
             .try_progress(flow::NoClock, |_| told += 1)
             .progress(flow::NoClock, |_| ())
             .filter_ok()

@@ -12,10 +12,10 @@ macro_rules! task {
         async move {
             let Owned { names, prefix } = Owned::new();
             flow::iter(names.iter())
-                .for_each(TWO, async |name| drop(greet(&prefix, name).await))
+                .for_each_concurrent(TWO, async |name| drop(greet(&prefix, name).await))
                 .await;
             flow::iter(names.iter())
-                .map(TWO, |name| {
+                .map_concurrent(TWO, |name| {
                     let prefix = &prefix;
                     async move { greet(prefix, name).await }
                 })
@@ -57,13 +57,17 @@ fn in_a_child_that_borrows() {
     let pool = ThreadPool::new(1);
     block_scope(&pool, async |s| {
         let greet_all = async {
-            flow::iter(&names).for_each(TWO, async |name| drop(greet(&prefix, name).await)).await;
+            flow::iter(&names)
+                .for_each_concurrent(TWO, async |name| drop(greet(&prefix, name).await))
+                .await;
         };
         s.spawn(greet_all).await.unwrap();
     });
     let greet_all = concurrent(async |s| {
         let greet_all = async {
-            flow::iter(&names).for_each(TWO, async |name| drop(greet(&prefix, name).await)).await;
+            flow::iter(&names)
+                .for_each_concurrent(TWO, async |name| drop(greet(&prefix, name).await))
+                .await;
         };
         s.spawn(greet_all).await.unwrap();
     });

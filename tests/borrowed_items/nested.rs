@@ -12,11 +12,11 @@ fn for_each_in_for_each() {
         let (names, prefix) = (&names, &prefix);
         let count = AtomicUsize::new(0);
         flow::iter(names.iter())
-            .for_each(TWO, async |name| {
+            .for_each_concurrent(TWO, async |name| {
                 flow::iter(name.split('o'))
-                    .for_each(TWO, async |part| {
+                    .for_each_concurrent(TWO, async |part| {
                         flow::iter([part, name])
-                            .for_each(TWO, async |part| {
+                            .for_each_concurrent(TWO, async |part| {
                                 drop(greet(prefix, part).await);
                                 count.fetch_add(1, Ordering::Relaxed);
                             })
@@ -34,9 +34,9 @@ fn async_blocks() {
     spawned(|Owned { names, prefix }| async move {
         let (names, prefix) = (&names, &prefix);
         let all: Vec<usize> = flow::iter(names.iter())
-            .map(TWO, |name| async move {
+            .map_concurrent(TWO, |name| async move {
                 flow::iter(name.split('o'))
-                    .map(TWO, |part| async move { greet(prefix, part).await + name })
+                    .map_concurrent(TWO, |part| async move { greet(prefix, part).await + name })
                     .fold(0, |sum, part| async move { sum + part.len() })
                     .await
             })
@@ -52,9 +52,9 @@ fn fallible() {
     spawned(|Owned { names, .. }| async move {
         let names = &names;
         let all: Result<Vec<Vec<&str>>, String> = flow::iter(names.iter())
-            .map(TWO, async |name| {
+            .map_concurrent(TWO, async |name| {
                 flow::iter(name.split('o'))
-                    .map(TWO, async |part| check(part).await.map(|_| part))
+                    .map_concurrent(TWO, async |part| check(part).await.map(|_| part))
                     .try_collect()
                     .await
             })
@@ -69,12 +69,12 @@ fn in_drive() {
     spawned(|Owned { names, prefix }| async move {
         let (names, prefix) = (&names, &prefix);
         let all = flow::iter(names.iter())
-            .buffer(TWO)
+            .prefetch(TWO)
             .drive(async |mut items| {
                 let mut count = 0;
                 while let Some(name) = items.next().await {
                     count += flow::iter(name.split('o'))
-                        .map(TWO, async |part| greet(prefix, part).await)
+                        .map_concurrent(TWO, async |part| greet(prefix, part).await)
                         .filter(|part| !part.is_empty())
                         .count()
                         .await;
@@ -91,10 +91,10 @@ fn in_join() {
     spawned(|Owned { names, prefix }| async move {
         let (names, prefix) = (&names, &prefix);
         flow::iter(names.iter())
-            .for_each(TWO, async |name| {
-                let one =
-                    flow::iter(name.split('o')).map(TWO, async |part| greet(prefix, part).await);
-                let two = flow::iter(name.split('o')).for_each(TWO, async |_| ());
+            .for_each_concurrent(TWO, async |name| {
+                let one = flow::iter(name.split('o'))
+                    .map_concurrent(TWO, async |part| greet(prefix, part).await);
+                let two = flow::iter(name.split('o')).for_each_concurrent(TWO, async |_| ());
                 let (one, ()) = join((one.collect::<Vec<_>>(), two)).await;
                 drop(one);
             })

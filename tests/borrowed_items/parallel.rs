@@ -15,7 +15,7 @@ fn for_each_on() {
             .await
             .unwrap();
         flow::iter(NAMES)
-            .convert(|name| (name, name))
+            .map(|name| (name, name))
             .for_each_on(&Smol, TWO, async |(_, name)| drop(greet("", name).await))
             .await
             .unwrap();
@@ -43,10 +43,10 @@ fn map_on() {
             flow::iter(NAMES).map_on(&Smol, TWO, async |name| name).try_collect().await;
         assert_eq!(all.unwrap(), NAMES);
         let all: Result<Vec<_>, _> = flow::iter(NAMES)
-            .convert(|name| (name, name))
+            .map(|name| (name, name))
             .map_on(&Smol, TWO, |(name, _)| async move { greet("", name).await })
             .unordered()
-            .buffer(TWO)
+            .prefetch(TWO)
             .try_collect()
             .await;
         assert_eq!(all.unwrap().len(), 3);

@@ -14,13 +14,11 @@ fn body_of_concurrent() {
     spawned(|Owned { names, prefix }| async move {
         let (names, prefix) = (&names, &prefix);
         let last = concurrent(|_| {
-            flow::iter(names.iter())
-                .convert(|name| &name[1..])
-                .fold("", |_, name| async move { name })
+            flow::iter(names.iter()).map(|name| &name[1..]).fold("", |_, name| async move { name })
         });
         assert_eq!(last.await, "leo");
         let all = try_concurrent(|_| {
-            flow::iter(names.iter()).try_for_each(TWO, async |name| {
+            flow::iter(names.iter()).try_for_each_concurrent(TWO, async |name| {
                 drop(greet(prefix, name).await);
                 check(name).await.map(drop)
             })
@@ -34,13 +32,11 @@ fn body_of_scope() {
     spawned(|Owned { names, prefix }| async move {
         let (names, prefix) = (&names, &prefix);
         let last = scope(&Smol, |_| {
-            flow::iter(names.iter())
-                .convert(|name| &name[1..])
-                .fold("", |_, name| async move { name })
+            flow::iter(names.iter()).map(|name| &name[1..]).fold("", |_, name| async move { name })
         });
         assert_eq!(last.await, "leo");
         let all = try_scope(&Smol, |_| {
-            flow::iter(names.iter()).try_for_each(TWO, async |name| {
+            flow::iter(names.iter()).try_for_each_concurrent(TWO, async |name| {
                 drop(greet(prefix, name).await);
                 check(name).await.map(drop).map_err(|_| ())
             })
@@ -55,9 +51,9 @@ fn child_of_concurrent() {
         let (names, prefix) = (&names, &prefix);
         let count = concurrent(async |s| {
             let look = flow::iter(names.iter())
-                .for_each(TWO, async |name| drop(greet(prefix, name).await));
+                .for_each_concurrent(TWO, async |name| drop(greet(prefix, name).await));
             let last = flow::iter(names.iter())
-                .convert(|name| &name[1..])
+                .map(|name| &name[1..])
                 .fold("", |_, name| async move { name });
             let last = s.spawn(last);
             s.spawn(look).await.unwrap();
@@ -72,7 +68,7 @@ fn in_a_timeout() {
     spawned(|Owned { names, prefix }| async move {
         let (names, prefix) = (&names, &prefix);
         let last = flow::iter(names.iter())
-            .convert(|name| (&name[1..], prefix))
+            .map(|name| (&name[1..], prefix))
             .fold("", |_, (name, _)| async move { name });
         assert_eq!(timeout(Smol, Duration::MAX, last).await, Ok("leo"));
     });
@@ -84,7 +80,7 @@ fn until_cancelled() {
         let (names, prefix) = (&names, &prefix);
         let token = CancelToken::new();
         let last = flow::iter(names.iter())
-            .convert(|name| (&name[1..], prefix))
+            .map(|name| (&name[1..], prefix))
             .fold("", |_, (name, _)| async move { name });
         assert_eq!(token.run_until_cancelled(last).await.ok(), Some("leo"));
     });
@@ -96,17 +92,15 @@ const NAMES: [&str; 3] = ["ann", "bob", "cleo"];
 fn child_of_scope() {
     spawned(|_| async move {
         let last = scope(&Smol, async |s| {
-            let last = flow::iter(NAMES)
-                .convert(|name| &name[1..])
-                .fold("", |_, name| async move { name });
+            let last =
+                flow::iter(NAMES).map(|name| &name[1..]).fold("", |_, name| async move { name });
             s.spawn(last).await.unwrap()
         });
         assert_eq!(last.await, "leo");
         let failed = try_scope(&Smol, async |s| {
-            s.spawn(
-                flow::iter(NAMES)
-                    .try_for_each(TWO, async |name| check(name).await.map(drop).map_err(|_| name)),
-            );
+            s.spawn(flow::iter(NAMES).try_for_each_concurrent(TWO, async |name| {
+                check(name).await.map(drop).map_err(|_| name)
+            }));
             Ok(())
         });
         failed.await.unwrap_err();
@@ -117,10 +111,9 @@ fn child_of_scope() {
 fn child_of_limited_scope() {
     spawned(|_| async move {
         let last = scope_limited(&Smol, TWO, async |s| {
-            let last = || {
-                flow::iter(NAMES).convert(|name| &name[1..]).fold("", |_, name| async move { name })
-            };
-            s.spawn_when_free(last()).await.unwrap().await.unwrap();
+            let last =
+                || flow::iter(NAMES).map(|name| &name[1..]).fold("", |_, name| async move { name });
+            s.spawn(last()).await.unwrap().await.unwrap();
             s.try_spawn(last()).unwrap().await.unwrap()
         });
         assert_eq!(last.await, "leo");
@@ -131,8 +124,7 @@ fn child_of_limited_scope() {
 fn child_of_owned_scope() {
     spawned(|_| async move {
         let owned = OwnedScope::new(&Smol);
-        let last =
-            flow::iter(NAMES).convert(|name| &name[1..]).fold("", |_, name| async move { name });
+        let last = flow::iter(NAMES).map(|name| &name[1..]).fold("", |_, name| async move { name });
         assert_eq!(owned.spawn(last).await.unwrap(), "leo");
         owned.close().await;
     });
@@ -143,12 +135,12 @@ fn shielded() {
     spawned(|Owned { names, prefix }| async move {
         let (names, prefix) = (&names, &prefix);
         let last = flow::iter(names.iter())
-            .convert(|name| (&name[1..], prefix))
+            .map(|name| (&name[1..], prefix))
             .fold("", |_, (name, _)| async move { name });
         assert_eq!(shield(last).await, "leo");
         let last = shield_with(|restore| {
             let last =
-                flow::iter(names).convert(String::as_str).fold("", |_, name| async move { name });
+                flow::iter(names).map(String::as_str).fold("", |_, name| async move { name });
             async move { restore.run(last).await }
         });
         assert_eq!(last.await, "cleo");
@@ -158,8 +150,7 @@ fn shielded() {
 #[test]
 fn until_a_moment() {
     spawned(|Owned { names, .. }| async move {
-        let last =
-            flow::iter(&names).convert(String::as_str).fold("", |_, name| async move { name });
+        let last = flow::iter(&names).map(String::as_str).fold("", |_, name| async move { name });
         let never = Instant::from_epoch(Duration::MAX);
         assert_eq!(deadline(Smol, never, last).await.ok(), Some("cleo"));
     });
@@ -174,15 +165,14 @@ fn bracketed() {
             &Smol,
             acquire,
             |resource| {
-                flow::iter(names).convert(|name| (&name[1..], prefix)).fold(
-                    "",
-                    move |_, (name, _)| {
-                        let resource = resource.clone();
-                        async move { &name[resource.len() - 4..] }
-                    },
-                )
+                flow::iter(names).map(|name| (&name[1..], prefix)).fold("", move |_, (name, _)| {
+                    let resource = resource.clone();
+                    async move { &name[resource.len() - 4..] }
+                })
             },
-            |_| flow::iter(NAMES).for_each(TWO, async |name| drop(greet("", name).await)),
+            |_| {
+                flow::iter(NAMES).for_each_concurrent(TWO, async |name| drop(greet("", name).await))
+            },
         );
         assert_eq!(last.await, "leo");
     });

@@ -11,7 +11,7 @@ fn drive() {
     spawned(|Owned { names, prefix }| async move {
         let (names, prefix) = (&names, &prefix);
         let all = flow::iter(names.iter())
-            .map(TWO, async |name| (name, greet(prefix, name).await))
+            .map_concurrent(TWO, async |name| (name, greet(prefix, name).await))
             .drive(async |mut items| {
                 let mut length = 0;
                 while let Some((name, greeting)) = items.next().await {
@@ -29,7 +29,7 @@ fn drive_async_block() {
     spawned(|Owned { names, prefix }| async move {
         let (names, prefix) = (&names, &prefix);
         let all = flow::iter(names.iter())
-            .convert(|name| (name, prefix))
+            .map(|name| (name, prefix))
             .drive(|mut items| async move {
                 let mut length = 0;
                 while let Some((name, prefix)) = items.next().await {
@@ -47,12 +47,12 @@ fn fold() {
     spawned(|Owned { names, prefix }| async move {
         let (names, prefix) = (&names, &prefix);
         let all = flow::iter(names.iter())
-            .map(TWO, async |name| (name, greet(prefix, name).await))
+            .map_concurrent(TWO, async |name| (name, greet(prefix, name).await))
             .fold(0, async |sum, (name, greeting)| sum + greet(name, &greeting).await.len())
             .await;
         assert_eq!(all, 35);
         let last = flow::iter(names.iter())
-            .convert(|name| &name[1..])
+            .map(|name| &name[1..])
             .fold("", |_, name| async move { name })
             .await;
         assert_eq!(last, "leo");
@@ -75,7 +75,7 @@ fn collect_made_items() {
     spawned(|Owned { names, prefix }| async move {
         let (names, prefix) = (&names, &prefix);
         let all: Vec<(&str, &String)> =
-            flow::iter(names.iter()).convert(|name| (&name[1..], prefix)).collect().await;
+            flow::iter(names.iter()).map(|name| (&name[1..], prefix)).collect().await;
         assert_eq!(all.len(), 3);
     });
 }
@@ -85,7 +85,7 @@ fn try_collect() {
     spawned(|Owned { names, .. }| async move {
         let names = &names;
         let all: Result<Vec<&String>, String> = flow::iter(names.iter())
-            .map(TWO, async |name| check(name).await.map(|_| name))
+            .map_concurrent(TWO, async |name| check(name).await.map(|_| name))
             .try_collect()
             .await;
         assert!(all.is_err());
@@ -97,18 +97,18 @@ fn partition_and_settle() {
     spawned(|Owned { names, .. }| async move {
         let names = &names;
         let parts = flow::iter(names.iter())
-            .map(TWO, async |name| check(name).await.map(|_| name).map_err(|_| name))
-            .partition()
+            .map_concurrent(TWO, async |name| check(name).await.map(|_| name).map_err(|_| name))
+            .partition_results()
             .await;
         assert_eq!((parts.successes.len(), parts.failures.len()), (2, 1));
         let all = flow::iter(names.iter())
-            .convert(|name| if name.len() > 3 { Ok(name) } else { Err(name) })
-            .settle()
+            .map(|name| if name.len() > 3 { Ok(name) } else { Err(name) })
+            .collect::<Vec<_>>()
             .await;
         assert_eq!(all.len(), 3);
         let parts = flow::iter(names.iter())
-            .convert(|name| if name.len() > 3 { Ok(name) } else { Err(name) })
-            .partition()
+            .map(|name| if name.len() > 3 { Ok(name) } else { Err(name) })
+            .partition_results()
             .await;
         assert_eq!(parts.successes.len(), 1);
     });
@@ -119,7 +119,9 @@ fn into_stream() {
     spawned(|Owned { names, prefix }| async move {
         let (names, prefix) = (&names, &prefix);
         let mut stream = std::pin::pin!(
-            flow::iter(names.iter()).map(TWO, async |name| greet(prefix, name).await).into_stream()
+            flow::iter(names.iter())
+                .map_concurrent(TWO, async |name| greet(prefix, name).await)
+                .into_stream()
         );
         let mut count = 0;
         while let Some(greeting) = stream.next().await {
@@ -134,7 +136,7 @@ fn boxed_stream() {
     spawned(|Owned { names, prefix }| async move {
         let (names, prefix) = (&names, &prefix);
         let mut stream = flow::iter(names.iter())
-            .map(TWO, |name| async move { greet(prefix, name).await })
+            .map_concurrent(TWO, |name| async move { greet(prefix, name).await })
             .into_stream()
             .boxed();
         assert_eq!(stream.next().await.unwrap(), "dear ann");
@@ -146,15 +148,18 @@ fn of_streams() {
     spawned(|Owned { names, prefix }| async move {
         let (names, prefix) = (&names, &prefix);
         let stream = smol::stream::iter(names.iter());
-        flow::stream(stream).for_each(TWO, async |name| drop(greet(prefix, name).await)).await;
+        flow::stream(stream)
+            .for_each_concurrent(TWO, async |name| drop(greet(prefix, name).await))
+            .await;
         let stream = smol::stream::iter(names.iter()).map(|name| (prefix, name));
         let all: Vec<_> = flow::stream(stream)
-            .map(TWO, |(prefix, name)| async move { greet(prefix, name).await })
+            .map_concurrent(TWO, |(prefix, name)| async move { greet(prefix, name).await })
             .collect()
             .await;
         assert_eq!(all.len(), 3);
         let stream = smol::stream::iter(names.iter()).then(async |name| greet(prefix, name).await);
-        let all: Vec<_> = flow::stream(stream).map(TWO, async |name| name.len()).collect().await;
+        let all: Vec<_> =
+            flow::stream(stream).map_concurrent(TWO, async |name| name.len()).collect().await;
         assert_eq!(all.len(), 3);
     });
 }

@@ -13,7 +13,7 @@ fn timeout_each() {
     spawned(|Owned { names, prefix }| async move {
         let (names, prefix) = (&names, &prefix);
         let count = flow::iter(names.iter())
-            .convert(|name| (prefix, name))
+            .map(|name| (prefix, name))
             .timeout_each(Smol, LONG)
             .map_ok(|(prefix, name)| greet(prefix, name))
             .filter_ok()
@@ -30,7 +30,7 @@ fn deadline() {
     spawned(|Owned { names, prefix }| async move {
         let (names, prefix) = (&names, &prefix);
         let count = flow::iter(names.iter())
-            .map(TWO, async |name| (prefix, name))
+            .map_concurrent(TWO, async |name| (prefix, name))
             .deadline(Smol, Instant::from_epoch(Duration::MAX))
             .count()
             .await;
@@ -43,9 +43,9 @@ fn delay_each() {
     spawned(|Owned { names, prefix }| async move {
         let (names, prefix) = (&names, &prefix);
         let count = flow::iter(names.iter())
-            .map(TWO, async |name| (prefix, name))
+            .map_concurrent(TWO, async |name| (prefix, name))
             .delay_each(NoTime, LONG, TWO)
-            .map(TWO, async |(prefix, name)| greet(prefix, name).await)
+            .map_concurrent(TWO, async |(prefix, name)| greet(prefix, name).await)
             .delay_each(NoTime, Duration::ZERO, TWO)
             .count();
         drop(count);
@@ -61,7 +61,7 @@ fn take_until() {
             sum + name.len()
         });
         let count = flow::iter(names.iter())
-            .map(TWO, async |name| (prefix, name))
+            .map_concurrent(TWO, async |name| (prefix, name))
             .take_until(stop)
             .count()
             .await;
@@ -74,7 +74,7 @@ fn chunks_timeout() {
     spawned(|Owned { names, prefix }| async move {
         let (names, prefix) = (&names, &prefix);
         let count = flow::iter(names.iter())
-            .map(TWO, async |name| (prefix, name))
+            .map_concurrent(TWO, async |name| (prefix, name))
             .chunks_timeout(Smol, PAIR, LONG)
             .count()
             .await;
@@ -87,9 +87,9 @@ fn throttle() {
     spawned(|Owned { names, prefix }| async move {
         let (names, prefix) = (&names, &prefix);
         let count = flow::iter(names.iter())
-            .map(TWO, async |name| (prefix, name))
+            .map_concurrent(TWO, async |name| (prefix, name))
             .throttle(NoTime, LONG)
-            .map(TWO, |(prefix, name)| async move { greet(prefix, name).await })
+            .map_concurrent(TWO, |(prefix, name)| async move { greet(prefix, name).await })
             .throttle(NoTime, LONG)
             .count()
             .await;
@@ -101,7 +101,7 @@ fn throttle() {
 fn latest() {
     spawned(|Owned { names, prefix }| async move {
         let (names, prefix) = (&names, &prefix);
-        let made = || flow::iter(names.iter()).map(TWO, async |name| (prefix, name));
+        let made = || flow::iter(names.iter()).map_concurrent(TWO, async |name| (prefix, name));
         made().throttle_latest(NoTime, LONG).count().await;
         made().sample(NoTime, LONG).count().await;
         made().debounce(NoTime, LONG).count().await;
@@ -112,8 +112,10 @@ fn latest() {
 fn latest_results() {
     spawned(|Owned { names, .. }| async move {
         let names = &names;
-        let made =
-            || flow::iter(names.iter()).map(TWO, async |name| check(name).await.map_err(|_| name));
+        let made = || {
+            flow::iter(names.iter())
+                .map_concurrent(TWO, async |name| check(name).await.map_err(|_| name))
+        };
         made().try_throttle_latest(NoTime, LONG).count().await;
         made().try_sample(NoTime, LONG).count().await;
         made().try_debounce(NoTime, LONG).count().await;

@@ -12,7 +12,7 @@ fn for_each_async_closure() {
         let names = &names;
         let seen = Mutex::new(0);
         let look = |n: usize| *seen.lock().unwrap() += n;
-        flow::iter(names.iter()).for_each(TWO, async |name| look(name.len())).await;
+        flow::iter(names.iter()).for_each_concurrent(TWO, async |name| look(name.len())).await;
         assert_eq!(seen.into_inner().unwrap(), 10);
     });
 }
@@ -22,7 +22,7 @@ fn for_each_async_block() {
     spawned(|Owned { names, prefix }| async move {
         let (names, prefix) = (&names, &prefix);
         flow::iter(names.iter())
-            .for_each(TWO, |name| async move { drop(greet(prefix, name).await) })
+            .for_each_concurrent(TWO, |name| async move { drop(greet(prefix, name).await) })
             .await;
     });
 }
@@ -32,16 +32,20 @@ fn for_each_of_slices() {
     spawned(|Owned { names, prefix }| async move {
         let (names, prefix) = (&names, &prefix);
         let parts: Vec<&str> = names.iter().map(|name| &name[1..]).collect();
-        flow::iter(parts).for_each(TWO, async |part| drop(greet(prefix, part).await)).await;
+        flow::iter(parts)
+            .for_each_concurrent(TWO, async |part| drop(greet(prefix, part).await))
+            .await;
     });
 }
 
 #[test]
 fn for_each_of_literals() {
     spawned(|_| async move {
-        flow::iter(["a", "b"]).for_each(TWO, async |part| drop(greet("x", part).await)).await;
         flow::iter(["a", "b"])
-            .for_each(TWO, |part| async move { drop(greet("x", part).await) })
+            .for_each_concurrent(TWO, async |part| drop(greet("x", part).await))
+            .await;
+        flow::iter(["a", "b"])
+            .for_each_concurrent(TWO, |part| async move { drop(greet("x", part).await) })
             .await;
     });
 }
@@ -51,7 +55,7 @@ fn for_each_of_references_in_tuples() {
     spawned(|Owned { names, prefix }| async move {
         let (names, prefix) = (&names, &prefix);
         flow::iter(names.iter().enumerate())
-            .for_each(TWO, async |(_, name)| drop(greet(prefix, name).await))
+            .for_each_concurrent(TWO, async |(_, name)| drop(greet(prefix, name).await))
             .await;
     });
 }
@@ -62,7 +66,7 @@ fn for_each_of_mutable_references() {
         let prefix = &prefix;
         let mut own = Owned::new().names;
         flow::iter(own.iter_mut())
-            .for_each(TWO, async |name| *name = greet(prefix, name).await)
+            .for_each_concurrent(TWO, async |name| *name = greet(prefix, name).await)
             .await;
         assert_eq!(own[0], "dear ann");
     });
@@ -76,7 +80,7 @@ fn for_each_of_a_function() {
         async fn look(name: &String) {
             drop(greet("", name).await);
         }
-        flow::iter(names.iter()).for_each(TWO, look).await;
+        flow::iter(names.iter()).for_each_concurrent(TWO, look).await;
     });
 }
 
@@ -85,7 +89,7 @@ fn try_for_each_async_closure() {
     spawned(|Owned { names, .. }| async move {
         let names = &names;
         let result = flow::iter(names.iter())
-            .try_for_each(TWO, async |name| check(name).await.map(drop))
+            .try_for_each_concurrent(TWO, async |name| check(name).await.map(drop))
             .await;
         assert!(result.is_err());
     });
@@ -96,7 +100,7 @@ fn try_for_each_async_block() {
     spawned(|Owned { names, .. }| async move {
         let names = &names;
         let result = flow::iter(names.iter())
-            .try_for_each(TWO, |name| async move { check(name).await.map(drop) })
+            .try_for_each_concurrent(TWO, |name| async move { check(name).await.map(drop) })
             .await;
         assert!(result.is_err());
     });
@@ -107,7 +111,7 @@ fn map_async_closure() {
     spawned(|Owned { names, prefix }| async move {
         let (names, prefix) = (&names, &prefix);
         let all: Vec<String> = flow::iter(names.iter())
-            .map(TWO, async |name| greet(prefix, name).await)
+            .map_concurrent(TWO, async |name| greet(prefix, name).await)
             .collect()
             .await;
         assert_eq!(all, ["dear ann", "dear bob", "dear cleo"]);
@@ -119,7 +123,7 @@ fn map_async_block() {
     spawned(|Owned { names, prefix }| async move {
         let (names, prefix) = (&names, &prefix);
         let all: Vec<String> = flow::iter(names.iter())
-            .map(TWO, |name| async move { greet(prefix, name).await })
+            .map_concurrent(TWO, |name| async move { greet(prefix, name).await })
             .collect()
             .await;
         assert_eq!(all.len(), 3);
@@ -131,7 +135,7 @@ fn map_to_borrowed() {
     spawned(|Owned { names, .. }| async move {
         let names = &names;
         let all: Vec<&str> =
-            flow::iter(names.iter()).map(TWO, async |name| &name[1..]).collect().await;
+            flow::iter(names.iter()).map_concurrent(TWO, async |name| &name[1..]).collect().await;
         assert_eq!(all, ["nn", "ob", "leo"]);
     });
 }
@@ -141,7 +145,7 @@ fn map_unordered() {
     spawned(|Owned { names, prefix }| async move {
         let (names, prefix) = (&names, &prefix);
         let all: Vec<String> = flow::iter(names.iter())
-            .map(TWO, async |name| greet(prefix, name).await)
+            .map_concurrent(TWO, async |name| greet(prefix, name).await)
             .unordered()
             .window(TWO)
             .collect()
@@ -155,9 +159,9 @@ fn map_of_map() {
     spawned(|Owned { names, prefix }| async move {
         let (names, prefix) = (&names, &prefix);
         let all: Vec<usize> = flow::iter(names.iter())
-            .map(TWO, async |name| &name[1..])
-            .map(TWO, async |name| greet(prefix, name).await)
-            .map(TWO, |name| async move { name.len() })
+            .map_concurrent(TWO, async |name| &name[1..])
+            .map_concurrent(TWO, async |name| greet(prefix, name).await)
+            .map_concurrent(TWO, |name| async move { name.len() })
             .collect()
             .await;
         assert_eq!(all, [7, 7, 8]);
@@ -212,7 +216,7 @@ fn on_undelivered() {
         let (names, prefix) = (&names, &prefix);
         let lost = Mutex::new(0);
         let all: Vec<String> = flow::iter(names.iter())
-            .map(TWO, async |name| greet(prefix, name).await)
+            .map_concurrent(TWO, async |name| greet(prefix, name).await)
             .on_undelivered(|name| *lost.lock().unwrap() += name.len())
             .collect()
             .await;
@@ -225,9 +229,9 @@ fn caught() {
     spawned(|Owned { names, prefix }| async move {
         let (names, prefix) = (&names, &prefix);
         let all = flow::iter(names.iter())
-            .map(TWO, async |name| greet(prefix, name).await)
-            .caught()
-            .settle()
+            .map_concurrent(TWO, async |name| greet(prefix, name).await)
+            .catch_unwind()
+            .collect::<Vec<_>>()
             .await;
         assert_eq!(all.len(), 3);
         let all = flow::iter(names.iter())
@@ -235,9 +239,9 @@ fn caught() {
                 sent.push(name);
                 (sent, name)
             })
-            .caught()
+            .catch_unwind()
             .on_undelivered(drop)
-            .settle()
+            .collect::<Vec<_>>()
             .await;
         assert_eq!(all.len(), 3);
     });
@@ -260,16 +264,18 @@ fn buffered() {
 }
 
 #[test]
-fn buffer_unordered() {
+fn buffered_unordered() {
     spawned(|Owned { names, prefix }| async move {
         let (names, prefix) = (&names, &prefix);
         let all: Vec<String> = flow::iter(names.iter().map(async |name| greet(prefix, name).await))
-            .buffer_unordered(TWO)
+            .buffered(TWO)
+            .unordered()
             .collect()
             .await;
         assert_eq!(all.len(), 3);
         let all: Vec<&str> = flow::iter(names.iter().map(|name| async move { name.as_str() }))
-            .buffer_unordered(TWO)
+            .buffered(TWO)
+            .unordered()
             .collect()
             .await;
         assert_eq!(all.len(), 3);
@@ -280,16 +286,14 @@ fn buffer_unordered() {
 fn buffered_of_a_flow() {
     spawned(|Owned { names, prefix }| async move {
         let (names, prefix) = (&names, &prefix);
-        let all: Vec<String> = flow::iter(names.iter())
-            .convert(|name| greet(prefix, name))
-            .buffered(TWO)
-            .collect()
-            .await;
+        let all: Vec<String> =
+            flow::iter(names.iter()).map(|name| greet(prefix, name)).buffered(TWO).collect().await;
         assert_eq!(all.len(), 3);
         let all: Vec<&str> = flow::iter(names.iter())
-            .convert(|name| async move { name.as_str() })
-            .buffer_unordered(TWO)
-            .caught()
+            .map(|name| async move { name.as_str() })
+            .buffered(TWO)
+            .unordered()
+            .catch_unwind()
             .filter_ok()
             .collect()
             .await;
@@ -302,14 +306,17 @@ fn arguments_with_types() {
     spawned(|Owned { names, prefix }| async move {
         let (names, prefix) = (&names, &prefix);
         flow::iter(names.iter())
-            .for_each(TWO, async |name: &String| drop(greet(prefix, name).await))
+            .for_each_concurrent(TWO, async |name: &String| drop(greet(prefix, name).await))
             .await;
         flow::iter(names.iter())
-            .for_each(TWO, |name: &String| async move { drop(greet(prefix, name).await) })
+            .for_each_concurrent(
+                TWO,
+                |name: &String| async move { drop(greet(prefix, name).await) },
+            )
             .await;
         let all: Vec<String> = flow::iter(names.iter())
-            .map(TWO, async |name: &String| greet(prefix, name).await)
-            .map(TWO, |name: String| async move { name })
+            .map_concurrent(TWO, async |name: &String| greet(prefix, name).await)
+            .map_concurrent(TWO, |name: String| async move { name })
             .collect()
             .await;
         assert_eq!(all.len(), 3);
@@ -322,7 +329,7 @@ fn changes_of_captured_state() {
         let (names, prefix) = (&names, &prefix);
         let mut calls = 0;
         flow::iter(names.iter())
-            .for_each(TWO, |name| {
+            .for_each_concurrent(TWO, |name| {
                 calls += 1;
                 async move { drop(greet(prefix, name).await) }
             })
@@ -334,10 +341,14 @@ fn changes_of_captured_state() {
 #[test]
 fn in_functions() {
     async fn greet_all<'a>(names: impl IntoIterator<Item = &'a String>, prefix: &str) -> usize {
-        flow::iter(names).map(TWO, async |name| greet(prefix, name).await).unordered().count().await
+        flow::iter(names)
+            .map_concurrent(TWO, async |name| greet(prefix, name).await)
+            .unordered()
+            .count()
+            .await
     }
     async fn map_all<T, U>(items: &[T], f: impl AsyncFn(&T) -> U) -> Vec<U> {
-        flow::iter(items).map(TWO, |item| f(item)).collect().await
+        flow::iter(items).map_concurrent(TWO, |item| f(item)).collect().await
     }
     fn boxed<'a>(
         names: &'a [String],
@@ -346,7 +357,7 @@ fn in_functions() {
         Box::pin(
             flow::iter(names)
                 .filter(|name| name.len() < 4)
-                .for_each(TWO, async move |name| drop(greet(prefix, name).await)),
+                .for_each_concurrent(TWO, async move |name| drop(greet(prefix, name).await)),
         )
     }
     spawned(|Owned { names, prefix }| async move {

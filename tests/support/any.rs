@@ -5,11 +5,11 @@
 
 use crate::executors::Exec;
 use anyscope::{
-    BlockOn, Child, Clock, Instant, Kept, Spawn, SpawnBlocking, Timer,
+    BlockOn, Child, Clock, Instant, KeepAlive, Spawn, SpawnBlocking, Timer,
     sim::{Sim, SimHandle},
     smol::{Smol, SmolExecutor, SmolHandle},
     threads::{ThreadPool, ThreadPoolHandle},
-    tokio::{Tokio, TokioRuntime},
+    tokio::{TokioHandle, TokioRuntime},
 };
 use pin_project_lite::pin_project;
 use std::{
@@ -25,7 +25,7 @@ use std::{
 pub enum AnyExec {
     Smol(Smol),
     SmolOwn(SmolHandle),
-    Tokio(Tokio),
+    TokioHandle(TokioHandle),
     Threads(ThreadPoolHandle),
     Sim(SimHandle),
 }
@@ -35,7 +35,7 @@ pub enum AnyExec {
 pub enum AnyOwner {
     Smol(Smol),
     SmolOwn(SmolExecutor),
-    Tokio(TokioRuntime),
+    TokioHandle(TokioRuntime),
     Threads(ThreadPool),
     Sim(Sim),
 }
@@ -45,7 +45,7 @@ pin_project! {
     #[project = Sleeping]
     pub enum AnySleep {
         Smol { #[pin] sleep: <Smol as Timer>::Sleep },
-        Tokio { #[pin] sleep: <Tokio as Timer>::Sleep },
+        TokioHandle { #[pin] sleep: <TokioHandle as Timer>::Sleep },
         Threads { #[pin] sleep: <ThreadPoolHandle as Timer>::Sleep },
         Sim { #[pin] sleep: <SimHandle as Timer>::Sleep },
     }
@@ -62,7 +62,7 @@ macro_rules! inside {
         match $self {
             $any::Smol($exec) => $call,
             $any::SmolOwn($exec) => $call,
-            $any::Tokio($exec) => $call,
+            $any::TokioHandle($exec) => $call,
             $any::Threads($exec) => $call,
             $any::Sim($exec) => $call,
         }
@@ -76,8 +76,8 @@ macro_rules! spawn_inside {
                 inside!($any: self, exec => exec.spawn(child));
             }
 
-            fn spawn_kept(&self, child: Child) -> Option<Kept> {
-                inside!($any: self, exec => exec.spawn_kept(child))
+            fn spawn_keep_alive(&self, child: Child) -> Option<KeepAlive> {
+                inside!($any: self, exec => exec.spawn_keep_alive(child))
             }
 
             fn parallelism(&self) -> NonZeroUsize {
@@ -109,7 +109,7 @@ impl Timer for AnyExec {
         match self {
             AnyExec::Smol(exec) => AnySleep::Smol { sleep: exec.sleep(duration) },
             AnyExec::SmolOwn(exec) => AnySleep::Smol { sleep: exec.sleep(duration) },
-            AnyExec::Tokio(exec) => AnySleep::Tokio { sleep: exec.sleep(duration) },
+            AnyExec::TokioHandle(exec) => AnySleep::TokioHandle { sleep: exec.sleep(duration) },
             AnyExec::Threads(exec) => AnySleep::Threads { sleep: exec.sleep(duration) },
             AnyExec::Sim(exec) => AnySleep::Sim { sleep: exec.sleep(duration) },
         }
@@ -122,7 +122,7 @@ impl Future for AnySleep {
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
         match self.project() {
             Sleeping::Smol { sleep } => sleep.poll(cx),
-            Sleeping::Tokio { sleep } => sleep.poll(cx),
+            Sleeping::TokioHandle { sleep } => sleep.poll(cx),
             Sleeping::Threads { sleep } => sleep.poll(cx),
             Sleeping::Sim { sleep } => sleep.poll(cx),
         }
@@ -157,12 +157,12 @@ macro_rules! from {
 from! {
     AnyExec::Smol(Smol)
     AnyExec::SmolOwn(SmolHandle)
-    AnyExec::Tokio(Tokio)
+    AnyExec::TokioHandle(TokioHandle)
     AnyExec::Threads(ThreadPoolHandle)
     AnyExec::Sim(SimHandle)
     AnyOwner::Smol(Smol)
     AnyOwner::SmolOwn(SmolExecutor)
-    AnyOwner::Tokio(TokioRuntime)
+    AnyOwner::TokioHandle(TokioRuntime)
     AnyOwner::Threads(ThreadPool)
     AnyOwner::Sim(Sim)
 }

@@ -18,7 +18,7 @@ use anyscope::{
     sim::{Sim, SimHandle},
     smol::{Smol, SmolExecutor, SmolHandle},
     threads::{ThreadPool, ThreadPoolHandle},
-    tokio::{Tokio, TokioRuntime},
+    tokio::{TokioHandle, TokioRuntime},
 };
 use std::{future::Future, pin::Pin};
 
@@ -80,10 +80,10 @@ impl Under for SmolOwn {
 pub struct TokioCurrent;
 
 impl Under for TokioCurrent {
-    type Handle = Tokio;
+    type Handle = TokioHandle;
     type Owner = TokioRuntime;
 
-    fn start(_: u64) -> (TokioRuntime, Tokio) {
+    fn start(_: u64) -> (TokioRuntime, TokioHandle) {
         own(tokio::runtime::Builder::new_current_thread())
     }
 }
@@ -92,17 +92,17 @@ impl Under for TokioCurrent {
 pub struct TokioMulti;
 
 impl Under for TokioMulti {
-    type Handle = Tokio;
+    type Handle = TokioHandle;
     type Owner = TokioRuntime;
 
-    fn start(_: u64) -> (TokioRuntime, Tokio) {
+    fn start(_: u64) -> (TokioRuntime, TokioHandle) {
         let mut builder = tokio::runtime::Builder::new_multi_thread();
         builder.worker_threads(2);
         own(builder)
     }
 }
 
-fn own(mut builder: tokio::runtime::Builder) -> (TokioRuntime, Tokio) {
+fn own(mut builder: tokio::runtime::Builder) -> (TokioRuntime, TokioHandle) {
     let owner = TokioRuntime::from(builder.enable_all().build().unwrap());
     let handle = owner.handle();
     (owner, handle)
@@ -112,10 +112,10 @@ fn own(mut builder: tokio::runtime::Builder) -> (TokioRuntime, Tokio) {
 pub struct TokioPaused;
 
 impl Under for TokioPaused {
-    type Handle = Tokio;
+    type Handle = TokioHandle;
     type Owner = TokioRuntime;
 
-    fn start(_: u64) -> (TokioRuntime, Tokio) {
+    fn start(_: u64) -> (TokioRuntime, TokioHandle) {
         let mut builder = tokio::runtime::Builder::new_current_thread();
         builder.start_paused(true);
         own(builder)

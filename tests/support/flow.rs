@@ -19,13 +19,13 @@ macro_rules! flow_behaviour {
                     #[allow(unused_macros)]
                     macro_rules! for_each {
                         ($source:expr, $limit:expr, $f:expr) => {
-                            async { $source.for_each($limit, $f).await }
+                            async { $source.for_each_concurrent($limit, $f).await }
                         };
                     }
                     #[allow(unused_macros)]
                     macro_rules! try_for_each {
                         ($source:expr, $limit:expr, $f:expr) => {
-                            async { $source.try_for_each($limit, $f).await }
+                            async { $source.try_for_each_concurrent($limit, $f).await }
                         };
                     }
                     $body
@@ -82,7 +82,7 @@ macro_rules! map_behaviour {
                     #[allow(unused_macros)]
                     macro_rules! map {
                         ($source:expr, $limit:expr, $f:expr) => {
-                            $source.map($limit, $f)
+                            $source.map_concurrent($limit, $f)
                         };
                     }
                     $body

@@ -1,7 +1,7 @@
 //! All kinds of scopes on an executor, to do the same to each.
 
 use anyscope::{
-    CancelCause, Limit, OwnedScope, ScopeError, Spawn, flow, scope, scope_limited, try_scope,
+    CancelledBy, Limit, OwnedScope, ScopeError, Spawn, flow, scope, scope_limited, try_scope,
     try_scope_limited,
 };
 use std::{future::Future, pin::Pin};
@@ -13,7 +13,7 @@ pub type Work = Pin<Box<dyn Future<Output = ()> + Send>>;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum End {
     Done,
-    Cancelled(CancelCause),
+    Cancelled(CancelledBy),
 }
 
 /// A kind of scope whose children run on an executor of type `E`.
@@ -70,7 +70,7 @@ pub fn kinds<E: Spawn + Clone + Send + Sync + 'static>() -> [Kind<E>; 8] {
         kind("scope_limited", false, |exec, work, body| {
             let scope = scope_limited(exec, LIMIT, async move |s| {
                 for work in work {
-                    drop(s.spawn_when_free(work).await);
+                    drop(s.spawn(work).await);
                 }
                 body.await;
             });
@@ -82,7 +82,7 @@ pub fn kinds<E: Spawn + Clone + Send + Sync + 'static>() -> [Kind<E>; 8] {
         kind("try_scope_limited", true, |exec, work, body| {
             let scope = try_scope_limited(exec, LIMIT, async move |s| {
                 for work in work {
-                    drop(s.spawn_when_free(unfailing(work)).await);
+                    drop(s.spawn(unfailing(work)).await);
                 }
                 body.await;
                 Ok(())
@@ -123,7 +123,7 @@ async fn unfailing(work: Work) -> Result<(), ()> {
 fn end(result: Result<(), ScopeError<()>>) -> End {
     match result {
         Ok(()) => End::Done,
-        Err(ScopeError::Cancelled(cancelled)) => End::Cancelled(cancelled.cause()),
+        Err(ScopeError::Cancelled(cancelled)) => End::Cancelled(cancelled.by()),
         Err(other) => panic!("nothing fails here: {other:?}"),
     }
 }

@@ -1,14 +1,14 @@
 //! Looking into outcomes.
 
 use super::observed::Log;
-use anyscope::{CancelCause, JoinError, ScopeError, observe::Event};
+use anyscope::{CancelledBy, JoinError, ScopeError, observe::Event};
 use std::fmt::Debug;
 
 /// Who cancelled a child that was cancelled.
 #[track_caller]
-pub fn cause<T>(outcome: Result<T, JoinError>) -> CancelCause {
+pub fn cause<T>(outcome: Result<T, JoinError>) -> CancelledBy {
     match outcome {
-        Err(JoinError::Cancelled(cancelled)) => cancelled.cause(),
+        Err(JoinError::Cancelled(cancelled)) => cancelled.by(),
         Err(other) => panic!("not cancelled: {other}"),
         Ok(_) => panic!("not cancelled: it has a value"),
     }

@@ -40,7 +40,7 @@ pub(crate) fn map<F: Future>(
     limit: usize,
     f: impl FnMut(usize) -> F,
 ) -> impl Stream<Item = F::Output> {
-    flow::iter(0..n).map(at_most(limit), f).into_stream()
+    flow::iter(0..n).map_concurrent(at_most(limit), f).into_stream()
 }
 
 pub(crate) fn map_unordered<F: Future>(
@@ -48,7 +48,7 @@ pub(crate) fn map_unordered<F: Future>(
     limit: usize,
     f: impl FnMut(usize) -> F,
 ) -> impl Stream<Item = F::Output> {
-    flow::iter(0..n).map(at_most(limit), f).unordered().into_stream()
+    flow::iter(0..n).map_concurrent(at_most(limit), f).unordered().into_stream()
 }
 
 pub(crate) async fn for_each<F: Future<Output = ()>>(
@@ -56,7 +56,7 @@ pub(crate) async fn for_each<F: Future<Output = ()>>(
     limit: usize,
     each: impl FnMut(usize) -> F,
 ) {
-    flow::iter(0..n).for_each(at_most(limit), each).await;
+    flow::iter(0..n).for_each_concurrent(at_most(limit), each).await;
 }
 
 pub(crate) fn merge_pair<S: Stream + Unpin>([a, b]: [S; 2]) -> impl Stream<Item = S::Item> {

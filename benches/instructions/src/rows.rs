@@ -9,7 +9,7 @@ use crate::{
         Task, Waits, WakeOne, Yields, children, forget, parked, ready, take_waiting, wake, yields,
     },
 };
-use anyscope::{BlockOn, smol::SmolHandle, tokio::Tokio};
+use anyscope::{BlockOn, smol::SmolHandle, tokio::TokioHandle};
 use async_executor::Executor;
 use futures_buffered::{BufferedStreamExt, MergeBounded};
 use futures_concurrency::{future::Join as _, stream::Merge};
@@ -517,7 +517,7 @@ fn spawns<M: own::Map<Yields>>(rows: &mut Rows, name: &str, work: M) {
             .floor(floor)
             .own(move || {
                 let runtime = runtime();
-                let tokio = Tokio::from(runtime.handle().clone());
+                let tokio = TokioHandle::from(runtime.handle().clone());
                 let once = async move {
                     counted_in_task(n, || own::spawn_and_join(&tokio, n, work)).await;
                 };
@@ -659,7 +659,7 @@ fn cancels(rows: &mut Rows) {
         rows.path(format!("cancel/tokio current-thread, to the end/{n}"))
             .own(move || {
                 let runtime = runtime();
-                let tokio = Tokio::from(runtime.handle().clone());
+                let tokio = TokioHandle::from(runtime.handle().clone());
                 runtime.block_on(async {
                     for round in 0..ROUNDS {
                         let to = counting(round).then_some(To::End);
@@ -706,7 +706,7 @@ fn timeouts(rows: &mut Rows) {
             .floor(floor)
             .own(move || {
                 let runtime = paused();
-                let tokio = Tokio::from(runtime.handle().clone());
+                let tokio = TokioHandle::from(runtime.handle().clone());
                 let once = async move {
                     counted_in_task(1, || own::timeout(&tokio, work(1))).await;
                 };

@@ -157,7 +157,7 @@ fn main() -> ! {
 
     let total = Cell::new(0);
     let add = async |n| total.set(total.get() + n);
-    exec.block_on(flow::iter(0..1000).for_each(Limit::new(4), add));
+    exec.block_on(flow::iter(0..1000).for_each_concurrent(Limit::new(4), add));
     assert_eq!(total.get(), 499_500);
 
     hprintln!("all is well on a Cortex-M4");

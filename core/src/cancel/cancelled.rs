@@ -6,18 +6,18 @@ use core::{error::Error, fmt};
 /// Something was ended before it finished, or is asked to end; by whom, and why.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Cancelled {
-    cause: CancelCause,
+    cause: CancelledBy,
     reason: Option<CancelReason>,
 }
 
 impl Cancelled {
     /// By whom, and why, if somebody gave a reason.
-    pub(crate) fn new(cause: CancelCause, reason: Option<&CancelReason>) -> Self {
+    pub(crate) fn new(cause: CancelledBy, reason: Option<&CancelReason>) -> Self {
         Cancelled { cause, reason: reason.cloned() }
     }
 
     /// Who did it.
-    pub fn cause(&self) -> CancelCause {
+    pub fn by(&self) -> CancelledBy {
         self.cause
     }
 
@@ -41,7 +41,7 @@ impl Error for Cancelled {}
 /// Who ended a child. The first one counts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
-pub enum CancelCause {
+pub enum CancelledBy {
     /// Its scope was cancelled: on request, because a sibling failed, or because the scope was
     /// dropped.
     Scope,
@@ -59,44 +59,44 @@ pub enum CancelCause {
     Deadline,
 }
 
-impl CancelCause {
+impl CancelledBy {
     /// Three bits for the state word of a child; zero is not used.
     pub(crate) const fn to_bits(self) -> usize {
         match self {
-            CancelCause::Scope => 1,
-            CancelCause::Finished => 2,
-            CancelCause::Closed => 3,
-            CancelCause::Handle => 4,
-            CancelCause::Executor => 5,
-            CancelCause::Token => 6,
-            CancelCause::Deadline => 7,
+            CancelledBy::Scope => 1,
+            CancelledBy::Finished => 2,
+            CancelledBy::Closed => 3,
+            CancelledBy::Handle => 4,
+            CancelledBy::Executor => 5,
+            CancelledBy::Token => 6,
+            CancelledBy::Deadline => 7,
         }
     }
 
     /// The inverse of [`to_bits`](Self::to_bits).
     pub(crate) const fn from_bits(bits: usize) -> Self {
         match bits {
-            2 => CancelCause::Finished,
-            3 => CancelCause::Closed,
-            4 => CancelCause::Handle,
-            5 => CancelCause::Executor,
-            6 => CancelCause::Token,
-            7 => CancelCause::Deadline,
-            _ => CancelCause::Scope,
+            2 => CancelledBy::Finished,
+            3 => CancelledBy::Closed,
+            4 => CancelledBy::Handle,
+            5 => CancelledBy::Executor,
+            6 => CancelledBy::Token,
+            7 => CancelledBy::Deadline,
+            _ => CancelledBy::Scope,
         }
     }
 }
 
-impl fmt::Display for CancelCause {
+impl fmt::Display for CancelledBy {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
-            CancelCause::Scope => "its scope was cancelled",
-            CancelCause::Finished => "a daemon ends with the other children of its scope",
-            CancelCause::Closed => "its scope had already ended",
-            CancelCause::Handle => "it alone was asked to end",
-            CancelCause::Executor => "the executor dropped it (refused, or shut down)",
-            CancelCause::Token => "a token asked for it",
-            CancelCause::Deadline => "the deadline of its scope passed",
+            CancelledBy::Scope => "its scope was cancelled",
+            CancelledBy::Finished => "a daemon ends with the other children of its scope",
+            CancelledBy::Closed => "its scope had already ended",
+            CancelledBy::Handle => "it alone was asked to end",
+            CancelledBy::Executor => "the executor dropped it (refused, or shut down)",
+            CancelledBy::Token => "a token asked for it",
+            CancelledBy::Deadline => "the deadline of its scope passed",
         })
     }
 }

@@ -22,7 +22,7 @@ mod shield;
 pub(crate) mod shields;
 mod token;
 
-pub use cancelled::{CancelCause, Cancelled};
+pub use cancelled::{Cancelled, CancelledBy};
 pub use grace::Grace;
 pub use reason::CancelReason;
 #[cfg(all(feature = "std", not(anyscope_loom)))]

@@ -1,6 +1,6 @@
 //! A tree of requests.
 
-use super::{CancelCause, CancelReason, Cancelled};
+use super::{CancelReason, Cancelled, CancelledBy};
 use crate::{
     sync::{
         Arc, AtomicBool, AtomicPtr, AtomicUsize, EventListener, LazyEvent, Ordering, Wakers,
@@ -79,7 +79,7 @@ struct Node {
 /// Ends with the last handle of a node and of its descendants.
 struct Alive {
     node: Arc<Node>,
-    /// Kept in the tree by us, as a cancel comes down to us through it.
+    /// KeepAlive in the tree by us, as a cancel comes down to us through it.
     parent: Option<Arc<Alive>>,
 }
 
@@ -261,7 +261,7 @@ impl CancelToken {
     }
 
     fn to_error(&self) -> Cancelled {
-        Cancelled::new(CancelCause::Token, self.reason())
+        Cancelled::new(CancelledBy::Token, self.reason())
     }
 }
 

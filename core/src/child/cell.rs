@@ -27,7 +27,7 @@ use super::{
 };
 use crate::{
     cancel::{
-        CancelCause, CancelToken, Cancelled,
+        CancelToken, Cancelled, CancelledBy,
         current::{self, About, Frame},
         shields::Shields,
     },
@@ -308,7 +308,7 @@ impl<F: Future, S: Receive<F::Output, Via>, Via> Cell<F, S, Via> {
                 }
             }
             End::Cancelled => {
-                if now.cancelled() == Some(CancelCause::Executor) {
+                if now.cancelled() == Some(CancelledBy::Executor) {
                     scope.lost(info);
                 }
                 let keeps = scope.is_failing() || scope.cancel_reason().is_some();
@@ -327,8 +327,8 @@ impl<F: Future, S: Receive<F::Output, Via>, Via> Cell<F, S, Via> {
             Stage::Panicked(panicked) => Err(JoinError::Panicked(panicked.0)),
             Stage::Failed(_) => Err(JoinError::Failed),
             Stage::Cancelled(scope) => {
-                let cause = cell.header.state.now().cancelled().unwrap_or(CancelCause::Scope);
-                let scope = scope.as_ref().filter(|_| cause == CancelCause::Scope);
+                let cause = cell.header.state.now().cancelled().unwrap_or(CancelledBy::Scope);
+                let scope = scope.as_ref().filter(|_| cause == CancelledBy::Scope);
                 let reason = scope.and_then(|scope| scope.cancel_reason());
                 Err(JoinError::Cancelled(Cancelled::new(cause, reason)))
             }
@@ -368,7 +368,7 @@ impl<F: Future, S: Receive<F::Output, Via>, Via> Cell<F, S, Via> {
     unsafe fn without_value(raw: Raw) -> Sequel {
         // SAFETY: the caller keeps the cell, which is done, and is the handle.
         let cell = unsafe { Self::from_raw(raw) };
-        let refused = cell.header.state.now().cancelled() == Some(CancelCause::Scope);
+        let refused = cell.header.state.now().cancelled() == Some(CancelledBy::Scope);
         // Not with a reference into the stage, as the scope may run code of others.
         // SAFETY: as above.
         let scope = cell.stage.with(|stage| match unsafe { &*stage } {
@@ -429,7 +429,7 @@ impl<F: Future, S: Receive<F::Output, Via>, Via> About for Running<'_, F, S, Via
         let state = self.0.header.state.now();
         if state.is_asked_to_end() {
             let reason = scope.as_ref().and_then(Cancelled::reason);
-            return Some(Cancelled::new(state.cause(), reason));
+            return Some(Cancelled::new(state.by(), reason));
         }
         scope
     }

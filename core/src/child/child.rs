@@ -4,7 +4,7 @@ use super::{
     raw::{By, Polled, Raw},
     state::Keeper,
 };
-use crate::cancel::CancelCause;
+use crate::cancel::CancelledBy;
 use core::{
     fmt,
     future::Future,
@@ -19,7 +19,7 @@ use core::{
 /// One type whatever the child's future is: pointer-sized, `Send` and `'static`. It is ready when
 /// the child has ended, in whatever way; panics of the child do not come through (with `std`).
 /// Dropping it before that cancels the child, whose handle then names the cause
-/// [`Executor`](CancelCause::Executor).
+/// [`Executor`](CancelledBy::Executor).
 ///
 /// A child can end without the executor: a canceller drops the future at once, wakes the executor,
 /// and the next poll is ready. Polling after that, late or on another thread is harmless.
@@ -75,7 +75,7 @@ impl Drop for Child {
         let Some(child) = self.0 else { return };
         // SAFETY: the executor's share keeps it, and is given up at the end.
         unsafe {
-            child.cancel(CancelCause::Executor, By::Dropper);
+            child.cancel(CancelledBy::Executor, By::Dropper);
             child.release(Keeper::Exec);
         }
     }

@@ -1,11 +1,11 @@
 //! What the user gets: the handle of a child.
 
 use super::{
-    Anywhere, ChildId, JoinError, Kept, SameThread,
+    Anywhere, ChildId, JoinError, KeepAlive, SameThread,
     origin::{Info, Origin},
     raw::{By, Raw, Sequel},
 };
-use crate::{cancel::CancelCause, sync::EventListener, waits};
+use crate::{cancel::CancelledBy, sync::EventListener, waits};
 use core::{
     fmt,
     future::Future,
@@ -83,7 +83,7 @@ impl<'a, T> JoinHandle<'a, T> {
     }
 
     /// Hands the child to an executor with `spawn`, and keeps what that wants kept.
-    pub(crate) fn keep(&self, spawn: impl FnOnce() -> Option<Kept>) {
+    pub(crate) fn keep(&self, spawn: impl FnOnce() -> Option<KeepAlive>) {
         let Some(kept) = spawn() else { return };
         // SAFETY: the handle keeps the child, and this is the one call for it.
         unsafe { self.child.tail() }.kept.with_mut(|slot| unsafe { *slot = Some(kept) });
@@ -123,7 +123,7 @@ impl<'a, T, M> JoinHandle<'a, T, M> {
     /// [`abort`](Self::abort); whether it was the first to ask, and the child not done.
     pub(crate) fn ask_to_end(&self) -> bool {
         // SAFETY: the handle keeps the child.
-        unsafe { self.child.cancel(CancelCause::Handle, By::Canceller) }
+        unsafe { self.child.cancel(CancelledBy::Handle, By::Canceller) }
     }
 
     /// Waits for the value itself.

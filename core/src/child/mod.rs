@@ -8,7 +8,7 @@
 //! | [`state`] | the state word: documented bits, and every transition |
 //! | [`origin`] | which child: where it comes from, what it is called, its number |
 //! | [`panic`], [`error`] | why a child has no value |
-//! | [`kept`] | what an executor wants kept with a child |
+//! | [`keep_alive`] | what an executor wants kept with a child |
 //! | [`shield_slot`] | where a child has its shields |
 //! | [`raw`] | the part of a child that knows nothing of the future's type, and who keeps it alive |
 //! | [`child`] | what an executor gets |
@@ -29,7 +29,7 @@ pub(crate) mod deferred;
 pub(crate) mod depth;
 mod error;
 mod handle;
-mod kept;
+mod keep_alive;
 #[cfg(all(test, anyscope_loom))]
 mod models;
 pub(crate) mod origin;
@@ -45,7 +45,7 @@ pub(crate) use child::InlineChild;
 pub use child::{Child, LocalChild};
 pub use error::JoinError;
 pub use handle::{Cancel, JoinHandle, LocalJoinHandle, Value};
-pub use kept::Kept;
+pub use keep_alive::KeepAlive;
 pub use origin::ChildId;
 pub use panic::Panic;
 pub use parent::{Anywhere, SameThread};

@@ -3,7 +3,7 @@
 
 use super::state::{CancelStep, Keeper, State};
 use crate::cancel::{
-    CancelCause,
+    CancelledBy,
     shields::{Openings, Shields},
 };
 use crate::model::{Census, Flag, Thread, block_on, check, spawn};
@@ -235,7 +235,7 @@ impl Shielded {
     }
 
     fn cancel(&self, force: bool) {
-        if self.state.cancel(CancelCause::Handle, force) == CancelStep::Claimed {
+        if self.state.cancel(CancelledBy::Handle, force) == CancelStep::Claimed {
             self.end();
         }
     }

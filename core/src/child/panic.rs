@@ -14,10 +14,10 @@ use core::{any::Any, error::Error, fmt, panic::Location};
 /// drops the payload; nothing is rethrown.
 pub struct Panic {
     // One word, as every outcome has room for it.
-    caught: Box<Caught>,
+    caught: Box<CatchUnwind>,
 }
 
-struct Caught {
+struct CatchUnwind {
     payload: Payload,
     /// The name of the child, if it has one.
     name: Option<Cow<'static, str>>,
@@ -31,7 +31,7 @@ unsafe impl Sync for Panic {}
 
 impl Panic {
     pub(crate) fn new(payload: Payload) -> Self {
-        Panic { caught: Box::new(Caught { payload, name: None, spawned_at: None }) }
+        Panic { caught: Box::new(CatchUnwind { payload, name: None, spawned_at: None }) }
     }
 
     /// The same, of the child that comes from there.

@@ -5,7 +5,7 @@
 //! methods below say which share they count on.
 
 use super::{
-    ChildId, JoinError, Kept,
+    ChildId, JoinError, KeepAlive,
     origin::{Info, Origin},
     shield_slot::ShieldSlot,
     state::{CancelStep, Keeper, Snapshot, State},
@@ -13,7 +13,7 @@ use super::{
 #[cfg(anyscope_loom)]
 use crate::sync::Freed;
 use crate::{
-    cancel::{CancelCause, current},
+    cancel::{CancelledBy, current},
     sync::{
         AtomicPtr, EventListener, UnsafeCell,
         registry::{Listed, Registry},
@@ -41,7 +41,7 @@ pub(super) struct Tail {
     pub(super) runner: UnsafeCell<Option<Waker>>,
     /// What the executor wants kept with the child. The spawner's until it has spawned, then
     /// nobody's.
-    pub(super) kept: UnsafeCell<Option<Kept>>,
+    pub(super) kept: UnsafeCell<Option<KeepAlive>>,
     /// The shields in the future, if there ever were any. `RUNNING`'s.
     pub(super) shields: ShieldSlot,
     pub(super) origin: Origin,
@@ -199,7 +199,7 @@ impl Raw {
     /// # Safety
     ///
     /// The child must be kept alive during the call.
-    pub(super) unsafe fn cancel(self, cause: CancelCause, by: By) -> bool {
+    pub(super) unsafe fn cancel(self, cause: CancelledBy, by: By) -> bool {
         // SAFETY: promised by the caller.
         let header = unsafe { self.header() };
         let force = matches!(by, By::Dropper | By::Abandoner);
@@ -318,7 +318,7 @@ pub(crate) type Children = Registry<Header>;
 impl Children {
     /// Closes the list and cancels every child in it, the newest first. All that are idle have
     /// been dropped when this returns. False if it was closed already.
-    pub(crate) fn close_and_cancel(&self, cause: CancelCause, by: By) -> bool {
+    pub(crate) fn close_and_cancel(&self, cause: CancelledBy, by: By) -> bool {
         // SAFETY: `close` keeps each child alive for the call.
         self.close(|child| unsafe {
             Raw(child).cancel(cause, by);
@@ -326,7 +326,7 @@ impl Children {
     }
 
     /// Cancels every child in it, closed or not.
-    pub(crate) fn cancel_all(&self, cause: CancelCause, by: By) {
+    pub(crate) fn cancel_all(&self, cause: CancelledBy, by: By) {
         // SAFETY: `visit` keeps each child alive for the call.
         self.visit(|child| unsafe {
             Raw(child).cancel(cause, by);
@@ -340,7 +340,7 @@ impl Children {
             if select(info) {
                 selected += 1;
                 // SAFETY: `each` keeps the child alive for the call.
-                unsafe { child.cancel(CancelCause::Handle, By::Canceller) };
+                unsafe { child.cancel(CancelledBy::Handle, By::Canceller) };
             }
         });
         selected

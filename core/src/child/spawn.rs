@@ -8,7 +8,7 @@ use super::{
     raw::By,
     state::{Keeper, State},
 };
-use crate::{cancel::CancelCause, sync::Arc};
+use crate::{cancel::CancelledBy, sync::Arc};
 use core::future::Future;
 
 /// What a child is spawned with, besides its future.
@@ -113,7 +113,7 @@ where
         drop(future);
         scope.on_closed(Info { id: ChildId::new(0, spec.daemon), origin: &spec.origin });
         let stage = Stage::Cancelled(None);
-        let state = State::cancelled_at_birth(CancelCause::Closed);
+        let state = State::cancelled_at_birth(CancelledBy::Closed);
         let raw = Cell::<F, S, Via>::allocate(None, stage, state, spec.origin);
         // SAFETY: the cell is new, and has a share for its handle.
         return (None, unsafe { JoinHandle::new(raw) });
@@ -134,7 +134,7 @@ where
     // SAFETY: the handle keeps the child. Nobody else has seen it, and neither the registry nor
     // the executor ever will, so their shares are given up here.
     unsafe {
-        raw.cancel(CancelCause::Scope, By::Dropper);
+        raw.cancel(CancelledBy::Scope, By::Dropper);
         raw.release(Keeper::Registry);
         raw.release(Keeper::Exec);
     }

@@ -14,7 +14,7 @@
 //! | `LISTED` | birth | the registry | one owner of the memory: the registry of the scope |
 //! | `EXEC_WAKER` | whoever polls the child, when it goes idle | never | `runner` holds a waker, to be taken by whoever ends the child |
 //! | `DAEMON` | birth | never | the child does not keep its scope open |
-//! | cause (3 bits) | with the first of `CANCELLED` and `CANCEL_DEFERRED` | never | who cancelled: [`CancelCause`] |
+//! | cause (3 bits) | with the first of `CANCELLED` and `CANCEL_DEFERRED` | never | who cancelled: [`CancelledBy`] |
 //! | the rest | birth | never | the child's number, see [`Snapshot::number`] |
 //!
 //! `RUNNING` and `DONE` exclude each other, but for a moment in which a late poll finds out that it
@@ -31,7 +31,7 @@
 #[cfg(anyscope_loom)]
 use crate::sync::Freed;
 use crate::{
-    cancel::CancelCause,
+    cancel::CancelledBy,
     sync::{AtomicUsize, Ordering},
 };
 use core::fmt;
@@ -91,7 +91,7 @@ impl State {
     }
 
     /// A child that was refused before it lived: done, with a handle.
-    pub(super) fn cancelled_at_birth(cause: CancelCause) -> Self {
+    pub(super) fn cancelled_at_birth(cause: CancelledBy) -> Self {
         State(AtomicUsize::new(DONE | CANCELLED | HANDLE | cause.to_bits() << CAUSE_SHIFT))
     }
 
@@ -144,7 +144,7 @@ impl State {
 
     /// Asks for the end of the child; an idle one becomes the caller's to end, unless it is behind
     /// a shield. With `force`, shields do not count.
-    pub(super) fn cancel(&self, cause: CancelCause, force: bool) -> CancelStep {
+    pub(super) fn cancel(&self, cause: CancelledBy, force: bool) -> CancelStep {
         let mut now = self.0.load(Ordering::Relaxed);
         loop {
             let known = now & (CANCELLED | CANCEL_DEFERRED) != 0;
@@ -290,8 +290,8 @@ impl Snapshot {
     }
 
     /// Who asked for it.
-    pub(super) fn cause(self) -> CancelCause {
-        CancelCause::from_bits((self.0 & CAUSE) >> CAUSE_SHIFT)
+    pub(super) fn by(self) -> CancelledBy {
+        CancelledBy::from_bits((self.0 & CAUSE) >> CAUSE_SHIFT)
     }
 
     pub(super) fn is_daemon(self) -> bool {
@@ -305,8 +305,8 @@ impl Snapshot {
     }
 
     /// Who cancelled the child, if somebody did.
-    pub(super) fn cancelled(self) -> Option<CancelCause> {
-        (self.0 & CANCELLED != 0).then(|| self.cause())
+    pub(super) fn cancelled(self) -> Option<CancelledBy> {
+        (self.0 & CANCELLED != 0).then(|| self.by())
     }
 }
 
@@ -328,10 +328,10 @@ mod tests {
     #[test]
     fn an_idle_child_is_claimed_by_the_first_canceller_only() {
         let state = State::new(&[Keeper::Exec], false, 7);
-        assert_eq!(state.cancel(CancelCause::Handle, false), CancelStep::Claimed);
-        assert_eq!(state.cancel(CancelCause::Scope, false), CancelStep::Nothing);
+        assert_eq!(state.cancel(CancelledBy::Handle, false), CancelStep::Claimed);
+        assert_eq!(state.cancel(CancelledBy::Scope, false), CancelStep::Nothing);
         assert!(state.begin_poll().is_none());
-        assert_eq!(state.finish().cancelled(), Some(CancelCause::Handle));
+        assert_eq!(state.finish().cancelled(), Some(CancelledBy::Handle));
         assert_eq!(state.now().number(), 7);
         assert!(state.now().is_done() && !state.now().is_running());
     }
@@ -341,10 +341,10 @@ mod tests {
         let state = State::new(&[Keeper::Exec], true, 0);
         assert!(state.begin_poll().is_some());
         assert!(state.begin_poll().is_none());
-        assert_eq!(state.cancel(CancelCause::Scope, false), CancelStep::Requested);
+        assert_eq!(state.cancel(CancelledBy::Scope, false), CancelStep::Requested);
         assert!(!state.end_poll(false));
         assert!(state.finish().is_daemon());
-        assert_eq!(state.cancel(CancelCause::Scope, false), CancelStep::Nothing);
+        assert_eq!(state.cancel(CancelledBy::Scope, false), CancelStep::Nothing);
     }
 
     #[test]
@@ -352,50 +352,50 @@ mod tests {
         let state = State::new(&[Keeper::Exec], false, 0);
         assert!(state.begin_poll().is_some());
         assert!(state.end_poll(true));
-        assert_eq!(state.cancel(CancelCause::Handle, false), CancelStep::Requested);
-        assert_eq!(state.cancel(CancelCause::Scope, false), CancelStep::Nothing);
+        assert_eq!(state.cancel(CancelledBy::Handle, false), CancelStep::Requested);
+        assert_eq!(state.cancel(CancelledBy::Scope, false), CancelStep::Nothing);
         assert_eq!(state.now().cancelled(), None);
         assert!(state.begin_poll().is_some_and(Snapshot::is_asked_to_end));
         assert!(state.end_poll(true) && state.begin_poll().is_some());
         assert!(!state.end_poll(false));
-        assert_eq!(state.finish().cancelled(), Some(CancelCause::Handle));
+        assert_eq!(state.finish().cancelled(), Some(CancelledBy::Handle));
     }
 
     #[test]
     fn a_cancel_during_a_poll_waits_for_the_shield_that_the_poll_raised() {
         let state = State::new(&[Keeper::Exec], false, 0);
         assert!(state.begin_poll().is_some());
-        assert_eq!(state.cancel(CancelCause::Scope, false), CancelStep::Requested);
+        assert_eq!(state.cancel(CancelledBy::Scope, false), CancelStep::Requested);
         assert!(state.end_poll(true));
         assert_eq!(state.now().cancelled(), None);
         assert!(state.begin_poll().is_some() && !state.end_poll(false));
-        assert_eq!(state.now().cancelled(), Some(CancelCause::Scope));
+        assert_eq!(state.now().cancelled(), Some(CancelledBy::Scope));
     }
 
     #[test]
     fn shields_do_not_stop_force() {
         let state = State::new(&[Keeper::Exec], false, 0);
         assert!(state.begin_poll().is_some() && state.end_poll(true));
-        assert_eq!(state.cancel(CancelCause::Handle, false), CancelStep::Requested);
-        assert_eq!(state.cancel(CancelCause::Scope, true), CancelStep::Claimed);
-        assert_eq!(state.finish().cancelled(), Some(CancelCause::Handle));
+        assert_eq!(state.cancel(CancelledBy::Handle, false), CancelStep::Requested);
+        assert_eq!(state.cancel(CancelledBy::Scope, true), CancelStep::Claimed);
+        assert_eq!(state.finish().cancelled(), Some(CancelledBy::Handle));
 
         let state = State::new(&[Keeper::Exec], false, 0);
         assert!(state.begin_poll().is_some());
-        assert_eq!(state.cancel(CancelCause::Handle, false), CancelStep::Requested);
-        assert_eq!(state.cancel(CancelCause::Scope, true), CancelStep::Requested);
-        assert_eq!(state.cancel(CancelCause::Scope, true), CancelStep::Nothing);
+        assert_eq!(state.cancel(CancelledBy::Handle, false), CancelStep::Requested);
+        assert_eq!(state.cancel(CancelledBy::Scope, true), CancelStep::Requested);
+        assert_eq!(state.cancel(CancelledBy::Scope, true), CancelStep::Nothing);
         assert!(!state.end_poll(true));
     }
 
     #[test]
     fn every_cause_survives_the_word() {
         for cause in [
-            CancelCause::Scope,
-            CancelCause::Finished,
-            CancelCause::Closed,
-            CancelCause::Handle,
-            CancelCause::Executor,
+            CancelledBy::Scope,
+            CancelledBy::Finished,
+            CancelledBy::Closed,
+            CancelledBy::Handle,
+            CancelledBy::Executor,
         ] {
             let state = State::new(&[], false, 1 << 20);
             state.cancel(cause, false);

@@ -20,15 +20,15 @@ impl Child {
     /// Nobody joins it. A panic of `future` is reported by the panic hook and goes no further
     /// (with `std`).
     #[track_caller]
-    pub fn detached(future: impl Future<Output = ()> + Send + 'static) -> Self {
+    pub fn unscoped(future: impl Future<Output = ()> + Send + 'static) -> Self {
         orphan(future, Origin::here())
     }
 }
 
 impl LocalChild {
-    /// A local child of no scope; as [`Child::detached`].
+    /// A local child of no scope; as [`Child::unscoped`].
     #[track_caller]
-    pub fn detached(future: impl Future<Output = ()> + 'static) -> Self {
+    pub fn unscoped(future: impl Future<Output = ()> + 'static) -> Self {
         LocalChild::new(orphan(future, Origin::here()))
     }
 }

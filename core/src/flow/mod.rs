@@ -11,7 +11,7 @@
 //! # smol::block_on(async {
 //! let total = std::cell::Cell::new(0);
 //! flow::iter([1, 2, 3])
-//!     .for_each(2, async |n| total.set(total.get() + n))
+//!     .for_each_concurrent(2, async |n| total.set(total.get() + n))
 //!     .await;
 //! assert_eq!(total.get(), 6);
 //! # });
@@ -19,18 +19,18 @@
 //!
 //! | | work runs in the awaiting task, may borrow | work runs on an executor |
 //! |---|---|---|
-//! | values | [`map`](Flow::map), [`buffered`](Flow::buffered) | [`map_on`](Flow::map_on) |
-//! | side effects | [`for_each`](Flow::for_each) | [`for_each_on`](Flow::for_each_on) |
-//! | side effects that may fail | [`try_for_each`](Flow::try_for_each) | [`try_for_each_on`](Flow::try_for_each_on) |
+//! | values | [`map_concurrent`](Flow::map_concurrent), [`buffered`](Flow::buffered) | [`map_on`](Flow::map_on) |
+//! | side effects | [`for_each_concurrent`](Flow::for_each_concurrent) | [`for_each_on`](Flow::for_each_on) |
+//! | side effects that may fail | [`try_for_each_concurrent`](Flow::try_for_each_concurrent) | [`try_for_each_on`](Flow::try_for_each_on) |
 //!
 //! | to | operations |
 //! |---|---|
-//! | take the items | [`collect`](Flow::collect), [`try_collect`](Flow::try_collect), [`settle`](Flow::settle), [`partition`](Flow::partition), [`fold`](Flow::fold), [`count`](Flow::count), [`drive`](Flow::drive) |
+//! | take the items | [`collect`](Flow::collect), [`try_collect`](Flow::try_collect), [`collect`](Flow::collect), [`partition_results`](Flow::partition_results), [`fold`](Flow::fold), [`count`](Flow::count), [`drive`](Flow::drive) |
 //! | take several flows as one | [`merge`], [`merge_all`], [`try_merge`], [`merge_keyed`], [`zip`](Flow::zip) |
 //! | take flows out of a flow | [`flatten`](Flow::flatten), [`flat_map`](Flow::flat_map), [`switch`](Flow::switch) |
-//! | change items one by one | [`convert`](Flow::convert), [`filter`](Flow::filter), [`filter_ok`](Flow::filter_ok), [`inspect_err`](Flow::inspect_err), [`take`](Flow::take), [`enumerate`](Flow::enumerate) |
+//! | change items one by one | [`map`](Flow::map), [`filter`](Flow::filter), [`filter_ok`](Flow::filter_ok), [`inspect_err`](Flow::inspect_err), [`take`](Flow::take), [`enumerate`](Flow::enumerate) |
 //! | share a budget with what else the task does | [`cooperate`](Flow::cooperate) |
-//! | take them in batches, or ahead | [`chunks`](Flow::chunks), [`flatten_iter`](Flow::flatten_iter), [`buffer`](Flow::buffer) |
+//! | take them in batches, or ahead | [`chunks`](Flow::chunks), [`flatten_iter`](Flow::flatten_iter), [`prefetch`](Flow::prefetch) |
 //! | know the time | see [`time`] |
 //! | ask what can only be polled | [`poll_source()`] |
 //! | watch | [`progress`](Flow::progress) |
@@ -67,7 +67,7 @@
 //! A panic that ends an operation goes on in whoever drives it, and before anybody is told of what
 //! it has ended. Who leaves the operation early meets a panic that has happened by then where the
 //! operation is dropped. A child that the executor refuses or drops is an error with the cause
-//! [`Executor`](crate::CancelCause::Executor), never an early end without a word.
+//! [`Executor`](crate::CancelledBy::Executor), never an early end without a word.
 
 mod item;
 mod merge;
@@ -78,8 +78,8 @@ pub mod time;
 mod work;
 
 pub use item::{
-    Adapt, Adapter, Buffer, Chunks, Convert, Cooperate, Enumerate, Filter, FilterMap, FilterOk,
-    FlattenIter, Inspect, InspectErr, MapErr, MapOk, NoClock, Progress, ReportProgress, Take,
+    Adapt, Adapter, Chunks, Cooperate, Enumerate, Filter, FilterMap, FilterOk, FlattenIter,
+    Inspect, InspectErr, Map, MapErr, MapOk, NoClock, Prefetch, Progress, ReportProgress, Take,
     UntilError,
 };
 pub use merge::{
@@ -91,13 +91,15 @@ pub use merge::{
 };
 pub use parallel::{ForEachOn, MapOn, SpawnAll, TryForEachOn};
 pub use sink::{
-    Collect, Count, Drive, Fold, ForEach, Items, NextItem, Partition, Partitioned, TryCollect,
-    TryFold, TryForEach,
+    Collect, Count, Drive, Fold, ForEachConcurrent, Items, NextItem, PartitionResults, Partitioned,
+    TryCollect, TryFold, TryForEachConcurrent,
 };
 pub use source::poll_source::{self, PollSource, poll_source};
 pub use source::{Flow, FromStream, IntoFlow, Iter, Source, iter, source, stream};
-pub use work::{Call, CallWeighted, CallWith, Itself, Map, MapParts, OnUndelivered, Work};
+pub use work::{
+    Call, CallWeighted, CallWith, Itself, MapConcurrent, MapParts, OnUndelivered, Work,
+};
 #[cfg(feature = "std")]
-pub use work::{Caught, CaughtWork};
+pub use work::{CatchUnwind, CatchUnwindWork};
 
 use crate::set::budget::POLLS;

@@ -18,7 +18,7 @@ use core::num::NonZeroUsize;
 /// use std::num::NonZeroUsize;
 ///
 /// async fn sum(limit: impl IntoLimit) -> u32 {
-///     flow::iter([1, 2, 3]).map(limit, async |n| n * n).fold(0, async |sum, n| sum + n).await
+///     flow::iter([1, 2, 3]).map_concurrent(limit, async |n| n * n).fold(0, async |sum, n| sum + n).await
 /// }
 ///
 /// # smol::block_on(async {

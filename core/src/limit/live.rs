@@ -19,7 +19,7 @@ use core::{fmt, num::NonZeroUsize};
 /// let limit = LiveLimit::new(1);
 /// let control = limit.clone();
 /// flow::iter(0..100)
-///     .for_each(&limit, async |n| {
+///     .for_each_concurrent(&limit, async |n| {
 ///         if n == 10 {
 ///             control.set(8);
 ///         }

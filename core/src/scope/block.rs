@@ -199,7 +199,7 @@ impl<'scope, E: Spawn + ?Sized, P: Policy + Send + Sync> BlockScope<'scope, '_, 
     {
         let (child, handle) = self.create::<_, Plain>(future, shared::plain());
         if let Some(child) = child {
-            handle.keep(|| other.spawn_kept(child));
+            handle.keep(|| other.spawn_keep_alive(child));
         }
         handle
     }
@@ -217,7 +217,7 @@ impl<'scope, E: Spawn + ?Sized, P: Policy + Send + Sync> BlockScope<'scope, '_, 
     {
         let (child, handle) = self.create::<_, Via>(future, spec);
         if let Some(child) = child {
-            handle.keep(|| self.exec.spawn_kept(child));
+            handle.keep(|| self.exec.spawn_keep_alive(child));
         }
         handle
     }

@@ -109,7 +109,7 @@ where
 /// [`concurrent`] for children that are not `Send`. Neither is the returned future.
 pub fn concurrent_local<'env, F, Fut>(body: F) -> ConcurrentFuture<'env, Fut, Supervise, SameThread>
 where
-    F: FnOnce(ConcurrentLocal<'env>) -> Fut,
+    F: FnOnce(LocalConcurrent<'env>) -> Fut,
     Fut: Future,
 {
     start(body)
@@ -124,7 +124,7 @@ pub fn try_concurrent_local<'env, F, Fut, T, Err>(
     body: F,
 ) -> ConcurrentFuture<'env, Fut, FailFast<Err>, SameThread>
 where
-    F: FnOnce(TryConcurrentLocal<'env, Err>) -> Fut,
+    F: FnOnce(TryLocalConcurrent<'env, Err>) -> Fut,
     Fut: Future<Output = Result<T, Err>>,
 {
     start(body)
@@ -160,11 +160,11 @@ type InlineShared<'env, P, M> = Shared<P, Inline<'env, M>>;
 pub type TryConcurrent<'env, Err> = Concurrent<'env, FailFast<Err>>;
 
 /// A [`Concurrent`] of children that are not `Send`; see [`concurrent_local`].
-pub type ConcurrentLocal<'env, P = Supervise> = Concurrent<'env, P, SameThread>;
+pub type LocalConcurrent<'env, P = Supervise> = Concurrent<'env, P, SameThread>;
 
-/// A [`ConcurrentLocal`] in which the first failure ends everything; see
+/// A [`LocalConcurrent`] in which the first failure ends everything; see
 /// [`try_concurrent_local`].
-pub type TryConcurrentLocal<'env, Err> = Concurrent<'env, FailFast<Err>, SameThread>;
+pub type TryLocalConcurrent<'env, Err> = Concurrent<'env, FailFast<Err>, SameThread>;
 
 impl<P, M> Clone for Concurrent<'_, P, M> {
     fn clone(&self) -> Self {

@@ -17,7 +17,7 @@ use pin_project_lite::pin_project;
 /// A deadline of a scope, to be moved; see [`Scope::deadline`](super::Scope::deadline).
 ///
 /// Dropping this leaves the deadline as it is.
-pub struct MovableDeadline {
+pub struct DeadlineHandle {
     moves: Arc<Moves>,
 }
 
@@ -30,7 +30,7 @@ struct Moves {
     moved: LazyEvent,
 }
 
-impl MovableDeadline {
+impl DeadlineHandle {
     /// A deadline, and the future that is ready when it has passed.
     pub(super) fn new<T: Timer + Clock>(timer: T, at: Instant) -> (Self, Watch<T>) {
         let moves = Arc::new(Moves {
@@ -38,7 +38,7 @@ impl MovableDeadline {
             movers: AtomicUsize::new(1),
             moved: LazyEvent::new(),
         });
-        let deadline = MovableDeadline { moves: moves.clone() };
+        let deadline = DeadlineHandle { moves: moves.clone() };
         (deadline, Watch { sleep: None, timer, at, moves, listener: None })
     }
 
@@ -51,15 +51,15 @@ impl MovableDeadline {
     }
 }
 
-impl Clone for MovableDeadline {
+impl Clone for DeadlineHandle {
     fn clone(&self) -> Self {
         // Relaxed: a new one is made from one that exists.
         self.moves.movers.fetch_add(1, Ordering::Relaxed);
-        MovableDeadline { moves: self.moves.clone() }
+        DeadlineHandle { moves: self.moves.clone() }
     }
 }
 
-impl Drop for MovableDeadline {
+impl Drop for DeadlineHandle {
     fn drop(&mut self) {
         // Release: whoever sees that none is left sees where they have moved it.
         if self.moves.movers.fetch_sub(1, Ordering::Release) == 1 {
@@ -68,9 +68,9 @@ impl Drop for MovableDeadline {
     }
 }
 
-impl fmt::Debug for MovableDeadline {
+impl fmt::Debug for DeadlineHandle {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("MovableDeadline(..)")
+        f.write_str("DeadlineHandle(..)")
     }
 }
 

@@ -20,7 +20,7 @@ pub enum ScopeError<E> {
     },
     /// The scope was cancelled before its body returned; or the executor refused a child or dropped
     /// it before its end, whether the body had returned or not. The cause then is
-    /// [`Executor`](crate::CancelCause::Executor).
+    /// [`Executor`](crate::CancelledBy::Executor).
     Cancelled(Cancelled),
     /// The deadline of the scope passed before its body returned.
     Elapsed(Elapsed),

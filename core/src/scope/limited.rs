@@ -53,7 +53,7 @@ use core::{
 ///     let mut handles = Vec::new();
 ///     for n in 0..10 {
 ///         // Waits while two are running.
-///         handles.push(s.spawn_when_free(async move { n * n }).await.unwrap());
+///         handles.push(s.spawn(async move { n * n }).await.unwrap());
 ///     }
 ///     let mut sum = 0;
 ///     for handle in handles {
@@ -102,7 +102,7 @@ where
 /// Handle of a scope in which only so many children run at once; see [`scope_limited`].
 ///
 /// It has no plain `spawn`: a child is spawned if there is room ([`try_spawn`](Self::try_spawn)),
-/// or when there is ([`spawn_when_free`](Self::spawn_when_free)). Cheap to clone; but mind that a
+/// or when there is ([`spawn`](Self::spawn)). Cheap to clone; but mind that a
 /// child which waits for room may wait for itself, if all the others do the same.
 pub struct LimitedScope<E, P = Supervise> {
     scope: Scope<E, P>,
@@ -149,7 +149,7 @@ impl<E, P: Policy> LimitedScope<E, P> {
 impl<E: Spawn, P: Policy + Send + Sync + 'static> LimitedScope<E, P> {
     /// Starts a child if there is room for it now.
     ///
-    /// Others who wait for room in [`spawn_when_free`](Self::spawn_when_free) come first: if there
+    /// Others who wait for room in [`spawn`](Self::spawn) come first: if there
     /// is room and they wait, this fails once. If none of them has come by the next call, it is
     /// given away.
     ///
@@ -191,13 +191,13 @@ impl<E: Spawn, P: Policy + Send + Sync + 'static> LimitedScope<E, P> {
     ///
     /// Dropping the returned future drops `future` unpolled and takes no place.
     #[track_caller]
-    pub fn spawn_when_free<F>(&self, future: F) -> SpawnWhenFree<'_, E, P, F>
+    pub fn spawn<F>(&self, future: F) -> SpawnFuture<'_, E, P, F>
     where
         F: Future + Send + 'static,
         F::Output: Send + 'static,
         P: Accept<F::Output>,
     {
-        SpawnWhenFree {
+        SpawnFuture {
             scope: self,
             future: Some(future),
             spawned_at: Location::caller(),
@@ -263,9 +263,9 @@ impl<E, P: fmt::Debug> fmt::Debug for LimitedScope<E, P> {
     }
 }
 
-/// Future of [`LimitedScope::spawn_when_free`].
+/// Future of [`LimitedScope::spawn`].
 #[must_use = "futures do nothing unless you `.await` or poll them"]
-pub struct SpawnWhenFree<'s, E, P: Policy, F> {
+pub struct SpawnFuture<'s, E, P: Policy, F> {
     scope: &'s LimitedScope<E, P>,
     future: Option<F>,
     spawned_at: &'static Location<'static>,
@@ -277,9 +277,9 @@ pub struct SpawnWhenFree<'s, E, P: Policy, F> {
 }
 
 /// The future to be spawned is not pinned here.
-impl<E, P: Policy, F> Unpin for SpawnWhenFree<'_, E, P, F> {}
+impl<E, P: Policy, F> Unpin for SpawnFuture<'_, E, P, F> {}
 
-impl<E, P, F> Future for SpawnWhenFree<'_, E, P, F>
+impl<E, P, F> Future for SpawnFuture<'_, E, P, F>
 where
     E: Spawn,
     P: Accept<F::Output> + Send + Sync + 'static,
@@ -335,7 +335,7 @@ fn is_left_over<P: Policy, K>(shared: &Shared<P, K>, room_at: &mut Option<usize>
     mem::replace(room_at, entered).is_some_and(|before| entered == Some(before))
 }
 
-impl<E, P: Policy, F> SpawnWhenFree<'_, E, P, F> {
+impl<E, P: Policy, F> SpawnFuture<'_, E, P, F> {
     fn leave_queue(&mut self) {
         if mem::take(&mut self.queued) {
             self.scope.shared().queue().fetch_sub(1, Ordering::Relaxed);
@@ -343,16 +343,16 @@ impl<E, P: Policy, F> SpawnWhenFree<'_, E, P, F> {
     }
 }
 
-impl<E, P: Policy, F> Drop for SpawnWhenFree<'_, E, P, F> {
+impl<E, P: Policy, F> Drop for SpawnFuture<'_, E, P, F> {
     fn drop(&mut self) {
         // The listener passes on a notification that it has not used.
         self.leave_queue();
     }
 }
 
-impl<E, P: Policy + fmt::Debug, F> fmt::Debug for SpawnWhenFree<'_, E, P, F> {
+impl<E, P: Policy + fmt::Debug, F> fmt::Debug for SpawnFuture<'_, E, P, F> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("SpawnWhenFree")
+        f.debug_struct("SpawnFuture")
             .field("scope", self.scope)
             .field("queued", &self.queued)
             .finish()

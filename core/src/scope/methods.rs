@@ -58,7 +58,7 @@ macro_rules! spawn_methods {
         ///
         /// When the body and all ordinary children are done, the daemons are cancelled, waited
         /// for, and the scope ends. That end is no error; their handles say
-        /// [`Finished`](crate::CancelCause::Finished). A daemon that fails or panics before that
+        /// [`Finished`](crate::CancelledBy::Finished). A daemon that fails or panics before that
         /// counts like any other child.
         #[track_caller]
         pub fn spawn_daemon<F>($($by)+ $self, future: F) -> $handle<$a, P::Value>
@@ -202,11 +202,11 @@ macro_rules! timed_methods {
             $($by)+ $self,
             timer: &T,
             at: crate::Instant,
-        ) -> crate::MovableDeadline
+        ) -> crate::DeadlineHandle
         where
             T: crate::Timer<Sleep: $($bounds)+> + crate::Clock + Clone + $($bounds)+,
         {
-            let (moved, watch) = crate::MovableDeadline::new(timer.clone(), at);
+            let (moved, watch) = crate::DeadlineHandle::new(timer.clone(), at);
             let spec = stop::daemon("a deadline");
             $self.adopt::<_, stop::EndOfTime>(watch, spec);
             moved
@@ -403,8 +403,13 @@ macro_rules! control_methods {
 
         /// How many children have not ended, daemons included, also those that the scope itself has
         /// for its deadlines and graces. A moment's truth.
-        pub fn live(&self) -> usize {
+        pub fn len(&self) -> usize {
             self.shared().live()
+        }
+
+        /// Returns whether all children have ended; see [`len`](Self::len).
+        pub fn is_empty(&self) -> bool {
+            self.len() == 0
         }
 
         /// How many children were ever spawned here. Wraps around.

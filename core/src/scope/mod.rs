@@ -38,17 +38,17 @@ mod stop;
 pub use block::{BlockScope, TryBlockScope, block_scope, try_block_scope};
 pub use bracket::bracket;
 pub use concurrent::{
-    Concurrent, ConcurrentFuture, ConcurrentLocal, TryConcurrent, TryConcurrentLocal, concurrent,
+    Concurrent, ConcurrentFuture, LocalConcurrent, TryConcurrent, TryLocalConcurrent, concurrent,
     concurrent_local, try_concurrent, try_concurrent_local,
 };
-pub use deadline::MovableDeadline;
+pub use deadline::DeadlineHandle;
 pub use error::ScopeError;
 pub use limited::{
-    LimitedScope, SpawnWhenFree, TryLimitedScope, TrySpawnError, scope_limited, try_scope_limited,
+    LimitedScope, SpawnFuture, TryLimitedScope, TrySpawnError, scope_limited, try_scope_limited,
 };
 pub use owned::OwnedScope;
 pub use parallel::{
-    Scope, ScopeFuture, ScopeLocal, TryScope, TryScopeLocal, scope, scope_local, try_scope,
+    LocalScope, Scope, ScopeFuture, TryLocalScope, TryScope, scope, scope_local, try_scope,
     try_scope_local,
 };
 #[doc(hidden)]

@@ -110,7 +110,7 @@ where
 ///   came while the rest was coming down.
 /// - [`ScopeError::Cancelled`](crate::ScopeError::Cancelled) if the scope was cancelled before the
 ///   body returned.
-/// - The same, with the cause [`Executor`](crate::CancelCause::Executor), if the executor refused a
+/// - The same, with the cause [`Executor`](crate::CancelledBy::Executor), if the executor refused a
 ///   child, or dropped it before its end, for instance because it was shut down. That counts as the
 ///   failure of a child does, also after the body has returned: work that was not done is never a
 ///   success. Only where the body of a scope that *was* cancelled has returned a value, that is the
@@ -163,7 +163,7 @@ where
 pub fn scope_local<E, F, Fut>(exec: &E, body: F) -> ScopeFuture<Fut, Supervise, SameThread>
 where
     E: SpawnLocal + Clone,
-    F: FnOnce(ScopeLocal<E>) -> Fut,
+    F: FnOnce(LocalScope<E>) -> Fut,
     Fut: Future,
 {
     start_scope(exec, Limit::Unbounded, body)
@@ -180,7 +180,7 @@ pub fn try_scope_local<E, F, Fut, T, Err>(
 ) -> ScopeFuture<Fut, FailFast<Err>, SameThread>
 where
     E: SpawnLocal + Clone,
-    F: FnOnce(TryScopeLocal<E, Err>) -> Fut,
+    F: FnOnce(TryLocalScope<E, Err>) -> Fut,
     Fut: Future<Output = Result<T, Err>>,
 {
     start_scope(exec, Limit::Unbounded, body)
@@ -275,10 +275,10 @@ pub struct Scope<E, P = Supervise, M = Anywhere> {
 pub type TryScope<E, Err> = Scope<E, FailFast<Err>>;
 
 /// A [`Scope`] of children that stay on this thread; see [`scope_local`].
-pub type ScopeLocal<E, P = Supervise> = Scope<E, P, SameThread>;
+pub type LocalScope<E, P = Supervise> = Scope<E, P, SameThread>;
 
-/// A [`ScopeLocal`] in which the first failure ends everything; see [`try_scope_local`].
-pub type TryScopeLocal<E, Err> = Scope<E, FailFast<Err>, SameThread>;
+/// A [`LocalScope`] in which the first failure ends everything; see [`try_scope_local`].
+pub type TryLocalScope<E, Err> = Scope<E, FailFast<Err>, SameThread>;
 
 impl<E: Clone, P, M> Clone for Scope<E, P, M> {
     fn clone(&self) -> Self {
@@ -466,7 +466,7 @@ where
 {
     let (child, handle) = spawn::parallel(shared, place, future, spec);
     if let Some(child) = child {
-        handle.keep(|| exec.spawn_kept(child));
+        handle.keep(|| exec.spawn_keep_alive(child));
     }
     handle
 }

@@ -8,7 +8,7 @@ use super::{
 };
 use crate::{
     cancel::{
-        CancelCause, CancelReason, CancelToken, Cancelled,
+        CancelReason, CancelToken, Cancelled, CancelledBy,
         current::{self, Mark, Stance},
     },
     child::{
@@ -263,7 +263,7 @@ impl<P: Policy, K> Shared<P, K> {
             unwind::discard(failure);
         } else {
             self.policy.keep(failure);
-            self.stop(STOPPED, CancelCause::Scope, "its scope has failed");
+            self.stop(STOPPED, CancelledBy::Scope, "its scope has failed");
         }
     }
 
@@ -310,7 +310,7 @@ impl<P: Policy, K> Shared<P, K> {
         if !self.close(&self.gates.tasks, &mut wait) {
             return Poll::Pending;
         }
-        self.stop(0, CancelCause::Finished, "its scope has ended");
+        self.stop(0, CancelledBy::Finished, "its scope has ended");
         if !self.close(&self.gates.daemons, &mut wait) {
             return Poll::Pending;
         }
@@ -496,7 +496,7 @@ impl<P, K> Shared<P, K> {
 
     fn keep_panic(&self, panic: Panic) {
         self.panics.push(panic);
-        self.stop(STOPPED, CancelCause::Scope, "its scope has failed");
+        self.stop(STOPPED, CancelledBy::Scope, "its scope has failed");
     }
 
     fn drop_panic(&self, panic: Panic) {
@@ -558,7 +558,7 @@ unsafe impl<P: Policy, K> Parent for Shared<P, K> {
         self.emit(|| observe::Event::Refused { child: info.into() });
         if P::FAIL_FAST && !self.has(DECIDED) {
             let flags = CANCELLED | REFUSED | STOPPED;
-            self.stop(flags, CancelCause::Scope, "its executor refused a child");
+            self.stop(flags, CancelledBy::Scope, "its executor refused a child");
         }
     }
 
@@ -573,7 +573,7 @@ unsafe impl<P: Policy, K> Parent for Shared<P, K> {
     fn abandon_children(&self) {
         let children = self.live();
         let flags = CANCELLED | Self::whole();
-        self.stop_by_force(flags, CancelCause::Scope, "its scope was dropped");
+        self.stop_by_force(flags, CancelledBy::Scope, "its scope was dropped");
         if children > 0 {
             let running = self.live();
             self.emit(|| observe::Event::Abandoned { children, running });
@@ -601,7 +601,7 @@ unsafe impl<P: Policy, K> Parent for Shared<P, K> {
         match current::stance(ptr::from_ref(self).cast()) {
             Stance::Inside => {
                 if !self.is_failing() {
-                    self.stop(CANCELLED | STOPPED, CancelCause::Scope, "");
+                    self.stop(CANCELLED | STOPPED, CancelledBy::Scope, "");
                 }
                 Sequel::Dropped
             }

@@ -13,7 +13,7 @@ use super::{
     shared::Shared,
 };
 use crate::{
-    cancel::{CancelCause, CancelReason, CancelToken, Cancelled, current},
+    cancel::{CancelReason, CancelToken, Cancelled, CancelledBy, current},
     child::{
         origin::{Info, Origin},
         parent::Receive,
@@ -28,7 +28,7 @@ impl<P: Policy, K> Shared<P, K> {
     /// Ends all children, present and future; in a fail-fast scope the body too.
     pub(super) fn cancel(&self, reason: CancelReason) {
         let _ = self.request.reason.set(reason);
-        self.stop(CANCELLED | Self::whole(), CancelCause::Scope, "");
+        self.stop(CANCELLED | Self::whole(), CancelledBy::Scope, "");
     }
 
     /// Gives the reason for the cancel that follows. The first one counts.
@@ -55,7 +55,7 @@ impl<P: Policy, K> Shared<P, K> {
         if !self.has(SWEPT) {
             let has_reason = self.request.reason.set(CancelReason::internal(what)).is_err();
             let refused = if has_reason { 0 } else { REFUSED };
-            self.stop(CANCELLED | refused | Self::whole(), CancelCause::Scope, "");
+            self.stop(CANCELLED | refused | Self::whole(), CancelledBy::Scope, "");
         }
     }
 
@@ -63,9 +63,9 @@ impl<P: Policy, K> Shared<P, K> {
     pub(super) fn asks_to_end(&self) -> Option<Cancelled> {
         if !self.has(CANCELLED | STOPPED) {
             let reason = self.request.around.cancelled()?;
-            return Some(Cancelled::new(CancelCause::Scope, reason));
+            return Some(Cancelled::new(CancelledBy::Scope, reason));
         }
-        let cause = if self.has(ELAPSED) { CancelCause::Deadline } else { CancelCause::Scope };
+        let cause = if self.has(ELAPSED) { CancelledBy::Deadline } else { CancelledBy::Scope };
         Some(Cancelled::new(cause, self.request.reason()))
     }
 
@@ -115,7 +115,7 @@ impl<P: Policy, K> Shared<P, K> {
         if self.has(ELAPSED) {
             return Ended::Elapsed;
         }
-        let cause = if self.has(REFUSED) { CancelCause::Executor } else { CancelCause::Scope };
+        let cause = if self.has(REFUSED) { CancelledBy::Executor } else { CancelledBy::Scope };
         Ended::Cancelled(Cancelled::new(cause, self.request.reason()))
     }
 
@@ -133,16 +133,16 @@ impl<P: Policy, K> Shared<P, K> {
 impl<P, K> Shared<P, K> {
     /// Sets `flags`, then cancels the children and lets everybody who waits know. Without a reason
     /// from outside, tokens are given `why`.
-    pub(super) fn stop(&self, flags: usize, cause: CancelCause, why: &'static str) {
+    pub(super) fn stop(&self, flags: usize, cause: CancelledBy, why: &'static str) {
         self.bring_down(flags, cause, why, false);
     }
 
     /// [`stop`](Self::stop), whatever shields there are.
-    pub(super) fn stop_by_force(&self, flags: usize, cause: CancelCause, why: &'static str) {
+    pub(super) fn stop_by_force(&self, flags: usize, cause: CancelledBy, why: &'static str) {
         self.bring_down(flags, cause, why, true);
     }
 
-    fn bring_down(&self, flags: usize, cause: CancelCause, why: &'static str, force: bool) {
+    fn bring_down(&self, flags: usize, cause: CancelledBy, why: &'static str, force: bool) {
         // Before the children go, because their handles ask `is_failing`. AcqRel: who sees the
         // flags sees what led to them.
         let before = self.flags.fetch_or(flags | SWEPT, Ordering::AcqRel);
@@ -177,7 +177,7 @@ impl<P: Policy, K> Receive<(), EndOfGrace> for Shared<P, K> {
     type Value = ();
 
     fn receive(&self, (): (), _: Info<'_>) -> Option<()> {
-        self.stop(CANCELLED | Self::whole(), CancelCause::Scope, "");
+        self.stop(CANCELLED | Self::whole(), CancelledBy::Scope, "");
         Some(())
     }
 
@@ -197,7 +197,7 @@ impl<P: Policy, K> Receive<bool, EndOfTime> for Shared<P, K> {
             // Of a scope that was asked to end before, this ends the grace.
             let elapsed = if self.has(CANCELLED) { 0 } else { ELAPSED };
             let flags = CANCELLED | elapsed | Self::whole();
-            self.stop(flags, CancelCause::Deadline, "its deadline has passed");
+            self.stop(flags, CancelledBy::Deadline, "its deadline has passed");
         }
         Some(())
     }

@@ -24,7 +24,7 @@ use futures_core::{FusedStream, Stream};
 ///
 /// **It works only while it is polled**: futures in the set stand still while the loop around it
 /// awaits something else. If that may wait for one of them, use
-/// [`for_each`](crate::flow::Flow::for_each) or another operation that owns its loop.
+/// [`for_each_concurrent`](crate::flow::Flow::for_each_concurrent) or another operation that owns its loop.
 ///
 /// # Cancel safety
 ///

@@ -1,7 +1,7 @@
 //! One child: its executor, its handle and its scope, in pairs.
 
 use anyscope_core::{
-    CancelCause, Child, JoinError, JoinHandle, OwnedScope,
+    CancelledBy, Child, JoinError, JoinHandle, OwnedScope,
     model::{Census, Probe, Tasks, Work, block_on, check, poll_once, spawn},
     spawn_fn,
 };
@@ -39,9 +39,9 @@ impl End {
     }
 }
 
-fn cause(result: Result<Probe, JoinError>) -> CancelCause {
+fn by(result: Result<Probe, JoinError>) -> CancelledBy {
     match result {
-        Err(JoinError::Cancelled(cancelled)) => cancelled.cause(),
+        Err(JoinError::Cancelled(cancelled)) => cancelled.by(),
         other => panic!("not cancelled: {other:?}"),
     }
 }
@@ -61,7 +61,7 @@ fn poll_or_cancel() {
         assert_eq!(end.census.alive(), 0, "dropped, with the value that it never gave");
         assert_eq!(poll_once(&mut child), Poll::Ready(()));
         let Poll::Ready(result) = poll_once(&mut handle) else { panic!("done") };
-        assert_eq!(cause(result), CancelCause::Handle);
+        assert_eq!(cause(result), CancelledBy::Handle);
         drop((child, handle, scope));
         end.check();
     });
@@ -77,7 +77,7 @@ fn finish_or_cancel() {
         executor.join();
         match poll_once(&mut handle) {
             Poll::Ready(Ok(value)) => value.touch(),
-            Poll::Ready(result) => assert_eq!(cause(result), CancelCause::Handle),
+            Poll::Ready(result) => assert_eq!(cause(result), CancelledBy::Handle),
             Poll::Pending => panic!("not done"),
         }
         drop((handle, scope));
@@ -154,7 +154,7 @@ fn cancel_or_cancel() {
         let mut handle = canceller.join();
         assert_eq!(end.census.alive(), 0);
         let Poll::Ready(result) = poll_once(&mut handle) else { panic!("not done") };
-        assert!([CancelCause::Handle, CancelCause::Scope].contains(&cause(result)));
+        assert!([CancelledBy::Handle, CancelledBy::Scope].contains(&cause(result)));
         drop((child, handle, scope));
         end.check();
     });
@@ -177,7 +177,7 @@ fn cancel_or_cancel_or_poll() {
         let (mut handle, child) = (canceller.join(), executor.join());
         assert_eq!(end.census.alive(), 0);
         let Poll::Ready(result) = poll_once(&mut handle) else { panic!("not done") };
-        assert!([CancelCause::Handle, CancelCause::Scope].contains(&cause(result)));
+        assert!([CancelledBy::Handle, CancelledBy::Scope].contains(&cause(result)));
         drop((child, handle, scope));
         end.check();
     });
@@ -206,7 +206,7 @@ fn drop_child_or_cancel() {
         handle.abort();
         executor.join();
         let Poll::Ready(result) = poll_once(&mut handle) else { panic!("not done") };
-        assert!([CancelCause::Handle, CancelCause::Executor].contains(&cause(result)));
+        assert!([CancelledBy::Handle, CancelledBy::Executor].contains(&cause(result)));
         drop((handle, scope));
         end.check();
     });
@@ -218,7 +218,7 @@ fn drop_child_or_join() {
     check("child: drop child or join", || {
         let Setup { scope, child, handle, end } = Setup::new(1);
         let executor = spawn(move || drop(child));
-        assert_eq!(cause(block_on(handle)), CancelCause::Executor);
+        assert_eq!(cause(block_on(handle)), CancelledBy::Executor);
         executor.join();
         drop(scope);
         end.check();
@@ -235,7 +235,7 @@ fn free() {
         let owner = spawn(move || drop(scope));
         match block_on(handle) {
             Ok(value) => value.touch(),
-            result => assert_eq!(cause(result), CancelCause::Scope),
+            result => assert_eq!(cause(result), CancelledBy::Scope),
         }
         executor.join();
         owner.join();

@@ -1,7 +1,7 @@
 //! A scope and its children: who is last, who comes late, who is told.
 
 use anyscope_core::{
-    CancelCause, Child, JoinError, Limit, OwnedScope, Ready, Scope, concurrent,
+    CancelledBy, Child, JoinError, Limit, OwnedScope, Ready, Scope, concurrent,
     model::{Census, Flag, Tasks, Thread, Work, block_on, check, poll_once, spawn},
     scope, scope_limited, try_scope,
 };
@@ -160,7 +160,7 @@ fn spawn_or_cancel() {
         let Poll::Ready(Err(JoinError::Cancelled(cancelled))) = poll_once(&mut handle) else {
             panic!("neither refused nor cancelled");
         };
-        assert_eq!(cancelled.cause(), CancelCause::Scope);
+        assert_eq!(cancelled.by(), CancelledBy::Scope);
         drop((handle, tasks.try_take(), scope));
         assert_eq!(tasks.in_memory(), 0);
     });
@@ -188,7 +188,7 @@ fn spawn_or_close() {
                 value.touch();
             }
             Poll::Ready(Err(JoinError::Cancelled(cancelled))) => {
-                assert_eq!(cancelled.cause(), CancelCause::Closed);
+                assert_eq!(cancelled.by(), CancelledBy::Closed);
             }
             other => panic!("lost: {other:?}"),
         }
@@ -234,7 +234,7 @@ fn daemon_or_last_child() {
         let Poll::Ready(Err(JoinError::Cancelled(cancelled))) = poll_once(&mut daemon) else {
             panic!("the daemon lives");
         };
-        assert_eq!(cancelled.cause(), CancelCause::Finished);
+        assert_eq!(cancelled.by(), CancelledBy::Finished);
         patient.join();
         executor.join();
         drop((daemon, scope));
@@ -301,10 +301,10 @@ fn finish_or_wait_for_room() {
     check("scope: finish or wait for room", || {
         let tasks = Tasks::default();
         block_on(scope_limited(&tasks, Limit::new(1), async |s| {
-            drop(s.spawn_when_free(async {}).await.unwrap());
+            drop(s.spawn(async {}).await.unwrap());
             let child = tasks.take();
             let executor = spawn(move || finish(child));
-            drop(s.spawn_when_free(async {}).await.unwrap());
+            drop(s.spawn(async {}).await.unwrap());
             finish(tasks.take());
             executor.join();
         }));
@@ -318,15 +318,15 @@ fn finish_or_wait_or_wait_for_room() {
     check("scope: finish or wait or wait for room", || {
         let tasks = Tasks::default();
         block_on(scope_limited(&tasks, Limit::new(1), async |s| {
-            drop(s.spawn_when_free(async {}).await.unwrap());
+            drop(s.spawn(async {}).await.unwrap());
             let child = tasks.take();
             let executor = spawn(move || finish(child));
             let (other, theirs) = (s.clone(), tasks.clone());
             let other = spawn(move || {
-                drop(block_on(other.spawn_when_free(async {})).unwrap());
+                drop(block_on(other.spawn(async {})).unwrap());
                 finish(theirs.take());
             });
-            drop(s.spawn_when_free(async {}).await.unwrap());
+            drop(s.spawn(async {}).await.unwrap());
             finish(tasks.take());
             other.join();
             executor.join();
@@ -342,11 +342,11 @@ fn cancel_or_wait_for_room() {
     check("scope: cancel or wait for room", || {
         let tasks = Tasks::default();
         block_on(scope_limited(&tasks, Limit::new(1), async |s| {
-            drop(s.spawn_when_free(async {}).await.unwrap());
+            drop(s.spawn(async {}).await.unwrap());
             let (other, canceller) = (s.clone(), s.clone());
-            let other = spawn(move || assert!(block_on(other.spawn_when_free(async {})).is_err()));
+            let other = spawn(move || assert!(block_on(other.spawn(async {})).is_err()));
             let canceller = spawn(move || canceller.cancel("test"));
-            assert!(s.spawn_when_free(async {}).await.is_err());
+            assert!(s.spawn(async {}).await.is_err());
             other.join();
             canceller.join();
         }));

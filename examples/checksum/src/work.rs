@@ -5,7 +5,7 @@ use crate::{
     walk::{Failure, Found, Walk},
 };
 use anyscope::{
-    CancelCause, CancelToken, JoinError, Limit, Scope, Spawn, SpawnBlocking, Timer, flow, scope,
+    CancelToken, CancelledBy, JoinError, Limit, Scope, Spawn, SpawnBlocking, Timer, flow, scope,
 };
 use blake3::{Hash, Hasher};
 use futures_lite::{StreamExt, stream};
@@ -87,7 +87,7 @@ where
             })
         });
         flow::stream(found.flat_map(stream::iter))
-            .for_each(task.limit, async |found| match found {
+            .for_each_concurrent(task.limit, async |found| match found {
                 Ok(Found::File(path)) => {
                     let (file, s2, progress) = (path.clone(), s.clone(), task.progress.clone());
                     let child = s.spawn_blocking(move || hash_file(&file, &s2, &progress));
@@ -155,7 +155,7 @@ fn survey<F: Fn() -> bool>(mut walk: Walk<F>, progress: &Progress) {
 fn unless_cancelled<T>(outcome: Result<T, JoinError>) -> Option<io::Result<T>> {
     match outcome {
         Ok(value) => Some(Ok(value)),
-        Err(JoinError::Cancelled(by)) if by.cause() == CancelCause::Scope => None,
+        Err(JoinError::Cancelled(by)) if by.by() == CancelledBy::Scope => None,
         Err(error) => Some(Err(io::Error::other(error))),
     }
 }

@@ -1,7 +1,7 @@
 //! What the adapters promise for themselves: owners, handles, shutdown, time and contexts.
 
 use anyscope::{
-    BlockOn, CancelCause, Clock, OwnedScope, Ready, ScopeError, Spawn, SpawnLocal, Timer,
+    BlockOn, CancelledBy, Clock, OwnedScope, Ready, ScopeError, Spawn, SpawnLocal, Timer,
     block_scope, flow, scope, scope_local,
     smol::{Smol, SmolExecutor, SmolLocal},
     threads::ThreadPool,
@@ -138,16 +138,16 @@ fn shut_down<U: Under>() {
     drop(owner);
     assert_eq!(tracer.alive(), 0);
     // The handles, and that of the executor, are there after it.
-    assert_eq!(cause(at_once(child)), CancelCause::Executor);
+    assert_eq!(cause(at_once(child)), CancelledBy::Executor);
     assert_eq!(at_once(value).unwrap(), 7);
-    assert_eq!(cause(at_once(sibling)), CancelCause::Executor);
+    assert_eq!(cause(at_once(sibling)), CancelledBy::Executor);
 
     let cancelled = at_once(fail_fast.close()).unwrap_err();
     assert!(cancelled.is_cancelled());
     assert!(cancelled.to_string().contains("the executor dropped it"), "{cancelled}");
 
     let polls = tracer.polls();
-    assert_eq!(cause(at_once(scope.spawn(tracer.trace(async {})))), CancelCause::Executor);
+    assert_eq!(cause(at_once(scope.spawn(tracer.trace(async {})))), CancelledBy::Executor);
     assert_eq!(tracer.polls(), polls);
     at_once(scope.close());
 
@@ -193,7 +193,7 @@ fn at_once<F: Future>(future: F) -> F::Output {
 fn local_children_of_an_executor_that_is_shut_down_say_so() {
     fn refuses(handle: &(impl SpawnLocal + Clone + 'static)) {
         let outcome = at_once(scope_local(handle, async |s| s.spawn(async {}).await));
-        assert_eq!(cause(outcome), CancelCause::Executor);
+        assert_eq!(cause(outcome), CancelledBy::Executor);
     }
 
     let owner = SmolLocal::new();
@@ -232,9 +232,9 @@ fn a_pool_may_be_dropped_by_its_own_child() {
         let name = has_dropped.recv().unwrap().unwrap();
         assert!(name.starts_with("anyscope-"), "{name}");
         assert_eq!(smol::block_on(child).unwrap(), 7);
-        assert_eq!(cause(smol::block_on(idle)), CancelCause::Executor);
+        assert_eq!(cause(smol::block_on(idle)), CancelledBy::Executor);
         assert_eq!(tracer.alive(), 0);
-        assert_eq!(cause(at_once(scope.spawn(async {}))), CancelCause::Executor);
+        assert_eq!(cause(at_once(scope.spawn(async {}))), CancelledBy::Executor);
     }
 }
 
@@ -256,7 +256,7 @@ fn a_tokio_runtime_may_be_dropped_by_its_own_child() {
     drop(owner);
     alone.send(()).unwrap();
     assert_eq!(smol::block_on(child).unwrap(), 7);
-    assert_eq!(cause(smol::block_on(scope.spawn(async {}))), CancelCause::Executor);
+    assert_eq!(cause(smol::block_on(scope.spawn(async {}))), CancelledBy::Executor);
 }
 
 /// Given a worker whose child panics, with or without somebody to receive it, then the worker
@@ -269,7 +269,7 @@ fn a_worker_outlives_a_child_that_panics() {
             for _ in 0..10 {
                 let panics = s.spawn(async { blow_up("child") });
                 assert_eq!(panic_message::<()>(panics.await), "child");
-                exec.spawn(anyscope::Child::detached(async { blow_up("nobody's") }));
+                exec.spawn(anyscope::Child::unscoped(async { blow_up("nobody's") }));
             }
             assert_eq!(s.spawn(async { thread::current().id() }).await.unwrap(), worker);
         }));

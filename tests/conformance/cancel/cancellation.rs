@@ -1,6 +1,6 @@
 //! Cancellation (C).
 
-use anyscope::{CancelCause, Limit, ScopeError, scope, scope_limited};
+use anyscope::{CancelledBy, Limit, ScopeError, scope, scope_limited};
 use std::{
     future::pending,
     pin::pin,
@@ -40,7 +40,7 @@ behaviour! {
             until_idle(&tracer, &child).await;
             s.cancel("test");
             assert_eq!(log.events(), ["grandchild", "child"]);
-            assert_eq!(cause(child.await), CancelCause::Scope);
+            assert_eq!(cause(child.await), CancelledBy::Scope);
         })
         .await;
     }
@@ -75,7 +75,7 @@ behaviour! {
             assert!(s.is_cancelled());
             assert_eq!((tracer.polls(), tracer.drops()), (1, 1));
             child.abort();
-            assert_eq!(cause(child.await), CancelCause::Scope);
+            assert_eq!(cause(child.await), CancelledBy::Scope);
         })
         .await;
         assert_eq!(tracer.drops(), 1);
@@ -105,7 +105,7 @@ behaviour! {
                 });
                 assert_eq!(tracer.drops(), children.len());
                 for child in children {
-                    assert_eq!(cause(child.await), CancelCause::Scope);
+                    assert_eq!(cause(child.await), CancelledBy::Scope);
                 }
             })
             .await;
@@ -128,7 +128,7 @@ behaviour! {
             })
             .await;
             let Err(ScopeError::Cancelled(cancelled)) = inner else { panic!("{inner:?}") };
-            assert_eq!(cancelled.cause(), CancelCause::Scope);
+            assert_eq!(cancelled.by(), CancelledBy::Scope);
             assert!(!outer.is_cancelled());
             go.fire();
             sibling.await.unwrap() + outer.spawn(async { 2 }).await.unwrap()
@@ -161,7 +161,7 @@ behaviour! {
             inner.cancel("test");
             s.cancel("test");
             assert!(inner.is_cancelled());
-            assert_eq!(cause(child.await), CancelCause::Scope);
+            assert_eq!(cause(child.await), CancelledBy::Scope);
         })
         .await;
         assert!(log.events().is_empty());
@@ -184,7 +184,7 @@ behaviour! {
         .await;
         let (s, child) = result.unwrap();
         assert!(s.is_cancelled());
-        assert_eq!(cause(child.await), CancelCause::Scope);
+        assert_eq!(cause(child.await), CancelledBy::Scope);
     }
 
     /// A cancel after the body has returned its value ends the children, and leaves the value.
@@ -225,7 +225,7 @@ behaviour! {
                 s2.cancel("test");
                 pending::<()>().await;
             });
-            assert_eq!(cause(child.await), CancelCause::Scope);
+            assert_eq!(cause(child.await), CancelledBy::Scope);
             yield_now().await;
             7
         })
@@ -252,8 +252,8 @@ behaviour! {
             permit.abort();
             sender.send("item").await.unwrap();
             drop(all);
-            assert_eq!(cause(item.await), CancelCause::Handle);
-            assert_eq!(cause(permit.await), CancelCause::Handle);
+            assert_eq!(cause(item.await), CancelledBy::Handle);
+            assert_eq!(cause(permit.await), CancelledBy::Handle);
         })
         .await;
         assert_eq!(receiver.try_recv().unwrap(), "item");
@@ -266,11 +266,11 @@ behaviour! {
         let tracer = Tracer::new();
         scope_limited(&ex, Limit::new(1), async |s| {
             let holder = s.try_spawn(pending::<()>()).unwrap();
-            let mut waits = Box::pin(s.spawn_when_free(tracer.trace(async {})));
+            let mut waits = Box::pin(s.spawn(tracer.trace(async {})));
             assert!(poll_once(waits.as_mut()).is_pending());
             drop(waits);
             drop(holder.cancel().await);
-            while s.live() > 0 {
+            while s.len() > 0 {
                 yield_now().await;
             }
             assert_eq!((tracer.polls(), tracer.drops()), (0, 1));
@@ -305,7 +305,7 @@ behaviour! {
                 let child = s.spawn(pending::<()>());
                 let s2 = s.clone();
                 let canceller = thread::spawn(move || s2.cancel("test"));
-                assert_eq!(cause(child.await), CancelCause::Scope);
+                assert_eq!(cause(child.await), CancelledBy::Scope);
                 canceller.join().unwrap();
             })
             .await;
@@ -342,7 +342,7 @@ behaviour! {
                 .map_err(|_| "nobody sees this".to_owned())
             });
             started.wait().await;
-            assert_eq!(cause(child.cancel().await), CancelCause::Handle);
+            assert_eq!(cause(child.cancel().await), CancelledBy::Handle);
             assert_eq!(log.events(), ["grandchild", "child"]);
             assert!(!sibling.is_finished() && !s.is_cancelled());
             go.fire();
@@ -363,7 +363,7 @@ behaviour! {
                 // Would be polled again at once.
                 yield_now().await;
             }));
-            assert_eq!(cause(child.await), CancelCause::Scope);
+            assert_eq!(cause(child.await), CancelledBy::Scope);
         })
         .await;
         assert_eq!((tracer.polls(), tracer.drops()), (1, 1));
@@ -391,7 +391,7 @@ fn cancel_needs_no_executor() {
         let children = [(); 3].map(|()| s.spawn(tracer.trace(pending::<()>())));
         s.cancel("test");
         for child in children {
-            assert_eq!(cause(child.await), CancelCause::Scope);
+            assert_eq!(cause(child.await), CancelledBy::Scope);
         }
     }));
     assert!(poll_once(scope.as_mut()).is_ready());

@@ -1,7 +1,7 @@
 //! Cancels that ask first, and drop later (C).
 
 use anyscope::{
-    CancelCause, Clock, Grace, ScopeError, Timer, checkpoint, concurrent, scope, shield,
+    CancelledBy, Clock, Grace, ScopeError, Timer, checkpoint, concurrent, scope, shield,
 };
 use std::{
     future::pending,
@@ -61,7 +61,7 @@ behaviour! {
         assert_eq!(polite.await.unwrap(), "closing");
         let stubborn = stubborn.await;
         assert!(stubborn.as_ref().unwrap_err().to_string().contains("closing"), "{stubborn:?}");
-        assert_eq!(cause(stubborn), CancelCause::Scope);
+        assert_eq!(cause(stubborn), CancelledBy::Scope);
     }
 
     /// Given children that all end in time, then the grace is over with the last of them.
@@ -106,7 +106,7 @@ behaviour! {
             go_on.fire();
             let (outcome, token) = child.await.unwrap();
             let cancelled = outcome.unwrap_err();
-            assert_eq!(cancelled.cause(), CancelCause::Scope);
+            assert_eq!(cancelled.by(), CancelledBy::Scope);
             assert_eq!(cancelled.reason().unwrap().message(), "closing");
             assert_eq!(token.reason().unwrap().message(), "closing");
         })
@@ -176,7 +176,7 @@ behaviour! {
         open!(async |s| {
             let child = s.spawn(tracer.trace(pending::<()>()));
             s.cancel_with(&ex, Grace::For(Duration::ZERO), "closing");
-            assert_eq!(cause(child.await), CancelCause::Scope);
+            assert_eq!(cause(child.await), CancelledBy::Scope);
         })
         .await;
         assert_eq!(tracer.alive(), 0);
@@ -191,7 +191,7 @@ behaviour! {
             s.cancel_with(&ex, Grace::Forever, "closing");
             let refused = s.spawn(tracer.trace(async {})).await.unwrap_err();
             assert!(refused.to_string().contains("closing"), "{refused}");
-            assert_eq!(cause::<()>(Err(refused)), CancelCause::Scope);
+            assert_eq!(cause::<()>(Err(refused)), CancelledBy::Scope);
             go.fire();
             waits.await.unwrap();
         })
@@ -230,7 +230,7 @@ behaviour! {
                 for _ in 0..3 {
                     token.cancelled().await;
                     let cancelled = token.checkpoint().unwrap_err();
-                    assert_eq!(cancelled.cause(), CancelCause::Token);
+                    assert_eq!(cancelled.by(), CancelledBy::Token);
                     assert_eq!(cancelled.reason().unwrap().message(), "closing");
                     let waits = token.child_token();
                     let waits = waits.run_until_cancelled(pending::<()>()).await;
@@ -315,7 +315,7 @@ behaviour! {
             daemon
         })
         .await;
-        assert_eq!((cause(daemon.await), watch.elapsed()), (CancelCause::Finished, SECOND));
+        assert_eq!((cause(daemon.await), watch.elapsed()), (CancelledBy::Finished, SECOND));
     }
 
     /// A cancelled scope that waits for a stubborn child uses no processor: its future is not

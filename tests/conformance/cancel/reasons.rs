@@ -1,7 +1,7 @@
 //! Why something was cancelled, and who of many (C).
 
 use anyscope::{
-    CancelCause, CancelReason, CancelToken, Cancelled, FailFast, Grace, Instant, JoinError,
+    CancelReason, CancelToken, Cancelled, CancelledBy, FailFast, Grace, Instant, JoinError,
     OwnedScope, ScopeError, smol::Smol, timeout,
 };
 use std::{
@@ -62,7 +62,7 @@ behaviour! {
         })
         .await;
         let Err(ScopeError::Cancelled(error)) = result else { panic!("{result:?}") };
-        assert_eq!(error.cause(), CancelCause::Scope);
+        assert_eq!(error.by(), CancelledBy::Scope);
         let expected = Some(("maintenance".into(), Some(line)));
         assert_eq!(told(error.reason()), expected);
         let log = log.into_inner().unwrap();
@@ -125,7 +125,7 @@ behaviour! {
             s.cancel("now");
             for child in [handle, named, during_a_grace] {
                 let cancelled = cancelled(child.await);
-                assert_eq!((cancelled.cause(), cancelled.reason()), (CancelCause::Handle, None));
+                assert_eq!((cancelled.by(), cancelled.reason()), (CancelledBy::Handle, None));
             }
         })
         .await;
@@ -172,7 +172,7 @@ behaviour! {
             let (token, child) = (s.token(), s.spawn(pending::<()>()));
             s.deadline(&ex, Instant::from_epoch(Duration::ZERO));
             let cancelled = cancelled(child.await);
-            assert_eq!((cancelled.cause(), cancelled.reason()), (CancelCause::Deadline, None));
+            assert_eq!((cancelled.by(), cancelled.reason()), (CancelledBy::Deadline, None));
             assert_eq!(cancelled.to_string(), "cancelled: the deadline of its scope passed");
             assert_eq!(told(token.reason()), Some(("its deadline has passed".into(), None)));
         })
@@ -236,7 +236,7 @@ behaviour! {
             s.each_child(|child| left.push(child.id));
             assert_eq!(left, [children[5].id(), children[1].id()]);
             for stopped in [4, 3, 2, 0] {
-                assert_eq!(cause(children.remove(stopped).await), CancelCause::Handle);
+                assert_eq!(cause(children.remove(stopped).await), CancelledBy::Handle);
             }
             assert_eq!(s.cancel_where(|_| true), 2);
             Ok(s.spawn(async { Ok(7) }).value().await)
@@ -275,7 +275,7 @@ behaviour! {
                 s2.cancel_where(|child| child.name == Some("itself"));
                 yield_now().await;
             }));
-            assert_eq!(cause(itself.await), CancelCause::Handle);
+            assert_eq!(cause(itself.await), CancelledBy::Handle);
             assert_eq!((tracer.polls(), tracer.drops()), (1, 1));
         })
         .await;
@@ -307,7 +307,7 @@ behaviour! {
             children[0].abort();
             assert_eq!(tracer.alive(), 0);
             assert!(s.is_cancelled());
-            assert_eq!(cause(children.remove(0).await), CancelCause::Handle);
+            assert_eq!(cause(children.remove(0).await), CancelledBy::Handle);
             for child in children {
                 let reason = cancelled(child.await);
                 assert_eq!(reason.reason().unwrap().message(), "from a destructor");
@@ -324,13 +324,13 @@ behaviour! {
         let message = panic_of(scope.as_mut()).await;
         assert_eq!(message, "a scope was polled after it had returned its result");
         let tracer = Tracer::new();
-        assert_eq!(cause(s.spawn(tracer.trace(async {})).await), CancelCause::Closed);
+        assert_eq!(cause(s.spawn(tracer.trace(async {})).await), CancelledBy::Closed);
         assert_eq!((tracer.polls(), tracer.alive()), (0, 0));
         // What else is cancelled now is cancelled for nothing.
         s.cancel("too late");
         s.cancel_with(&ex, Grace::For(SECOND), "too late");
         assert!(s.is_cancelled() && s.is_closed());
-        assert_eq!((s.cancel_where(|_| true), s.live()), (0, 0));
+        assert_eq!((s.cancel_where(|_| true), s.len()), (0, 0));
     }
 
     /// Nor can other futures that have ended.

@@ -1,7 +1,7 @@
 //! Shielding and cleanup (H): shields.
 
 use anyscope::{
-    CancelCause, JoinError, OwnedScope, Timer, checkpoint, concurrent, deadline, join, scope,
+    CancelledBy, JoinError, OwnedScope, Timer, checkpoint, concurrent, deadline, join, scope,
     shield, shield_with, sim::Sim, timeout, try_concurrent,
 };
 use std::{
@@ -97,7 +97,7 @@ behaviour! {
                     let child = inner.spawn(pending::<()>());
                     yield_now().await;
                     inner.cancel("inside");
-                    assert_eq!(cause(child.await), CancelCause::Scope);
+                    assert_eq!(cause(child.await), CancelledBy::Scope);
                 }))
                 .await;
             })
@@ -157,7 +157,7 @@ behaviour! {
             assert_eq!(tracer.drops(), 0);
             let up = elsewhere.lock().unwrap().take();
             drop(up);
-            assert_eq!(cause(child.await), CancelCause::Scope);
+            assert_eq!(cause(child.await), CancelledBy::Scope);
             assert_eq!((tracer.polls(), tracer.drops()), (1, 1));
         })
         .await;
@@ -193,7 +193,7 @@ behaviour! {
         open!(async |s| {
             let child = shield(async { s.spawn(pending::<()>()) }).await;
             s.cancel("at once");
-            assert_eq!(cause(child.await), CancelCause::Scope);
+            assert_eq!(cause(child.await), CancelledBy::Scope);
         })
         .await;
     }
@@ -233,7 +233,7 @@ behaviour! {
                 restore.run(pending::<()>()).await;
                 unreachable!("cancelled there");
             }));
-            assert_eq!(cause(child.await), CancelCause::Scope);
+            assert_eq!(cause(child.await), CancelledBy::Scope);
         })
         .await;
         assert_eq!(log.events(), ["shielded", "restored"]);
@@ -279,7 +279,7 @@ behaviour! {
                 }));
                 started.wait().await;
                 s.cancel("asked");
-                assert_eq!(cause(child.await), CancelCause::Scope);
+                assert_eq!(cause(child.await), CancelledBy::Scope);
             })
             .await;
             assert_eq!(log.events(), ["dropped"]);
@@ -349,7 +349,7 @@ behaviour! {
                 started.wait().await;
                 s.cancel("asked");
                 go_on.fire();
-                assert_eq!(cause(child.await), CancelCause::Scope);
+                assert_eq!(cause(child.await), CancelledBy::Scope);
             })
             .await;
             assert_eq!(log.events(), ["shielded", "dropped"]);
@@ -373,10 +373,10 @@ behaviour! {
         let restore = send.lock().unwrap().take().unwrap();
         let other = OwnedScope::new(&ex);
         let opening = other.spawn(async move { restore.run(pending::<()>()).await });
-        assert_eq!(cause(shielded.await), CancelCause::Scope);
+        assert_eq!(cause(shielded.await), CancelledBy::Scope);
         assert_eq!(log.events(), ["dropped"]);
         drop(other);
-        assert_eq!(cause(opening.await), CancelCause::Scope);
+        assert_eq!(cause(opening.await), CancelledBy::Scope);
     }
 
     /// Given a cancel of one child, then it waits for the shield, and returns when that is over.
@@ -398,7 +398,7 @@ behaviour! {
             let mut cancel = pin!(child.cancel());
             assert!(poll_once(cancel.as_mut()).is_pending());
             go_on.fire();
-            assert_eq!(cause(cancel.await), CancelCause::Handle);
+            assert_eq!(cause(cancel.await), CancelledBy::Handle);
             assert_eq!(log.events(), ["cleaned up", "dropped"]);
         })
         .await;
@@ -412,7 +412,7 @@ behaviour! {
         owned.cancel("waits for the shield");
         assert_eq!(tracer.drops(), 0);
         drop(owned);
-        assert_eq!((cause(child.await), tracer.drops()), (CancelCause::Scope, 1));
+        assert_eq!((cause(child.await), tracer.drops()), (CancelledBy::Scope, 1));
 
         let tracer = Tracer::new();
         {

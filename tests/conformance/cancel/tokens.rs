@@ -1,6 +1,6 @@
 //! Tokens: requests that are handed on (C).
 
-use anyscope::{CancelCause, CancelToken, Grace, scope};
+use anyscope::{CancelToken, CancelledBy, Grace, scope};
 use std::{
     future::pending,
     pin::pin,
@@ -196,7 +196,7 @@ fn c3_token_tells_as_often_as_it_is_asked() {
         token.cancel("again");
         for _ in 0..3 {
             let cancelled = token.checkpoint().unwrap_err();
-            assert_eq!(cancelled.cause(), CancelCause::Token);
+            assert_eq!(cancelled.by(), CancelledBy::Token);
             assert_eq!(cancelled.reason(), token.reason());
             token.cancelled().await;
             assert_eq!(why(&token.child_token().child_token()), Some("test"));

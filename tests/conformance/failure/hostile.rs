@@ -2,7 +2,7 @@
 //! waiting, and nothing else.
 
 use anyscope::{
-    BlockOn, CancelCause, Child, JoinHandle, OwnedScope, Scope, ScopeError, Spawn, block_scope,
+    BlockOn, CancelledBy, Child, JoinHandle, OwnedScope, Scope, ScopeError, Spawn, block_scope,
     observe::Event, scope, scope_local, spawn_fn, threads::ThreadPool, try_block_scope,
     try_scope_local,
 };
@@ -88,7 +88,7 @@ fn a_lost_child_ends_a_scope_only_if_it_fails_fast() {
             let mut scope = kind.open(&exec, work, go.wait());
             let mut end = poll_once(scope.as_mut());
             if kind.fails_fast {
-                assert_eq!(end, Poll::Ready(End::Cancelled(CancelCause::Executor)));
+                assert_eq!(end, Poll::Ready(End::Cancelled(CancelledBy::Executor)));
             } else {
                 if kind.has_body {
                     assert_eq!(end, Poll::Pending);
@@ -109,16 +109,16 @@ fn the_handle_of_a_lost_child_names_the_executor() {
     for deed in DEEDS.into_iter().filter(|deed| deed.loses()) {
         let exec = Hostile::new(deed);
         let owned = OwnedScope::new(&exec);
-        assert_eq!(end_of(owned.spawn(pending::<()>())), CancelCause::Executor);
-        assert_eq!(end_of(owned.spawn_named("lost", pending::<()>())), CancelCause::Executor);
-        assert_eq!(end_of(owned.spawn_daemon(pending::<()>())), CancelCause::Executor);
-        assert_eq!(end_of(owned.spawn_on(&exec, pending::<()>())), CancelCause::Executor);
+        assert_eq!(end_of(owned.spawn(pending::<()>())), CancelledBy::Executor);
+        assert_eq!(end_of(owned.spawn_named("lost", pending::<()>())), CancelledBy::Executor);
+        assert_eq!(end_of(owned.spawn_daemon(pending::<()>())), CancelledBy::Executor);
+        assert_eq!(end_of(owned.spawn_on(&exec, pending::<()>())), CancelledBy::Executor);
         let mut value = pin!(owned.spawn(pending::<()>()).value());
         assert!(panic_in(|| poll_once(value.as_mut())).contains("the executor dropped it"));
     }
 }
 
-fn end_of<T>(handle: JoinHandle<'_, T>) -> CancelCause {
+fn end_of<T>(handle: JoinHandle<'_, T>) -> CancelledBy {
     match poll_once(pin!(handle)) {
         Poll::Ready(outcome) => cause(outcome),
         Poll::Pending => panic!("the child is there"),
@@ -305,7 +305,7 @@ fn closures_to_block_on_may_be_mistreated() {
             Poll::Ready(Ok(value)) if runs_at_once => assert_eq!(value, 0),
             Poll::Ready(outcome) => {
                 let expected =
-                    if deed.loses() { CancelCause::Executor } else { CancelCause::Scope };
+                    if deed.loses() { CancelledBy::Executor } else { CancelledBy::Scope };
                 assert_eq!(cause(outcome), expected, "{deed:?}");
             }
             Poll::Pending => panic!("{deed:?}: the child is there"),
@@ -339,7 +339,7 @@ fn local_children_may_be_mistreated() {
         let polled = poll_once(scope.as_mut());
         assert_eq!(polled.is_ready(), deed.loses(), "{deed:?}");
         if let Poll::Ready(outcome) = polled {
-            assert_eq!(cause(outcome), CancelCause::Executor);
+            assert_eq!(cause(outcome), CancelledBy::Executor);
         }
         exec.poll_all();
         drop(scope);
@@ -365,7 +365,7 @@ fn local_children_may_be_mistreated() {
 fn detached_children_may_be_mistreated() {
     for deed in DEEDS {
         let (exec, tracer) = (Hostile::new(deed), Tracer::new());
-        exec.spawn(Child::detached(tracer.trace(async { blow_up("detached") })));
+        exec.spawn(Child::unscoped(tracer.trace(async { blow_up("detached") })));
         exec.poll_all();
         exec.haunt();
         let leaked = usize::from(deed == Deed::Leak);
@@ -399,7 +399,7 @@ fn borrowed_data_is_free_after_a_block_scope() {
             }
             causes
         });
-        let expected = if deed.loses() { CancelCause::Executor } else { CancelCause::Scope };
+        let expected = if deed.loses() { CancelledBy::Executor } else { CancelledBy::Scope };
         assert_eq!(late, [expected; 3], "{deed:?}");
         assert_eq!(tracer.alive(), 0);
         let polls = tracer.polls();
@@ -440,8 +440,8 @@ fn borrowed_errors_are_free_after_a_block_scope() {
             ScopeError::Cancelled(cancelled) => {
                 let leaked = deed == Deed::Leak;
                 assert!(deed.loses() || leaked, "{deed:?}");
-                let cause = if leaked { CancelCause::Scope } else { CancelCause::Executor };
-                assert_eq!(cancelled.cause(), cause);
+                let cause = if leaked { CancelledBy::Scope } else { CancelledBy::Executor };
+                assert_eq!(cancelled.by(), cause);
             }
             other => panic!("{other:?}"),
         }

@@ -151,7 +151,7 @@ behaviour! {
                     })
                 }
             };
-            let inline = flow::iter(source.clone()).for_each(Limit::new(5), work.clone());
+            let inline = flow::iter(source.clone()).for_each_concurrent(Limit::new(5), work.clone());
             assert_eq!(panic_of(inline).await, place);
             assert_eq!(tracer.alive(), 0);
             let parallel = flow::iter(source).for_each_on(&ex, Limit::new(5), work);

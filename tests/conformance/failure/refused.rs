@@ -1,7 +1,7 @@
 //! Work that an executor refuses, or drops: it never counts as done.
 
 use anyscope::{
-    CancelCause, Limit, OwnedScope, ScopeError, observe::Event, scope, try_block_scope, try_scope,
+    CancelledBy, Limit, OwnedScope, ScopeError, observe::Event, scope, try_block_scope, try_scope,
     try_scope_limited, try_scope_local,
 };
 use std::{
@@ -16,9 +16,9 @@ type Failing<T = ()> = Result<T, &'static str>;
 
 /// Who cancelled a scope that was cancelled.
 #[track_caller]
-fn ended<T: Debug, E: Debug>(result: Result<T, ScopeError<E>>) -> CancelCause {
+fn ended<T: Debug, E: Debug>(result: Result<T, ScopeError<E>>) -> CancelledBy {
     match result {
-        Err(ScopeError::Cancelled(cancelled)) => cancelled.cause(),
+        Err(ScopeError::Cancelled(cancelled)) => cancelled.by(),
         other => panic!("not cancelled: {other:?}"),
     }
 }
@@ -31,25 +31,25 @@ behaviour! {
             (0..10).for_each(|_| drop(s.spawn(async { Ok(()) })));
             Ok(7)
         });
-        assert_eq!(ended(spawned.await), CancelCause::Executor);
+        assert_eq!(ended(spawned.await), CancelledBy::Executor);
         let elsewhere = try_scope(&ex, async |s| -> Failing<i32> {
             s.spawn_on(&Refusing, async { Ok(()) });
             Ok(7)
         });
-        assert_eq!(ended(elsewhere.await), CancelCause::Executor);
+        assert_eq!(ended(elsewhere.await), CancelledBy::Executor);
         let daemon = try_scope(&Refusing, async |s| -> Failing<i32> {
             s.spawn_daemon(async { Ok(()) });
             Ok(7)
         });
-        assert_eq!(ended(daemon.await), CancelCause::Executor);
+        assert_eq!(ended(daemon.await), CancelledBy::Executor);
         let limited = try_scope_limited(&Refusing, Limit::new(1), async |s| -> Failing<i32> {
-            drop(s.spawn_when_free(async { Ok(()) }).await);
+            drop(s.spawn(async { Ok(()) }).await);
             Ok(7)
         });
-        assert_eq!(ended(limited.await), CancelCause::Executor);
+        assert_eq!(ended(limited.await), CancelledBy::Executor);
         let owned = OwnedScope::fail_fast(&Refusing);
         drop(owned.spawn(async { Failing::Ok(()) }));
-        assert_eq!(ended(owned.close().await), CancelCause::Executor);
+        assert_eq!(ended(owned.close().await), CancelledBy::Executor);
     }
 
     /// The same if the executor drops a child after the body has returned, as it is shut down.
@@ -62,7 +62,7 @@ behaviour! {
         }));
         assert!(poll_once(scope.as_mut()).is_pending());
         drop(hoard.take());
-        assert_eq!(ended(scope.await), CancelCause::Executor);
+        assert_eq!(ended(scope.await), CancelledBy::Executor);
     }
 
     /// Given a cancelled scope, then its children were not refused, and a value of the body is the
@@ -88,7 +88,7 @@ behaviour! {
             s.spawn(async { 7 })
         })
         .await;
-        assert_eq!((cause(refused.await), log.events()), (CancelCause::Executor, vec!["refused".into()]));
+        assert_eq!((cause(refused.await), log.events()), (CancelledBy::Executor, vec!["refused".into()]));
     }
 
     /// Given a child of any kind of scope that panics, then the observer is told its name and place
@@ -120,7 +120,7 @@ blocking! {
             s.spawn_on(&Refusing, async { Ok(()) });
             Ok(7)
         });
-        assert_eq!(ended(result), CancelCause::Executor);
+        assert_eq!(ended(result), CancelledBy::Executor);
     }
 }
 
@@ -132,5 +132,5 @@ fn refused_work_of_a_local_scope_is_no_success() {
         drop(s.spawn(pending::<Failing>()));
         Ok(7)
     }));
-    assert_eq!(ended(result), CancelCause::Executor);
+    assert_eq!(ended(result), CancelledBy::Executor);
 }

@@ -1,6 +1,6 @@
 //! Many children: at once, one after the other, and one inside the other.
 
-use anyscope::{CancelCause, Concurrent, OwnedScope, Scope, Spawn, concurrent, scope};
+use anyscope::{CancelledBy, Concurrent, OwnedScope, Scope, Spawn, concurrent, scope};
 use std::{
     future::{Future, pending},
     pin::Pin,
@@ -147,14 +147,14 @@ behaviour! {
             yield_now().await;
             let later = handles.split_off(5000);
             for (n, handle) in handles.into_iter().enumerate() {
-                assert_eq!(cause(handle.cancel().await), CancelCause::Handle);
+                assert_eq!(cause(handle.cancel().await), CancelledBy::Handle);
                 assert!(tracer.drops() > n);
             }
             later.iter().for_each(|handle| handle.abort());
             for handle in later {
-                assert_eq!(cause(handle.await), CancelCause::Handle);
+                assert_eq!(cause(handle.await), CancelledBy::Handle);
             }
-            assert_eq!((tracer.alive(), s.live()), (0, 0));
+            assert_eq!((tracer.alive(), s.len()), (0, 0));
         })
         .await;
         assert!(tracer.polls() <= 10_000);

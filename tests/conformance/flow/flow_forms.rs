@@ -1,6 +1,6 @@
 //! What is different in the two forms of bounded operations.
 
-use anyscope::{CancelCause, Limit, ScopeError, flow};
+use anyscope::{CancelledBy, Limit, ScopeError, flow};
 use std::{
     cell::{Cell, RefCell},
     future::pending,
@@ -27,11 +27,11 @@ behaviour! {
             flow::iter((0..100).inspect(move |_| count(&taken)))
         };
         let refused = source().for_each_on(&Refusing, TWO, |_| async {}).await;
-        assert_eq!(refused.unwrap_err().cause(), CancelCause::Executor);
+        assert_eq!(refused.unwrap_err().by(), CancelledBy::Executor);
         assert_eq!(taken.load(SeqCst), 0);
         let refused = source().try_for_each_on(&Refusing, TWO, |_| async { Ok::<_, String>(()) });
         let Err(ScopeError::Cancelled(cancelled)) = refused.await else { panic!("not refused") };
-        assert_eq!(cancelled.cause(), CancelCause::Executor);
+        assert_eq!(cancelled.by(), CancelledBy::Executor);
         assert_eq!(taken.load(SeqCst), 0);
     }
 
@@ -81,7 +81,7 @@ behaviour! {
 fn inline_work_borrows_and_need_not_be_send() {
     let (sum, seen) = (Rc::new(Cell::new(0)), RefCell::new(Vec::new()));
     let words = vec![String::from("to"), String::from("be")];
-    smol::block_on(flow::iter(&words).for_each(TWO, async |word| {
+    smol::block_on(flow::iter(&words).for_each_concurrent(TWO, async |word| {
         let sum = sum.clone();
         yield_now().await;
         sum.set(sum.get() + word.len());
@@ -89,7 +89,7 @@ fn inline_work_borrows_and_need_not_be_send() {
     }));
     assert_eq!((sum.get(), seen.into_inner().len()), (4, 2));
     let mut longest = "";
-    let result = smol::block_on(flow::iter(&words).try_for_each(ONE, |word| {
+    let result = smol::block_on(flow::iter(&words).try_for_each_concurrent(ONE, |word| {
         longest = longest.max(word);
         async move { if word.is_empty() { Err(Rc::new(())) } else { Ok(()) } }
     }));
@@ -103,7 +103,8 @@ fn inline_work_borrows_and_need_not_be_send() {
 fn inline_work_is_polled_only_when_it_is_woken() {
     let go = [Signal::new(), Signal::new()];
     let tracers = [Tracer::new(), Tracer::new()];
-    let mut op = pin!(flow::iter(0..2).for_each(TWO, |n| tracers[n].trace(go[n].wait())));
+    let mut op =
+        pin!(flow::iter(0..2).for_each_concurrent(TWO, |n| tracers[n].trace(go[n].wait())));
     assert!(poll_once(op.as_mut()).is_pending());
     go[1].fire();
     assert!(poll_once(op.as_mut()).is_pending());
@@ -124,13 +125,13 @@ fn inline_work_that_is_always_ready_gives_way() {
             }
         })
     };
-    let mut op = pin!(flow::iter(0..4).for_each(Limit::Unbounded, busy));
+    let mut op = pin!(flow::iter(0..4).for_each_concurrent(Limit::Unbounded, busy));
     assert!(poll_once(op.as_mut()).is_pending());
     let polls = tracer.polls();
     assert!((4..=100).contains(&polls), "{polls}");
     // Work that ends at once, without an end of the source, gives way as well.
     let ready = Tracer::new();
-    let mut op = pin!(flow::iter(0..).for_each(ONE, |_: usize| ready.trace(async {})));
+    let mut op = pin!(flow::iter(0..).for_each_concurrent(ONE, |_: usize| ready.trace(async {})));
     assert!(poll_once(op.as_mut()).is_pending());
     assert!((1..=200).contains(&ready.polls()), "{}", ready.polls());
 }
@@ -141,7 +142,7 @@ fn inline_work_is_dropped_before_the_source() {
     let log = Log::new();
     let gone = log.on_drop("source");
     let source = (0..9).inspect(move |_| keep(&gone));
-    let mut op = Box::pin(flow::iter(source).for_each(TWO, |_| {
+    let mut op = Box::pin(flow::iter(source).for_each_concurrent(TWO, |_| {
         let gone = log.on_drop("work");
         async move {
             let _gone = gone;
@@ -159,7 +160,7 @@ fn inline_operation_that_failed_has_dropped_all() {
     let log = Log::new();
     let gone = log.on_drop("source");
     let source = (0..9).inspect(move |_| keep(&gone));
-    let mut op = Box::pin(flow::iter(source).try_for_each(TWO, |n| {
+    let mut op = Box::pin(flow::iter(source).try_for_each_concurrent(TWO, |n| {
         let gone = log.on_drop("work");
         async move {
             let _gone = gone;
@@ -203,7 +204,7 @@ fn work_on_an_executor_is_dropped_before_the_source() {
 /// An operation that was polled to its end says so when it is polled again.
 #[test]
 fn operation_polled_after_its_end_panics() {
-    let mut op = Box::pin(flow::iter(0..1).for_each(ONE, |_| async {}));
+    let mut op = Box::pin(flow::iter(0..1).for_each_concurrent(ONE, |_| async {}));
     assert!(poll_once(op.as_mut()).is_ready());
     let message = panic_in(|| poll_once(op.as_mut()));
     assert!(message.contains("polled after it was ready"), "{message}");

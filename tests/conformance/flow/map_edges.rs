@@ -69,7 +69,7 @@ fn parts_have_all_that_was_held() {
 /// Parts that were handed back are not reported, and those of a map that has ended are nothing.
 #[test]
 fn parts_are_not_reported() {
-    let flow = || flow::iter(0..3).map(THREE, async |n| n);
+    let flow = || flow::iter(0..3).map_concurrent(THREE, async |n| n);
     let mut map = flow().on_undelivered(|n| panic!("{n} was handed back")).into_stream();
     assert_eq!(next(&mut map), Poll::Ready(Some(0)));
     assert!(progress(&mut map).is_ready());
@@ -85,7 +85,7 @@ fn parts_are_not_reported() {
 #[test]
 fn parts_are_there_after_a_panic() {
     let work = |n| async move { if n == 2 { blow_up("work") } else { n } };
-    let mut map = flow::iter(0..9).map(Limit::new(4), work).into_stream();
+    let mut map = flow::iter(0..9).map_concurrent(Limit::new(4), work).into_stream();
     assert_eq!(panic_in(|| progress(&mut map)), "work");
     let parts = map.into_parts();
     assert_eq!(parts.undelivered, [0, 1]);
@@ -101,7 +101,7 @@ fn map_is_fused() {
             assert!(!ended.replace(true), "asked after its end");
             Poll::Ready(None::<()>)
         });
-        let flow = flow::stream(source).map(TWO, async |()| ());
+        let flow = flow::stream(source).map_concurrent(TWO, async |()| ());
         let mut map = if ordered { flow } else { flow.unordered() }.into_stream();
         for _ in 0..3 {
             assert_eq!(next(&mut map), Poll::Ready(None));
@@ -135,7 +135,7 @@ fn iterator_is_not_asked_after_its_end() {
         asked += 1;
         (asked % 3 > 0).then_some(asked)
     });
-    let mut map = flow::iter(source).map(Limit::new(9), async |n| n).into_stream();
+    let mut map = flow::iter(source).map_concurrent(Limit::new(9), async |n| n).into_stream();
     let mut values = vec![];
     while let Poll::Ready(Some(n)) = next(&mut map) {
         values.push(n);
@@ -166,7 +166,7 @@ fn size_hint_is_what_is_still_to_come() {
             assert_eq!(next(&mut map).map(|value| value.is_some()), Poll::Ready(left > 0));
         }
     }
-    let endless = flow::stream(stream::repeat(())).map(ONE, async |()| ()).into_stream();
+    let endless = flow::stream(stream::repeat(())).map_concurrent(ONE, async |()| ()).into_stream();
     assert_eq!(endless.size_hint().1, None);
 }
 
@@ -280,7 +280,7 @@ fn drop_takes_work_then_values_then_source() {
             blow_up::<()>("take");
         }
     };
-    let flow = flow::iter(source).map(Limit::new(6), work).on_undelivered(left);
+    let flow = flow::iter(source).map_concurrent(Limit::new(6), work).on_undelivered(left);
     let mut map = flow.into_stream();
     assert_eq!(next(&mut map), Poll::Pending);
     let ended = log.events().len();
@@ -305,7 +305,7 @@ fn values_after_an_error_are_reported() {
         }
     };
     let values = flow::iter(0..9)
-        .map(Limit::new(4), work)
+        .map_concurrent(Limit::new(4), work)
         .on_undelivered(|value| left.borrow_mut().push(value));
     let result = futures_lite::future::block_on(values.try_collect::<Vec<_>>());
     assert_eq!((result, left.into_inner()), (Err(1), vec![Ok(2), Ok(3)]));
@@ -356,7 +356,7 @@ fn source_at_the_limit_is_not_asked() {
         taken.set(taken.get() + 1);
         Poll::Ready(Some(()))
     });
-    let mut map = flow::stream(source).map(&limit, |()| pending::<()>()).into_stream();
+    let mut map = flow::stream(source).map_concurrent(&limit, |()| pending::<()>()).into_stream();
     for most in [2, 2, 1, 2, 3, 1, 1] {
         limit.set(Limit::new(most));
         for _ in 0..3 {
@@ -371,7 +371,7 @@ fn source_at_the_limit_is_not_asked() {
 #[test]
 fn raised_limit_wakes_the_last_waker() {
     let limit = LiveLimit::new(ONE);
-    let mut map = flow::iter(0..9).map(&limit, |_| pending::<()>()).into_stream();
+    let mut map = flow::iter(0..9).map_concurrent(&limit, |_| pending::<()>()).into_stream();
     let spies = [support::hostile::Spy::new(), support::hostile::Spy::new()];
     for spy in &spies {
         assert!(spy.poll(pin!(map.next())).is_pending());
@@ -401,7 +401,8 @@ fn polled_map_changes_its_mind() {
                 n
             }
         };
-        let mut map = flow::iter(0..6).map(THREE, work).window(Limit::new(4)).into_stream();
+        let mut map =
+            flow::iter(0..6).map_concurrent(THREE, work).window(Limit::new(4)).into_stream();
         assert_eq!(next(&mut map), Poll::Pending);
         flow::source(map)
     };
@@ -422,7 +423,8 @@ fn polled_map_changes_its_mind() {
 #[test]
 fn error_of_the_source_ends_what_collects() {
     let source = [Ok(1), Err("broken"), Ok(3)];
-    let values = flow::iter(source).map(TWO, async |item: Result<i32, _>| Ok::<_, &str>(item? * 2));
+    let values = flow::iter(source)
+        .map_concurrent(TWO, async |item: Result<i32, _>| Ok::<_, &str>(item? * 2));
     assert_eq!(smol::block_on(values.try_collect::<Vec<_>>()), Err("broken"));
     assert_eq!(smol::block_on(flow::iter(source).try_collect::<Vec<_>>()), Err("broken"));
 }
@@ -445,7 +447,7 @@ fn futures_run_within_the_limit() {
     };
     let ordered: Vec<_> = smol::block_on(flow::iter(calls()).buffered(THREE).collect());
     assert_eq!(ordered, (0..20).collect::<Vec<_>>());
-    let mut any: Vec<_> = smol::block_on(flow::iter(calls()).buffer_unordered(THREE).collect());
+    let mut any: Vec<_> = smol::block_on(flow::iter(calls()).buffered(THREE).unordered().collect());
     assert_ne!(any, ordered);
     any.sort();
     assert_eq!((any, gauge.peak()), (ordered, 3));
@@ -461,32 +463,34 @@ fn body_that_stops_asking_loses_nothing() {
             n
         })
     };
-    let taken = smol::block_on(flow::iter(0..).map(THREE, work).drive(async |mut items| {
-        let mut taken = vec![];
-        while taken.len() < 5 {
-            // Asks once, does not wait.
-            let item = poll_fn(|cx| Poll::Ready(pin!(items.next()).poll(cx))).await;
-            if let Poll::Ready(item) = item {
-                taken.extend(item);
+    let taken =
+        smol::block_on(flow::iter(0..).map_concurrent(THREE, work).drive(async |mut items| {
+            let mut taken = vec![];
+            while taken.len() < 5 {
+                // Asks once, does not wait.
+                let item = poll_fn(|cx| Poll::Ready(pin!(items.next()).poll(cx))).await;
+                if let Poll::Ready(item) = item {
+                    taken.extend(item);
+                }
+                yield_now().await;
             }
-            yield_now().await;
-        }
-        taken
-    }));
+            taken
+        }));
     assert_eq!((taken, tracer.alive()), (vec![0, 1, 2, 3, 4], 0));
 }
 
 /// The items may go elsewhere: to another thread, which finds their end when the flow is gone.
 #[test]
 fn items_are_taken_on_another_thread() {
-    let (count, mut items) =
-        smol::block_on(flow::iter(0..100).map(THREE, async |n| n).drive(async |mut items| {
+    let (count, mut items) = smol::block_on(
+        flow::iter(0..100).map_concurrent(THREE, async |n| n).drive(async |mut items| {
             let thread = std::thread::spawn(move || {
                 let sum: i32 = smol::block_on((&mut items).take(50).fold(0, |sum, n| sum + n));
                 (sum, items)
             });
             smol::unblock(|| thread.join().unwrap()).await
-        }));
+        }),
+    );
     assert_eq!((count, next(&mut items)), ((0..50).sum(), Poll::Ready(None)));
 }
 
@@ -516,10 +520,10 @@ fn sinks_polled_after_their_end_panic() {
         let message = panic_in(|| poll_once(future.as_mut()));
         assert!(message.contains("polled after it was ready"), "{message}");
     }
-    let flow = || flow::iter(0..2).map(TWO, async |n| Ok::<i32, ()>(n));
+    let flow = || flow::iter(0..2).map_concurrent(TWO, async |n| Ok::<i32, ()>(n));
     twice(flow().collect::<Vec<_>>());
     twice(flow().try_collect::<Vec<_>>());
-    twice(flow().partition());
+    twice(flow().partition_results());
     twice(flow().count());
     twice(flow().fold(0, async |sum, _| sum));
     twice(flow().try_fold(0, async |_, n| n));
@@ -537,12 +541,13 @@ fn map_gives_way_to_its_executor() {
             Poll::<()>::Pending
         })
     };
-    let mut map = flow::iter(0..4).map(Limit::new(4), busy).into_stream();
+    let mut map = flow::iter(0..4).map_concurrent(Limit::new(4), busy).into_stream();
     assert_eq!(next(&mut map), Poll::Pending);
     assert!((4..100).contains(&polls.get()));
-    let mut endless = pin!(flow::iter(0..).map(TWO, async |n| n).fold(0, async |_, n: i32| n));
+    let mut endless =
+        pin!(flow::iter(0..).map_concurrent(TWO, async |n| n).fold(0, async |_, n: i32| n));
     assert!(poll_once(endless.as_mut()).is_pending());
-    let mut endless = pin!(flow::iter(0..).map(TWO, async |n: i32| n).count());
+    let mut endless = pin!(flow::iter(0..).map_concurrent(TWO, async |n: i32| n).count());
     assert!(poll_once(endless.as_mut()).is_pending());
     let mut endless =
         pin!(flow::iter(0..).drive(async |mut items| { while items.next().await.is_some() {} }));

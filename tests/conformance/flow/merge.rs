@@ -317,11 +317,11 @@ behaviour! {
                 drop(lock.lock().await);
                 done.set(done.get() + 1);
             };
-            flow::merge(sources).for_each(ONE, work).await;
+            flow::merge(sources).for_each_concurrent(ONE, work).await;
             assert_eq!(done.replace(0), k);
 
             let inner = [holding(&lock, 1).boxed_local(), stream::once(2).boxed_local()];
-            flow::iter(inner).flatten(TWO).for_each(ONE, work).await;
+            flow::iter(inner).flatten(TWO).for_each_concurrent(ONE, work).await;
             assert_eq!(done.get(), 2);
         }
     }

@@ -50,7 +50,7 @@ async fn forget(stored: impl Future<Output = usize>) {
 
 fn fetched(lock: &Lock) -> Flow<impl Source<Item = usize> + use<>> {
     let lock = lock.clone();
-    flow::iter(0..10).map(TWO, move |n| fetch(lock.clone(), n))
+    flow::iter(0..10).map_concurrent(TWO, move |n| fetch(lock.clone(), n))
 }
 
 behaviour! {
@@ -76,14 +76,14 @@ behaviour! {
         assert_eq!(folded.await, all);
 
         let done = std::sync::Mutex::new(vec![]);
-        let each = fetched(&lock).for_each(ONE, async |n| {
+        let each = fetched(&lock).for_each_concurrent(ONE, async |n| {
             let n = store(lock.clone(), n).await;
             done.lock().unwrap().push(n);
         });
         each.await;
         assert_eq!(done.into_inner().unwrap(), all);
 
-        let chained = fetched(&lock).map(ONE, |n| store(lock.clone(), n));
+        let chained = fetched(&lock).map_concurrent(ONE, |n| store(lock.clone(), n));
         assert_eq!(chained.collect::<Vec<_>>().await, all);
 
         // The second is at its capacity, and holds one that does not fit.
@@ -96,7 +96,7 @@ behaviour! {
     saturated_source_that_holds_a_lock |ex| {
         let _ = &ex;
         let lock = Lock::default();
-        let values = flow::stream(half_read(&lock)).map(ONE, |n| store(lock.clone(), n));
+        let values = flow::stream(half_read(&lock)).map_concurrent(ONE, |n| store(lock.clone(), n));
         assert_eq!(values.collect::<Vec<_>>().await, [1, 2]);
 
         let values = flow::stream(half_read(&lock)).map_weighted(TWO, |n| 2 * n, |n| {
@@ -104,7 +104,7 @@ behaviour! {
         });
         assert_eq!(values.collect::<Vec<_>>().await, [1, 2]);
 
-        flow::stream(half_read(&lock)).for_each(ONE, |n| forget(store(lock.clone(), n))).await;
+        flow::stream(half_read(&lock)).for_each_concurrent(ONE, |n| forget(store(lock.clone(), n))).await;
 
         let folded = flow::stream(half_read(&lock)).fold(0, async |sum, n| {
             sum + store(lock.clone(), n).await
@@ -122,8 +122,8 @@ behaviour! {
 
         // Through a map that is at its limit too.
         let values = flow::stream(half_read(&lock))
-            .map(ONE, async |n| n)
-            .map(ONE, |n| store(lock.clone(), n));
+            .map_concurrent(ONE, async |n| n)
+            .map_concurrent(ONE, |n| store(lock.clone(), n));
         assert_eq!(values.collect::<Vec<_>>().await, [1, 2]);
     }
 
@@ -132,7 +132,7 @@ behaviour! {
         let steps = Arc::new(AtomicUsize::new(0));
         let started = || {
             let (timer, steps) = (ex.clone(), steps.clone());
-            flow::iter(0..2).map(TWO, move |n| step(timer.clone(), steps.clone(), n))
+            flow::iter(0..2).map_concurrent(TWO, move |n| step(timer.clone(), steps.clone(), n))
         };
         let sleep_and_look = async |n| {
             if n == 0 {
@@ -140,7 +140,7 @@ behaviour! {
                 assert_eq!(steps.swap(0, SeqCst), STEPS);
             }
         };
-        started().for_each(ONE, sleep_and_look).await;
+        started().for_each_concurrent(ONE, sleep_and_look).await;
         started().fold((), async |(), n| sleep_and_look(n).await).await;
         started()
             .drive(async |mut items| {
@@ -149,10 +149,10 @@ behaviour! {
                 }
             })
             .await;
-        started().map(ONE, sleep_and_look).count().await;
+        started().map_concurrent(ONE, sleep_and_look).count().await;
         started().map_weighted(ONE, |_| 1, sleep_and_look).count().await;
         // The first of three waits for the last.
-        started().map(ONE, async |n| n).map(ONE, sleep_and_look).count().await;
+        started().map_concurrent(ONE, async |n| n).map_concurrent(ONE, sleep_and_look).count().await;
     }
 }
 

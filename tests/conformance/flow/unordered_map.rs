@@ -171,7 +171,7 @@ map_behaviour! {
                 Ok(n)
             }
         };
-        let outcomes = map!(flow::iter(source), THREE, work).unordered().settle().await;
+        let outcomes = map!(flow::iter(source), THREE, work).unordered().collect::<Vec<_>>().await;
         assert_eq!(outcomes.len(), started.load(SeqCst));
         assert_eq!(outcomes.iter().filter(|outcome| outcome.is_err()).count(), 1);
         assert!((3..6).contains(&outcomes.len()));

@@ -1,6 +1,6 @@
 //! Executors that lose children, and what panics at the wrong moment.
 
-use anyscope::{CancelCause, Child, JoinError, Limit, ScopeError, Spawn, flow, scope};
+use anyscope::{CancelledBy, Child, JoinError, Limit, ScopeError, Spawn, flow, scope};
 use smol::stream::StreamExt;
 use std::{
     future::pending,
@@ -47,14 +47,14 @@ fn refused_shards_end_the_map() {
         let outcomes = smol::block_on(flow.collect::<Vec<_>>());
         let (last, others) = outcomes.split_last().unwrap();
         let Err(JoinError::Cancelled(cancelled)) = last else { panic!("{last:?}") };
-        assert_eq!(cancelled.cause(), CancelCause::Executor);
+        assert_eq!(cancelled.by(), CancelledBy::Executor);
         assert!(accepted > 0 || others.is_empty());
     }
 }
 
 fn is_refusal(error: &JoinError) -> bool {
     let JoinError::Cancelled(cancelled) = error else { panic!("{error:?}") };
-    cancelled.cause() == CancelCause::Executor
+    cancelled.by() == CancelledBy::Executor
 }
 
 /// Given an executor that has shut down, then every operation says so.
@@ -63,16 +63,16 @@ async fn show_that_it_is_down<X: Spawn + Clone>(ex: X) {
         for items in [0, 1, 100] {
             let flow = flow::iter(0..items).map_on(&ex, Limit::new(4), async |n| n);
             let flow = if ordered { flow } else { flow.unordered() };
-            let outcomes = flow.settle().await;
+            let outcomes = flow.collect::<Vec<_>>().await;
             assert!(matches!(&outcomes[..], [Err(error)] if is_refusal(error)), "{outcomes:?}");
         }
     }
     let items = || flow::iter(0..100);
     let end = items().for_each_on(&ex, Limit::new(4), async |_| ()).await;
-    assert_eq!(end.unwrap_err().cause(), CancelCause::Executor);
+    assert_eq!(end.unwrap_err().by(), CancelledBy::Executor);
     let end = items().try_for_each_on(&ex, Limit::new(4), async |_| Err("error")).await;
     let Err(ScopeError::Cancelled(cancelled)) = end else { panic!("{end:?}") };
-    assert_eq!(cancelled.cause(), CancelCause::Executor);
+    assert_eq!(cancelled.by(), CancelledBy::Executor);
     let futures = (0..100).map(|n| async move { n });
     let results: Vec<_> = scope(&ex, async |s| s.spawn_all(futures).collect().await).await;
     assert!(matches!(&results[..], [(0, Err(error))] if is_refusal(error)), "{results:?}");
@@ -111,7 +111,7 @@ fn each_item_taken_has_an_outcome() {
             let flow = flow::iter(0..items)
                 .map_on(&ex, Limit::new(4), async |n| if n % 2 == 0 { pending().await } else { n });
             let flow = if ordered { flow } else { flow.unordered() };
-            let mut op = pin!(flow.settle());
+            let mut op = pin!(flow.collect::<Vec<_>>());
             assert!(poll_once(op.as_mut()).is_pending());
             let mut shards = ex.take();
             for shard in &mut shards {

@@ -2,7 +2,7 @@
 //! anybody is told that something was cancelled because of it.
 
 use anyscope::{
-    CancelCause, JoinError, Limit, ScopeError,
+    CancelledBy, JoinError, Limit, ScopeError,
     flow::{self, Flow, Source},
     scope,
 };
@@ -24,17 +24,17 @@ where
     S: Source<Item = Result<usize, JoinError>>,
 {
     match way {
-        0 => drop(flow.settle().await),
-        1 => drop(flow.partition().await),
+        0 => drop(flow.collect::<Vec<_>>().await),
+        1 => drop(flow.partition_results().await),
         2 => drop(flow.count().await),
         3 => drop(flow.filter_ok().collect::<Vec<_>>().await),
         4 => drop(flow.try_collect::<Vec<_>>().await),
         5 => drop(flow.fold(0, async |sum, n| sum + n.unwrap()).await),
         6 => drop(flow.try_fold(0, async |sum, n| n.map(|n| sum + n)).await),
-        7 => flow.for_each(Limit::new(2), async |n| assert!(n.is_ok())).await,
-        8 => drop(flow.try_for_each(Limit::new(2), async |n| n.map(drop)).await),
+        7 => flow.for_each_concurrent(Limit::new(2), async |n| assert!(n.is_ok())).await,
+        8 => drop(flow.try_for_each_concurrent(Limit::new(2), async |n| n.map(drop)).await),
         // Only its second item, as the first one may well be there before the panic is.
-        9 => drop(flow.filter(|n| !matches!(n, Ok(0))).take(1).settle().await),
+        9 => drop(flow.filter(|n| !matches!(n, Ok(0))).take(1).collect::<Vec<_>>().await),
         10 => flow.drive(async |mut items| while let Some(Ok(_)) = items.next().await {}).await,
         11 => {
             let mut outcomes = pin!(flow.into_stream());
@@ -174,8 +174,8 @@ behaviour! {
             });
             let message = match way {
                 0 => panic_of(flow.fold(0, async |_, _| blow_up("taker"))).await,
-                1 => panic_of(flow.for_each(Limit::new(1), async |_| blow_up("taker"))).await,
-                _ => panic_of(flow.convert(|_| blow_up::<()>("taker")).count()).await,
+                1 => panic_of(flow.for_each_concurrent(Limit::new(1), async |_| blow_up("taker"))).await,
+                _ => panic_of(flow.map(|_| blow_up::<()>("taker")).count()).await,
             };
             assert_eq!(message, "taker");
             until(|| gauge.now() == 0).await;
@@ -282,7 +282,7 @@ fn early_exit_meets_the_panic() {
         });
         let op = async {
             match way {
-                0 => drop(flow.take(1).settle().await),
+                0 => drop(flow.take(1).collect::<Vec<_>>().await),
                 1 => drop(flow.into_stream().next().await),
                 2 => drop(flow.drive(async |mut items| items.next().await).await),
                 // It wants none at all.
@@ -375,7 +375,7 @@ fn cancelled_scope_is_the_cause() {
         s.cancel("enough");
         while let Some((_, result)) = results.next().await {
             let Err(JoinError::Cancelled(cancelled)) = result else { panic!("{result:?}") };
-            assert_eq!(cancelled.cause(), CancelCause::Scope);
+            assert_eq!(cancelled.by(), CancelledBy::Scope);
             assert_eq!(cancelled.reason().unwrap().message(), "enough");
         }
     }));

@@ -1,7 +1,7 @@
 //! Scopes that block the calling thread and borrow.
 
 use anyscope::{
-    BlockOn, CancelCause, JoinError, Ready, ScopeError, Spawn, StartError, block_scope,
+    BlockOn, CancelledBy, JoinError, Ready, ScopeError, Spawn, StartError, block_scope,
     threads::ThreadPool, try_block_scope,
 };
 use std::{
@@ -93,9 +93,9 @@ blocking! {
             until_idle(&idle, &child).await;
             s.cancel("test");
             assert_eq!(idle.alive(), 0);
-            assert_eq!(cause(child.await), CancelCause::Scope);
+            assert_eq!(cause(child.await), CancelledBy::Scope);
             let refused = s.spawn(late.trace(async {}));
-            assert_eq!(cause(refused.await), CancelCause::Scope);
+            assert_eq!(cause(refused.await), CancelledBy::Scope);
             assert!(s.is_cancelled());
             7
         });
@@ -112,7 +112,7 @@ blocking! {
             assert!(matches!(child.await, Err(JoinError::Taken)));
             assert_eq!(s.spawn(async { 8 }).value().await, 8);
             let cancelled = s.spawn(pending::<()>());
-            assert_eq!(cause(cancelled.cancel().await), CancelCause::Handle);
+            assert_eq!(cause(cancelled.cancel().await), CancelledBy::Handle);
             s.spawn(async {
                 yield_now().await;
                 log.add("child");
@@ -230,7 +230,7 @@ blocking! {
             pending().await
         });
         let Err(ScopeError::Cancelled(why)) = cancelled else { panic!("{cancelled:?}") };
-        assert_eq!(why.cause(), CancelCause::Scope);
+        assert_eq!(why.by(), CancelledBy::Scope);
         let failed = try_block_scope(owner, async |s| -> Failing {
             s.cancel("test");
             Err("cleanup")
@@ -417,7 +417,7 @@ blocking! {
             assert!(std::ptr::eq(s.executor(), owner));
             let go = Signal::new();
             let child = s.spawn(go.wait());
-            assert_eq!((s.live(), s.spawned()), (1, 1));
+            assert_eq!((s.len(), s.spawned()), (1, 1));
             go.fire();
             child.await.unwrap();
             assert!(format!("{s:?}").starts_with("Scope {"));

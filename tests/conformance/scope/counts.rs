@@ -114,7 +114,7 @@ fn a_child_of_one_task_costs_two_allocations() {
             spin(concurrent(async |s| {
                 for _ in 0..CHILDREN / at_once {
                     (0..at_once).for_each(|_| drop(s.spawn(yield_twice())));
-                    while s.live() > 0 {
+                    while s.len() > 0 {
                         yield_twice().await;
                     }
                 }
@@ -133,7 +133,7 @@ fn a_child_of_one_task_costs_two_allocations() {
 #[test]
 fn for_each_allocates_for_its_limit_only() {
     let allocations = |items| {
-        let work = flow::iter(0..items).for_each(Limit::new(4), |_| yield_twice());
+        let work = flow::iter(0..items).for_each_concurrent(Limit::new(4), |_| yield_twice());
         allocations_of(|| spin(work))
     };
     let count = allocations(100);
@@ -206,7 +206,8 @@ fn a_wake_polls_the_work_it_was_meant_for() {
     let (spy, tracer) = (Spy::new(), Tracer::new());
     let signals: Vec<_> = (0..50).map(|_| Signal::new()).collect();
     let mut work = pin!(
-        flow::iter(&signals).for_each(Limit::new(50), |signal| { tracer.trace(signal.wait()) })
+        flow::iter(&signals)
+            .for_each_concurrent(Limit::new(50), |signal| { tracer.trace(signal.wait()) })
     );
     while spy.poll(work.as_mut()).is_pending() && spy.take_wakes() > 0 {}
     assert_eq!((tracer.polls(), spy.wakes()), (50, 0));
@@ -248,7 +249,7 @@ fn a_cancelled_scope_waits_for_a_stubborn_child_without_polls() {
         let poller = threads.spawn(move || poll_once(Pin::new(&mut child)).is_ready());
         has_begun.recv().unwrap();
         owned.cancel("test");
-        assert_eq!((tracer.alive(), owned.live()), (0, 1));
+        assert_eq!((tracer.alive(), owned.len()), (0, 1));
         for _ in 0..10 {
             assert!(spy.poll(close.as_mut()).is_pending());
             assert!(joins.poll(join.as_mut()).is_pending());

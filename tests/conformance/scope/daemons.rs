@@ -1,6 +1,6 @@
 //! Children that do not keep their scope open (S15).
 
-use anyscope::{CancelCause, scope};
+use anyscope::{CancelledBy, scope};
 use std::{
     future::pending,
     pin::{Pin, pin},
@@ -40,7 +40,7 @@ behaviour! {
         .await;
         log.add("scope");
         assert_eq!(log.events(), ["body", "child", "daemon", "scope"]);
-        assert_eq!(cause(daemon.await), CancelCause::Finished);
+        assert_eq!(cause(daemon.await), CancelledBy::Finished);
     }
 
     /// Their cancel is no error, and no event.
@@ -115,7 +115,7 @@ behaviour! {
         .await;
         assert_eq!(log.events(), ["spawned by a daemon"]);
         let refused = refused.lock().unwrap().take().unwrap();
-        assert_eq!(cause(refused.await), CancelCause::Closed);
+        assert_eq!(cause(refused.await), CancelledBy::Closed);
     }
 }
 

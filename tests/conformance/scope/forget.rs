@@ -1,6 +1,6 @@
 //! Whatever is forgotten, nothing dangles, and whatever else there is goes on.
 
-use anyscope::{CancelCause, Limit, OwnedScope, block_scope, scope, scope_limited};
+use anyscope::{CancelledBy, Limit, OwnedScope, block_scope, scope, scope_limited};
 use std::{
     future::pending,
     mem::forget,
@@ -77,17 +77,17 @@ behaviour! {
         while tracer.alive() > 0 {
             yield_now().await;
         }
-        assert_eq!(cause(s.spawn(async {}).await), CancelCause::Scope);
+        assert_eq!(cause(s.spawn(async {}).await), CancelledBy::Scope);
     }
 
     /// Given a forgotten wait for room, then the others in the queue come to their turn.
     forgotten_waits_for_room_that_were_not_first_in_line |ex| {
         let (go, tracer) = (Signal::new(), Tracer::new());
         scope_limited(&ex, Limit::new(1), async |s| {
-            s.spawn_when_free(tracer.trace(go.wait())).await.unwrap();
-            let mut second = Box::pin(s.spawn_when_free(tracer.trace(async {})));
+            s.spawn(tracer.trace(go.wait())).await.unwrap();
+            let mut second = Box::pin(s.spawn(tracer.trace(async {})));
             assert!(poll_once(second.as_mut()).is_pending());
-            let mut forgotten = Box::pin(s.spawn_when_free(pending::<()>()));
+            let mut forgotten = Box::pin(s.spawn(pending::<()>()));
             assert!(poll_once(forgotten.as_mut()).is_pending());
             go.fire();
             second.await.unwrap().await.unwrap();

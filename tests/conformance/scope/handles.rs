@@ -1,6 +1,6 @@
 //! Handles of children.
 
-use anyscope::{CancelCause, JoinError, ScopeError, scope, try_scope};
+use anyscope::{CancelledBy, JoinError, ScopeError, scope, try_scope};
 use futures_lite::future::zip;
 use std::{
     future::pending,
@@ -141,7 +141,7 @@ behaviour! {
     /// fail-fast scope fails before anybody asks for the value.
     child_that_is_refused_has_no_value |ex| {
         let refused = scope(&Refusing, async |s| s.spawn(async {}).await).await;
-        assert_eq!(cause(refused), CancelCause::Executor);
+        assert_eq!(cause(refused), CancelledBy::Executor);
         let message = scope(&ex, async |s| panic_of(s.spawn_on(&Refusing, async {}).value()).await);
         assert!(message.await.contains("the executor dropped it"));
         let failed = try_scope(&ex, async |s| -> Failing {
@@ -149,7 +149,7 @@ behaviour! {
             unreachable!("the body is dropped here");
         });
         let Err(ScopeError::Cancelled(cancelled)) = failed.await else { panic!("not cancelled") };
-        assert_eq!(cancelled.cause(), CancelCause::Executor);
+        assert_eq!(cancelled.by(), CancelledBy::Executor);
     }
 
     /// Given a child that was never polled, or one that waits, when its `cancel()` has returned,
@@ -162,7 +162,7 @@ behaviour! {
                 if idle {
                     until_idle(&tracer, &child).await;
                 }
-                assert_eq!(cause(child.cancel().await), CancelCause::Handle);
+                assert_eq!(cause(child.cancel().await), CancelledBy::Handle);
                 assert_eq!(tracer.alive(), 0);
             }
         })
@@ -317,7 +317,7 @@ behaviour! {
         assert!(value.is_finished() && panics.is_finished() && cancelled.is_finished());
         assert_eq!(value.await.unwrap(), 7);
         assert_eq!(panic_message(panics.await), "boom");
-        assert_eq!(cause(cancelled.await), CancelCause::Finished);
+        assert_eq!(cause(cancelled.await), CancelledBy::Finished);
     }
 
     /// Given a handle that was polled by one task and then by another, then the other one is woken.
@@ -386,7 +386,7 @@ fn cancel_waits_for_a_poll_in_progress() {
     leave.send(()).unwrap();
     let outcome = smol::block_on(cancel);
     assert_eq!(log.events(), ["child"]);
-    assert_eq!(cause(outcome), CancelCause::Handle);
+    assert_eq!(cause(outcome), CancelledBy::Handle);
     poller.join().unwrap();
     assert_eq!(poll_once(scope.as_mut()), Poll::Ready(()));
 }

@@ -1,7 +1,7 @@
 //! Scopes in which only so many children run at once.
 
 use anyscope::{
-    CancelCause, Limit, TrySpawnError, ZeroLimit, concurrent, scope_limited, try_scope_limited,
+    CancelledBy, Limit, TrySpawnError, ZeroLimit, concurrent, scope_limited, try_scope_limited,
 };
 use futures_lite::future::zip;
 use std::{future::pending, num::NonZeroUsize, pin::pin, task::Poll};
@@ -31,7 +31,7 @@ behaviour! {
                     full.wait().await;
                     yield_now().await;
                 };
-                drop(s.spawn_when_free(child).await);
+                drop(s.spawn(child).await);
             }
             s.spawned()
         })
@@ -66,14 +66,14 @@ behaviour! {
             let closed = s.try_spawn(tracer.trace(async {})).unwrap_err();
             assert!(!closed.is_full());
             assert_eq!(closed.to_string(), "the scope was cancelled or has ended");
-            let waits = s.spawn_when_free(tracer.trace(async {}));
+            let waits = s.spawn(tracer.trace(async {}));
             assert!(matches!(waits.await, Err(TrySpawnError::Closed(_))));
             s
         })
         .await;
         assert!(s.is_closed());
         assert!(matches!(s.try_spawn(tracer.trace(async {})), Err(TrySpawnError::Closed(_))));
-        let waits = s.spawn_when_free(tracer.trace(async {}));
+        let waits = s.spawn(tracer.trace(async {}));
         assert!(matches!(waits.await, Err(TrySpawnError::Closed(_))));
         assert_eq!((tracer.polls(), tracer.drops()), (0, 4));
     }
@@ -85,9 +85,9 @@ behaviour! {
             let tracers = [(); 4].map(|()| Tracer::new());
             let holder = s.try_spawn(tracers[0].trace(pending::<()>())).unwrap();
             until_idle(&tracers[0], &holder).await;
-            let mut first = Box::pin(s.spawn_when_free(tracers[1].trace(pending::<()>())));
-            let mut second = Box::pin(s.spawn_when_free(tracers[2].trace(pending::<()>())));
-            let mut third = Box::pin(s.spawn_when_free(tracers[3].trace(pending::<()>())));
+            let mut first = Box::pin(s.spawn(tracers[1].trace(pending::<()>())));
+            let mut second = Box::pin(s.spawn(tracers[2].trace(pending::<()>())));
+            let mut third = Box::pin(s.spawn(tracers[3].trace(pending::<()>())));
             assert!(poll_once(first.as_mut()).is_pending());
             assert!(poll_once(second.as_mut()).is_pending());
             assert!(poll_once(third.as_mut()).is_pending());
@@ -97,7 +97,7 @@ behaviour! {
             assert!(poll_once(second.as_mut()).is_pending());
             // Nobody gets in front of those who wait.
             assert!(s.try_spawn(async {}).unwrap_err().is_full());
-            assert!(poll_once(pin!(s.spawn_when_free(async {}))).is_pending());
+            assert!(poll_once(pin!(s.spawn(async {}))).is_pending());
             let Poll::Ready(Ok(next)) = poll_once(first.as_mut()) else { panic!("not the first") };
 
             until_idle(&tracers[1], &next).await;
@@ -121,9 +121,9 @@ behaviour! {
                 let (holds, tracer) = (Tracer::new(), Tracer::new());
                 let holder = s.try_spawn(holds.trace(pending::<()>())).unwrap();
                 until_idle(&holds, &holder).await;
-                let mut gives_up = Box::pin(s.spawn_when_free(tracer.trace(async {})));
+                let mut gives_up = Box::pin(s.spawn(tracer.trace(async {})));
                 assert!(poll_once(gives_up.as_mut()).is_pending());
-                let next = s.spawn_when_free(async { 7 });
+                let next = s.spawn(async { 7 });
                 let (next, ()) = zip(next, async {
                     if place_is_free {
                         holder.abort();
@@ -151,7 +151,7 @@ behaviour! {
                     tasks.spawn(async move {
                         for n in 0..24 {
                             let gauge = gauge.clone();
-                            let waits = s.spawn_when_free(async move {
+                            let waits = s.spawn(async move {
                                 let _inside = gauge.enter();
                                 yield_now().await;
                             });
@@ -177,14 +177,14 @@ behaviour! {
     /// or not its handle has been read.
     place_is_free_however_its_child_ended |ex| {
         scope_limited(&ex, ONE, async |s| {
-            let returned = s.spawn_when_free(async { 7 }).await.unwrap();
-            let panicked = s.spawn_when_free(async { blow_up::<()>("boom") }).await.unwrap();
-            let cancelled = s.spawn_when_free(pending::<()>()).await.unwrap();
+            let returned = s.spawn(async { 7 }).await.unwrap();
+            let panicked = s.spawn(async { blow_up::<()>("boom") }).await.unwrap();
+            let cancelled = s.spawn(pending::<()>()).await.unwrap();
             cancelled.abort();
-            s.spawn_when_free(async {}).await.unwrap().await.unwrap();
+            s.spawn(async {}).await.unwrap().await.unwrap();
             assert_eq!(returned.await.unwrap(), 7);
             assert_eq!(panic_message(panicked.await), "boom");
-            assert_eq!(cause(cancelled.await), CancelCause::Handle);
+            assert_eq!(cause(cancelled.await), CancelledBy::Handle);
         })
         .await;
     }
@@ -195,12 +195,12 @@ behaviour! {
         let tracer = Tracer::new();
         scope_limited(&ex, ONE, async |s| {
             let holder = s.try_spawn(pending::<()>()).unwrap();
-            let waits = s.spawn_when_free(tracer.trace(async {}));
+            let waits = s.spawn(tracer.trace(async {}));
             let (closed, ()) = zip(waits, async { s.cancel("test") }).await;
             let Err(TrySpawnError::Closed(future)) = closed else { panic!("{closed:?}") };
             assert_eq!((tracer.polls(), tracer.alive()), (0, 1));
             drop(future);
-            assert_eq!(cause(holder.await), CancelCause::Scope);
+            assert_eq!(cause(holder.await), CancelledBy::Scope);
         })
         .await;
     }
@@ -216,7 +216,7 @@ behaviour! {
                 Err::<(), _>("broken")
             };
             drop(s.try_spawn(fails));
-            let waits = s.spawn_when_free(tracer.trace(async { Ok::<_, &str>(()) }));
+            let waits = s.spawn(tracer.trace(async { Ok::<_, &str>(()) }));
             drop(zip(waits, async { go.fire() }).await);
             unreachable!("the body is dropped here");
         });
@@ -236,7 +236,7 @@ behaviour! {
             }));
             until_idle(&holds, &holder.unwrap()).await;
             let _gone = log.on_drop("body");
-            let mut place = pin!(s.spawn_when_free(tracer.trace(async {})));
+            let mut place = pin!(s.spawn(tracer.trace(async {})));
             assert!(poll_once(place.as_mut()).is_pending());
             waits.fire();
             drop(place.await);

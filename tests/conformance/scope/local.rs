@@ -1,7 +1,7 @@
 //! Scopes whose children are not `Send`: the main promises of scope lifetime, failure and
 //! cancellation (S, F, C), on executors of one thread and inside the scope's own future.
 
-use anyscope::{CancelCause, JoinError, Ready, ScopeError, StartError, scope_local};
+use anyscope::{CancelledBy, JoinError, Ready, ScopeError, StartError, scope_local};
 use std::{
     cell::{Cell, RefCell},
     future::pending,
@@ -69,11 +69,11 @@ local_behaviour! {
         let tracer = Tracer::new();
         let s = open!(async |s| {
             s.cancel("test");
-            assert_eq!(cause(s.spawn(tracer.trace(async {})).await), CancelCause::Scope);
+            assert_eq!(cause(s.spawn(tracer.trace(async {})).await), CancelledBy::Scope);
             s
         })
         .await;
-        assert_eq!(cause(s.spawn(tracer.trace(async {})).await), CancelCause::Closed);
+        assert_eq!(cause(s.spawn(tracer.trace(async {})).await), CancelledBy::Closed);
         assert_eq!((tracer.polls(), tracer.drops()), (0, 2));
     }
 
@@ -195,7 +195,7 @@ local_behaviour! {
                 Ok::<(), _>(())
             });
             assert!(matches!(failed.await, Err(StartError::NeverStarted)));
-            // Kept elsewhere, as a `Ready` that is dropped first means that it never started.
+            // KeepAlive elsewhere, as a `Ready` that is dropped first means that it never started.
             let kept = RefCell::new(None);
             let failed = s.start(|ready: Ready<()>| {
                 *kept.borrow_mut() = Some(ready);
@@ -252,7 +252,7 @@ local_behaviour! {
             pending().await
         });
         let Err(ScopeError::Cancelled(why)) = cancelled.await else { panic!("not cancelled") };
-        assert_eq!(why.cause(), CancelCause::Scope);
+        assert_eq!(why.by(), CancelledBy::Scope);
     }
 
     /// A supervised child's panic goes to its handle, and siblings run on.
@@ -352,7 +352,7 @@ local_behaviour! {
             s.cancel("test");
             s.cancel("test");
             assert_eq!(log.events(), ["grandchild", "child"]);
-            assert_eq!(cause(child.await), CancelCause::Scope);
+            assert_eq!(cause(child.await), CancelledBy::Scope);
         })
         .await;
     }
@@ -390,7 +390,7 @@ local_behaviour! {
             until_idle(&tracer, &child).await;
             child.abort();
             assert_eq!(tracer.alive(), 0);
-            assert_eq!(cause(child.await), CancelCause::Handle);
+            assert_eq!(cause(child.await), CancelledBy::Handle);
             assert!(!sibling.is_finished() && !s.is_cancelled());
             go.fire();
             sibling.await.unwrap();
@@ -412,7 +412,7 @@ local_behaviour! {
             let gone = anyscope::smol::SmolLocal::new().handle();
             s.spawn_on(&gone, async {}).await
         });
-        assert_eq!(cause(refused.await), CancelCause::Executor);
+        assert_eq!(cause(refused.await), CancelledBy::Executor);
     }
 }
 

@@ -1,6 +1,6 @@
 //! Scopes that live in a struct.
 
-use anyscope::{CancelCause, OwnedScope, ScopeError, Spawn};
+use anyscope::{CancelledBy, OwnedScope, ScopeError, Spawn};
 use futures_lite::future::zip;
 use std::{
     future::pending,
@@ -44,7 +44,7 @@ behaviour! {
         is_send(server.requests.close()).await;
         assert_eq!(server.served.load(SeqCst), 3);
         assert!(server.requests.is_closed());
-        assert_eq!((server.requests.spawned(), server.requests.live()), (3, 0));
+        assert_eq!((server.requests.spawned(), server.requests.len()), (3, 0));
     }
 
     /// `close` also waits for what children spawn after it was called, then ends the daemons.
@@ -65,7 +65,7 @@ behaviour! {
         zip(close, async { go.fire() }).await;
         log.add("closed");
         assert_eq!(log.events(), ["grandchild", "closed"]);
-        assert_eq!(cause(daemon.await), CancelCause::Finished);
+        assert_eq!(cause(daemon.await), CancelledBy::Finished);
     }
 
     /// Given a closed scope, when somebody spawns, then the child is refused, its handle says so,
@@ -75,7 +75,7 @@ behaviour! {
         let scope = OwnedScope::new(&ex);
         scope.on_event(record(&log));
         scope.close().await;
-        assert_eq!(cause(scope.spawn(tracer.trace(async {})).await), CancelCause::Closed);
+        assert_eq!(cause(scope.spawn(tracer.trace(async {})).await), CancelledBy::Closed);
         // Nobody would know of this one.
         scope.spawn(tracer.trace(async {}));
         assert_eq!((tracer.polls(), tracer.drops()), (0, 2));
@@ -130,9 +130,9 @@ behaviour! {
         drop(server);
         assert_eq!((tracer.polls(), tracer.alive()), (1, 0));
         assert_eq!(log.events(), ["abandoned: 1 children, 0 running"]);
-        assert_eq!(cause(child.await), CancelCause::Scope);
+        assert_eq!(cause(child.await), CancelledBy::Scope);
         assert!(s.is_closed());
-        assert_eq!(cause(s.spawn(async {}).await), CancelCause::Closed);
+        assert_eq!(cause(s.spawn(async {}).await), CancelledBy::Closed);
     }
 
     /// A scope whose children have ended by themselves has nobody to abandon.
@@ -153,7 +153,7 @@ behaviour! {
         scope.cancel("test");
         scope.close().await;
         assert_eq!(tracer.alive(), 0);
-        assert_eq!(cause(child.await), CancelCause::Scope);
+        assert_eq!(cause(child.await), CancelledBy::Scope);
     }
 
     /// A supervised child's panic goes to its handle, or else comes out of `close`.
@@ -172,10 +172,10 @@ behaviour! {
         let sibling = scope.spawn(tracer.trace(pending::<Failing>()));
         until_idle(&tracer, &sibling).await;
         scope.spawn(async { Err::<(), _>("broken") });
-        assert_eq!(cause(sibling.await), CancelCause::Scope);
+        assert_eq!(cause(sibling.await), CancelledBy::Scope);
         assert_eq!(tracer.alive(), 0);
         let refused = scope.spawn(async { Ok::<_, &str>(()) });
-        assert_eq!(cause(refused.await), CancelCause::Scope);
+        assert_eq!(cause(refused.await), CancelledBy::Scope);
         assert_eq!(errors(scope.close().await), ["broken"]);
     }
 
@@ -194,7 +194,7 @@ behaviour! {
         cancelled.spawn(pending::<Failing>());
         cancelled.cancel("test");
         let Err(ScopeError::Cancelled(why)) = cancelled.close().await else { panic!("not so") };
-        assert_eq!(why.cause(), CancelCause::Scope);
+        assert_eq!(why.by(), CancelledBy::Scope);
         let panicked = OwnedScope::fail_fast(&ex);
         panicked.spawn(async { blow_up::<Failing>("boom") });
         assert_eq!(panic_of(panicked.close()).await, "boom");

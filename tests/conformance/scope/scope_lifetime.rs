@@ -1,6 +1,6 @@
 //! Scope lifetime (S).
 
-use anyscope::{CancelCause, JoinError, JoinHandle, Ready, StartError, concurrent, scope};
+use anyscope::{CancelledBy, JoinError, JoinHandle, Ready, StartError, concurrent, scope};
 use std::{
     future::{Future, pending},
     pin::{Pin, pin},
@@ -86,11 +86,11 @@ behaviour! {
         let before = alloc::balance();
         let refused = s.spawn(tracer.trace(async {}));
         assert!(refused.is_finished());
-        assert_eq!(cause(refused.await), CancelCause::Closed);
+        assert_eq!(cause(refused.await), CancelledBy::Closed);
         let refused = s.spawn_named("late", tracer.trace(async {}));
-        assert_eq!(cause(refused.await), CancelCause::Closed);
+        assert_eq!(cause(refused.await), CancelledBy::Closed);
         let refused = s.spawn_daemon(tracer.trace(async {}));
-        assert_eq!(cause(refused.await), CancelCause::Closed);
+        assert_eq!(cause(refused.await), CancelledBy::Closed);
         s.spawn(tracer.trace(async {}));
         let kept = Mutex::new(None);
         let refused = s.start(|ready: Ready<()>| {
@@ -98,11 +98,11 @@ behaviour! {
             tracer.trace(async {})
         });
         let Err(StartError::Cancelled(refused)) = refused.await else { panic!("started") };
-        assert_eq!(refused.cause(), CancelCause::Closed);
+        assert_eq!(refused.by(), CancelledBy::Closed);
         drop(kept);
         assert_eq!((tracer.polls(), tracer.drops()), (0, 5));
         assert_eq!(alloc::balance(), before);
-        assert_eq!(s.live(), 0);
+        assert_eq!(s.len(), 0);
     }
 
     /// The same through the handle of a scope that was dropped.
@@ -116,7 +116,7 @@ behaviour! {
         drop(scope);
         let s = kept.into_inner().unwrap().unwrap();
         assert!(s.is_closed());
-        assert_eq!(cause(s.spawn(tracer.trace(async {})).await), CancelCause::Closed);
+        assert_eq!(cause(s.spawn(tracer.trace(async {})).await), CancelledBy::Closed);
         assert_eq!((tracer.polls(), tracer.drops()), (0, 1));
     }
 
@@ -125,10 +125,10 @@ behaviour! {
         let (hoard, tracer) = (Hoard::new(), Tracer::new());
         let s = open!(async |s| s).await;
         let refused = s.spawn_on(&hoard, tracer.trace(async {}));
-        assert_eq!(cause(refused.await), CancelCause::Closed);
+        assert_eq!(cause(refused.await), CancelledBy::Closed);
         assert!(hoard.take().is_empty());
         let refused = s.spawn_blocking(|| unreachable!());
-        assert_eq!(cause::<()>(refused.await), CancelCause::Closed);
+        assert_eq!(cause::<()>(refused.await), CancelledBy::Closed);
         assert_eq!((tracer.polls(), tracer.drops()), (0, 1));
     }
 
@@ -141,9 +141,9 @@ behaviour! {
             let refused = s.spawn(tracer.trace(async {}));
             // Not later, when somebody finds the time.
             assert_eq!(tracer.drops(), 1);
-            assert_eq!(cause(refused.await), CancelCause::Scope);
+            assert_eq!(cause(refused.await), CancelledBy::Scope);
             let refused = s.spawn_daemon(tracer.trace(async {}));
-            assert_eq!(cause(refused.await), CancelCause::Scope);
+            assert_eq!(cause(refused.await), CancelledBy::Scope);
         })
         .await;
         assert_eq!((tracer.polls(), tracer.drops()), (0, 2));
@@ -157,14 +157,14 @@ behaviour! {
             s.cancel("test");
             assert_eq!(tracer.drops(), 1);
             hoard.hand_over(&ex);
-            assert_eq!(cause(late.await), CancelCause::Scope);
+            assert_eq!(cause(late.await), CancelledBy::Scope);
         })
         .await;
         concurrent(async |s| {
             let late = s.spawn(tracer.trace(async {}));
             s.cancel("test");
             assert_eq!(tracer.drops(), 2);
-            assert_eq!(cause(late.await), CancelCause::Scope);
+            assert_eq!(cause(late.await), CancelledBy::Scope);
         })
         .await;
         assert_eq!((tracer.polls(), tracer.alive()), (0, 0));
@@ -185,7 +185,7 @@ behaviour! {
 
             let mut cancelled = s.spawn(pending::<()>());
             cancelled.abort();
-            assert_eq!(cause((&mut cancelled).await), CancelCause::Handle);
+            assert_eq!(cause((&mut cancelled).await), CancelledBy::Handle);
             assert!(matches!(cancelled.await, Err(JoinError::Taken)));
         })
         .await;
@@ -309,7 +309,7 @@ behaviour! {
         }
         assert_eq!(log.events(), ["abandoned: 3 children, 0 running", "body"]);
         for child in handles.into_inner().unwrap() {
-            assert_eq!(cause(child.await), CancelCause::Scope);
+            assert_eq!(cause(child.await), CancelledBy::Scope);
         }
     }
 
@@ -320,7 +320,7 @@ behaviour! {
         let mut scope = Box::pin(open!(async |s| {
             s.on_event(record(&log));
             s.spawn(async {}).await.unwrap();
-            while s.live() > 0 {
+            while s.len() > 0 {
                 yield_now().await;
             }
             body_is_waiting.fire();

@@ -1,7 +1,7 @@
 //! Ways to spawn: with a name, on another executor, on a thread that may block.
 
 use anyscope::{
-    BlockOn, CancelCause, Child, Spawn, SpawnBlocking, observe::Event, scope, threads::ThreadPool,
+    BlockOn, CancelledBy, Child, Spawn, SpawnBlocking, observe::Event, scope, threads::ThreadPool,
     try_scope,
 };
 use std::{
@@ -84,9 +84,9 @@ typed_behaviour! {
         scope(&ex, async |s| {
             s.on_event(record(&log));
             let refused = s.spawn_on(&gone, tracer.trace(async {}));
-            assert_eq!(cause(refused.await), CancelCause::Executor);
+            assert_eq!(cause(refused.await), CancelledBy::Executor);
             let refused = s.spawn_on(&Refusing, tracer.trace(async {}));
-            assert_eq!(cause(refused.await), CancelCause::Executor);
+            assert_eq!(cause(refused.await), CancelledBy::Executor);
         })
         .await;
         assert_eq!(log.events(), ["refused", "refused"]);
@@ -208,7 +208,7 @@ fn blocking_child_that_was_not_started_ends_at_once() {
                 child.abort()
             }
             log.add("cancelled");
-            let by = if by_scope { CancelCause::Scope } else { CancelCause::Handle };
+            let by = if by_scope { CancelledBy::Scope } else { CancelledBy::Handle };
             assert_eq!(cause::<()>(child.await), by);
         }
     }));
@@ -226,7 +226,7 @@ fn blocking_child_that_is_dropped_was_refused() {
         later.jobs.lock().unwrap().clear();
         child.await
     }));
-    assert_eq!(cause::<()>(refused), CancelCause::Executor);
+    assert_eq!(cause::<()>(refused), CancelledBy::Executor);
 }
 
 /// A pool drives the children that it was lent by scopes of other executors.

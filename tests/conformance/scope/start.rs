@@ -1,6 +1,6 @@
 //! Children that say when they are ready (S17 to S21).
 
-use anyscope::{CancelCause, Ready, StartError};
+use anyscope::{CancelledBy, Ready, StartError};
 use futures_lite::future::zip;
 use std::{
     future::pending,
@@ -60,7 +60,7 @@ behaviour! {
                 })
                 .await
                 .unwrap();
-            assert_eq!(cause(server.cancel().await), CancelCause::Handle);
+            assert_eq!(cause(server.cancel().await), CancelledBy::Handle);
         })
         .await;
     }
@@ -219,7 +219,7 @@ behaviour! {
             })
             .await;
             let Err(StartError::Cancelled(cancelled)) = started else { panic!("{started:?}") };
-            assert_eq!(cancelled.cause(), CancelCause::Handle);
+            assert_eq!(cancelled.by(), CancelledBy::Handle);
             let failed = s.start(|ready: Ready<()>| async move {
                 yield_now().await;
                 drop(ready);
@@ -317,7 +317,7 @@ behaviour! {
 
     /// A start whose scope is cancelled ends with it; the one who waits outside learns why.
     start_in_a_scope_that_is_cancelled_says_so in [spawned, inline] |ex| {
-        // Kept by somebody else, so that the child's end is not a dropped `Ready`.
+        // KeepAlive by somebody else, so that the child's end is not a dropped `Ready`.
         let kept = Mutex::new(None);
         let started = open!(async |s| {
             let mut start = pin!(s.start(|ready: Ready<()>| {
@@ -330,7 +330,7 @@ behaviour! {
         })
         .await;
         let Err(StartError::Cancelled(cancelled)) = started else { panic!("{started:?}") };
-        assert_eq!(cancelled.cause(), CancelCause::Scope);
+        assert_eq!(cancelled.by(), CancelledBy::Scope);
     }
 
     /// The signal may come from anywhere, for instance from a grandchild.

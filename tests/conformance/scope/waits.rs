@@ -2,7 +2,7 @@
 //! a verdict, so each of these would fail there rather than hang.
 
 use anyscope::{
-    CancelCause, Grace, JoinHandle, Limit, OwnedScope, ScopeError, concurrent, scope,
+    CancelledBy, Grace, JoinHandle, Limit, OwnedScope, ScopeError, concurrent, scope,
     scope_limited, shield, shield_with, try_scope,
 };
 use futures_lite::future::{block_on, zip};
@@ -286,7 +286,7 @@ behaviour! {
             let told = outcome.as_ref().unwrap_err().to_string();
             let expected = if grace { "closing" } else { "dropped what watched its deadline" };
             assert!(told.contains(expected), "{told}");
-            assert_eq!((cause(outcome), log.events()), (CancelCause::Scope, vec!["refused".into()]));
+            assert_eq!((cause(outcome), log.events()), (CancelledBy::Scope, vec!["refused".into()]));
         }
     }
 
@@ -310,10 +310,10 @@ behaviour! {
             .await;
             let Err(ScopeError::Cancelled(cancelled)) = result else { panic!("not cancelled") };
             let (cause, told) = match grace {
-                true => (CancelCause::Scope, "closing"),
-                false => (CancelCause::Executor, "the executor dropped what watched its deadline"),
+                true => (CancelledBy::Scope, "closing"),
+                false => (CancelledBy::Executor, "the executor dropped what watched its deadline"),
             };
-            assert_eq!((cancelled.cause(), cancelled.reason().unwrap().message()), (cause, told));
+            assert_eq!((cancelled.by(), cancelled.reason().unwrap().message()), (cause, told));
             assert_eq!(log.events(), ["refused"]);
         }
     }
@@ -345,7 +345,7 @@ behaviour! {
             })
             .await;
             assert_eq!(watch.elapsed(), SECOND);
-            assert_eq!(cause(stubborn.await), CancelCause::Deadline);
+            assert_eq!(cause(stubborn.await), CancelledBy::Deadline);
         }
     }
 
@@ -359,14 +359,14 @@ behaviour! {
                 let holder = s.try_spawn(tracers[1].trace(pending::<()>())).unwrap();
                 until_idle(&tracers[1], &holder).await;
                 for _ in 0..forgotten {
-                    let mut waits = Box::pin(s.spawn_when_free(async {}));
+                    let mut waits = Box::pin(s.spawn(async {}));
                     assert!(poll_once(waits.as_mut()).is_pending());
                     forget(waits);
                 }
-                let behind = Box::pin(s.spawn_when_free(async { 7 }));
+                let behind = Box::pin(s.spawn(async { 7 }));
                 let (behind, ()) = zip(behind, async { holder.abort() }).await;
                 assert_eq!(behind.unwrap().await.unwrap(), 7);
-                assert_eq!(s.spawn_when_free(async { 8 }).await.unwrap().await.unwrap(), 8);
+                assert_eq!(s.spawn(async { 8 }).await.unwrap().await.unwrap(), 8);
                 until_idle(&tracers[0], &forever).await;
                 forever.abort();
             })
@@ -380,7 +380,7 @@ behaviour! {
             let tracer = Tracer::new();
             let holder = s.try_spawn(tracer.trace(pending::<()>())).unwrap();
             until_idle(&tracer, &holder).await;
-            let mut waits = Box::pin(s.spawn_when_free(async {}));
+            let mut waits = Box::pin(s.spawn(async {}));
             assert!(poll_once(waits.as_mut()).is_pending());
             forget(waits);
             let (s2, got) = (s.clone(), Signal::new());
@@ -389,7 +389,7 @@ behaviour! {
                 let queued = Signal::new();
                 let ready = queued.clone();
                 let waiter = outer.spawn(async move {
-                    let mut waits = Box::pin(s2.spawn_when_free(async { 7 }));
+                    let mut waits = Box::pin(s2.spawn(async { 7 }));
                     assert!(poll_once(waits.as_mut()).is_pending());
                     ready.fire();
                     let child = waits.await.unwrap();
@@ -402,7 +402,7 @@ behaviour! {
             });
             assert_eq!(waiter.await, 7);
             assert!(got.has_fired());
-            while s.live() > 0 {
+            while s.len() > 0 {
                 yield_now().await;
             }
             assert!(s.try_spawn(async {}).unwrap_err().is_full());
@@ -424,12 +424,12 @@ fn room_of_a_scope_that_is_not_polled_is_given_to_who_asks_twice() {
     assert!(poll_once(scope.as_mut()).is_pending());
     let s = slot.lock().unwrap().take().unwrap();
     drop(s.try_spawn(async {}).unwrap());
-    let mut waits = Box::pin(s.spawn_when_free(async {}));
+    let mut waits = Box::pin(s.spawn(async {}));
     assert!(poll_once(waits.as_mut()).is_pending());
     forget(waits);
     let mut child = hoard.take().pop().unwrap();
     assert!(Pin::new(&mut child).poll(&mut Context::from_waker(Waker::noop())).is_ready());
-    let mut next = pin!(s.spawn_when_free(async {}));
+    let mut next = pin!(s.spawn(async {}));
     assert!(poll_once(next.as_mut()).is_pending());
     assert!(poll_once(next.as_mut()).is_ready());
 }

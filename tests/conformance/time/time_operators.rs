@@ -356,7 +356,7 @@ behaviour! {
             .chunks_timeout(&ex, TWO, 5 * SECOND)
             .delay_each(&ex, SECOND, Limit::new(8))
             .timeout_each(&ex, 4 * SECOND)
-            .for_each(Limit::new(1), async |chunk| {
+            .for_each_concurrent(Limit::new(1), async |chunk| {
                 let chunk = chunk.map(String::from_iter).ok();
                 seen.borrow_mut().push((watch.elapsed().as_secs(), chunk));
             })

@@ -1,7 +1,7 @@
 //! Timeouts and deadlines (T), of single futures and of scopes.
 
 use anyscope::{
-    CancelCause, Child, Clock, Elapsed, Instant, Limit, ScopeError, Timer, deadline, flow,
+    CancelledBy, Child, Clock, Elapsed, Instant, Limit, ScopeError, Timer, deadline, flow,
     sim::Sim, smol::Smol, timeout, try_scope,
 };
 use std::{
@@ -69,7 +69,7 @@ behaviour! {
         let (value, s) = open!(async |s| {
             s.deadline(&ex, watch.at(1));
             let child = s.spawn(pending::<()>());
-            assert_eq!(cause(child.await), CancelCause::Deadline);
+            assert_eq!(cause(child.await), CancelledBy::Deadline);
             assert_eq!((watch.elapsed(), s.has_elapsed()), (SECOND, true));
             ex.sleep(SECOND).await;
             (7, s)
@@ -248,7 +248,7 @@ behaviour! {
             deadline.move_to(Instant::NEVER);
             yield_now().await;
             assert!(s.has_elapsed() && s.is_cancelled());
-            assert_eq!(cause(s.spawn(async {}).await), CancelCause::Scope);
+            assert_eq!(cause(s.spawn(async {}).await), CancelledBy::Scope);
         })
         .await;
     }
@@ -322,7 +322,7 @@ behaviour! {
             (done, s.has_elapsed())
         })
         .await;
-        let late = Err(CancelCause::Deadline);
+        let late = Err(CancelledBy::Deadline);
         assert_eq!((done, elapsed), (vec![Ok(1), Ok(2), Ok(3), late, late], true));
         assert_eq!(watch.elapsed(), 7 * SECOND / 2);
     }
@@ -331,7 +331,7 @@ behaviour! {
     /// kept.
     t11_deadline_over_bounded_work_keeps_what_was_done with virtual_time |ex| {
         let (tracer, done) = (Tracer::new(), Mutex::new(Vec::new()));
-        let work = flow::iter(0..100).for_each(Limit::new(10), |n| {
+        let work = flow::iter(0..100).for_each_concurrent(Limit::new(10), |n| {
             let (ex, done) = (&ex, &done);
             tracer.trace(async move {
                 ex.sleep(SECOND).await;

@@ -6,7 +6,7 @@ use crate::flow::{
 };
 use anyscope::{
     Limit, LiveLimit,
-    flow::{self, Flow, Map, Source, Work},
+    flow::{self, Flow, MapConcurrent, Source, Work},
 };
 use futures_util::stream::Stream;
 use std::{
@@ -48,7 +48,10 @@ fn at_every_point(run: impl Fn(usize, Stop) -> Option<usize>) {
     }
 }
 
-fn shape<S: Source, W: Work<S::Item>>(program: &Program, flow: Flow<Map<S, W>>) -> Flow<Map<S, W>> {
+fn shape<S: Source, W: Work<S::Item>>(
+    program: &Program,
+    flow: Flow<MapConcurrent<S, W>>,
+) -> Flow<MapConcurrent<S, W>> {
     let flow = if program.ordered { flow } else { flow.unordered() };
     match program.window {
         Some(window) => flow.window(Limit::new(window)),
@@ -114,9 +117,9 @@ fn run(program: &Program, polls: usize, stop: Stop) -> Option<usize> {
         let flow = flow::stream(Feed::new(&world, &jobs));
         if program.limits.is_empty() {
             let limited = Limit::new(program.limit);
-            finish!(program, world, limit, flow.map(limited, work), polls, stop)
+            finish!(program, world, limit, flow.map_concurrent(limited, work), polls, stop)
         } else {
-            finish!(program, world, limit, flow.map(&limit, work), polls, stop)
+            finish!(program, world, limit, flow.map_concurrent(&limit, work), polls, stop)
         }
     };
     world.assert_gone();

@@ -49,7 +49,8 @@ impl Stage {
     }
 
     fn map(&self) -> Flow<impl Source<Item = Result<usize, usize>>> {
-        let flow = self.source().map(Limit::new(self.program.limit), |n| self.clone().work(n));
+        let flow =
+            self.source().map_concurrent(Limit::new(self.program.limit), |n| self.clone().work(n));
         if self.program.ordered { flow } else { flow.unordered() }
     }
 
@@ -113,7 +114,7 @@ fn sinks_have_what_a_loop_has() {
 
             let done = Cell::new(0);
             let limit = Limit::new(program.limit);
-            let each = stage.source().for_each(limit, async |n| {
+            let each = stage.source().for_each_concurrent(limit, async |n| {
                 let _ = stage.clone().work(n).await;
                 done.set(done.get() + 1);
             });
@@ -129,7 +130,8 @@ fn dropped_operations_leave_nothing() {
     check(program(good_or_bad()), |program| {
         for polls in 0..20 {
             simulate(program, async |stage| {
-                let mut operation = pin!(stage.map().map(Limit::new(2), async |n| n).count());
+                let mut operation =
+                    pin!(stage.map().map_concurrent(Limit::new(2), async |n| n).count());
                 let mut left = polls;
                 std::future::poll_fn(|cx| {
                     if left == 0 {

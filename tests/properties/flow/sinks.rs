@@ -29,7 +29,7 @@ impl Stage {
         let (world, jobs) = (self.world.clone(), self.jobs.clone());
         let flow = flow::stream(Feed::new(&self.world, &self.jobs));
         let work = move |token: Token| world.work(&jobs[token.number], 1, token);
-        let flow = flow.map(Limit::new(self.program.limit), work);
+        let flow = flow.map_concurrent(Limit::new(self.program.limit), work);
         if self.program.ordered { flow } else { flow.unordered() }
     }
 
@@ -96,7 +96,7 @@ fn for_each_works_on_all() {
                 async { drop(work.await) }
             };
             let feed = Feed::new(&stage.world, &stage.jobs);
-            flow::stream(feed).for_each(Limit::new(stage.program.limit), work).await;
+            flow::stream(feed).for_each_concurrent(Limit::new(stage.program.limit), work).await;
             assert_eq!(stage.world.finished(), stage.jobs.len());
         });
     });
@@ -121,7 +121,7 @@ fn try_for_each_ends_with_the_first_error_in_time() {
             };
             let feed = Feed::new(&stage.world, &stage.jobs);
             let limit = Limit::new(stage.program.limit);
-            let result = flow::stream(feed).try_for_each(limit, work).await;
+            let result = flow::stream(feed).try_for_each_concurrent(limit, work).await;
             assert_eq!(result.err().map(|token| token.number), first.get());
             if stage.bad().is_empty() {
                 assert_eq!(stage.world.finished(), stage.jobs.len());
@@ -161,7 +161,7 @@ fn try_collect_has_all_values_or_the_first_error() {
 fn partition_has_all_outcomes_with_their_index() {
     check(program(good_or_bad()), |program| {
         at_every_point(program, async |stage| {
-            let parts = stage.values().partition().await;
+            let parts = stage.values().partition_results().await;
             if stage.program.ordered {
                 let of = |parts: &[(usize, Token)]| {
                     parts.iter().all(|(index, token)| *index == token.number)
@@ -234,7 +234,8 @@ fn chain_of_two_maps_is_one_sequential_map() {
                     number
                 }
             };
-            let numbers: Vec<_> = stage.values().map(Limit::new(*limit), second).collect().await;
+            let numbers: Vec<_> =
+                stage.values().map_concurrent(Limit::new(*limit), second).collect().await;
             stage.assert_all(numbers, (0..stage.jobs.len()).collect());
         });
     });

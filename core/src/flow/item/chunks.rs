@@ -50,7 +50,7 @@ impl<S: Source> Flow<S> {
     /// let sums = std::cell::RefCell::new(Vec::new());
     /// flow::iter([1, 2, 3, 4, 5])
     ///     .chunks(TWO)
-    ///     .for_each(1, async |chunk: Vec<i32>| {
+    ///     .for_each_concurrent(1, async |chunk: Vec<i32>| {
     ///         sums.borrow_mut().push(chunk.iter().sum::<i32>());
     ///     })
     ///     .await;

@@ -17,7 +17,7 @@ impl<S: Source> Flow<S> {
     /// # smol::block_on(async {
     /// let mut lengths: Vec<_> = flow::iter(["a", "bb", "ccc"])
     ///     .enumerate()
-    ///     .map(2, async |(n, word)| (n, word.len()))
+    ///     .map_concurrent(2, async |(n, word)| (n, word.len()))
     ///     .unordered()
     ///     .collect()
     ///     .await;

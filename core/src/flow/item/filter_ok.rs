@@ -10,7 +10,7 @@ where
     /// Gives the values, and forgets the errors.
     ///
     /// To look at the errors first, put [`inspect_err`](Flow::inspect_err) before it; to keep them,
-    /// use [`partition`](Flow::partition) or [`settle`](Flow::settle).
+    /// use [`partition_results`](Flow::partition_results) or [`collect`](Flow::collect).
     ///
     /// Errors that nobody has asked for yet take places in the window of a map, like values.
     ///
@@ -24,7 +24,7 @@ where
     /// # smol::block_on(async {
     /// # async fn notify(user: &str) -> Result<&str, String> { if user == "bob" { Err("bob has no mail".into()) } else { Ok(user) } }
     /// let notified: Vec<_> = flow::iter(["ann", "bob", "cleo"])
-    ///     .map(2, notify)
+    ///     .map_concurrent(2, notify)
     ///     .inspect_err(|error| println!("ignored: {error}"))
     ///     .filter_ok()
     ///     .collect()

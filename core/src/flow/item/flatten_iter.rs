@@ -33,7 +33,7 @@ where
     /// // A thousand items in batches of fifty, five batches at a time, and one by one again.
     /// let doubled: Vec<u32> = flow::iter(0..1000)
     ///     .chunks(FIFTY)
-    ///     .map(5, async |batch: Vec<u32>| batch.into_iter().map(|n| n * 2))
+    ///     .map_concurrent(5, async |batch: Vec<u32>| batch.into_iter().map(|n| n * 2))
     ///     .flatten_iter()
     ///     .collect()
     ///     .await;

@@ -34,7 +34,7 @@ where
     ///
     /// # smol::block_on(async {
     /// let mut seen = vec![];
-    /// let all = flow::iter([Ok(1), Err("lost"), Ok(3)]).inspect_err(|error| seen.push(*error)).settle().await;
+    /// let all = flow::iter([Ok(1), Err("lost"), Ok(3)]).inspect_err(|error| seen.push(*error)).collect::<Vec<_>>().await;
     /// assert_eq!(all, [Ok(1), Err("lost"), Ok(3)]);
     /// assert_eq!(seen, ["lost"]);
     /// # });

@@ -6,7 +6,7 @@ use crate::flow::{Flow, Source};
 impl<S: Source> Flow<S> {
     /// Calls a plain function with each item, and gives what it returns. futures' `map`.
     ///
-    /// For functions that wait there is [`map`](Flow::map), which takes a limit.
+    /// For functions that wait there is [`map_concurrent`](Flow::map_concurrent), which takes a limit.
     ///
     /// # Panics
     ///
@@ -18,15 +18,15 @@ impl<S: Source> Flow<S> {
     /// use anyscope::flow;
     ///
     /// # smol::block_on(async {
-    /// let lengths: Vec<_> = flow::iter(["a", "bb"]).convert(str::len).collect().await;
+    /// let lengths: Vec<_> = flow::iter(["a", "bb"]).map(str::len).collect().await;
     /// assert_eq!(lengths, [1, 2]);
     /// # });
     /// ```
-    pub fn convert<F, T>(self, f: F) -> Flow<Adapt<S, Convert<F>>>
+    pub fn map<F, T>(self, f: F) -> Flow<Adapt<S, Map<F>>>
     where
         F: FnMut(S::Item) -> T,
     {
-        self.adapt(Convert(f))
+        self.adapt(Map(f))
     }
 }
 
@@ -58,7 +58,7 @@ where
     /// use anyscope::flow;
     ///
     /// # smol::block_on(async {
-    /// let all = flow::iter([Ok(1), Err("lost")]).map_ok(|n| n * 10).map_err(str::len).settle().await;
+    /// let all = flow::iter([Ok(1), Err("lost")]).map_ok(|n| n * 10).map_err(str::len).collect::<Vec<_>>().await;
     /// assert_eq!(all, [Ok(10), Err(4)]);
     /// # });
     /// ```
@@ -70,10 +70,10 @@ where
     }
 }
 
-/// Calls a function with each item. Made by [`convert`](Flow::convert).
-pub struct Convert<F>(F);
+/// Calls a function with each item. Made by [`map`](Flow::map).
+pub struct Map<F>(F);
 
-impl<Item, T, F: FnMut(Item) -> T> adapter::sealed::Adapter<Item> for Convert<F> {
+impl<Item, T, F: FnMut(Item) -> T> adapter::sealed::Adapter<Item> for Map<F> {
     type Output = T;
 
     fn adapt(&mut self, item: Item) -> Option<T> {
@@ -103,4 +103,4 @@ impl<T, E, G, F: FnMut(E) -> G> adapter::sealed::Adapter<Result<T, E>> for MapEr
     }
 }
 
-adapter::debug! { Convert MapOk MapErr }
+adapter::debug! { Map MapOk MapErr }

@@ -1,6 +1,6 @@
 //! Operators that deal with one item at a time, start no work, and need no clock.
 //!
-//! They start nothing and hold nothing, but for [`buffer`](crate::flow::Flow::buffer) and
+//! They start nothing and hold nothing, but for [`prefetch`](crate::flow::Flow::prefetch) and
 //! [`flatten_iter`](crate::flow::Flow::flatten_iter), which say so. While their consumer is busy they
 //! have their source go on; polled after the end, they ask it again.
 
@@ -26,8 +26,8 @@ pub use filter::{Filter, FilterMap};
 pub use filter_ok::FilterOk;
 pub use flatten_iter::FlattenIter;
 pub use inspect::{Inspect, InspectErr};
-pub use map::{Convert, MapErr, MapOk};
-pub use prefetch::Buffer;
+pub use map::{Map, MapErr, MapOk};
+pub use prefetch::Prefetch;
 pub use progress::{NoClock, Progress, ReportProgress};
 pub use take::Take;
 pub use until_error::UntilError;

@@ -25,7 +25,7 @@ impl<S: Source> Flow<S> {
     /// # Cancel safety
     ///
     /// Dropping it drops what is kept, then the source;
-    /// [`into_parts`](Buffer::into_parts) hands both back.
+    /// [`into_parts`](Prefetch::into_parts) hands both back.
     ///
     /// # Panics
     ///
@@ -37,22 +37,22 @@ impl<S: Source> Flow<S> {
     /// use anyscope::flow;
     ///
     /// # smol::block_on(async {
-    /// let pages = flow::iter(1..=100).map(1, async |page| page); // slow, one at a time
-    /// let sum = pages.buffer(10).fold(0, async |sum, page| sum + page).await;
+    /// let pages = flow::iter(1..=100).map_concurrent(1, async |page| page); // slow, one at a time
+    /// let sum = pages.prefetch(10).fold(0, async |sum, page| sum + page).await;
     /// assert_eq!(sum, 5050);
     /// # });
     /// ```
     #[track_caller]
-    pub fn buffer(self, items: impl IntoLimit<Limit = Limit>) -> Flow<Buffer<S>> {
+    pub fn prefetch(self, items: impl IntoLimit<Limit = Limit>) -> Flow<Prefetch<S>> {
         let most = items.into_limit().get();
-        Flow { source: Buffer { kept: VecDeque::new(), source: self.source, most, ended: false } }
+        Flow { source: Prefetch { kept: VecDeque::new(), source: self.source, most, ended: false } }
     }
 }
 
 pin_project! {
-    /// Source of [`Flow::buffer`].
+    /// Source of [`Flow::prefetch`].
     #[must_use = "streams do nothing unless polled"]
-    pub struct Buffer<S: Stream, Item = <S as Stream>::Item> {
+    pub struct Prefetch<S: Stream, Item = <S as Stream>::Item> {
         kept: VecDeque<Item>,
         #[pin]
         source: S,
@@ -61,7 +61,7 @@ pin_project! {
     }
 }
 
-impl<S: Stream> Buffer<S> {
+impl<S: Stream> Prefetch<S> {
     /// How many items are kept.
     pub fn kept(&self) -> usize {
         self.kept.len()
@@ -91,7 +91,7 @@ impl<S: Stream> Buffer<S> {
     }
 }
 
-impl<S: Source> Stream for Buffer<S> {
+impl<S: Source> Stream for Prefetch<S> {
     type Item = S::Item;
 
     fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<S::Item>> {
@@ -110,7 +110,7 @@ impl<S: Source> Stream for Buffer<S> {
     }
 }
 
-impl<S: Source> Source for Buffer<S> {
+impl<S: Source> Source for Prefetch<S> {
     fn poll_progress(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
         if self.as_mut().fill(cx).is_pending() {
             return Poll::Pending;
@@ -120,9 +120,9 @@ impl<S: Source> Source for Buffer<S> {
     }
 }
 
-impl<S: Stream + fmt::Debug> fmt::Debug for Buffer<S> {
+impl<S: Stream + fmt::Debug> fmt::Debug for Prefetch<S> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Buffer")
+        f.debug_struct("Prefetch")
             .field("kept", &self.kept.len())
             .field("most", &self.most)
             .field("source", &self.source)

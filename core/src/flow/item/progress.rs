@@ -15,10 +15,10 @@ impl<S: Source> Flow<S> {
     /// Tells `observer` how far the flow has come: first when it starts, with nothing done, then
     /// for each item, just before it is passed on.
     ///
-    /// Put it after the work whose end counts: before a [`map`](Flow::map) it counts what is
+    /// Put it after the work whose end counts: before a [`map_concurrent`](Flow::map_concurrent) it counts what is
     /// started. In an ordered flow an item counts when it is its turn, so a slow one holds up the
     /// count of those behind it; [`unordered`](Flow::unordered) counts at once. To have a
-    /// [`for_each`](Flow::for_each) observed, write it as `map`, this, and [`count`](Flow::count).
+    /// [`for_each_concurrent`](Flow::for_each_concurrent) observed, write it as `map`, this, and [`count`](Flow::count).
     ///
     /// Time is that of `clock`, since the flow was first polled. Without one, pass [`NoClock`].
     ///
@@ -37,7 +37,7 @@ impl<S: Source> Flow<S> {
     /// # smol::block_on(async {
     /// let mut told = vec![];
     /// let sent = flow::iter(["ann", "bob"])
-    ///     .map(2, async |user| drop(user)) // .. send a mail ..
+    ///     .map_concurrent(2, async |user| drop(user)) // .. send a mail ..
     ///     .progress(NoClock, |progress| told.push(progress.to_string()))
     ///     .count()
     ///     .await;
@@ -68,7 +68,7 @@ where
     /// # smol::block_on(async {
     /// let mut last = String::new();
     /// let numbers: Vec<_> = flow::iter(["1", "two", "3"])
-    ///     .map(2, async |line: &str| line.parse::<u32>())
+    ///     .map_concurrent(2, async |line: &str| line.parse::<u32>())
     ///     .try_progress(NoClock, |progress| last = progress.to_string())
     ///     .filter_ok()
     ///     .collect()

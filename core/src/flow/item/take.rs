@@ -22,7 +22,7 @@ impl<S: Source> Flow<S> {
     ///
     /// # smol::block_on(async {
     /// let squares: Vec<u64> =
-    ///     flow::iter(1..).map(8, async |n| n * n).take(3).collect().await;
+    ///     flow::iter(1..).map_concurrent(8, async |n| n * n).take(3).collect().await;
     /// assert_eq!(squares, [1, 4, 9]);
     /// # });
     /// ```

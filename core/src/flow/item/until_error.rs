@@ -22,7 +22,7 @@ impl<S: Source<Item: TryItem>> Flow<S> {
     /// ```
     ///
     /// "Everything before" are the sources of a merge, the inner flows of a
-    /// [`flatten`](Self::flatten), the work of a [`map`](Self::map), with what they have taken
+    /// [`flatten`](Self::flatten), the work of a [`map_concurrent`](Self::map_concurrent), with what they have taken
     /// ahead; when the error is out, they are gone.
     ///
     /// # Cancel safety

@@ -83,18 +83,6 @@ impl<S: Source> Flow<S> {
         crate::flow::source(Flatten::new(self.source, limit.into_limit().into()))
     }
 
-    /// [`flatten`](Self::flatten), by the name of futures.
-    #[track_caller]
-    pub fn flatten_unordered(
-        self,
-        limit: impl IntoLimit,
-    ) -> Flow<Flatten<S, <S::Item as IntoFlow>::Source>>
-    where
-        S::Item: IntoFlow,
-    {
-        self.flatten(limit)
-    }
-
     /// [`flatten`](Self::flatten) of the flows or streams that `f` makes of the items.
     #[track_caller]
     pub fn flat_map<F, T>(self, limit: impl IntoLimit, f: F) -> Flow<Flatten<Each<S, F>, T::Source>>

@@ -26,7 +26,7 @@ use pin_project_lite::pin_project;
 
 impl<S: Source> Flow<S> {
     /// Calls `f` with every item, runs at most `limit` of its futures at the same time on `exec`,
-    /// and gives their outcomes in the order of the items. [`map`](Self::map) in parallel.
+    /// and gives their outcomes in the order of the items. [`map_concurrent`](Self::map_concurrent) in parallel.
     ///
     /// As [`for_each_on`](Self::for_each_on) for where the work runs and what may hold it up. No
     /// more than `limit` items are taken from the source and not yet delivered: as many as that
@@ -37,7 +37,7 @@ impl<S: Source> Flow<S> {
     ///
     /// If the executor refuses a child, because it was shut down for instance, the flow ends early:
     /// the outcomes that have come are given, an error with the cause
-    /// [`Executor`](crate::CancelCause::Executor) for each item whose work was dropped, and one more
+    /// [`Executor`](crate::CancelledBy::Executor) for each item whose work was dropped, and one more
     /// for all those that were not taken from the source, if there may be any.
     ///
     /// # Cancel safety

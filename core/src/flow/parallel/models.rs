@@ -8,7 +8,7 @@ use super::{
 };
 use crate::{
     Limit,
-    cancel::{CancelCause, Cancelled},
+    child::{Cancelled, CancelledBy},
     limit::Capacity,
     model::{Census, Flag, Probe, Tasks, Work, block_on, check, poll_once, spawn},
 };
@@ -257,7 +257,7 @@ fn leave_or_take() {
             outcomes.wait(cx);
             if outcomes.closed() == 2 { Poll::Ready(()) } else { Poll::Pending }
         }));
-        outcomes.report_all_lost(&Cancelled::new(CancelCause::Executor, None));
+        outcomes.report_all_lost(&Cancelled::new(CancelledBy::Executor));
         let mut came = Vec::new();
         outcomes.take(|(number, outcome)| came.push((number, outcome.is_err())));
         assert_eq!(came, [(3, true)]);

@@ -7,7 +7,7 @@ use super::{
     shards,
 };
 use crate::{
-    cancel::{CancelCause, Cancelled},
+    cancel::{Cancelled, CancelledBy},
     child::{JoinError, JoinHandle},
     exec::Spawn,
     limit::{Capacity, Limit},
@@ -129,10 +129,10 @@ impl<T> SpawnAll<T> {
                 Ok(_) => continue,
                 Err(JoinError::Cancelled(cancelled)) => (cancelled, None),
                 Err(JoinError::Panicked(panic)) => {
-                    (Cancelled::new(CancelCause::Scope, None), Some(panic))
+                    (Cancelled::new(CancelledBy::Scope, None), Some(panic))
                 }
                 // Its scope has been told.
-                Err(_) => (Cancelled::new(CancelCause::Scope, None), None),
+                Err(_) => (Cancelled::new(CancelledBy::Scope, None), None),
             };
             self.outcomes.report_lost(shard, &cancelled);
             match panic {

@@ -30,7 +30,7 @@ impl<S: Source> Flow<S> {
     /// use anyscope::flow;
     ///
     /// # smol::block_on(async {
-    /// let doubled: Vec<_> = flow::iter([1, 2]).map(2, async |n| n * 2).collect().await;
+    /// let doubled: Vec<_> = flow::iter([1, 2]).map_concurrent(2, async |n| n * 2).collect().await;
     /// assert_eq!(doubled, [2, 4]);
     /// # });
     /// ```
@@ -76,7 +76,7 @@ where
     /// # smol::block_on(async {
     /// let parse = |lines: [&'static str; 2]| {
     ///     flow::iter(lines)
-    ///         .map(2, async |line: &str| line.parse::<u32>())
+    ///         .map_concurrent(2, async |line: &str| line.parse::<u32>())
     ///         .try_collect::<Vec<_>>()
     /// };
     /// assert_eq!(parse(["1", "2"]).await, Ok(vec![1, 2]));
@@ -88,30 +88,6 @@ where
         C: Default + Extend<T>,
     {
         TryCollect { items: Some(C::default()), source: Some(self.source) }
-    }
-
-    /// Collects every outcome, good or bad: errors end nothing.
-    ///
-    /// # Cancel safety, panics
-    ///
-    /// Those of [`collect`](Self::collect). A panic is no outcome, and goes through: see
-    /// [`caught`](Self::caught).
-    ///
-    /// # Examples
-    ///
-    /// ```
-    /// use anyscope::flow;
-    ///
-    /// # smol::block_on(async {
-    /// let outcomes = flow::iter([1, 0])
-    ///     .map(2, async |n: u32| 6_u32.checked_div(n).ok_or("division by zero"))
-    ///     .settle()
-    ///     .await;
-    /// assert_eq!(outcomes, [Ok(6), Err("division by zero")]);
-    /// # });
-    /// ```
-    pub fn settle(self) -> Collect<S, Vec<Result<T, E>>> {
-        self.collect()
     }
 
     /// Collects successes and failures apart, each with its index.
@@ -129,19 +105,19 @@ where
     ///
     /// # smol::block_on(async {
     /// let parts = flow::iter(["1", "two", "3"])
-    ///     .map(2, async |line: &str| line.parse::<u32>().map_err(drop))
-    ///     .partition()
+    ///     .map_concurrent(2, async |line: &str| line.parse::<u32>().map_err(drop))
+    ///     .partition_results()
     ///     .await;
     /// assert_eq!(parts.successes, [(0, 1), (2, 3)]);
     /// assert_eq!(parts.failures, [(1, ())]);
     /// # });
     /// ```
-    pub fn partition(self) -> Partition<S, T, E> {
-        Partition { parts: Some(Partitioned::default()), source: Some(self.source) }
+    pub fn partition_results(self) -> PartitionResults<S, T, E> {
+        PartitionResults { parts: Some(Partitioned::default()), source: Some(self.source) }
     }
 }
 
-/// What [`partition`](Flow::partition) collects, each with its index.
+/// What [`partition_results`](Flow::partition_results) collects, each with its index.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Partitioned<T, E> {
     /// The values, in the order in which they came.
@@ -157,7 +133,7 @@ impl<T, E> Default for Partitioned<T, E> {
 }
 
 pin_project! {
-    /// Future of [`Flow::collect`] and [`Flow::settle`].
+    /// Future of [`Flow::collect`].
     #[must_use = "futures do nothing unless you `.await` or poll them"]
     pub struct Collect<S, C> {
         #[pin]
@@ -243,16 +219,16 @@ where
 }
 
 pin_project! {
-    /// Future of [`Flow::partition`].
+    /// Future of [`Flow::partition_results`].
     #[must_use = "futures do nothing unless you `.await` or poll them"]
-    pub struct Partition<S, T, E> {
+    pub struct PartitionResults<S, T, E> {
         #[pin]
         source: Option<S>,
         parts: Option<Partitioned<T, E>>,
     }
 }
 
-impl<S, T, E> Future for Partition<S, T, E>
+impl<S, T, E> Future for PartitionResults<S, T, E>
 where
     S: Source<Item = Result<T, E>>,
 {
@@ -310,4 +286,4 @@ macro_rules! debug {
     )+};
 }
 
-debug! { Collect<S, C> Count<S> TryCollect<S, C> Partition<S, T, E> }
+debug! { Collect<S, C> Count<S> TryCollect<S, C> PartitionResults<S, T, E> }

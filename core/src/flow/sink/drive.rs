@@ -51,7 +51,7 @@ impl<S: Source> Flow<S> {
     /// # smol::block_on(async {
     /// let cache = Mutex::new(0);
     /// let total = flow::iter(1..=10)
-    ///     .map(4, async |n| {
+    ///     .map_concurrent(4, async |n| {
     ///         let mut hits = cache.lock().await;
     ///         yield_now().await;
     ///         *hits += 1;

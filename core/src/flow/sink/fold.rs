@@ -35,7 +35,7 @@ impl<S: Source> Flow<S> {
     ///
     /// # smol::block_on(async {
     /// let sum = flow::iter(1..=4)
-    ///     .map(2, async |n| n * n)
+    ///     .map_concurrent(2, async |n| n * n)
     ///     .fold(0, async |sum, square| sum + square)
     ///     .await;
     /// assert_eq!(sum, 30);

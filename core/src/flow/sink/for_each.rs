@@ -1,7 +1,7 @@
 //! Bounded side effects in the awaiting task.
 
 use super::super::{
-    Flow, Map, Source, Work,
+    Flow, MapConcurrent, Source, Work,
     work::{Call, sealed},
 };
 use crate::{limit::IntoLimit, set::budget::Budget};
@@ -56,7 +56,7 @@ impl<S: Source> Flow<S> {
     /// let users = ["ann", "bob", "cleo"];
     /// let notified = AtomicUsize::new(0);
     /// flow::iter(&users)
-    ///     .for_each(2, async |user| {
+    ///     .for_each_concurrent(2, async |user| {
     ///         // .. send a mail to `user` ..
     /// #       let _ = user;
     ///         notified.fetch_add(1, Ordering::Relaxed);
@@ -66,17 +66,68 @@ impl<S: Source> Flow<S> {
     /// # });
     /// ```
     #[track_caller]
-    pub fn for_each<F, Fut>(self, limit: impl IntoLimit, f: F) -> ForEach<S, F>
+    pub fn for_each_concurrent<F, Fut>(self, limit: impl IntoLimit, f: F) -> ForEachConcurrent<S, F>
     where
         F: FnMut(S::Item) -> Fut,
         Fut: Future<Output = ()>,
     {
-        ForEach { map: self.map(limit, f).unordered().source, over: false }
+        ForEachConcurrent { map: self.map_concurrent(limit, f).unordered().source, over: false }
+    }
+
+    /// Runs `f` for every item, one after the other. As [`for_each_concurrent`](Self::for_each_concurrent)
+    /// with a limit of 1: while `f` waits, the flow in front of it goes on.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use anyscope::flow;
+    ///
+    /// # smol::block_on(async {
+    /// let mut seen = vec![];
+    /// flow::iter(["a", "b"]).map_concurrent(2, async |word| word.len()).for_each(|n| {
+    ///     seen.push(n);
+    ///     std::future::ready(())
+    /// })
+    /// .await;
+    /// assert_eq!(seen, [1, 1]);
+    /// # });
+    /// ```
+    pub fn for_each<F, Fut>(self, f: F) -> ForEachConcurrent<S, F>
+    where
+        F: FnMut(S::Item) -> Fut,
+        Fut: Future<Output = ()>,
+    {
+        self.for_each_concurrent(1, f)
+    }
+
+    /// Runs `f` for every item, one after the other, until one fails. As
+    /// [`try_for_each_concurrent`](Self::try_for_each_concurrent) with a limit of 1.
+    ///
+    /// # Errors
+    ///
+    /// The first error of `f`'s futures.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use anyscope::flow;
+    ///
+    /// # smol::block_on(async {
+    /// let parse = async |line: &str| line.parse::<u32>().map(drop);
+    /// assert!(flow::iter(["1", "two", "3"]).try_for_each(parse).await.is_err());
+    /// # });
+    /// ```
+    pub fn try_for_each<F, Fut, E>(self, f: F) -> TryForEachConcurrent<S, F>
+    where
+        F: FnMut(S::Item) -> Fut,
+        Fut: Future<Output = Result<(), E>>,
+    {
+        self.try_for_each_concurrent(1, f)
     }
 
     /// Runs `f` for every item, with at most `limit` at the same time, until one fails.
     ///
-    /// As [`for_each`](Self::for_each); but the first error in time ends the operation: nothing
+    /// As [`for_each_concurrent`](Self::for_each_concurrent); but the first error in time ends the operation: nothing
     /// more is taken from the source, the work under way and the source are dropped, and the error
     /// is returned.
     ///
@@ -86,7 +137,7 @@ impl<S: Source> Flow<S> {
     ///
     /// # Cancel safety, panics, fairness, cost
     ///
-    /// Those of [`for_each`](Self::for_each).
+    /// Those of [`for_each_concurrent`](Self::for_each_concurrent).
     ///
     /// # Examples
     ///
@@ -96,25 +147,29 @@ impl<S: Source> Flow<S> {
     /// # smol::block_on(async {
     /// let lines = ["1", "2", "three", "4"];
     /// let failed = flow::iter(lines)
-    ///     .try_for_each(2, async |line: &str| line.parse::<u32>().map(drop))
+    ///     .try_for_each_concurrent(2, async |line: &str| line.parse::<u32>().map(drop))
     ///     .await;
     /// assert!(failed.is_err());
     /// # });
     /// ```
     #[track_caller]
-    pub fn try_for_each<F, Fut, E>(self, limit: impl IntoLimit, f: F) -> TryForEach<S, F>
+    pub fn try_for_each_concurrent<F, Fut, E>(
+        self,
+        limit: impl IntoLimit,
+        f: F,
+    ) -> TryForEachConcurrent<S, F>
     where
         F: FnMut(S::Item) -> Fut,
         Fut: Future<Output = Result<(), E>>,
     {
-        TryForEach { map: self.map(limit, f).unordered().source, over: false }
+        TryForEachConcurrent { map: self.map_concurrent(limit, f).unordered().source, over: false }
     }
 }
 
 pin_project! {
-    /// Future of [`Flow::for_each`].
+    /// Future of [`Flow::for_each_concurrent`].
     #[must_use = "futures do nothing unless you `.await` or poll them"]
-    pub struct ForEach<
+    pub struct ForEachConcurrent<
         S,
         F,
         Item = <S as Stream>::Item,
@@ -127,12 +182,12 @@ pin_project! {
         Fut: Future<Output = T>,
     {
         #[pin]
-        map: Map<S, Call<F>, Item, Fut, T>,
+        map: MapConcurrent<S, Call<F>, Item, Fut, T>,
         over: bool,
     }
 }
 
-impl<S, F, Fut> Future for ForEach<S, F, S::Item, Fut, ()>
+impl<S, F, Fut> Future for ForEachConcurrent<S, F, S::Item, Fut, ()>
 where
     S: Source,
     F: FnMut(S::Item) -> Fut,
@@ -150,9 +205,9 @@ where
 }
 
 pin_project! {
-    /// Future of [`Flow::try_for_each`].
+    /// Future of [`Flow::try_for_each_concurrent`].
     #[must_use = "futures do nothing unless you `.await` or poll them"]
-    pub struct TryForEach<
+    pub struct TryForEachConcurrent<
         S,
         F,
         Item = <S as Stream>::Item,
@@ -165,12 +220,12 @@ pin_project! {
         Fut: Future<Output = T>,
     {
         #[pin]
-        map: Map<S, Call<F>, Item, Fut, T>,
+        map: MapConcurrent<S, Call<F>, Item, Fut, T>,
         over: bool,
     }
 }
 
-impl<S, F, Fut, E> Future for TryForEach<S, F, S::Item, Fut, Result<(), E>>
+impl<S, F, Fut, E> Future for TryForEachConcurrent<S, F, S::Item, Fut, Result<(), E>>
 where
     S: Source,
     F: FnMut(S::Item) -> Fut,
@@ -186,7 +241,7 @@ where
 
 /// Takes the values of a map until there is none any more, or one is an error.
 fn poll_values<S, W, E>(
-    mut map: Pin<&mut Map<S, W>>,
+    mut map: Pin<&mut MapConcurrent<S, W>>,
     cx: &mut Context<'_>,
     over: &mut bool,
     judge: impl Fn(W::Output) -> Result<(), E>,
@@ -236,4 +291,4 @@ macro_rules! debug {
     )+};
 }
 
-debug! { ForEach TryForEach }
+debug! { ForEachConcurrent TryForEachConcurrent }

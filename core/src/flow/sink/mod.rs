@@ -5,7 +5,7 @@ mod drive;
 mod fold;
 mod for_each;
 
-pub use collect::{Collect, Count, Partition, Partitioned, TryCollect};
+pub use collect::{Collect, Count, PartitionResults, Partitioned, TryCollect};
 pub use drive::{Drive, Items, NextItem};
 pub use fold::{Fold, TryFold};
-pub use for_each::{ForEach, TryForEach};
+pub use for_each::{ForEachConcurrent, TryForEachConcurrent};

@@ -62,7 +62,7 @@ impl<S: Source> Flow<S> {
     /// **What a stream cannot promise:** it works only while it is asked for an item. A loop that
     /// awaits something else between two items suspends all work that this flow has under way, and
     /// deadlocks if it awaits something that this work holds. Prefer an operation that owns the
-    /// loop, such as [`for_each`](Flow::for_each); or call
+    /// loop, such as [`for_each_concurrent`](Flow::for_each_concurrent); or call
     /// [`poll_progress`](Source::poll_progress) of the stream while you wait.
     pub fn into_stream(self) -> S {
         self.source

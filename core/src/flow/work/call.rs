@@ -5,7 +5,7 @@ use core::{fmt, future::Future};
 
 /// How a bounded map turns an item into work, and work into what it gives.
 ///
-/// Implemented by what [`map`](crate::flow::Flow::map) and its kin return, and by nothing else.
+/// Implemented by what [`map_concurrent`](crate::flow::Flow::map_concurrent) and its kin return, and by nothing else.
 pub trait Work<Item>: sealed::Work<Item> {}
 
 impl<Item, W: sealed::Work<Item>> Work<Item> for W {}
@@ -36,7 +36,7 @@ pub(in crate::flow) mod sealed {
     }
 }
 
-/// Calls a function with each item. Made by [`map`](crate::flow::Flow::map).
+/// Calls a function with each item. Made by [`map_concurrent`](crate::flow::Flow::map_concurrent).
 pub struct Call<F>(pub(in crate::flow) F);
 
 impl<Item, F, Fut> sealed::Work<Item> for Call<F>

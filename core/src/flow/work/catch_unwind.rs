@@ -3,7 +3,7 @@
 use crate::{
     child::Panic,
     flow::{
-        Flow, Map, Source,
+        Flow, MapConcurrent, Source,
         work::{Work, sealed},
     },
     unwind,
@@ -16,7 +16,7 @@ use core::{
 };
 use pin_project_lite::pin_project;
 
-impl<S: Source, W: Work<S::Item>> Flow<Map<S, W>> {
+impl<S: Source, W: Work<S::Item>> Flow<MapConcurrent<S, W>> {
     /// Gives a panic of the work as an error, so that it ends nothing but the work on its item.
     ///
     /// A panic counts wherever it happens: in the function that is called with the item, in its
@@ -41,9 +41,9 @@ impl<S: Source, W: Work<S::Item>> Flow<Map<S, W>> {
     /// # smol::block_on(async {
     /// # std::panic::set_hook(Box::new(|_| {}));
     /// let results = flow::iter([2, 0, 3])
-    ///     .map(2, async |n| 12 / n)
-    ///     .caught()
-    ///     .settle()
+    ///     .map_concurrent(2, async |n| 12 / n)
+    ///     .catch_unwind()
+    ///     .collect::<Vec<_>>()
     ///     .await;
     /// assert_eq!(results[0].as_ref().unwrap(), &6);
     /// assert_eq!(results[1].as_ref().unwrap_err().message(), Some("attempt to divide by zero"));
@@ -51,18 +51,18 @@ impl<S: Source, W: Work<S::Item>> Flow<Map<S, W>> {
     /// # });
     /// ```
     #[track_caller]
-    pub fn caught(self) -> Flow<Map<S, Caught<W>>> {
-        Flow { source: self.source.rework(|work| Caught { work }) }
+    pub fn catch_unwind(self) -> Flow<MapConcurrent<S, CatchUnwind<W>>> {
+        Flow { source: self.source.rework(|work| CatchUnwind { work }) }
     }
 }
 
-/// Catches panics of work. Made by [`caught`](Flow::caught).
-pub struct Caught<W> {
+/// Catches panics of work. Made by [`catch_unwind`](Flow::catch_unwind).
+pub struct CatchUnwind<W> {
     work: W,
 }
 
-impl<Item, W: sealed::Work<Item>> sealed::Work<Item> for Caught<W> {
-    type Future = CaughtWork<W::Future>;
+impl<Item, W: sealed::Work<Item>> sealed::Work<Item> for CatchUnwind<W> {
+    type Future = CatchUnwindWork<W::Future>;
     type Output = Result<W::Output, Panic>;
 
     const WEIGHTED: bool = W::WEIGHTED;
@@ -71,10 +71,10 @@ impl<Item, W: sealed::Work<Item>> sealed::Work<Item> for Caught<W> {
         self.work.weigh(item)
     }
 
-    fn start(&mut self, item: Item) -> CaughtWork<W::Future> {
+    fn start(&mut self, item: Item) -> CatchUnwindWork<W::Future> {
         match unwind::catch(|| self.work.start(item)) {
-            Ok(future) => CaughtWork { future: Some(future), panic: None },
-            Err(payload) => CaughtWork { future: None, panic: Some(Panic::new(payload)) },
+            Ok(future) => CatchUnwindWork { future: Some(future), panic: None },
+            Err(payload) => CatchUnwindWork { future: None, panic: Some(Panic::new(payload)) },
         }
     }
 
@@ -93,16 +93,16 @@ impl<Item, W: sealed::Work<Item>> sealed::Work<Item> for Caught<W> {
     }
 }
 
-impl<W> fmt::Debug for Caught<W> {
+impl<W> fmt::Debug for CatchUnwind<W> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Caught").finish_non_exhaustive()
+        f.debug_struct("CatchUnwind").finish_non_exhaustive()
     }
 }
 
 pin_project! {
-    /// Work whose panics are values; see [`caught`](Flow::caught).
+    /// Work whose panics are values; see [`catch_unwind`](Flow::catch_unwind).
     #[must_use = "futures do nothing unless you `.await` or poll them"]
-    pub struct CaughtWork<Fut> {
+    pub struct CatchUnwindWork<Fut> {
         // Gone when it is ready or has panicked.
         #[pin]
         future: Option<Fut>,
@@ -111,7 +111,7 @@ pin_project! {
     }
 }
 
-impl<Fut: Future> Future for CaughtWork<Fut> {
+impl<Fut: Future> Future for CatchUnwindWork<Fut> {
     type Output = Result<Fut::Output, Panic>;
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
@@ -142,8 +142,10 @@ impl<Fut: Future> Future for CaughtWork<Fut> {
     }
 }
 
-impl<Fut> fmt::Debug for CaughtWork<Fut> {
+impl<Fut> fmt::Debug for CatchUnwindWork<Fut> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("CaughtWork").field("ready", &self.future.is_none()).finish_non_exhaustive()
+        f.debug_struct("CatchUnwindWork")
+            .field("ready", &self.future.is_none())
+            .finish_non_exhaustive()
     }
 }

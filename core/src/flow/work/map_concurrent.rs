@@ -61,7 +61,7 @@ impl<S: Source> Flow<S> {
     ///
     /// # smol::block_on(async {
     /// let squares: Vec<u64> = flow::iter(1..=5)
-    ///     .map(3, async |n| {
+    ///     .map_concurrent(3, async |n| {
     ///         // .. fetch something ..
     /// #       yield_now().await;
     ///         n * n
@@ -72,7 +72,11 @@ impl<S: Source> Flow<S> {
     /// # });
     /// ```
     #[track_caller]
-    pub fn map<F, Fut>(self, limit: impl IntoLimit, f: F) -> Flow<Map<S, Call<F>>>
+    pub fn map_concurrent<F, Fut>(
+        self,
+        limit: impl IntoLimit,
+        f: F,
+    ) -> Flow<MapConcurrent<S, Call<F>>>
     where
         F: FnMut(S::Item) -> Fut,
         Fut: Future,
@@ -80,7 +84,7 @@ impl<S: Source> Flow<S> {
         self.work(limit.into_limit().into(), Call(f))
     }
 
-    /// [`map`](Self::map) in which the items have weights: those of all work under way are at most
+    /// [`map_concurrent`](Self::map_concurrent) in which the items have weights: those of all work under way are at most
     /// `capacity` together.
     ///
     /// Items start in the order of the source: one that does not fit yet is held, and not overtaken
@@ -110,7 +114,7 @@ impl<S: Source> Flow<S> {
         capacity: impl IntoLimit,
         weigh: G,
         f: F,
-    ) -> Flow<Map<S, CallWeighted<G, F>>>
+    ) -> Flow<MapConcurrent<S, CallWeighted<G, F>>>
     where
         G: FnMut(&S::Item) -> usize,
         F: FnMut(S::Item) -> Fut,
@@ -119,7 +123,7 @@ impl<S: Source> Flow<S> {
         self.work(capacity.into_limit().into(), CallWeighted { weigh, f })
     }
 
-    /// [`map`](Self::map) in which each piece of work has a resource to itself: a connection, say.
+    /// [`map_concurrent`](Self::map_concurrent) in which each piece of work has a resource to itself: a connection, say.
     ///
     /// `f` is given the resource and gives it back with its value. `init` makes one when none is
     /// idle, so at most `limit` times, unless some were lost in a panic.
@@ -154,7 +158,7 @@ impl<S: Source> Flow<S> {
         limit: impl IntoLimit,
         init: I,
         f: F,
-    ) -> Flow<Map<S, CallWith<I, R, F>>>
+    ) -> Flow<MapConcurrent<S, CallWith<I, R, F>>>
     where
         I: FnMut() -> R,
         F: FnMut(R, S::Item) -> Fut,
@@ -164,7 +168,7 @@ impl<S: Source> Flow<S> {
     }
 
     /// Runs items that are futures, at most `limit` at the same time, and gives their values in the
-    /// order of the items. As [`map`](Self::map) with a function that returns its argument.
+    /// order of the items. As [`map_concurrent`](Self::map_concurrent) with a function that returns its argument.
     ///
     /// # Examples
     ///
@@ -178,32 +182,23 @@ impl<S: Source> Flow<S> {
     /// # });
     /// ```
     #[track_caller]
-    pub fn buffered(self, limit: impl IntoLimit) -> Flow<Map<S, Itself>>
+    pub fn buffered(self, limit: impl IntoLimit) -> Flow<MapConcurrent<S, Itself>>
     where
         S::Item: Future,
     {
         self.work(limit.into_limit().into(), Itself(()))
     }
 
-    /// [`buffered`](Self::buffered) that gives values as they come.
-    #[track_caller]
-    pub fn buffer_unordered(self, limit: impl IntoLimit) -> Flow<Map<S, Itself>>
-    where
-        S::Item: Future,
-    {
-        self.buffered(limit).unordered()
-    }
-
     pub(in crate::flow) fn work<W: Work<S::Item>>(
         self,
         limit: Capacity,
         work: W,
-    ) -> Flow<Map<S, W>> {
-        crate::flow::source(Map::new(self.source, limit, work))
+    ) -> Flow<MapConcurrent<S, W>> {
+        crate::flow::source(MapConcurrent::new(self.source, limit, work))
     }
 }
 
-impl<S: Source, W: Work<S::Item>> Flow<Map<S, W>> {
+impl<S: Source, W: Work<S::Item>> Flow<MapConcurrent<S, W>> {
     /// Gives values as they come, and not in the order of the items.
     pub fn unordered(mut self) -> Self {
         self.source.ordered = false;
@@ -248,7 +243,7 @@ impl<S: Source, W: Work<S::Item>> Flow<Map<S, W>> {
     /// let left = RefCell::new(vec![]);
     /// let mut stream = std::pin::pin!(
     ///     flow::iter(1..)
-    ///         .map(2, async |n| n)
+    ///         .map_concurrent(2, async |n| n)
     ///         .on_undelivered(|n| left.borrow_mut().push(n))
     ///         .into_stream()
     /// );
@@ -256,7 +251,7 @@ impl<S: Source, W: Work<S::Item>> Flow<Map<S, W>> {
     /// # });
     /// ```
     #[track_caller]
-    pub fn on_undelivered<G>(self, take: G) -> Flow<Map<S, OnUndelivered<W, G>>>
+    pub fn on_undelivered<G>(self, take: G) -> Flow<MapConcurrent<S, OnUndelivered<W, G>>>
     where
         G: FnMut(W::Output),
     {
@@ -265,9 +260,9 @@ impl<S: Source, W: Work<S::Item>> Flow<Map<S, W>> {
 }
 
 pin_project! {
-    /// Source of [`Flow::map`] and its kin.
+    /// Source of [`Flow::map_concurrent`] and its kin.
     #[must_use = "streams do nothing unless polled"]
-    pub struct Map<
+    pub struct MapConcurrent<
         S,
         W,
         Item = <S as Stream>::Item,
@@ -305,7 +300,7 @@ pin_project! {
         broken: bool,
     }
 
-    impl<S, W, Item, Fut, T> PinnedDrop for Map<S, W, Item, Fut, T>
+    impl<S, W, Item, Fut, T> PinnedDrop for MapConcurrent<S, W, Item, Fut, T>
     where
         S: Source,
         W: Work<Item>,
@@ -345,13 +340,13 @@ impl<Fut: Future> Future for Numbered<Fut> {
     }
 }
 
-impl<S, W> Map<S, W>
+impl<S, W> MapConcurrent<S, W>
 where
     S: Source,
     W: Work<S::Item>,
 {
     fn new(source: S, limit: Capacity, work: W) -> Self {
-        Map {
+        MapConcurrent {
             children: Slab::with_own(limit.now()),
             done: VecDeque::new(),
             source: Some(source),
@@ -598,21 +593,24 @@ where
 
     /// The same map with other work made of its own. It has not been polled.
     #[track_caller]
-    pub(in crate::flow) fn rework<V: Work<S::Item>>(mut self, f: impl FnOnce(W) -> V) -> Map<S, V> {
+    pub(in crate::flow) fn rework<V: Work<S::Item>>(
+        mut self,
+        f: impl FnOnce(W) -> V,
+    ) -> MapConcurrent<S, V> {
         assert!(
             self.children.is_empty() && self.done.is_empty() && self.held.is_none(),
             "this map has work under way, which cannot be changed; call this before it is polled"
         );
         let source = self.source.take().expect("not polled");
         let work = self.work.take().expect("not polled");
-        let mut map = Map::new(source, self.limit.clone(), f(work));
+        let mut map = MapConcurrent::new(source, self.limit.clone(), f(work));
         map.ordered = self.ordered;
         map.window = self.window;
         map
     }
 }
 
-impl<S, W> Map<S, W>
+impl<S, W> MapConcurrent<S, W>
 where
     S: Source,
     W: Work<S::Item>,
@@ -632,7 +630,7 @@ where
     }
 }
 
-/// What a [`Map`] holds; see [`into_parts`](Map::into_parts).
+/// What a [`MapConcurrent`] holds; see [`into_parts`](MapConcurrent::into_parts).
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct MapParts<S, Item, T> {
@@ -644,7 +642,7 @@ pub struct MapParts<S, Item, T> {
     pub undelivered: Vec<T>,
 }
 
-impl<S, W> Stream for Map<S, W>
+impl<S, W> Stream for MapConcurrent<S, W>
 where
     S: Source,
     W: Work<S::Item>,
@@ -667,7 +665,7 @@ where
     }
 }
 
-impl<S, W> Source for Map<S, W>
+impl<S, W> Source for MapConcurrent<S, W>
 where
     S: Source,
     W: Work<S::Item>,
@@ -677,7 +675,7 @@ where
     }
 }
 
-impl<S, W> FusedStream for Map<S, W>
+impl<S, W> FusedStream for MapConcurrent<S, W>
 where
     S: Source,
     W: Work<S::Item>,
@@ -687,13 +685,13 @@ where
     }
 }
 
-impl<S, W> fmt::Debug for Map<S, W>
+impl<S, W> fmt::Debug for MapConcurrent<S, W>
 where
     S: Source,
     W: Work<S::Item>,
 {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Map")
+        f.debug_struct("MapConcurrent")
             .field("limit", &self.limit)
             .field("ordered", &self.ordered)
             .field("running", &self.running())

@@ -16,5 +16,5 @@ pub(super) mod upstream;
 pub(super) use call::sealed;
 pub use call::{Call, CallWeighted, CallWith, Itself, OnUndelivered, Work};
 #[cfg(feature = "std")]
-pub use catch_unwind::{Caught, CaughtWork};
-pub use map_concurrent::{Map, MapParts};
+pub use catch_unwind::{CatchUnwind, CatchUnwindWork};
+pub use map_concurrent::{MapConcurrent, MapParts};

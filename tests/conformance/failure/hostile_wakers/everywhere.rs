@@ -102,7 +102,7 @@ behaviour! {
                 let _ = witness.await;
                 caught(scope.close()).await;
                 finish(&hostile).await;
-                assert_eq!(scope.live(), 0);
+                assert_eq!(scope.len(), 0);
             }
         }
     }
@@ -116,13 +116,13 @@ behaviour! {
                 let _ = s.try_spawn(signal.wait());
                 let theirs = s.clone();
                 let hostile = Hostile::new(deed, Box::pin(async move {
-                    drop(theirs.spawn_when_free(async {}).await);
+                    drop(theirs.spawn(async {}).await);
                 }));
                 hostile.leave_waker();
                 signal.fire();
                 let other = s.clone();
                 let mut second: Pin<Box<dyn Future<Output = ()> + Send>> =
-                    Box::pin(async move { drop(other.spawn_when_free(async {}).await) });
+                    Box::pin(async move { drop(other.spawn(async {}).await) });
                 while hostile.task.lock().unwrap().is_some() {
                     let _ = hostile.poll(Waker::noop());
                     yield_now().await;
@@ -149,7 +149,7 @@ behaviour! {
             tasks.iter().for_each(Hostile::leave_waker);
             scope.cancel("now");
             caught(scope.close()).await;
-            assert_eq!(scope.live(), 0);
+            assert_eq!(scope.len(), 0);
             for hostile in &tasks {
                 finish(hostile).await;
             }

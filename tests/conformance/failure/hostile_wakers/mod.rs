@@ -7,7 +7,7 @@ mod everywhere;
 mod rows;
 mod waker;
 
-use anyscope::{Child, JoinError, Kept, OwnedScope, Spawn, observe::Event};
+use anyscope::{Child, JoinError, KeepAlive, OwnedScope, Spawn, observe::Event};
 use rows::{Hand, Memory, Row, rows};
 use std::{
     any::Any,
@@ -153,9 +153,9 @@ impl Spawn for KeepsBombs {
         self.0.spawn(child);
     }
 
-    fn spawn_kept(&self, child: Child) -> Option<Kept> {
+    fn spawn_keep_alive(&self, child: Child) -> Option<KeepAlive> {
         self.spawn(child);
-        Some(Kept::new(Bomb))
+        Some(KeepAlive::new(Bomb))
     }
 }
 
@@ -176,7 +176,7 @@ fn what_is_kept_may_panic() {
         exec.0.run();
         drop(handles);
     }
-    assert_eq!((scope.live(), Arc::strong_count(&memory)), (0, 1));
+    assert_eq!((scope.len(), Arc::strong_count(&memory)), (0, 1));
     let mut close = Box::pin(scope.close());
     assert!(close.as_mut().poll(&mut Context::from_waker(Waker::noop())).is_ready());
     drop(close);

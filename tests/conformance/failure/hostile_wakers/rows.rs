@@ -195,10 +195,10 @@ pub(super) fn rows() -> Vec<Row> {
             let other = limited.clone();
             let waits = async move {
                 let _memory = memory;
-                let _ = limited.spawn_when_free(async {}).await;
+                let _ = limited.spawn(async {}).await;
                 drop(limited);
             };
-            let witness = async move { drop(other.spawn_when_free(async {}).await) };
+            let witness = async move { drop(other.spawn(async {}).await) };
             let (exec2, first) = (exec.clone(), Mutex::new(Some(scope)));
             let end = fire_and_run(signal, &exec);
             let run = move || {
@@ -213,10 +213,10 @@ pub(super) fn rows() -> Vec<Row> {
             let (other, end) = (limited.clone(), limited.clone());
             let waits = async move {
                 let _memory = memory;
-                let _ = limited.spawn_when_free(async {}).await;
+                let _ = limited.spawn(async {}).await;
                 drop(limited);
             };
-            let witness = async move { drop(other.spawn_when_free(async {}).await) };
+            let witness = async move { drop(other.spawn(async {}).await) };
             let (exec, first) = (exec.clone(), Mutex::new(Some(scope)));
             let run = move || {
                 exec.run();
@@ -329,7 +329,7 @@ pub(super) fn rows() -> Vec<Row> {
                 async move {
                     let _memory = memory;
                     flow::iter(0..2)
-                        .for_each(&limit, async |n| match n {
+                        .for_each_concurrent(&limit, async |n| match n {
                             0 => both.wait().await,
                             _ => both.fire(),
                         })
@@ -345,7 +345,7 @@ pub(super) fn rows() -> Vec<Row> {
             let (handle, merged) = flow::merge_keyed();
             let waits = async move {
                 let _memory = memory;
-                merged.for_each(Limit::new(1), async |_| {}).await;
+                merged.for_each_concurrent(Limit::new(1), async |_| {}).await;
             };
             let end = Box::new(move || {
                 let caught = catch_unwind(AssertUnwindSafe(|| {

@@ -116,7 +116,7 @@ behaviour! {
                 _ => Poll::Pending,
             }
         })
-        .for_each(Limit::new(2), async |n| {
+        .for_each_concurrent(Limit::new(2), async |n| {
             ex.sleep(SECOND).await;
             sum.set(sum.get() + n);
         })

@@ -68,7 +68,7 @@ mod schedule;
 ///         Some(None) => Poll::Pending,
 ///         None => Poll::Ready(None),
 ///     })
-///     .for_each(1, async |reading| assert!(reading >= 20))
+///     .for_each_concurrent(1, async |reading| assert!(reading >= 20))
 ///     .await;
 ///     assert_eq!(sim.elapsed().as_secs(), 2);
 /// })

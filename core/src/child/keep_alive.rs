@@ -3,22 +3,22 @@
 use core::{fmt, mem, mem::MaybeUninit};
 
 /// Something of an executor's that is kept until the memory of a child is freed: its own handle
-/// of the task, usually. See [`Spawn::spawn_kept`](crate::Spawn::spawn_kept).
+/// of the task, usually. See [`Spawn::spawn_keep_alive`](crate::Spawn::spawn_keep_alive).
 ///
 /// Two words: whatever is kept must be no larger than a pointer. A panic of its destructor is
 /// reported by the panic hook and goes no further, as whoever frees the child may have nothing to do
 /// with it.
-pub struct Kept {
+pub struct KeepAlive {
     value: MaybeUninit<*mut ()>,
     drop: unsafe fn(*mut MaybeUninit<*mut ()>),
 }
 
 // SAFETY: made of a value that is `Send`.
-unsafe impl Send for Kept {}
-// SAFETY: a `&Kept` gives access to nothing.
-unsafe impl Sync for Kept {}
+unsafe impl Send for KeepAlive {}
+// SAFETY: a `&KeepAlive` gives access to nothing.
+unsafe impl Sync for KeepAlive {}
 
-impl Kept {
+impl KeepAlive {
     /// Keeps `value`, which must not be larger than a pointer; otherwise this does not compile.
     pub fn new<T: Send + 'static>(value: T) -> Self {
         const {
@@ -29,14 +29,14 @@ impl Kept {
         // SAFETY: it fits, as checked above.
         unsafe { word.as_mut_ptr().cast::<T>().write(value) };
         let drop = |word: *mut MaybeUninit<*mut ()>| {
-            // SAFETY: called once, by `Kept::drop`, with the word that holds the `T`.
+            // SAFETY: called once, by `KeepAlive::drop`, with the word that holds the `T`.
             unsafe { word.cast::<T>().drop_in_place() };
         };
-        Kept { value: word, drop }
+        KeepAlive { value: word, drop }
     }
 }
 
-impl Drop for Kept {
+impl Drop for KeepAlive {
     fn drop(&mut self) {
         let drop = mem::replace(&mut self.drop, |_| {});
         // SAFETY: `value` holds what `drop` was made for, and is dropped once.
@@ -44,9 +44,9 @@ impl Drop for Kept {
     }
 }
 
-impl fmt::Debug for Kept {
+impl fmt::Debug for KeepAlive {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Kept(..)")
+        f.write_str("KeepAlive(..)")
     }
 }
 
@@ -58,10 +58,10 @@ mod tests {
     #[test]
     fn what_is_kept_is_dropped_once() {
         let value = Arc::new(());
-        let kept = Kept::new(value.clone());
+        let kept = KeepAlive::new(value.clone());
         assert_eq!(Arc::strong_count(&value), 2);
         drop(kept);
         assert_eq!(Arc::strong_count(&value), 1);
-        drop(Kept::new(()));
+        drop(KeepAlive::new(()));
     }
 }
