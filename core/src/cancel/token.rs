@@ -3,9 +3,10 @@
 use super::{CancelReason, Cancelled, CancelledBy};
 use crate::{
     sync::{
-        Arc, AtomicBool, AtomicPtr, AtomicUsize, EventListener, LazyEvent, Ordering, Wakers,
+        Arc, AtomicBool, AtomicUsize, EventListener, LazyEvent, Ordering, Wakers,
+        group::{Ends, Group, Member},
+        once_arc::OnceArc,
         once_box::OnceBox,
-        registry::{Listed, Registry},
     },
     waits,
 };
@@ -14,7 +15,6 @@ use core::{
     fmt,
     future::Future,
     pin::Pin,
-    ptr::{self, NonNull},
     task::{Context, Poll},
 };
 use pin_project_lite::pin_project;
@@ -55,7 +55,7 @@ use pin_project_lite::pin_project;
 /// ```
 #[derive(Clone)]
 pub struct CancelToken {
-    node: Arc<Node>,
+    node: Arc<Member<Node>>,
     alive: Arc<Alive>,
 }
 
@@ -65,21 +65,19 @@ struct Node {
     told: AtomicBool,
     reason: OnceBox<CancelReason>,
     requested: LazyEvent,
-    children: Registry<Node>,
+    children: Group<Node>,
     /// How many children there ever were.
     made: AtomicUsize,
     /// How many of them are [gone](Self::gone).
     left: AtomicUsize,
     /// No handle is left, neither of this one nor of a descendant.
     gone: AtomicBool,
-    /// The next one in the parent's list.
-    next: AtomicPtr<Node>,
 }
 
 /// Ends with the last handle of a node and of its descendants.
 struct Alive {
-    node: Arc<Node>,
-    /// KeepAlive in the tree by us, as a cancel comes down to us through it.
+    node: Arc<Member<Node>>,
+    /// Kept in the tree by us, as a cancel comes down to us through it.
     parent: Option<Arc<Alive>>,
 }
 
@@ -95,20 +93,9 @@ impl Drop for Alive {
     }
 }
 
-// SAFETY: `next` is a field that only the registry uses; a member has a count of its `Arc` for the
-// registry; and a node that is told or has no handles stays so.
-unsafe impl Listed for Node {
-    fn next(&self) -> &AtomicPtr<Node> {
-        &self.next
-    }
-
+impl Ends for Node {
     fn has_ended(&self) -> bool {
         self.gone.load(Ordering::Acquire) || self.told.load(Ordering::Acquire)
-    }
-
-    unsafe fn release(this: NonNull<Node>) {
-        // SAFETY: promised by the caller: the count that `child_token` left to the registry.
-        unsafe { Arc::decrement_strong_count(this.as_ptr()) };
     }
 }
 
@@ -118,9 +105,7 @@ impl Drop for Node {
         let mut members = Vec::new();
         self.children.drain(&mut members);
         while let Some(member) = members.pop() {
-            // SAFETY: the registry's count, which `drain` handed on.
-            let node = unsafe { Arc::from_raw(member.as_ptr()) };
-            if let Ok(mut last) = Arc::try_unwrap(node) {
+            if let Ok(mut last) = Arc::try_unwrap(member) {
                 last.children.drain(&mut members);
             }
         }
@@ -130,21 +115,10 @@ impl Drop for Node {
 impl CancelToken {
     /// A token that nobody has cancelled, and that has no parent.
     pub fn new() -> Self {
-        Self::below(None)
+        Self::of(Member::alone(Node::new()), None)
     }
 
-    fn below(parent: Option<Arc<Alive>>) -> Self {
-        let node = Arc::new(Node {
-            cancelled: AtomicBool::new(false),
-            told: AtomicBool::new(false),
-            reason: OnceBox::new(),
-            requested: LazyEvent::new(),
-            children: Registry::new(),
-            made: AtomicUsize::new(0),
-            left: AtomicUsize::new(0),
-            gone: AtomicBool::new(false),
-            next: AtomicPtr::new(ptr::null_mut()),
-        });
+    fn of(node: Arc<Member<Node>>, parent: Option<Arc<Alive>>) -> Self {
         let alive = Arc::new(Alive { node: node.clone(), parent });
         CancelToken { node, alive }
     }
@@ -153,23 +127,13 @@ impl CancelToken {
     ///
     /// Cancelling the child leaves this one alone.
     pub fn child_token(&self) -> Self {
-        let child = CancelToken::below(Some(self.alive.clone()));
         let made = self.node.made.fetch_add(1, Ordering::Relaxed) + 1;
         self.node.children.sweep_if_due(made);
-        let share = Arc::into_raw(child.node.clone()).cast_mut();
-        // SAFETY: not null, as it comes from an `Arc`; and that count is the registry's, unless it
-        // refuses it.
-        let refused = unsafe {
-            let member = NonNull::new_unchecked(share);
-            let refused = !self.node.children.push(member);
-            if refused {
-                Node::release(member);
-            }
-            refused
-        };
-        if refused {
-            // It was there before the registry was closed, and whoever is refused sees that.
-            // Nobody waits for it yet.
+        let (node, added) = self.node.children.add(Node::new());
+        let child = Self::of(node, Some(self.alive.clone()));
+        if !added {
+            // It was there before the group was closed, and whoever is refused sees that. Nobody
+            // waits for it yet.
             let reason = self.node.reason.get().expect("cancelled for a reason").clone();
             child.node.cancel(reason, &mut Wakers::new());
         }
@@ -266,6 +230,19 @@ impl CancelToken {
 }
 
 impl Node {
+    fn new() -> Self {
+        Node {
+            cancelled: AtomicBool::new(false),
+            told: AtomicBool::new(false),
+            reason: OnceBox::new(),
+            requested: LazyEvent::new(),
+            children: Group::new(),
+            made: AtomicUsize::new(0),
+            left: AtomicUsize::new(0),
+            gone: AtomicBool::new(false),
+        }
+    }
+
     /// A child is gone. After a flood of them nobody may ever come who would sweep them out.
     fn child_has_left(&self) {
         // AcqRel: those who have left were made before, so that `made` below is not smaller.
@@ -293,77 +270,47 @@ impl Node {
 
     /// Cancels this one, and adds its children to `below`; also if somebody else has begun to,
     /// who may be slow, as all must know before either of us returns.
-    fn cancel_alone(&self, reason: &CancelReason, below: &mut Vec<Arc<Node>>, wakers: &mut Wakers) {
+    fn cancel_alone(
+        &self,
+        reason: &CancelReason,
+        below: &mut Vec<Arc<Member<Node>>>,
+        wakers: &mut Wakers,
+    ) {
         if self.told.load(Ordering::Acquire) {
             return;
         }
         // Before the flag, so that whoever sees the flag finds it. The first one stays.
         let _ = self.reason.set(reason.clone());
         self.cancelled.store(true, Ordering::Release);
-        let mut add = |child: NonNull<Node>| {
-            // SAFETY: a count is left to the registry, which keeps the child for this call.
-            below.push(unsafe {
-                Arc::increment_strong_count(child.as_ptr());
-                Arc::from_raw(child.as_ptr())
-            });
-        };
-        if !self.children.close(&mut add) {
-            self.children.visit(add);
-        }
+        self.children.close(|child| below.push(child));
         self.requested.collect(usize::MAX, wakers);
     }
 }
 
 /// Where a scope remembers the token around it, without an allocation.
-pub(crate) struct Around(AtomicPtr<Alive>);
+pub(crate) struct Around(OnceArc<Alive>);
 
 impl Around {
     pub(crate) fn new() -> Self {
-        Around(AtomicPtr::new(ptr::null_mut()))
+        Around(OnceArc::new())
     }
 
     /// Remembers a token; the first one stays.
     pub(crate) fn set(&self, token: CancelToken) {
-        let alive = Arc::into_raw(token.alive).cast_mut();
-        let null = ptr::null_mut();
-        // Release: whoever reads the pointer sees what it leads to.
-        if self.0.compare_exchange(null, alive, Ordering::Release, Ordering::Relaxed).is_err() {
-            // SAFETY: the count from above, which nobody else has seen.
-            drop(unsafe { Arc::from_raw(alive) });
-        }
-    }
-
-    fn get(&self) -> Option<&Alive> {
-        // SAFETY: null, or from `set`, with a count that is kept until `drop`.
-        unsafe { self.0.load(Ordering::Acquire).as_ref() }
+        self.0.set(token.alive);
     }
 
     /// Why the token was cancelled, if it was.
     pub(crate) fn cancelled(&self) -> Option<Option<&CancelReason>> {
-        let node = &self.get()?.node;
+        let node = &self.0.get()?.node;
         // Acquire: as for `CancelToken::reason`.
         node.cancelled.load(Ordering::Acquire).then(|| node.reason.get())
     }
 
     /// A child of the token, or one without a parent if there is none.
     pub(crate) fn child_token(&self) -> CancelToken {
-        let Some(here) = self.get() else { return CancelToken::new() };
-        // SAFETY: the pointer is that of an `Arc`, of which `self` has a count.
-        let alive = unsafe {
-            Arc::increment_strong_count(here);
-            Arc::from_raw(here)
-        };
+        let Some(alive) = self.0.get_arc() else { return CancelToken::new() };
         CancelToken { node: alive.node.clone(), alive }.child_token()
-    }
-}
-
-impl Drop for Around {
-    fn drop(&mut self) {
-        let alive = self.0.load(Ordering::Acquire);
-        if !alive.is_null() {
-            // SAFETY: the count that `set` left, given up once.
-            drop(unsafe { Arc::from_raw(alive) });
-        }
     }
 }
 

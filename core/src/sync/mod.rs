@@ -9,7 +9,7 @@
 //! | [`cache_padded`] | a word on a cache line of its own |
 //! | [`stack`] | values pushed from anywhere, taken all at once |
 //! | [`atomic_box`] | a place for a box that anybody may put in and take out |
-//! | [`once_box`] | a value set at most once, read from anywhere |
+//! | [`once_box`], [`once_arc`] | a value set at most once, read from anywhere |
 //! | [`try_lock`] | a lock that can only be tried, never waited for |
 //! | [`handoff`] | a place for one value, from whoever has it to whoever asks for it |
 //! | [`atomic_waker`] | the one waker of whoever polls something |
@@ -17,7 +17,7 @@
 //! | [`lazy_event`] | a queue of waiters that costs nothing while nobody waits; `lazy_event_step` stands in for it in models of others |
 //! | [`gate`] | a count of who is inside, which can be closed when nobody is |
 //! | [`nest`] | values on the stack of a thread, found by the code that they are around |
-//! | [`registry`] | all members of a group, found by whoever ends it |
+//! | [`registry`], [`group`] | all members of a group, found by whoever ends it; and the same for members that are counted |
 
 mod atomic;
 #[cfg(feature = "alloc")]
@@ -28,6 +28,8 @@ pub(crate) mod atomic_waker;
 pub(crate) mod cache_padded;
 #[cfg(feature = "alloc")]
 pub(crate) mod gate;
+#[cfg(feature = "alloc")]
+pub(crate) mod group;
 #[cfg(feature = "alloc")]
 pub(crate) mod handoff;
 #[cfg(all(test, anyscope_loom))]
@@ -42,6 +44,8 @@ mod lazy_event_step;
 mod models;
 #[cfg(all(feature = "std", not(anyscope_loom)))]
 pub(crate) mod nest;
+#[cfg(feature = "alloc")]
+pub(crate) mod once_arc;
 #[cfg(feature = "alloc")]
 pub(crate) mod once_box;
 #[cfg(feature = "alloc")]

@@ -307,18 +307,18 @@ impl<L: Listed> Registry<L> {
 }
 
 impl<L: Listed> Registry<L> {
-    /// Takes every member out; with each, the registry's share of it.
-    pub(crate) fn drain(&mut self, members: &mut Vec<NonNull<L>>) {
+    /// Takes every member out, and calls `f` with each; the registry's share of it goes with it.
+    pub(crate) fn drain(&mut self, mut f: impl FnMut(NonNull<L>)) {
         let newest = untagged(self.head.0.load(Ordering::Acquire));
         self.head.0.store(ptr::null_mut(), Ordering::Relaxed);
         // SAFETY: `&mut self` says that nobody sweeps or walks, so all of them are kept by our shares.
         unsafe {
             self.retired.with_mut(|retired| {
                 for run in (*retired).drain(..) {
-                    run.each(|member| members.push(member));
+                    run.each(&mut f);
                 }
             });
-            Run { first: newest, end: ptr::null_mut() }.each(|member| members.push(member));
+            Run { first: newest, end: ptr::null_mut() }.each(f);
         }
     }
 }
