@@ -336,7 +336,7 @@ impl<F: Future, S: Receive<F::Output, Via>, Via> Cell<F, S, Via> {
             Stage::Running(_) => unreachable!("a child that is done has no future"),
         };
         // SAFETY: promised by the caller, whose `T` is the value of this cell.
-        unsafe { *outcome.cast::<Result<S::Value, JoinError>>().as_ptr() = taken };
+        unsafe { outcome.cast::<Result<S::Value, JoinError>>().write(taken) };
     }
 
     /// [`VTable::discard`].

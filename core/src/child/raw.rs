@@ -21,6 +21,7 @@ use crate::{
     unwind, waits,
 };
 use core::{
+    mem::MaybeUninit,
     ptr::NonNull,
     task::{Context, Poll, Waker},
 };
@@ -75,8 +76,8 @@ pub(super) struct VTable {
     pub(super) poll: unsafe fn(Raw, Snapshot, &mut Context<'_>) -> Polled,
     /// Ends the child as cancelled. Requires `RUNNING`.
     pub(super) end: unsafe fn(Raw, By),
-    /// Moves the outcome to the `Result<T, JoinError>` that the pointer leads to. Requires `DONE`
-    /// and to be the handle.
+    /// Moves the outcome to where the pointer leads: room for a `Result<T, JoinError>`, which is
+    /// written. Requires `DONE` and to be the handle.
     pub(super) take: unsafe fn(Raw, NonNull<()>),
     /// Drops the outcome. Requires `DONE` and to be the handle. May run destructors that panic.
     pub(super) discard: unsafe fn(Raw),
@@ -262,12 +263,13 @@ impl Raw {
     ///
     /// The caller is the handle, the child is done, and the cell was made for values of type `T`.
     pub(super) unsafe fn take<T>(self) -> Result<T, JoinError> {
-        let mut outcome = Err(JoinError::Taken);
-        // SAFETY: promised by the caller; the pointer leads to a `Result<T, JoinError>`.
+        let mut outcome = MaybeUninit::<Result<T, JoinError>>::uninit();
+        // SAFETY: promised by the caller; the pointer leads to room for a `Result<T, JoinError>`.
         unsafe {
             (self.header().vtable.take)(self, NonNull::from(&mut outcome).cast());
         }
-        outcome
+        // SAFETY: `take` has written it.
+        unsafe { outcome.assume_init() }
     }
 
     /// What the handle does when it is dropped.

@@ -120,13 +120,14 @@ where
     };
     let registry = scope.registry();
     registry.sweep_if_due(scope.gates().entered());
-    let refused = scope.refuses(&spec.origin);
     let keepers = [Keeper::Handle, Keeper::Exec, Keeper::Registry];
     let state = State::new(&keepers, place.daemon(), place.number());
     let member = Some(place.into_member());
     let raw = Cell::<F, S, Via>::allocate(member, Stage::Running(future), state, spec.origin);
     // SAFETY: as above.
     let handle = unsafe { JoinHandle::new(raw) };
+    // SAFETY: the handle keeps the child.
+    let refused = scope.refuses(&unsafe { raw.tail() }.origin);
     // SAFETY: the cell has a share for its registry.
     if !refused && unsafe { registry.push(raw.as_non_null()) } {
         return (Some(Child::new(raw)), handle);

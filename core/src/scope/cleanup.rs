@@ -45,8 +45,11 @@ impl CleanUp {
     fn take_from(&mut self, deferred: &Deferred) {
         let before = self.left.len();
         deferred.finalizers.take_into(&mut self.left);
-        // Relaxed: counted before any of them can end, and by whoever hands them on.
-        deferred.under_way.fetch_add(self.left.len() - before, Ordering::Relaxed);
+        let taken = self.left.len() - before;
+        if taken > 0 {
+            // Relaxed: counted before any of them can end, and by whoever hands them on.
+            deferred.under_way.fetch_add(taken, Ordering::Relaxed);
+        }
         if let Some(last) = deferred.budget.take() {
             self.budget = Some(last);
         }

@@ -98,6 +98,7 @@ impl LazyEvent {
 
     /// Announces a change that was made before, to as many listeners as are missing until `count`
     /// of them are notified and have not looked yet. Their wakers are for the caller to fire.
+    #[inline]
     pub(crate) fn collect(&self, count: usize, wakers: &mut Wakers) {
         // See the module: pairs with the fence in `listen`.
         fence(Ordering::SeqCst);

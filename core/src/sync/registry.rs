@@ -169,7 +169,10 @@ impl<L: Listed> Registry<L> {
                 Err(now) => head = now,
             }
         }
-        self.visit(visit);
+        // Nobody was there, and nobody comes any more.
+        if !head.is_null() {
+            self.visit(visit);
+        }
         true
     }
 

@@ -39,7 +39,12 @@ impl Wakers {
     /// The first panic of a waker. The others were reported by the panic hook, and are dropped.
     #[inline]
     pub(crate) fn fire(mut self) -> Result<(), Payload> {
-        if self.first.is_none() { Ok(()) } else { self.fire_all() }
+        if self.first.is_none() {
+            // Not even to free memory: where there are no others, there is none.
+            mem::forget(self);
+            return Ok(());
+        }
+        self.fire_all()
     }
 
     /// [`fire`](Self::fire) for callers with nobody to hand a panic to but their own caller. Call it

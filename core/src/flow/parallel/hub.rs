@@ -154,10 +154,15 @@ impl<S, F, Fut> Hub<S, F, Fut> {
         self.tell_if_done();
     }
 
+    #[inline]
     fn tell_if_done(&self) {
-        if !self.is_done() {
-            return;
+        if self.is_done() {
+            self.tell_done();
         }
+    }
+
+    #[cold]
+    fn tell_done(&self) {
         let mut wakers = Wakers::new();
         wakers.add(self.owner.take());
         if self.ends {
