@@ -30,6 +30,7 @@
 //! assert_eq!(Park.block_on(async { 7 }), 7);
 //! ```
 
+use crate::unwind::Finally;
 use core::{
     cell::{Cell, RefCell},
     fmt,
@@ -72,6 +73,8 @@ thread_local! {
     static TOP: Cell<Option<Entry>> = const { Cell::new(None) };
     /// Those around it, outermost first.
     static AROUND: RefCell<Vec<Entry>> = const { RefCell::new(Vec::new()) };
+    /// Who called the function of ours that calls `block_on` next; see [`called_at`].
+    static CALLED_AT: Cell<Option<&'static Location<'static>>> = const { Cell::new(None) };
 }
 
 /// The thread is inside an executor until this is dropped. Guards are dropped in reverse order.
@@ -92,7 +95,8 @@ pub struct Entered {
 /// The message names both places.
 #[track_caller]
 pub fn block(key: usize, name: &str) -> Entered {
-    let at = Location::caller();
+    let called_at = CALLED_AT.try_with(Cell::take).ok().flatten();
+    let at = called_at.unwrap_or(Location::caller());
     let is_same = |entry: &Entry| entry.key == key;
     let outer = top().filter(is_same).or_else(|| {
         let around = AROUND.try_with(|around| around.borrow().iter().copied().find(is_same));
@@ -109,6 +113,17 @@ pub fn block(key: usize, name: &str) -> Entered {
              blocking on it at {at} could wait for ever; await the inner work instead"
         ),
     }
+}
+
+/// Runs `f`, whose first [`block`] is named in messages as a call from `at`: the compiler does not
+/// tell a closure where the function around it was called.
+pub(crate) fn called_at<R>(at: &'static Location<'static>, f: impl FnOnce() -> R) -> R {
+    let _ = CALLED_AT.try_with(|called_at| called_at.set(Some(at)));
+    // Also if `f` unwinds, or its executor takes no part.
+    let _clear = Finally::new(|| {
+        let _ = CALLED_AT.try_with(Cell::take);
+    });
+    f()
 }
 
 /// Notes that this thread runs tasks of the executor `key` until the guard is dropped.

@@ -37,6 +37,7 @@ use crate::{
         parent::Receive,
         spawn::{self, Spec},
     },
+    enter,
     exec::{BlockOn, Spawn, SpawnBlocking},
     limit::Limit,
     sync::Arc,
@@ -48,6 +49,7 @@ use core::{
     future::{Future, poll_fn},
     marker::PhantomData,
     ops::AsyncFnOnce,
+    panic::Location,
     pin::pin,
     task::{Context, Waker},
 };
@@ -279,8 +281,9 @@ where
     // The body is called within, so that nothing of it runs if `block_on` refuses.
     let mut driver = pin!(Driver::new(async { body().await }, owner));
     // Whoever is around this goes on only when all of it has ended.
-    let result =
-        current::marked(Mark::Blocked, || exec.block_on(poll_fn(|cx| driver.as_mut().poll(cx))));
+    let poll = poll_fn(|cx| driver.as_mut().poll(cx));
+    let block = || current::marked(Mark::Blocked, || exec.block_on(poll));
+    let result = enter::called_at(Location::caller(), block);
     driver::unwrap(result)
 }
 
