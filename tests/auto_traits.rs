@@ -13,6 +13,7 @@ use anyscope::{
             TimeoutEach,
         },
     },
+    futures::*,
     sim::{self, Explorer, Marble, Sim, SimHandle, Sleep},
     smol::{Smol, SmolExecutor, SmolHandle, SmolLocal, SmolLocalHandle},
     threads::{Builder, ThreadPool, ThreadPoolHandle},

@@ -58,6 +58,7 @@ pub mod enter;
 pub mod exec;
 #[cfg(feature = "alloc")]
 pub mod flow;
+pub mod futures;
 mod limit;
 #[cfg(anyscope_loom)]
 #[doc(hidden)]
@@ -77,19 +78,12 @@ mod unwind;
 mod waits;
 
 #[cfg(feature = "alloc")]
-pub use cancel::{
-    CancelGuard, CancelReason, CancelToken, Cancelled, CancelledBy, Grace, RunUntilCancelled,
-    WaitCancelled,
-};
+pub use cancel::{CancelGuard, CancelReason, CancelToken, Cancelled, CancelledBy, Grace};
 #[cfg(all(feature = "std", not(anyscope_loom)))]
-pub use cancel::{Restore, Restored, Shield, checkpoint, shield, shield_with};
+pub use cancel::{Restore, checkpoint, shield, shield_with};
 #[cfg(feature = "alloc")]
-pub use child::{
-    Anywhere, Cancel, ChildId, JoinError, JoinHandle, LocalJoinHandle, Panic, SameThread, Value,
-};
-#[cfg(feature = "alloc")]
-pub use combine::JoinVec;
-pub use combine::{Join, Join2, Join3, Join4, Join5, Join6, Join7, Join8, join};
+pub use child::{Anywhere, ChildId, JoinError, JoinHandle, LocalJoinHandle, Panic, SameThread};
+pub use combine::{Join, join};
 #[cfg(feature = "alloc")]
 pub use exec::{
     BlockOn, Child, KeepAlive, LocalChild, Spawn, SpawnBlocking, SpawnFn, SpawnLocal, spawn_fn,
@@ -98,9 +92,17 @@ pub use exec::{
 pub use limit::{Capacity, IntoLimit, LiveLimit};
 pub use limit::{Limit, ZeroLimit};
 #[cfg(feature = "alloc")]
-pub use scope::*;
+pub use scope::{
+    Accept, Conclude, Concurrent, DeadlineHandle, FailFast, LimitedScope, LocalConcurrent,
+    LocalScope, OwnedScope, Policy, Ready, Scope, ScopeError, StartError, Supervise, TryConcurrent,
+    TryLimitedScope, TryLocalConcurrent, TryLocalScope, TryScope, TrySpawnError, bracket,
+    concurrent, concurrent_local, scope, scope_limited, scope_local, try_concurrent,
+    try_concurrent_local, try_scope, try_scope_limited, try_scope_local,
+};
+#[cfg(feature = "std")]
+pub use scope::{BlockScope, TryBlockScope, block_scope, try_block_scope};
 #[cfg(feature = "alloc")]
 pub use set::{DuplicateKey, FutureMap, FutureSet, Keys, StreamMap, StreamSet};
 #[cfg(target_has_atomic = "ptr")]
 pub use set::{FixedFutureSet, FixedStreamSet, NoWakeSlot, TryPushError, WakeSlots};
-pub use time::{Clock, Deadline, Elapsed, Instant, Timeout, Timer, deadline, timeout};
+pub use time::{Clock, Elapsed, Instant, Timer, deadline, timeout};

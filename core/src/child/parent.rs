@@ -59,14 +59,40 @@ impl<M> Default for Inline<'_, M> {
 #[derive(Debug)]
 pub(crate) struct Gates {
     /// Those that the scope waits for.
-    pub(crate) tasks: Gate,
+    pub(crate) tasks: Door,
     /// Those that end when there are no others.
-    pub(crate) daemons: Gate,
+    pub(crate) daemons: Door,
+}
+
+/// A gate as the scope has it: children come and go by a [`Place`] only.
+#[derive(Debug)]
+pub(crate) struct Door(Gate);
+
+impl Door {
+    /// See [`Gate::close`].
+    pub(crate) fn close(&self) -> bool {
+        self.0.close()
+    }
+
+    /// See [`Gate::watch`].
+    pub(crate) fn watch(&self) {
+        self.0.watch();
+    }
+
+    /// How many are inside.
+    pub(crate) fn count(&self) -> usize {
+        self.0.count()
+    }
+
+    /// How many ever entered. Wraps around.
+    pub(crate) fn entered(&self) -> usize {
+        self.0.entered()
+    }
 }
 
 impl Gates {
     pub(crate) fn new() -> Self {
-        Gates { tasks: Gate::new(), daemons: Gate::new() }
+        Gates { tasks: Door(Gate::new()), daemons: Door(Gate::new()) }
     }
 
     /// How many children ever entered. Wraps around.
@@ -80,7 +106,7 @@ impl Gates {
     }
 
     fn of(&self, daemon: bool) -> &Gate {
-        if daemon { &self.daemons } else { &self.tasks }
+        if daemon { &self.daemons.0 } else { &self.tasks.0 }
     }
 }
 
@@ -88,8 +114,8 @@ impl Gates {
 ///
 /// # Safety
 ///
-/// `gates` answers with one and the same field, which nobody else lets children in or out of. As
-/// long as a gate is not closed, somebody holds a count of the scope.
+/// `gates` answers with one and the same field. As long as a gate is not closed, somebody holds a
+/// count of the scope.
 pub(crate) unsafe trait Parent: Sized {
     fn gates(&self) -> &Gates;
 
@@ -182,7 +208,7 @@ impl<'s, S: Parent> Place<'s, S> {
 
     /// Counts a child in that the scope waits for, if there are less than `limit` of them.
     pub(crate) fn take_below(scope: &'s Arc<S>, limit: usize) -> Result<Self, Refusal> {
-        let number = scope.gates().tasks.enter_below(limit)?;
+        let number = scope.gates().tasks.0.enter_below(limit)?;
         Ok(Place { scope, number, daemon: false })
     }
 

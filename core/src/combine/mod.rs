@@ -5,7 +5,11 @@
 //! | [`join`] | all of them, for their values |
 
 mod join;
-
+mod tuple;
 #[cfg(feature = "alloc")]
-pub use join::JoinVec;
-pub use join::{Join, Join2, Join3, Join4, Join5, Join6, Join7, Join8, join};
+mod vec;
+
+pub use join::{Join, join};
+pub use tuple::{Join2, Join3, Join4, Join5, Join6, Join7, Join8};
+#[cfg(feature = "alloc")]
+pub use vec::JoinVec;

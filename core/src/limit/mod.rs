@@ -2,96 +2,14 @@
 
 #[cfg(feature = "alloc")]
 mod into;
+// The type `Limit` is what one looks for under this name.
+#[allow(clippy::module_inception)]
+mod limit;
 #[cfg(feature = "alloc")]
 mod live;
 
 #[cfg(feature = "alloc")]
 pub use into::IntoLimit;
+pub use limit::{Limit, ZeroLimit};
 #[cfg(feature = "alloc")]
 pub use live::{Capacity, LiveLimit};
-
-use core::{error::Error, fmt, num::NonZeroUsize};
-
-/// How many children may run at the same time. Never zero: nothing could ever run.
-///
-/// # Examples
-///
-/// ```
-/// use anyscope::Limit;
-///
-/// const EIGHT: Limit = Limit::new(8); // `Limit::new(0)` does not compile here
-/// assert_eq!(Limit::try_from(8), Ok(EIGHT));
-/// assert!(Limit::try_from(0).is_err());
-/// assert_eq!(Limit::Unbounded.get(), usize::MAX);
-/// ```
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-#[non_exhaustive]
-pub enum Limit {
-    /// At most so many.
-    AtMost(NonZeroUsize),
-    /// As many as there are, spelled out.
-    Unbounded,
-}
-
-impl Limit {
-    /// At most `limit`.
-    ///
-    /// For a number that comes from outside, use `Limit::try_from(limit)`, which returns a
-    /// [`ZeroLimit`] instead of panicking.
-    ///
-    /// # Panics
-    ///
-    /// When `limit` is zero. In a `const` that is a compile error.
-    #[track_caller]
-    pub const fn new(limit: usize) -> Self {
-        match NonZeroUsize::new(limit) {
-            Some(limit) => Limit::AtMost(limit),
-            None => {
-                panic!("a limit of 0 would let nothing run; use at least 1, or Limit::Unbounded")
-            }
-        }
-    }
-
-    /// The limit as a number: `usize::MAX` if there is none.
-    pub const fn get(self) -> usize {
-        match self {
-            Limit::AtMost(limit) => limit.get(),
-            Limit::Unbounded => usize::MAX,
-        }
-    }
-}
-
-impl From<NonZeroUsize> for Limit {
-    fn from(limit: NonZeroUsize) -> Self {
-        Limit::AtMost(limit)
-    }
-}
-
-impl TryFrom<usize> for Limit {
-    type Error = ZeroLimit;
-
-    fn try_from(limit: usize) -> Result<Self, ZeroLimit> {
-        NonZeroUsize::new(limit).map(Limit::AtMost).ok_or(ZeroLimit(()))
-    }
-}
-
-impl fmt::Display for Limit {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Limit::AtMost(limit) => limit.fmt(f),
-            Limit::Unbounded => f.pad("unbounded"),
-        }
-    }
-}
-
-/// A limit of zero was asked for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct ZeroLimit(());
-
-impl fmt::Display for ZeroLimit {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a limit of 0 would let nothing run; use at least 1, or `Limit::Unbounded`")
-    }
-}
-
-impl Error for ZeroLimit {}

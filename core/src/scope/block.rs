@@ -20,11 +20,13 @@
 //! middle of the call breaks it.
 
 use super::{
+    blocking::{self, Blocking},
     cleanup,
     driver::{self, Driver},
     methods::{cleanup_methods, control_methods, spawn_methods, timed_methods},
+    owner::Owner,
     policy::{Accept, Conclude, FailFast, Policy, Supervise},
-    shared::{self, Blocking, Optional, Owner, Plain, Shared, ValueOf},
+    shared::{self, Optional, Plain, Shared, ValueOf},
     start::{self, Ready, Start},
     stop,
 };
@@ -240,7 +242,7 @@ impl<'scope, E: ?Sized, P: Policy + Send + Sync> BlockScope<'scope, '_, E, P> {
     {
         let (child, handle) = self.create::<_, Plain>(Blocking::new(f), shared::plain());
         if let Some(child) = child {
-            self.exec.spawn_blocking(shared::job(child));
+            self.exec.spawn_blocking(blocking::job(child));
         }
         handle
     }

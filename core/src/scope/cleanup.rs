@@ -9,8 +9,9 @@
 
 use super::{
     flags::*,
+    owner::Owner,
     policy::{Accept, Policy},
-    shared::{Owner, Shared},
+    shared::Shared,
 };
 use crate::{
     cancel::current::{self, Mark},

@@ -4,8 +4,9 @@ use super::{
     cleanup,
     driver::{self, Driver},
     methods::{cleanup_methods, control_methods, spawn_methods, timed_methods},
+    owner::Owner,
     policy::{Accept, Conclude, FailFast, Policy, Supervise},
-    shared::{self, Optional, Owner, Plain, Shared, ValueOf},
+    shared::{self, Optional, Plain, Shared, ValueOf},
     start::{self, Ready, Start},
     stop,
 };

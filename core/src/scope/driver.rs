@@ -10,8 +10,9 @@
 //! ```
 
 use super::{
+    owner::Owner,
     policy::{Accept, Conclude},
-    shared::{Owner, Shared},
+    shared::Shared,
 };
 use crate::{
     cancel::shields::{self, Shields},

@@ -5,7 +5,7 @@
 //! | [`parallel`] | `scope`: children on an executor |
 //! | [`concurrent`] | `concurrent`: children inside the scope's future |
 //! | [`block`] | `block_scope`: children on an executor, borrowing, the caller waits |
-//! | [`limited`] | scopes with a limit |
+//! | [`limited`], [`room`] | scopes with a limit, and who gets room in them |
 //! | [`owned`] | scopes that live in a struct |
 //! | [`start`] | children that say when they are ready |
 //! | [`policy`], [`error`] | what the end of a child means |
@@ -13,10 +13,12 @@
 //! | [`methods`] | the methods that all kinds have in common |
 //! | [`stop`], [`request`], [`deadline`] | cancels, graces, deadlines |
 //! | [`cleanup`] | what runs at the end |
-//! | [`driver`], [`shared`], [`flags`] | the machinery: the life of a scope, and what it shares with its children |
+//! | [`blocking`] | children that block a thread of their own |
+//! | [`driver`], [`owner`], [`shared`], [`flags`] | the machinery: the life of a scope, and what it shares with its children |
 
 #[cfg(feature = "std")]
 mod block;
+mod blocking;
 mod bracket;
 mod cleanup;
 mod concurrent;
@@ -27,9 +29,11 @@ mod flags;
 mod limited;
 mod methods;
 mod owned;
+mod owner;
 mod parallel;
 mod policy;
 mod request;
+mod room;
 mod shared;
 mod start;
 mod stop;
@@ -51,7 +55,5 @@ pub use parallel::{
     LocalScope, Scope, ScopeFuture, TryLocalScope, TryScope, scope, scope_local, try_scope,
     try_scope_local,
 };
-#[doc(hidden)]
-pub use policy::Ended;
 pub use policy::{Accept, Conclude, FailFast, Policy, Supervise};
 pub use start::{Ready, Start, StartError};

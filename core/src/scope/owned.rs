@@ -1,9 +1,9 @@
 //! Scopes that live in a struct.
 
 use super::{
+    owner::Owner,
     parallel::Scope,
     policy::{Conclude, FailFast, Policy, Supervise},
-    shared::Owner,
 };
 use crate::{child::Anywhere, exec::Spawn, limit::Limit, sync::EventListener, waits};
 use core::{

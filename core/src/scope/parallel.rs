@@ -1,11 +1,13 @@
 //! Scopes whose children run in parallel on an executor, and own what they use.
 
 use super::{
+    blocking::{self, Blocking},
     cleanup,
     driver::{self, Driver},
     methods::{cleanup_methods, control_methods, spawn_methods, timed_methods},
+    owner::Owner,
     policy::{Accept, Conclude, FailFast, Policy, Supervise},
-    shared::{self, Blocking, Optional, Owner, Plain, Shared, ValueOf},
+    shared::{self, Optional, Plain, Shared, ValueOf},
     start::{self, Ready, Start},
     stop,
 };
@@ -386,7 +388,7 @@ impl<E: SpawnBlocking, P: Policy + Send + Sync + 'static> Scope<E, P> {
         let (child, handle) =
             spawn::parallel(&self.shared, place, Blocking::new(f), shared::plain());
         if let Some(child) = child {
-            self.exec.spawn_blocking(shared::job(child));
+            self.exec.spawn_blocking(blocking::job(child));
         }
         handle
     }

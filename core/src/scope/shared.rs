@@ -7,39 +7,27 @@ use super::{
     request::Request,
 };
 use crate::{
-    cancel::{
-        CancelReason, CancelToken, Cancelled, CancelledBy,
-        current::{self, Mark, Stance},
-    },
+    cancel::{CancelledBy, current},
     child::{
-        Child, Panic,
+        Panic,
         deferred::{Deferred, Defers},
-        depth,
         origin::{Info, Origin},
-        parent::{Gates, OfKind, Parent, Place, Receive},
-        raw::{Children, Sequel},
+        parent::{Door, Gates, Place, Receive},
+        raw::Children,
         spawn::Spec,
     },
     limit::Limit,
     observe,
     sync::{
-        Arc, AtomicUsize, EventListener, LazyEvent, Ordering, Wakers,
-        atomic_waker::AtomicWaker,
-        gate::{Gate, Refusal},
-        once_box::OnceBox,
-        stack::Stack,
+        Arc, AtomicUsize, EventListener, LazyEvent, Ordering, Wakers, atomic_waker::AtomicWaker,
+        gate::Refusal, once_box::OnceBox, stack::Stack,
     },
     unwind, waits,
 };
 use alloc::boxed::Box;
 use core::{
-    fmt,
-    future::Future,
-    mem,
-    ops::Deref,
-    pin::Pin,
-    ptr,
-    task::{Context, Poll, Waker},
+    fmt, ptr,
+    task::{Context, Poll},
 };
 
 type Observer = Box<dyn Fn(&observe::Event<'_>) + Send + Sync>;
@@ -47,7 +35,7 @@ type Observer = Box<dyn Fn(&observe::Event<'_>) + Send + Sync>;
 /// The part of a scope that its handles, its future and its children have in common. `K` is the
 /// kind of scope, and what that kind needs besides.
 pub(crate) struct Shared<P, K> {
-    gates: Gates,
+    pub(super) gates: Gates,
     pub(super) registry: Children,
     /// See [`flags`](super::flags).
     pub(super) flags: AtomicUsize,
@@ -55,58 +43,27 @@ pub(crate) struct Shared<P, K> {
     /// Whoever polls the future of the scope.
     pub(super) owner: AtomicWaker,
     /// Fires when one of the gates is empty and somebody waits, and at the end.
-    changed: LazyEvent,
+    pub(super) changed: LazyEvent,
     panics: Stack<Panic>,
     policy: P,
     /// Failures that came too late to be reported.
     late: AtomicUsize,
     observer: OnceBox<Observer>,
     /// How many `tasks` there may be. Not looked at by scopes without a limit.
-    limit: Limit,
+    pub(super) limit: Limit,
     /// Fires when a child of a limited scope leaves.
     pub(super) freed: LazyEvent,
     /// How many wait for that.
-    queue: AtomicUsize,
+    pub(super) queue: AtomicUsize,
     /// How many children had entered when room was last kept for those who wait, and one.
-    kept_at: AtomicUsize,
+    pub(super) kept_at: AtomicUsize,
     pub(super) deferred: Deferred,
     pub(super) kind: K,
 }
 
-/// The owner of a scope: whoever drives it to its end. Dropped before that, it cancels the scope.
-///
-/// It keeps the shared part until no child is left, or hands it on to those that are.
-pub(crate) struct Owner<P: Policy, K> {
-    shared: Arc<Shared<P, K>>,
-    cleanup: CleanUp,
-    unclaimed: Unclaimed,
-}
-
-/// Room for which nobody has come yet, as the owner sees it.
-#[derive(Default)]
-struct Unclaimed {
-    /// How many children had entered then.
-    entered: usize,
-    /// How often it was there in a row.
-    looks: u32,
-}
-
-/// How often the owner looks before it tells more of those who wait that there is room.
-const PATIENCE: u32 = 8;
-
-impl<P: Policy, K> Owner<P, K> {
-    /// A new scope, whose children may borrow.
-    pub(super) fn new(limit: Limit, kind: K) -> Self {
-        Self::with_flags(limit, kind, 0)
-    }
-
-    /// A new scope, whose children own what they use, and are spawned only where `P` does.
-    pub(super) fn owning(limit: Limit, kind: K) -> Self {
-        Self::with_flags(limit, kind, OWNING)
-    }
-
-    fn with_flags(limit: Limit, kind: K, flags: usize) -> Self {
-        let shared = Arc::new(Shared {
+impl<P: Policy, K> Shared<P, K> {
+    pub(super) fn new(limit: Limit, kind: K, flags: usize) -> Self {
+        Shared {
             gates: Gates::new(),
             registry: Children::new(),
             flags: AtomicUsize::new(flags),
@@ -123,90 +80,9 @@ impl<P: Policy, K> Owner<P, K> {
             kept_at: AtomicUsize::new(0),
             deferred: Deferred::new(),
             kind,
-        });
-        Owner { shared, cleanup: CleanUp::default(), unclaimed: Unclaimed::default() }
-    }
-
-    pub(super) fn shared(&self) -> &Arc<Shared<P, K>> {
-        &self.shared
-    }
-
-    /// The scope, and its finalizers that are under way.
-    pub(super) fn parts(&mut self) -> (&Arc<Shared<P, K>>, &mut CleanUp) {
-        (&self.shared, &mut self.cleanup)
-    }
-
-    /// Sees to it that no room is kept for one who was told of it and does not come, as his future
-    /// was forgotten or is not polled: after a while, more and more of the others are told too. To
-    /// be called when whoever is polled by the owner has been polled.
-    pub(super) fn offer_room(&mut self, cx: &Context<'_>) {
-        let shared = &*self.shared;
-        // With one who waits there is nobody to keep it from.
-        if shared.queue.load(Ordering::Relaxed) < 2 || shared.is_closing() || !shared.has_room() {
-            self.unclaimed.looks = 0;
-            return;
-        }
-        let entered = shared.entered();
-        if mem::replace(&mut self.unclaimed.entered, entered) != entered {
-            self.unclaimed.looks = 0;
-        }
-        let looks = self.unclaimed.looks;
-        let told = 1 << looks.saturating_sub(PATIENCE).min(usize::BITS - 1);
-        let mut wakers = Wakers::new();
-        if looks >= PATIENCE {
-            shared.freed.collect(told, &mut wakers);
-        }
-        // When all were told, there is nobody left to look after.
-        if told < shared.queue.load(Ordering::Relaxed) {
-            self.unclaimed.looks = looks + 1;
-            cx.waker().wake_by_ref();
-        }
-        shared.fire(wakers);
-    }
-
-    /// Cancels the scope without waiting for it, unless it has ended. It counts as ended from then
-    /// on.
-    pub(super) fn abandon(&self) {
-        if self.is_ended() {
-            return;
-        }
-        // Who waits for a stop need not be told: it is the owner.
-        self.flags.fetch_or(CANCELLED | Shared::<P, K>::whole(), Ordering::AcqRel);
-        let may_leave = self.has(OWNING) && self.live() > 0;
-        // SAFETY: a scope that is `OWNING` was made by `owning`, whose children own what they use;
-        // and there is one, so it was spawned, for which the scope must own what it uses too.
-        unsafe { depth::abandon(&self.shared, may_leave) };
-        self.mark_ended();
-    }
-}
-
-impl<P: Policy, K> Deref for Owner<P, K> {
-    type Target = Shared<P, K>;
-
-    fn deref(&self) -> &Shared<P, K> {
-        &self.shared
-    }
-}
-
-impl<P: Policy, K> Drop for Owner<P, K> {
-    fn drop(&mut self) {
-        self.abandon();
-        let cleanup = mem::take(&mut self.cleanup);
-        if self.may_hand_over() {
-            self.hand_over(cleanup);
-        }
-        if !self.close_all() {
-            // Some are being polled. The last of them drops this count.
-            mem::forget(self.shared.clone());
-            self.flags.fetch_or(ORPHANED, Ordering::AcqRel);
-            self.gates.tasks.watch();
-            self.gates.daemons.watch();
-            self.adopt_orphan();
         }
     }
-}
 
-impl<P: Policy, K> Shared<P, K> {
     /// A place for a child that has been told `daemon`, unless the scope has ended.
     pub(super) fn place(this: &Arc<Self>, daemon: bool) -> Option<Place<'_, Self>> {
         Place::take(this, daemon)
@@ -324,7 +200,7 @@ impl<P: Policy, K> Shared<P, K> {
         }
     }
 
-    fn close(&self, gate: &Gate, wait: &mut impl FnMut()) -> bool {
+    fn close(&self, gate: &Door, wait: &mut impl FnMut()) -> bool {
         if gate.close() {
             return true;
         }
@@ -348,20 +224,6 @@ impl<P: Policy, K> Shared<P, K> {
         self.gates.tasks.close() && self.gates.daemons.close()
     }
 
-    /// Drops the count that a gone owner has left, if it has and nobody needs it any more.
-    fn adopt_orphan(&self) {
-        if self.has(ORPHANED)
-            && self.close_all()
-            && self.flags.fetch_and(!ORPHANED, Ordering::AcqRel) & ORPHANED != 0
-        {
-            if self.deferred.runner.get().is_some() {
-                self.hand_over(CleanUp::default());
-            }
-            // SAFETY: the count that `Owner::drop` forgot, dropped once; the caller has another.
-            unsafe { Arc::decrement_strong_count(ptr::from_ref(self)) };
-        }
-    }
-
     /// All is over, and no child is left.
     pub(super) fn end(&self) {
         self.mark_ended();
@@ -369,7 +231,7 @@ impl<P: Policy, K> Shared<P, K> {
         self.hand_over(CleanUp::default());
     }
 
-    fn mark_ended(&self) {
+    pub(super) fn mark_ended(&self) {
         self.flags.fetch_or(ENDED, Ordering::AcqRel);
         let mut wakers = Wakers::new();
         self.changed.collect(usize::MAX, &mut wakers);
@@ -415,54 +277,14 @@ impl<P: Policy, K> Shared<P, K> {
         self.freed.listen()
     }
 
-    /// How many wait for room.
-    pub(super) fn queue(&self) -> &AtomicUsize {
-        &self.queue
-    }
-
     /// How many children that the scope waits for were ever spawned. Wraps around.
     pub(super) fn entered(&self) -> usize {
         self.gates.tasks.entered()
     }
 
-    /// Whether room is to be kept for those who wait, rather than given to who cannot: not for the
-    /// second time in a row, as then they have not come for it.
-    pub(super) fn keeps_room(&self) -> bool {
-        if self.queue.load(Ordering::Relaxed) == 0 || self.is_closing() || !self.has_room() {
-            return false;
-        }
-        let mark = self.entered().wrapping_add(1);
-        self.kept_at.swap(mark, Ordering::Relaxed) != mark
-    }
-
-    /// Sees to it that while there is room, one of those who wait for it has been notified.
-    ///
-    /// A child that leaves does so; whoever takes a place does so for the next in the queue; and
-    /// whoever has begun to listen does so, as the place may have come free before.
-    pub(super) fn pass_on(&self) {
-        if self.has_room() {
-            let mut wakers = Wakers::new();
-            self.tell_of_room(&mut wakers);
-            self.fire(wakers);
-        }
-    }
-
-    fn tell_of_room(&self, wakers: &mut Wakers) {
-        self.freed.collect(1, wakers);
-        if self.queue.load(Ordering::Relaxed) > 1 {
-            // See `Owner::offer_room`.
-            wakers.add(self.owner.take());
-        }
-    }
-
     /// Whether children are refused, whatever room there is.
     pub(crate) fn is_closing(&self) -> bool {
         self.has(CANCELLED) || self.registry.is_closed()
-    }
-
-    /// Whether a child could enter, or nobody need wait for that, as none ever will.
-    pub(crate) fn has_room(&self) -> bool {
-        self.gates.tasks.count() < self.limit.get() || self.is_closing()
     }
 }
 
@@ -499,118 +321,9 @@ impl<P, K> Shared<P, K> {
         self.stop(STOPPED, CancelledBy::Scope, "its scope has failed");
     }
 
-    fn drop_panic(&self, panic: Panic) {
+    pub(super) fn drop_panic(&self, panic: Panic) {
         self.emit(|| observe::Event::PanicDropped { panic: &panic });
         panic.discard();
-    }
-}
-
-// SAFETY: there is a field `kind: K`.
-unsafe impl<P: Policy, K> OfKind<K> for Shared<P, K> {}
-
-// SAFETY: `gates` is that field, private to this file, which only reads and closes it. An `Owner`
-// holds a count until they are closed, or leaves one to the last child.
-unsafe impl<P: Policy, K> Parent for Shared<P, K> {
-    fn gates(&self) -> &Gates {
-        &self.gates
-    }
-
-    fn registry(&self) -> &Children {
-        &self.registry
-    }
-
-    fn refuses(&self, origin: &Origin) -> bool {
-        self.has(CANCELLED) && !origin.is_own()
-    }
-
-    fn watches_leaves(&self) -> bool {
-        self.limit != Limit::Unbounded
-    }
-
-    fn on_leave(&self, wakers: &mut Wakers) {
-        self.tell_of_room(wakers);
-    }
-
-    fn on_empty(&self, wakers: &mut Wakers) {
-        wakers.add(self.owner.take());
-        self.changed.collect(usize::MAX, wakers);
-        self.adopt_orphan();
-    }
-
-    fn on_panic(&self, panic: Panic, info: Info<'_>) -> Option<Panic> {
-        self.emit(|| observe::Event::Panicked { child: info.into(), panic: &panic });
-        if !P::FAIL_FAST {
-            return Some(panic);
-        }
-        self.panicked(panic);
-        None
-    }
-
-    fn on_lost_panic(&self, panic: Panic) {
-        self.panicked(panic);
-    }
-
-    fn on_second_panic(&self, panic: Panic) {
-        self.drop_panic(panic);
-    }
-
-    fn on_refused(&self, info: Info<'_>) {
-        self.emit(|| observe::Event::Refused { child: info.into() });
-        if P::FAIL_FAST && !self.has(DECIDED) {
-            let flags = CANCELLED | REFUSED | STOPPED;
-            self.stop(flags, CancelledBy::Scope, "its executor refused a child");
-        }
-    }
-
-    fn on_closed(&self, info: Info<'_>) {
-        self.emit(|| observe::Event::Refused { child: info.into() });
-    }
-
-    fn is_failing(&self) -> bool {
-        P::FAIL_FAST && self.is_stopped()
-    }
-
-    fn abandon_children(&self) {
-        let children = self.live();
-        let flags = CANCELLED | Self::whole();
-        self.stop_by_force(flags, CancelledBy::Scope, "its scope was dropped");
-        if children > 0 {
-            let running = self.live();
-            self.emit(|| observe::Event::Abandoned { children, running });
-        }
-    }
-
-    fn asks_children(&self) -> Option<Cancelled> {
-        self.asks_to_end()
-    }
-
-    fn own_token(&self) -> CancelToken {
-        self.request_token().clone()
-    }
-
-    fn cancel_reason(&self) -> Option<&CancelReason> {
-        self.request.reason()
-    }
-
-    fn without_value(&self, refused: bool) -> Sequel {
-        // A child that was refused during a grace; this scope fails when it is missed.
-        let asked = P::FAIL_FAST && refused && self.is_cancelled();
-        if self.is_ended() || !self.is_failing() && !asked {
-            return Sequel::Panics;
-        }
-        match current::stance(ptr::from_ref(self).cast()) {
-            Stance::Inside => {
-                if !self.is_failing() {
-                    self.stop(CANCELLED | STOPPED, CancelledBy::Scope, "");
-                }
-                Sequel::Dropped
-            }
-            Stance::Unknown if self.is_failing() => {
-                let listener = self.changed.listen();
-                if self.is_ended() { Sequel::Panics } else { Sequel::Later(listener) }
-            }
-            Stance::Held | Stance::Outside | Stance::Unknown => Sequel::Panics,
-        }
     }
 }
 
@@ -669,36 +382,6 @@ impl<P: fmt::Debug, K> fmt::Debug for Shared<P, K> {
             .field("ended", &(self.flags.load(Ordering::Relaxed) & ENDED != 0))
             .finish_non_exhaustive()
     }
-}
-
-/// A future that runs a closure when polled.
-pub(super) struct Blocking<F>(Option<F>);
-
-impl<F> Blocking<F> {
-    pub(super) fn new(f: F) -> Self {
-        Blocking(Some(f))
-    }
-}
-
-/// The closure is moved out, never pinned.
-impl<F> Unpin for Blocking<F> {}
-
-impl<F: FnOnce() -> O, O> Future for Blocking<F> {
-    type Output = O;
-
-    fn poll(mut self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<O> {
-        let f = self.0.take().expect("a child that is done is not polled");
-        Poll::Ready(current::marked(Mark::Blocked, f))
-    }
-}
-
-/// What runs a [`Blocking`] child on a thread for it.
-pub(super) fn job(mut child: Child) -> Box<dyn FnOnce() + Send> {
-    Box::new(move || {
-        // Ready after one poll: the closure runs in it, or the child was cancelled before.
-        let poll = Pin::new(&mut child).poll(&mut Context::from_waker(Waker::noop()));
-        debug_assert!(poll.is_ready());
-    })
 }
 
 /// What an ordinary child is spawned with.

@@ -195,7 +195,7 @@ local_behaviour! {
                 Ok::<(), _>(())
             });
             assert!(matches!(failed.await, Err(StartError::NeverStarted)));
-            // KeepAlive elsewhere, as a `Ready` that is dropped first means that it never started.
+            // Kept elsewhere, as a `Ready` that is dropped first means that it never started.
             let kept = RefCell::new(None);
             let failed = s.start(|ready: Ready<()>| {
                 *kept.borrow_mut() = Some(ready);

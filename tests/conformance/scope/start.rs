@@ -317,7 +317,7 @@ behaviour! {
 
     /// A start whose scope is cancelled ends with it; the one who waits outside learns why.
     start_in_a_scope_that_is_cancelled_says_so in [spawned, inline] |ex| {
-        // KeepAlive by somebody else, so that the child's end is not a dropped `Ready`.
+        // Kept by somebody else, so that the child's end is not a dropped `Ready`.
         let kept = Mutex::new(None);
         let started = open!(async |s| {
             let mut start = pin!(s.start(|ready: Ready<()>| {

@@ -1,13 +1,5 @@
 //! All of several futures.
 
-mod tuple;
-#[cfg(feature = "alloc")]
-mod vec;
-
-pub use tuple::{Join2, Join3, Join4, Join5, Join6, Join7, Join8};
-#[cfg(feature = "alloc")]
-pub use vec::JoinVec;
-
 use core::future::Future;
 
 /// Runs all of several futures in the awaiting task, and gives their values in the order of the

@@ -1,6 +1,6 @@
 //! Vectors: each future is polled only when its own waker has fired.
 
-use super::Join;
+use super::join::Join;
 use crate::set::{budget::Budget, slab::Slab};
 use alloc::vec::Vec;
 use core::{

@@ -1,6 +1,6 @@
 //! Tuples: polled by hand, as a few are faster asked than told apart.
 
-use super::Join;
+use super::join::Join;
 use core::{
     fmt,
     future::Future,
