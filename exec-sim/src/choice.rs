@@ -120,7 +120,7 @@ mod tests {
     fn a_script_notices_that_it_is_in_another_play() {
         let second = || {
             let mut script = Script::default();
-            (script.choose(2, start()), script.choose(2, start()));
+            let _ = (script.choose(2, start()), script.choose(2, start()));
             script.advance().unwrap()
         };
         let mut elsewhere = Recorder::new(false);

@@ -270,7 +270,7 @@ behaviour! {
             assert!(poll_once(waits.as_mut()).is_pending());
             drop(waits);
             drop(holder.cancel().await);
-            while s.len() > 0 {
+            while !s.is_empty() {
                 yield_now().await;
             }
             assert_eq!((tracer.polls(), tracer.drops()), (0, 1));

@@ -114,7 +114,7 @@ fn a_child_of_one_task_costs_two_allocations() {
             spin(concurrent(async |s| {
                 for _ in 0..CHILDREN / at_once {
                     (0..at_once).for_each(|_| drop(s.spawn(yield_twice())));
-                    while s.len() > 0 {
+                    while !s.is_empty() {
                         yield_twice().await;
                     }
                 }

@@ -320,7 +320,7 @@ behaviour! {
         let mut scope = Box::pin(open!(async |s| {
             s.on_event(record(&log));
             s.spawn(async {}).await.unwrap();
-            while s.len() > 0 {
+            while !s.is_empty() {
                 yield_now().await;
             }
             body_is_waiting.fire();

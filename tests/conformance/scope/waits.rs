@@ -402,7 +402,7 @@ behaviour! {
             });
             assert_eq!(waiter.await, 7);
             assert!(got.has_fired());
-            while s.len() > 0 {
+            while !s.is_empty() {
                 yield_now().await;
             }
             assert!(s.try_spawn(async {}).unwrap_err().is_full());
