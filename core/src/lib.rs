@@ -67,7 +67,7 @@ pub mod model;
 pub mod observe;
 #[cfg(feature = "alloc")]
 mod scope;
-mod set;
+pub mod set;
 #[cfg(target_has_atomic = "ptr")]
 mod sync;
 pub mod time;
@@ -102,7 +102,9 @@ pub use scope::{
 #[cfg(feature = "std")]
 pub use scope::{BlockScope, TryBlockScope, block_scope, try_block_scope};
 #[cfg(feature = "alloc")]
+#[doc(inline)]
 pub use set::{DuplicateKey, FutureMap, FutureSet, Keys, StreamMap, StreamSet};
 #[cfg(target_has_atomic = "ptr")]
+#[doc(inline)]
 pub use set::{FixedFutureSet, FixedStreamSet, NoWakeSlot, TryPushError, WakeSlots};
 pub use time::{Clock, Elapsed, Instant, Timer, deadline, timeout};

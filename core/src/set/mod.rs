@@ -1,41 +1,47 @@
 //! Many futures or streams in one task, each polled only when its own waker fired.
 //!
-//! | file | what |
-//! |---|---|
-//! | [`slab`] | children of one task, each polled only when its own waker fired |
-//! | [`budget`] | how much one poll of a task does before it yields |
-//! | [`passes`] | the loop that polls a slab |
-//! | [`future_set`], [`stream_set`], [`future_map`], [`stream_map`] | a slab for users, with keys or without |
-//! | [`fixed`] | the same with a fixed capacity, without an allocator |
+//! | | futures | streams |
+//! |---|---|---|
+//! | growing | [`FutureSet`] | [`StreamSet`] |
+//! | growing, with keys | [`FutureMap`] | [`StreamMap`] |
+//! | of a fixed capacity, without an allocator | [`FixedFutureSet`] | [`FixedStreamSet`] |
+//!
+//! These are aliases: each row is one type with a marker, [`Futures`] or [`Streams`].
 
-#[cfg(feature = "alloc")]
+// | file | what |
+// |---|---|
+// | `kind` | what a set or map is of: futures or streams |
+// | `poll_set`, `poll_map` | a slab for users, without keys or with them |
+// | `keyed` | the keys of a map |
+// | `fixed` | a set of a fixed capacity, without an allocator |
+// | `passes` | the loop that polls a slab |
+// | `budget` | how much one poll of a task does before it yields |
+// | `slab` | children of one task, each polled only when its own waker fired |
+
+#[cfg(any(feature = "alloc", target_has_atomic = "ptr"))]
 pub(crate) mod budget;
 #[cfg(target_has_atomic = "ptr")]
 mod fixed;
 #[cfg(feature = "alloc")]
-mod future_map;
-#[cfg(feature = "alloc")]
-mod future_set;
-#[cfg(feature = "alloc")]
 mod keyed;
+mod kind;
 #[cfg(feature = "alloc")]
 mod passes;
 #[cfg(feature = "alloc")]
+mod poll_map;
+#[cfg(feature = "alloc")]
+mod poll_set;
+#[cfg(feature = "alloc")]
 pub(crate) mod slab;
-#[cfg(feature = "alloc")]
-mod stream_map;
-#[cfg(feature = "alloc")]
-mod stream_set;
 
 #[cfg(target_has_atomic = "ptr")]
-pub use fixed::{FixedFutureSet, FixedStreamSet, NoWakeSlot, TryPushError, WakeSlots};
-#[cfg(feature = "alloc")]
-pub use future_map::FutureMap;
-#[cfg(feature = "alloc")]
-pub use future_set::FutureSet;
+pub use fixed::{
+    FixedFutureSet, FixedPollSet, FixedStreamSet, NoWakeSlot, TryPushError, WakeSlots,
+};
 #[cfg(feature = "alloc")]
 pub use keyed::{DuplicateKey, Keys};
+pub use kind::{Futures, Kind, Streams};
 #[cfg(feature = "alloc")]
-pub use stream_map::StreamMap;
+pub use poll_map::{FutureMap, PollMap, StreamMap};
 #[cfg(feature = "alloc")]
-pub use stream_set::StreamSet;
+pub use poll_set::{FutureSet, PollSet, StreamSet};

@@ -2,6 +2,7 @@
 
 mod fairness;
 mod hostile;
+mod kinds;
 mod maps;
 mod memory;
 mod support;

@@ -2,10 +2,9 @@
 //!
 //! | file | what |
 //! |---|---|
-//! | [`wake_slots`] | words in a `static` where wakers leave their wakes, each counted by whoever holds it |
-//! | [`children`] | the futures or streams in place, and which of them is polled next |
-//! | [`future_set`] | the set of futures |
-//! | [`stream_set`] | the set of streams |
+//! | [`wake_slots`] | words in a `static` where wakers leave their wakes, each with the number of its holders |
+//! | [`turns`] | who is there, and which of them is polled next |
+//! | [`poll_set`] | the futures or streams in place: the set |
 //!
 //! The children are in the set, and the set is where its user puts it: on the stack, in a `static`,
 //! in another future. A waker may outlive all of that, so it must not point into the set. It points
@@ -13,14 +12,11 @@
 //! set gets the slot before the last waker is gone. Nothing here is unsound when the count is
 //! wrong: a wake would reach the wrong set, which polls a child in vain.
 
-mod children;
-mod future_set;
 #[cfg(all(test, anyscope_loom))]
 mod models;
-mod stream_set;
+mod poll_set;
+mod turns;
 mod wake_slots;
 
-pub use children::{NoWakeSlot, TryPushError};
-pub use future_set::FixedFutureSet;
-pub use stream_set::FixedStreamSet;
+pub use poll_set::{FixedFutureSet, FixedPollSet, FixedStreamSet, NoWakeSlot, TryPushError};
 pub use wake_slots::WakeSlots;

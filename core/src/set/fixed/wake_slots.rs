@@ -13,9 +13,9 @@ use core::{
 /// Room for the wakes of `N` sets of a fixed capacity, in a `static`.
 ///
 /// Each [`FixedFutureSet`] and [`FixedStreamSet`] takes one slot when it is made, for all its
-/// children. It gives the slot back when it is dropped and the last waker that a child of it had
-/// kept is dropped too: a waker that is kept forever, or a set that is forgotten, costs its slot,
-/// and nothing else.
+/// children. The slot is free again when the set has been dropped, and every waker that one of its
+/// children had kept: a waker that is kept forever, or a set that is forgotten, costs its slot, and
+/// nothing else.
 ///
 /// Where compare-and-swap of a `usize` is missing (`target_has_atomic = "ptr"`, as on Cortex-M0),
 /// neither this type nor the sets exist.
@@ -50,7 +50,16 @@ pub struct WakeSlots<const N: usize> {
 }
 
 impl<const N: usize> WakeSlots<N> {
-    /// `N` free slots.
+    /// Creates `N` free slots.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use anyscope::WakeSlots;
+    ///
+    /// static SLOTS: WakeSlots<4> = WakeSlots::new();
+    /// assert_eq!(SLOTS.free(), 4);
+    /// ```
     #[cfg(not(anyscope_loom))]
     pub const fn new() -> Self {
         WakeSlots { slots: [const { WakeSlot::new() }; N] }
@@ -62,7 +71,27 @@ impl<const N: usize> WakeSlots<N> {
         WakeSlots { slots: core::array::from_fn(|_| WakeSlot::new()) }
     }
 
-    /// How many slots neither a set nor a waker holds now.
+    /// Returns how many slots neither a set nor a waker holds now.
+    ///
+    /// # Cost
+    ///
+    /// O(N).
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use anyscope::{FixedFutureSet, NoWakeSlot, WakeSlots};
+    /// use std::future::Ready;
+    ///
+    /// static SLOTS: WakeSlots<2> = WakeSlots::new();
+    /// # fn main() -> Result<(), NoWakeSlot> {
+    /// let set = FixedFutureSet::<Ready<()>, 8>::new(&SLOTS)?;
+    /// assert_eq!(SLOTS.free(), 1);
+    /// drop(set);
+    /// assert_eq!(SLOTS.free(), 2);
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn free(&self) -> usize {
         self.slots.iter().filter(|slot| slot.holders.load(Ordering::Relaxed) == 0).count()
     }
@@ -256,10 +285,10 @@ unsafe fn release(data: *const ()) {
 mod tests {
     use super::*;
 
-    /// Given more wakers than can be counted, then the slot is never free again: a count that goes
-    /// round would give it to another set.
+    /// Given more wakers than can be counted, then the slot is never free again: if the count
+    /// wrapped around, another set would get the slot.
     #[test]
-    fn a_count_does_not_go_round() {
+    fn a_count_does_not_wrap_around() {
         static SLOTS: WakeSlots<1> = WakeSlots::new();
         let claim = SLOTS.claim().unwrap();
         SLOTS.slots[0].holders.store(usize::MAX - 1, Ordering::Relaxed);

@@ -295,7 +295,7 @@ impl<F> Slab<F> {
                 // SAFETY: we have taken it off the list, and have not yet looked at `ready`.
                 let below = unsafe { chunk.header().replace_next(ready_list::END) };
                 if below == ready_list::END && self.later.first == NONE {
-                    // As mostly: one chunk, and nothing that was given with `wake`.
+                    // As mostly: one chunk, and nothing that `wake` has queued.
                     self.chunk = index as u32;
                     self.bits = chunk.take_ready();
                     return true;
@@ -338,8 +338,8 @@ impl<F> Slab<F> {
         Some((self.chunk as usize) << SLOT_BITS | slot)
     }
 
-    /// Lets the task sleep until the next wake: false if one has come already, or was given with
-    /// [`wake`](Self::wake). Call it when a pass is over.
+    /// Lets the task sleep until the next wake: false if one has come already, or
+    /// [`wake`](Self::wake) was called. Call it when a pass is over.
     pub(crate) fn park(&mut self, cx: &mut Context<'_>) -> bool {
         if self.later.first != NONE {
             return false;
@@ -385,7 +385,7 @@ impl<F> Slab<F> {
     }
 
     /// Drops every child, also when the destructor of one of them panics; the first panic then
-    /// goes on.
+    /// is resumed.
     pub(crate) fn clear(&mut self) {
         let mut first = None;
         while !self.is_empty() {
