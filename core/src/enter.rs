@@ -1,10 +1,10 @@
-//! Finds out when a thread blocks on an executor it is already inside of.
+//! Detects that a thread blocks on an executor it is already inside of.
 //!
 //! A thread that waits for an executor it should be driving can wait for ever. An adapter
 //! therefore calls [`block`] at the start of its [`BlockOn::block_on`](crate::BlockOn::block_on)
 //! and [`work`] around whatever its own threads run; a second `block` with the same key on the
-//! same thread panics and names both calls. Executors around us that do not use this module
-//! cannot be noticed.
+//! same thread panics and names both calls. An executor that does not use this module goes
+//! unnoticed.
 //!
 //! # Examples
 //!
@@ -50,15 +50,15 @@ struct Entry {
     at: &'static Location<'static>,
 }
 
-/// What the end of an [`Entered`] does.
+/// What dropping an [`Entered`] does.
 #[derive(Clone, Copy)]
 enum Undo {
     Nothing,
-    /// There was no executor around.
+    /// Clears the top: there was no executor around this one.
     Clear,
-    /// The innermost of those around is the top again.
+    /// Makes the innermost executor around this one the top again.
     Pop,
-    /// This is, as the thread is ending and has no list of those around any more.
+    /// Makes this entry the top: the thread is ending, and its list of outer executors is gone.
     Put(Entry),
 }
 
@@ -69,15 +69,17 @@ enum How {
 }
 
 thread_local! {
-    /// The innermost executor. Apart from the others, because there usually are none.
+    /// The innermost executor. Apart from the others, because there are usually no others.
     static TOP: Cell<Option<Entry>> = const { Cell::new(None) };
-    /// Those around it, outermost first.
+    /// The executors around it, outermost first.
     static AROUND: RefCell<Vec<Entry>> = const { RefCell::new(Vec::new()) };
     /// Who called the function of ours that calls `block_on` next; see [`called_at`].
     static CALLED_AT: Cell<Option<&'static Location<'static>>> = const { Cell::new(None) };
 }
 
-/// The thread is inside an executor until this is dropped. Guards are dropped in reverse order.
+/// A guard: the thread is inside an executor until this is dropped.
+///
+/// Drop guards in reverse order.
 #[must_use = "the thread counts as inside the executor only while the guard lives"]
 pub struct Entered {
     undo: Undo,
@@ -91,8 +93,12 @@ pub struct Entered {
 ///
 /// # Panics
 ///
-/// When the thread is already inside that executor, in a `block_on` or as one of its workers.
-/// The message names both places.
+/// Panics if the thread is already inside that executor, in a `block_on` or as one of its
+/// workers. The message names both places.
+///
+/// # Examples
+///
+/// See the [module](self).
 #[track_caller]
 pub fn block(key: usize, name: &str) -> Entered {
     let called_at = CALLED_AT.try_with(Cell::take).ok().flatten();
@@ -128,8 +134,25 @@ pub(crate) fn called_at<R>(at: &'static Location<'static>, f: impl FnOnce() -> R
 
 /// Notes that this thread runs tasks of the executor `key` until the guard is dropped.
 ///
-/// For the threads of a pool, or around one poll where an adapter does not own the threads.
-/// Nests freely. Costs two accesses to a thread-local, unless executors are nested.
+/// For the threads of a pool, or around one poll where an adapter does not own the threads. Calls
+/// may be nested freely.
+///
+/// # Cost
+///
+/// Two accesses to a thread-local, unless executors are nested.
+///
+/// # Examples
+///
+/// ```
+/// use anyscope::enter;
+///
+/// let key = 1; // usually the address of the executor
+/// let working = enter::work(key);
+/// // A `block_on` in a task of the same executor could wait for ever, so it panics.
+/// assert!(std::panic::catch_unwind(|| enter::block(key, "Pool")).is_err());
+/// drop(working);
+/// drop(enter::block(key, "Pool"));
+/// ```
 #[track_caller]
 pub fn work(key: usize) -> Entered {
     match top() {
@@ -138,7 +161,7 @@ pub fn work(key: usize) -> Entered {
     }
 }
 
-/// A future during whose polls the thread counts as a worker of an executor; see [`inside`].
+/// A future whose polls count as [`work`] of an executor; see [`inside`].
 #[derive(Debug)]
 #[must_use = "futures do nothing unless you `.await` or poll them"]
 pub struct Inside<F> {
@@ -146,8 +169,27 @@ pub struct Inside<F> {
     key: usize,
 }
 
-/// Wraps a task of the executor `key`, for adapters that do not own the threads it runs on: each
-/// poll counts as [`work`].
+/// Wraps a task of the executor `key` so that each of its polls counts as [`work`].
+///
+/// For adapters that do not own the threads that run the task.
+///
+/// # Examples
+///
+/// ```
+/// use anyscope::{Child, Spawn, enter};
+/// # struct TheirExecutor;
+/// # impl TheirExecutor {
+/// #     fn submit(&self, task: impl Future<Output = ()> + Send + 'static) { drop(task) }
+/// # }
+/// struct Adapter(TheirExecutor);
+///
+/// impl Spawn for Adapter {
+///     fn spawn(&self, child: Child) {
+///         let key = std::ptr::from_ref(&self.0).addr();
+///         self.0.submit(enter::inside(key, child));
+///     }
+/// }
+/// ```
 #[track_caller]
 pub fn inside<F: Future + Unpin>(key: usize, future: F) -> Inside<F> {
     Inside { future, key }
@@ -162,8 +204,8 @@ impl<F: Future + Unpin> Future for Inside<F> {
     }
 }
 
-// The destructors of a thread-local may run after those of ours: where there is nothing left to note
-// something in, nothing is noted.
+// A destructor of another thread-local may run after the destructors of ours, and may call this. The
+// entry is then dropped silently, because there is no longer a place to store it.
 
 fn top() -> Option<Entry> {
     TOP.try_with(Cell::get).ok().flatten()

@@ -3,11 +3,11 @@
 //! An executor sees one concrete type, [`Child`] (or [`LocalChild`]), whatever the user's future
 //! is. So [`Spawn`] is dyn-compatible, adapters cannot disagree about cancellation, panics or
 //! joins (all of that is written once, in this crate), and the executor traits of other libraries
-//! convert both ways.
+//! can be converted in both directions.
 //!
-//! Nothing here is `unsafe` to implement: no safety of this crate rests on an executor. One that
-//! loses, hoards, leaks or polls children at the wrong time can keep a scope waiting, never make
-//! it unsound.
+//! Nothing here is `unsafe` to implement: the safety of this crate does not rest on an executor.
+//! An executor that loses, hoards or leaks children, or polls them at the wrong time, can keep a
+//! scope waiting. It cannot make the scope unsound.
 
 use alloc::{boxed::Box, rc::Rc, sync::Arc};
 use core::{fmt, future::Future, num::NonZeroUsize};
@@ -18,9 +18,9 @@ pub use crate::child::{Child, KeepAlive, LocalChild};
 ///
 /// # Contract
 ///
-/// Poll `child` once soon, then whenever its waker fires, until it is ready; or drop it. Refusing
-/// is dropping: the child's handle then reports
-/// [`Cancelled`](crate::JoinError::Cancelled) with the cause
+/// Poll `child` once soon, then whenever its waker fires, until it is ready; or drop it. To refuse
+/// a child, drop it: the child's handle then reports
+/// [`Cancelled`](crate::JoinError::Cancelled), [by](crate::Cancelled::by) the
 /// [`Executor`](crate::CancelledBy::Executor). After [`Poll::Ready`](core::task::Poll::Ready) the
 /// child is an empty shell; polling it again is harmless.
 ///
@@ -58,28 +58,29 @@ pub trait Spawn {
     #[track_caller]
     fn spawn(&self, child: Child);
 
-    /// Hands `child` to the executor, and returns what is to be kept until the memory of the child
-    /// is freed: the executor's own handle of the task, if that is what keeps the task's memory.
+    /// Hands `child` to the executor, and returns a value to keep until the child's memory is
+    /// freed: the executor's own handle of the task, if that handle keeps the task's memory alive.
     ///
-    /// An optimisation, and optional. Memory is cheapest to free on the thread that allocated it.
-    /// An executor that frees a task on the thread that ran it does the opposite whenever children
-    /// move between threads, and with glibc that costs more than the child itself. Keeping the
-    /// handle moves the task's end to where the child's is, in the scope that spawned it.
+    /// This is an optional optimisation. Memory is cheapest to free on the thread that allocated
+    /// it. An executor that frees a task on the thread that ran it does the opposite whenever
+    /// children move between threads, and with glibc that costs more than the child itself. With
+    /// the handle kept, the task is freed where the child is: in the scope that spawned it.
     ///
-    /// What is kept is dropped on whichever thread frees the child, and must not detach or end
-    /// anything that matters: the child is over by then.
+    /// The [`KeepAlive`] is dropped on whichever thread frees the child. Its destructor must not
+    /// detach or end anything that matters: the child has ended by then. By default the child is
+    /// [spawned](Self::spawn) and nothing is kept.
     #[track_caller]
     fn spawn_keep_alive(&self, child: Child) -> Option<KeepAlive> {
         self.spawn(child);
         None
     }
 
-    /// How many children can run at the same moment, more or less: what operations go by that
-    /// share work among a few children.
+    /// Returns about how many children can run at the same moment. Operations that share work among
+    /// a few children use it to decide how many.
     ///
-    /// A hint. The default is what the machine can do, or 4 without `std`. An executor that wraps
-    /// another one asks that: around a simulation, the default would make a seed mean something else
-    /// on each machine.
+    /// This is a hint. The default is the machine's parallelism, or 4 without `std`. An executor
+    /// that wraps another one must forward the call: around a simulation, the default would give a
+    /// seed another meaning on each machine.
     fn parallelism(&self) -> NonZeroUsize {
         parallelism_of_this_machine()
     }
@@ -88,7 +89,7 @@ pub trait Spawn {
 fn parallelism_of_this_machine() -> NonZeroUsize {
     #[cfg(feature = "std")]
     {
-        // Asking the system takes a file or two.
+        // Asked once: the system may have to read a file or two to answer.
         static KNOWN: std::sync::OnceLock<NonZeroUsize> = std::sync::OnceLock::new();
         *KNOWN.get_or_init(|| std::thread::available_parallelism().unwrap_or(NonZeroUsize::MIN))
     }
@@ -98,7 +99,39 @@ fn parallelism_of_this_machine() -> NonZeroUsize {
     }
 }
 
-/// Starts children on the current thread. The contract is that of [`Spawn`].
+/// Starts children on the current thread, which need not be `Send`.
+///
+/// The contract is that of [`Spawn`].
+///
+/// # Examples
+///
+/// A complete adapter for a local executor that takes boxed futures:
+///
+/// ```
+/// use anyscope::{LocalChild, SpawnLocal, scope_local};
+/// use std::{cell::RefCell, future::Future, pin::Pin, rc::Rc};
+///
+/// #[derive(Default)]
+/// struct Queue(RefCell<Vec<Pin<Box<dyn Future<Output = ()>>>>>);
+///
+/// impl SpawnLocal for Queue {
+///     fn spawn_local(&self, child: LocalChild) {
+///         self.0.borrow_mut().push(Box::pin(child));
+///     }
+/// }
+///
+/// let queue = Queue::default();
+/// let name = Rc::new("not Send");
+/// let mut scope = Box::pin(scope_local(&queue, async |s| s.spawn(async move { *name }).await));
+///
+/// let mut cx = std::task::Context::from_waker(std::task::Waker::noop());
+/// assert!(scope.as_mut().poll(&mut cx).is_pending());
+/// for mut child in queue.0.take() {
+///     assert!(child.as_mut().poll(&mut cx).is_ready());
+/// }
+/// let std::task::Poll::Ready(joined) = scope.as_mut().poll(&mut cx) else { panic!() };
+/// assert_eq!(joined.unwrap(), "not Send");
+/// ```
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is not an executor that anyscope can spawn `!Send` children on",
     label = "not a local executor",
@@ -110,14 +143,34 @@ pub trait SpawnLocal {
     fn spawn_local(&self, child: LocalChild);
 }
 
-/// Runs closures that block on threads where blocking is allowed.
+/// Runs blocking closures, on threads where blocking is allowed.
+///
+/// # Examples
+///
+/// A complete adapter that starts a thread for each closure:
+///
+/// ```
+/// use anyscope::SpawnBlocking;
+///
+/// struct NewThread;
+///
+/// impl SpawnBlocking for NewThread {
+///     fn spawn_blocking(&self, job: Box<dyn FnOnce() + Send>) {
+///         std::thread::spawn(job);
+///     }
+/// }
+///
+/// let (sender, receiver) = std::sync::mpsc::channel();
+/// NewThread.spawn_blocking(Box::new(move || sender.send(42).unwrap()));
+/// assert_eq!(receiver.recv(), Ok(42));
+/// ```
 #[diagnostic::on_unimplemented(
     message = "`{Self}` has no threads to run blocking closures on",
     label = "cannot run blocking closures",
     note = "the smol, tokio and threads adapters all can"
 )]
 pub trait SpawnBlocking {
-    /// Queues `job` and returns at once. Dropping it unrun is the way to refuse it.
+    /// Queues `job` and returns at once. To refuse a job, drop it without running it.
     #[track_caller]
     fn spawn_blocking(&self, job: Box<dyn FnOnce() + Send>);
 }
@@ -127,17 +180,32 @@ pub trait SpawnBlocking {
 /// Implemented by the *owner* of an executor, not by its handles: `block_on` has to drive what
 /// only the blocked thread can drive (the tasks of a current-thread runtime, or of a pool without
 /// threads of its own).
+///
+/// # Examples
+///
+/// ```
+/// use anyscope::{BlockOn, scope, smol::SmolExecutor};
+///
+/// let executor = SmolExecutor::new();
+/// let handle = executor.handle();
+/// let sum = executor.block_on(scope(&handle, async |s| {
+///     let a = s.spawn(async { 1 });
+///     let b = s.spawn(async { 2 });
+///     a.await.unwrap() + b.await.unwrap()
+/// }));
+/// assert_eq!(sum, 3);
+/// ```
 #[diagnostic::on_unimplemented(
     message = "`{Self}` cannot block a thread on a future",
     label = "no `BlockOn`",
     note = "pass the owner of an executor (`TokioRuntime`, `SmolExecutor`, `ThreadPool`), not a handle to it"
 )]
 pub trait BlockOn {
-    /// Polls `future` to completion on this thread.
+    /// Polls `future` to completion on this thread, and returns its output.
     ///
     /// # Panics
     ///
-    /// When the thread is already inside this executor; see [`enter`](crate::enter). The adapters
+    /// Panics if the thread is already inside this executor; see [`enter`](crate::enter). The adapters
     /// of anyscope panic before `future` is polled, naming both calls.
     #[track_caller]
     fn block_on<F: Future>(&self, future: F) -> F::Output;
@@ -147,10 +215,10 @@ pub trait BlockOn {
 #[derive(Clone, Copy)]
 pub struct SpawnFn<F>(F);
 
-/// Makes an executor of a closure that is given the children.
+/// Makes an executor out of a closure that takes the children.
 ///
-/// How many of them can run at the same moment is not known: its [`parallelism`](Spawn::parallelism)
-/// is what the machine can do.
+/// The closure does not say how many children can run at the same moment, so the executor's
+/// [`parallelism`](Spawn::parallelism) is that of the machine.
 ///
 /// # Examples
 ///

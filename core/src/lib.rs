@@ -1,8 +1,8 @@
 //! The core of [anyscope](https://crates.io/crates/anyscope): structured concurrency on any
 //! executor.
 //!
-//! A *scope* is a piece of code with children that do not outlive it. This crate has the scopes,
-//! what an executor must offer to host them (the traits of [`exec`] and [`time`]), and bounded
+//! A *scope* is a piece of code with children that do not outlive it. This crate provides the
+//! scopes, the traits that an executor implements to host them ([`exec`] and [`time`]), and bounded
 //! operations over sources ([`flow`]). It depends on no runtime; the adapters for smol, tokio and
 //! plain threads are crates of their own.
 //!
@@ -25,9 +25,10 @@
 //! # What every scope promises
 //!
 //! - It ends when its last child has ended. Dropping it drops every idle child before the drop
-//!   returns; a child that is being polled on another thread goes right after that poll.
-//! - A panic is never lost: it goes to the child's handle, or else to whoever awaits the scope.
-//! - A child that ends frees its value at once if nobody can ask for it.
+//!   returns; a child that is being polled on another thread is dropped right after that poll.
+//! - A panic is never lost: it goes to the child's handle, or else it propagates to the code that
+//!   awaits the scope.
+//! - A child that ends frees its value at once if nothing can ask for it.
 //!
 //! # Features
 //!

@@ -1,14 +1,14 @@
 //! The only file that catches and resumes panics.
 //!
-//! With `std` a panic of user code is a value; without it, it goes through us to whoever polls.
-//! Payloads are user values too: their destructors may panic, so a payload that nobody wants goes
-//! through [`discard`].
+//! With `std` a panic of user code is caught and becomes a value; without it, the panic propagates
+//! through this crate to the code that polls. Payloads are user values too: their destructors may
+//! panic, so an unwanted payload is dropped by [`discard`].
 
 /// What a panic carries.
 #[cfg(feature = "alloc")]
 pub(crate) type Payload = alloc::boxed::Box<dyn core::any::Any + Send>;
 
-/// There is none: without `std` nothing is caught.
+/// No such value exists: without `std` nothing is caught.
 #[cfg(not(feature = "alloc"))]
 pub(crate) enum Payload {}
 
@@ -21,7 +21,7 @@ impl Drop for Payload {
 
 /// Runs `f`; with `std`, its panic is the error.
 ///
-/// The caller sees to it that whatever `f` left half done is not used as if it were whole.
+/// The caller must not use what `f` left half done as if it were whole.
 pub(crate) fn catch<R>(f: impl FnOnce() -> R) -> Result<R, Payload> {
     #[cfg(feature = "std")]
     return std::panic::catch_unwind(core::panic::AssertUnwindSafe(f));
@@ -29,8 +29,8 @@ pub(crate) fn catch<R>(f: impl FnOnce() -> R) -> Result<R, Payload> {
     return Ok(f());
 }
 
-/// Runs `f`; with `std`, its panic is the error. Without, a panic goes on through the caller, and
-/// `on_unwind` runs on its way out.
+/// Runs `f`; with `std`, its panic is the error. Without `std`, the panic propagates through the
+/// caller, and `on_unwind` runs while it unwinds.
 pub(crate) fn catch_or<R>(on_unwind: impl FnOnce(), f: impl FnOnce() -> R) -> Result<R, Payload> {
     let guard = Finally::new(on_unwind);
     let result = catch(f);
@@ -38,7 +38,7 @@ pub(crate) fn catch_or<R>(on_unwind: impl FnOnce(), f: impl FnOnce() -> R) -> Re
     result
 }
 
-/// Lets a caught panic go on.
+/// Resumes a caught panic.
 pub(crate) fn resume(payload: Payload) -> ! {
     #[cfg(feature = "std")]
     std::panic::resume_unwind(payload);
@@ -60,8 +60,8 @@ pub(crate) fn keep_first(first: &mut Option<Payload>, f: impl FnOnce()) {
     }
 }
 
-/// Lets a kept panic go on, but not from a destructor that itself runs because of a panic: that
-/// would abort the process.
+/// Resumes a panic that was kept. Does not resume it in a destructor that runs because of another
+/// panic: that would abort the process.
 pub(crate) fn resume_unless_panicking(first: Option<Payload>) {
     let Some(payload) = first else { return };
     #[cfg(feature = "std")]
@@ -71,10 +71,10 @@ pub(crate) fn resume_unless_panicking(first: Option<Payload>) {
     resume(payload)
 }
 
-/// Runs code of others at a point where its panic has nobody to go to but the panic hook.
+/// Runs user code at a point where nothing but the panic hook can learn of its panic.
 ///
-/// The payload may itself panic when it is dropped, with a payload that does too: the second link
-/// of such a chain is leaked.
+/// The payload may itself panic when it is dropped, with a payload that panics too: the second
+/// payload of such a chain is leaked.
 pub(crate) fn contain(f: impl FnOnce()) {
     if let Err(payload) = catch(f) {
         if let Err(payload) = catch(|| drop(payload)) {
@@ -88,7 +88,7 @@ pub(crate) fn discard<T>(value: T) {
     contain(|| drop(value));
 }
 
-/// Runs a closure when dropped, so also when the code after it panics.
+/// Runs a closure when dropped, and so also when the code after it panics.
 pub(crate) struct Finally<F: FnOnce()>(Option<F>);
 
 impl<F: FnOnce()> Finally<F> {

@@ -1,8 +1,8 @@
-//! Several futures as one.
+//! Several futures awaited as one.
 //!
-//! | | |
+//! | function | awaits |
 //! |---|---|
-//! | [`join`] | all of them, for their values |
+//! | [`join`] | all of them, and returns all values |
 
 mod join;
 mod tuple;

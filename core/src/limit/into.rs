@@ -1,12 +1,12 @@
-//! What can be passed where a limit is asked for.
+//! What can be passed as a limit.
 
 use super::{Capacity, Limit, LiveLimit};
 use core::num::NonZeroUsize;
 
-/// What an operation takes as its limit: a number, a [`Limit`], or a [`LiveLimit`] that changes
-/// while it is in use.
+/// A type that an operation accepts as its limit: a number, a [`Limit`], or a [`LiveLimit`] that
+/// changes while it is in use.
 ///
-/// Zero would let nothing run, so an operation that is passed `0` panics where it is called. For a
+/// Zero would let nothing run, so an operation that is passed `0` panics at the caller's line. For a
 /// number that comes from outside, use [`Limit::try_from`] and pass what it returns.
 ///
 /// Implement it for a type of your own by returning one of the others.
@@ -34,19 +34,19 @@ use core::num::NonZeroUsize;
     note = "write a `usize`, as in `10`; or `Limit::new(10)`, `Limit::Unbounded`, or a `LiveLimit` to change it later"
 )]
 pub trait IntoLimit {
-    /// [`Limit`] if it stays as it is, [`LiveLimit`] if it changes.
+    /// [`Limit`] if it never changes, [`LiveLimit`] if it does.
     type Limit: Into<Capacity>;
 
     /// Returns the limit.
     ///
     /// # Panics
     ///
-    /// When it is zero.
+    /// Panics if the limit is zero.
     #[track_caller]
     fn into_limit(self) -> Self::Limit;
 }
 
-/// The only integer, so that `10` is one.
+/// No other integer type implements this, so that a literal such as `10` is inferred as `usize`.
 impl IntoLimit for usize {
     type Limit = Limit;
 
@@ -83,7 +83,7 @@ impl IntoLimit for LiveLimit {
     }
 }
 
-/// Shares it: the operation follows changes of the one that is lent.
+/// Shares the limit: the operation follows later changes of the borrowed one.
 impl IntoLimit for &LiveLimit {
     type Limit = LiveLimit;
 

@@ -6,9 +6,9 @@ use core::{fmt, num::NonZeroUsize};
 
 /// A [`Limit`] that can be changed while operations run under it.
 ///
-/// Clones share the limit. Operations that were given it look at it whenever they could start
-/// something: raising it wakes them at once; lowering it lets what runs come to its end, and
-/// nothing new starts until less than that is running.
+/// Clones share the limit. An operation reads it whenever it could start something. Raising the
+/// limit wakes the operations at once. Lowering it cancels nothing: what runs is finished, and
+/// nothing new starts until fewer than the new limit are running.
 ///
 /// # Examples
 ///
@@ -38,11 +38,11 @@ struct Shared {
 }
 
 impl LiveLimit {
-    /// A limit to begin with.
+    /// Creates a limit that begins as `limit`.
     ///
     /// # Panics
     ///
-    /// When `limit` is `0`.
+    /// Panics if `limit` is `0`.
     #[track_caller]
     pub fn new(limit: impl IntoLimit<Limit = Limit>) -> Self {
         let limit = AtomicUsize::new(limit.into_limit().get());
@@ -53,16 +53,30 @@ impl LiveLimit {
     ///
     /// # Panics
     ///
-    /// When `limit` is `0`.
+    /// Panics if `limit` is `0`. The panic of a waker that a change fires propagates once the limit
+    /// has been changed and the other wakers have been fired.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use anyscope::{Limit, LiveLimit};
+    ///
+    /// let limit = LiveLimit::new(1);
+    /// let clone = limit.clone();
+    /// clone.set(8);
+    /// assert_eq!(limit.get(), Limit::new(8));
+    /// limit.set(Limit::Unbounded);
+    /// assert_eq!(clone.get(), Limit::Unbounded);
+    /// ```
     #[track_caller]
     pub fn set(&self, limit: impl IntoLimit<Limit = Limit>) {
-        // What is limited comes to whoever runs it with a wake, or not at all: no order is needed
-        // beside that of `notify`.
+        // Relaxed: an operation reads the new limit after a wake, or whenever it polls for another
+        // reason; `notify` orders the first, and the second needs no order.
         self.shared.limit.store(limit.into_limit().get(), Ordering::Relaxed);
         self.shared.raised.notify(usize::MAX);
     }
 
-    /// The limit as it is now.
+    /// Returns the limit as it is now.
     pub fn get(&self) -> Limit {
         match Limit::try_from(self.now()) {
             Ok(Limit::AtMost(most)) if most.get() < usize::MAX => Limit::AtMost(most),
@@ -74,7 +88,8 @@ impl LiveLimit {
         self.shared.limit.load(Ordering::Relaxed)
     }
 
-    /// Fires with the next change. Look at the limit after this call.
+    /// Listens for the next change. Read the limit after this call: an earlier change does not
+    /// notify the listener.
     pub(crate) fn listen(&self) -> EventListener {
         self.shared.raised.listen()
     }
@@ -88,7 +103,7 @@ impl fmt::Debug for LiveLimit {
 
 /// How much an operation may do at once: a [`Limit`], or a [`LiveLimit`] that changes.
 ///
-/// What operations make of an [`impl IntoLimit`](IntoLimit).
+/// Operations convert their [`impl IntoLimit`](IntoLimit) into this.
 #[derive(Clone, Debug)]
 pub struct Capacity(Kind);
 

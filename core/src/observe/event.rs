@@ -1,13 +1,13 @@
-//! What a scope tells about itself: failures that would otherwise go by unseen.
+//! The events that a scope reports: failures that would otherwise go unnoticed.
 
 use crate::child::{ChildId, Panic, origin::Info};
 use core::{fmt, panic::Location};
 
-/// Something that happened in a scope; see [`Scope::on_event`](crate::Scope::on_event).
+/// An event in a scope; see [`Scope::on_event`](crate::Scope::on_event).
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum Event<'a> {
-    /// A child panicked. Its handle, or else its scope, has the panic.
+    /// A child panicked. Its handle, or else its scope, receives the panic.
     Panicked {
         /// Which child.
         child: ChildInfo<'a>,
@@ -18,38 +18,41 @@ pub enum Event<'a> {
     Failed {
         /// Which child.
         child: ChildInfo<'a>,
-        /// The scope no longer reports it: its body had returned a value after the scope was
-        /// cancelled, which decided the result.
+        /// Whether the error came too late for the scope to return it: the body had returned a value
+        /// after the scope was cancelled, which decided the result.
         late: bool,
     },
-    /// The executor dropped a child before its end, as it refused the child or was shut down; or
-    /// the child was spawned after the end of the scope, and never polled.
+    /// A child was dropped before its end: the executor refused it or was shut down. Or the child
+    /// was spawned after the end of the scope, and never polled.
     Refused {
-        /// Which child. One that came after the end of the scope has no number of its own.
+        /// Which child. A child that was spawned after the end of the scope has no number of its
+        /// own.
         child: ChildInfo<'a>,
     },
-    /// The scope was dropped, not awaited to its end, while it had children. Those that were idle
-    /// are gone.
+    /// The scope was dropped while it had children, instead of awaited to its end. Its idle
+    /// children have been dropped.
     Abandoned {
         /// How many children there were. Each has been cancelled.
         children: usize,
-        /// How many of them were being polled at that moment, and go when their poll returns.
+        /// How many of them were being polled at that moment. Each is dropped when its poll
+        /// returns.
         running: usize,
     },
     /// A finalizer of a fail-fast scope returned an error.
     FinalizerFailed {
         /// Where it was deferred.
         deferred_at: &'static Location<'static>,
-        /// The scope no longer reports it: it was dropped before its finalizers had run.
+        /// Whether the error came too late for the scope to return it: the scope was dropped before
+        /// its finalizers had run.
         late: bool,
     },
-    /// A finalizer was dropped before its end: its budget was used up, the scope was dropped and it
-    /// may borrow, or the executor that it was handed to refused it.
+    /// A finalizer was dropped before its end: its budget was used up, or the scope was dropped and
+    /// the finalizer may borrow, or the executor refused the finalizer.
     FinalizerDropped {
         /// Where it was deferred.
         deferred_at: &'static Location<'static>,
     },
-    /// Besides the panic that the scope lets go on there was another one, which it dropped.
+    /// There was a second panic beside the one that the scope propagates. The scope dropped it.
     PanicDropped {
         /// The other panic.
         panic: &'a Panic,

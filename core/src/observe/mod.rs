@@ -1,4 +1,4 @@
-//! What a scope and its children tell about themselves.
+//! What a scope and its children report about themselves.
 
 mod event;
 

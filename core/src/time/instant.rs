@@ -1,8 +1,8 @@
-//! Moments.
+//! Moments in time.
 
 use core::{fmt, time::Duration};
 
-/// A moment on one clock: nanoseconds since an epoch which the clock chose.
+/// A moment on one clock: nanoseconds since an epoch that the clock chose.
 ///
 /// 64 bits last 584 years. Instants of different clocks do not compare meaningfully, except
 /// those made from [`std::time::Instant`], which share one epoch.
@@ -25,24 +25,24 @@ impl Instant {
     /// The last representable moment, which no clock reaches: "no deadline".
     pub const NEVER: Instant = Instant(u64::MAX);
 
-    /// The moment `since_epoch` after the clock's epoch, or [`NEVER`](Self::NEVER) if that is too
-    /// far away to be represented.
+    /// Returns the moment `since_epoch` after the clock's epoch, or [`NEVER`](Self::NEVER) if that
+    /// is too far away to be represented.
     pub const fn from_epoch(since_epoch: Duration) -> Self {
         let nanos = since_epoch.as_nanos();
         Instant(if nanos > u64::MAX as u128 { u64::MAX } else { nanos as u64 })
     }
 
-    /// Time since the clock's epoch.
+    /// Returns the time since the clock's epoch.
     pub const fn since_epoch(self) -> Duration {
         Duration::from_nanos(self.0)
     }
 
-    /// `self + duration`, or [`NEVER`](Self::NEVER) on overflow.
+    /// Returns `self + duration`, or [`NEVER`](Self::NEVER) on overflow.
     pub const fn saturating_add(self, duration: Duration) -> Self {
         Self::from_epoch(self.since_epoch().saturating_add(duration))
     }
 
-    /// `self - earlier`, or zero if `earlier` is later.
+    /// Returns `self - earlier`, or zero if `earlier` is later.
     pub const fn saturating_duration_since(self, earlier: Self) -> Duration {
         Duration::from_nanos(self.0.saturating_sub(earlier.0))
     }
@@ -57,8 +57,8 @@ impl fmt::Debug for Instant {
     }
 }
 
-/// Every instant of the operating system's monotonic clock has one meaning in a process: adapters
-/// that convert from it agree with each other.
+/// Converts an instant of the operating system's monotonic clock. All conversions in a process
+/// share one epoch, so adapters that convert agree with each other.
 #[cfg(feature = "std")]
 impl From<std::time::Instant> for Instant {
     fn from(moment: std::time::Instant) -> Self {

@@ -1,12 +1,12 @@
 //! Time without `std::time::Instant`: an [`Instant`] of core's own, two traits, and time limits.
 //!
-//! Sleeping needs a [`Timer`] only; deadlines need a [`Clock`] too. Both are values the caller
-//! passes, so that everything timed can be tested in virtual time.
+//! Sleeping needs a [`Timer`] only; deadlines need a [`Clock`] too. The caller passes both as
+//! values, so everything timed can be tested in virtual time.
 //!
 //! | to | call |
 //! |---|---|
-//! | give a future so much time | [`timeout`] |
-//! | give it until a moment | [`deadline`] |
+//! | limit how long a future may take | [`timeout`] |
+//! | limit it to a moment | [`deadline`] |
 
 mod instant;
 mod timeout;

@@ -11,20 +11,24 @@ use core::{
 };
 use pin_project_lite::pin_project;
 
-/// Gives `future` so much time, and drops it after that.
+/// Limits `future` to the time `limit`, and drops it when the time has passed.
 ///
 /// The time begins with the first poll, not with this call. `future` is polled before the clock
-/// is asked: a value that is ready always counts, even with no time at all, and a future that is
-/// ready at once costs no timer. With no time at all it is polled once, and costs none either. A
-/// limit of [`Duration::MAX`] is none.
+/// is read, so a value that is ready always counts, even with a limit of zero. With a limit of
+/// zero, `future` is polled once. [`Duration::MAX`] means no limit.
 ///
 /// # Errors
 ///
-/// [`Elapsed`], which is a failure of its own and never a cancel. `future` has been dropped then.
+/// Returns [`Elapsed`] if the time has passed, after `future` has been dropped. This is a failure
+/// of its own and never a cancel.
 ///
 /// # Cancel safety
 ///
-/// Dropping it drops `future`, and releases the timer.
+/// Dropping the returned future drops `future` and releases the timer.
+///
+/// # Cost
+///
+/// A future that is ready at once, or has no time at all, costs no timer.
 ///
 /// # Examples
 ///
@@ -44,18 +48,41 @@ pub fn timeout<T: Timer, F: Future>(timer: T, limit: Duration, future: F) -> Tim
     Timeout { timed: Timed::new(timer, future), limit }
 }
 
-/// Gives `future` until the moment `at`, and drops it after that; as [`timeout`].
+/// Limits `future` to the moment `at`, and drops it when the moment has passed; as [`timeout`].
 ///
-/// With a moment that has passed, `future` is polled once. [`Instant::NEVER`] is no limit.
+/// If the moment has passed already, `future` is polled once. [`Instant::NEVER`] means no limit.
 ///
 /// # Errors
 ///
-/// [`Elapsed`], as [`timeout`].
+/// Returns [`Elapsed`] if the moment has passed, as [`timeout`] does.
+///
+/// # Cancel safety
+///
+/// Dropping the returned future drops `future` and releases the timer.
+///
+/// # Examples
+///
+/// Two steps that share one deadline:
+///
+/// ```
+/// use anyscope::{Clock, Elapsed, deadline, smol::Smol};
+/// use std::{future::pending, time::Duration};
+///
+/// # smol::block_on(async {
+/// let at = Smol.now().saturating_add(Duration::from_millis(1));
+///
+/// let first: Result<u32, Elapsed> = deadline(&Smol, at, async { 42 }).await;
+/// assert_eq!(first, Ok(42));
+/// assert!(deadline(&Smol, at, pending::<u32>()).await.is_err());
+/// # });
+/// ```
 pub fn deadline<T: Timer + Clock, F: Future>(timer: T, at: Instant, future: F) -> Deadline<T, F> {
     Deadline { timed: Timed::new(timer, future), at }
 }
 
-/// The time that something was given has passed.
+/// An error: the time limit has passed.
+///
+/// Returned by [`timeout`] and [`deadline`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Elapsed(());
 
@@ -84,8 +111,21 @@ pin_project! {
 }
 
 impl<T: Timer, F> Timeout<T, F> {
-    /// Whether the time had passed when the future was last polled; also true of one that was in
-    /// time for that poll only, and gave its value.
+    /// Returns whether the time had passed when the future was last polled. This is also true if
+    /// that late poll found the value ready, and returned it.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use anyscope::{smol::Smol, timeout};
+    /// use std::{pin::pin, time::Duration};
+    ///
+    /// # smol::block_on(async {
+    /// let mut future = pin!(timeout(&Smol, Duration::from_secs(60), async { 42 }));
+    /// assert_eq!(future.as_mut().await, Ok(42));
+    /// assert!(!future.expired());
+    /// # });
+    /// ```
     pub fn expired(&self) -> bool {
         self.timed.expired
     }
@@ -111,7 +151,8 @@ pin_project! {
 }
 
 impl<T: Timer, F> Deadline<T, F> {
-    /// As [`Timeout::expired`].
+    /// Returns whether the moment had passed when the future was last polled, as
+    /// [`Timeout::expired`] does.
     pub fn expired(&self) -> bool {
         self.timed.expired
     }
@@ -130,12 +171,12 @@ impl<T: Timer + Clock, F: Future> Future for Deadline<T, F> {
 }
 
 pin_project! {
-    /// A future and its time.
+    /// A future and its time limit.
     struct Timed<T: Timer, F> {
-        // None when it is over.
+        // None once the result has been returned.
         #[pin]
         future: Option<F>,
-        // None before the first poll that has to wait, and when it is over.
+        // None before the first poll that has to wait, and once the result has been returned.
         #[pin]
         sleep: Option<T::Sleep>,
         timer: T,
@@ -152,7 +193,7 @@ impl<T: Timer, F> Timed<T, F> {
 impl<T: Timer, F: Future> Timed<T, F> {
     /// # Panics
     ///
-    /// When polled after it was ready.
+    /// Panics if polled after it was ready.
     fn poll(
         self: Pin<&mut Self>,
         cx: &mut Context<'_>,
@@ -164,7 +205,7 @@ impl<T: Timer, F: Future> Timed<T, F> {
         if this.sleep.is_none() && polled.is_pending() {
             match limit(this.timer) {
                 Duration::MAX => return Poll::Pending,
-                // Not left to the timer: some round up to their next tick.
+                // Not left to the timer, as some timers round up to their next tick.
                 Duration::ZERO => *this.expired = true,
                 limit => this.sleep.set(Some(this.timer.sleep(limit))),
             }

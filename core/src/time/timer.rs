@@ -1,30 +1,73 @@
-//! What an adapter implements.
+//! The traits that an adapter implements to tell the time and to wait.
 
 use super::Instant;
 use core::{future::Future, time::Duration};
 
 /// Tells the time. Needed for deadlines, not for plain sleeps.
+///
+/// # Examples
+///
+/// ```
+/// use anyscope::{Clock, Instant};
+///
+/// struct SystemClock;
+///
+/// impl Clock for SystemClock {
+///     fn now(&self) -> Instant {
+///         std::time::Instant::now().into()
+///     }
+/// }
+///
+/// let start = SystemClock.now();
+/// assert!(SystemClock.now() >= start);
+/// ```
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is not a clock",
     note = "the handles of the smol, tokio and threads adapters all are"
 )]
 pub trait Clock {
-    /// The current moment; never less than an earlier answer of the same clock.
+    /// Returns the current moment, which is never less than an earlier answer of the same clock.
     fn now(&self) -> Instant;
 }
 
-/// Makes futures that wait.
+/// Creates futures that wait.
+///
+/// # Examples
+///
+/// A complete timer, made of the one in `smol`:
+///
+/// ```
+/// use anyscope::{Timer, timeout};
+/// use std::{future::{Future, pending}, pin::Pin, time::Duration};
+///
+/// struct MyTimer;
+///
+/// impl Timer for MyTimer {
+///     type Sleep = Pin<Box<dyn Future<Output = ()> + Send>>;
+///
+///     fn sleep(&self, duration: Duration) -> Self::Sleep {
+///         Box::pin(async move { drop(smol::Timer::after(duration).await) })
+///     }
+/// }
+///
+/// # smol::block_on(async {
+/// assert!(timeout(&MyTimer, Duration::from_millis(1), pending::<()>()).await.is_err());
+/// # });
+/// ```
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is not a timer",
     note = "the handles of the smol, tokio and threads adapters all are"
 )]
 pub trait Timer {
-    /// What [`sleep`](Timer::sleep) returns. Named, so that callers can ask `T::Sleep: Send`.
+    /// The future that [`sleep`](Timer::sleep) returns. Named, so that callers can require
+    /// `T::Sleep: Send`.
     type Sleep: Future<Output = ()>;
 
-    /// A future that is ready once `duration` has passed since this call.
+    /// Returns a future that is ready once `duration` has passed since this call.
     ///
-    /// Dropping it releases what the timer holds for it.
+    /// # Cancel safety
+    ///
+    /// Dropping the future releases what the timer holds for it.
     fn sleep(&self, duration: Duration) -> Self::Sleep;
 }
 
