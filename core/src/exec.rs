@@ -120,7 +120,7 @@ fn parallelism_of_this_machine() -> NonZeroUsize {
 ///     }
 /// }
 ///
-/// let queue = Queue::default();
+/// let queue = Rc::new(Queue::default());
 /// let name = Rc::new("not Send");
 /// let mut scope = Box::pin(scope_local(&queue, async |s| s.spawn(async move { *name }).await));
 ///

@@ -1,9 +1,23 @@
-//! That something was cancelled: by whom, and why.
+//! The error of work that was cancelled: by what, and why.
 
 use super::CancelReason;
 use core::{error::Error, fmt};
 
-/// Something was ended before it finished, or is asked to end; by whom, and why.
+/// An error: the work was ended before it finished, or is asked to end. Says by what, and why.
+///
+/// # Examples
+///
+/// ```
+/// use anyscope::{CancelToken, CancelledBy};
+///
+/// let token = CancelToken::new();
+/// token.cancel("shutting down");
+///
+/// let cancelled = token.checkpoint().unwrap_err();
+/// assert_eq!(cancelled.by(), CancelledBy::Token);
+/// assert_eq!(cancelled.reason().unwrap().message(), "shutting down");
+/// assert!(cancelled.to_string().starts_with("cancelled: shutting down (asked for at "));
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Cancelled {
     cause: CancelledBy,
@@ -11,17 +25,17 @@ pub struct Cancelled {
 }
 
 impl Cancelled {
-    /// By whom, and why, if somebody gave a reason.
+    /// Creates the error. The reason is none if no caller gave one.
     pub(crate) fn new(cause: CancelledBy, reason: Option<&CancelReason>) -> Self {
         Cancelled { cause, reason: reason.cloned() }
     }
 
-    /// Who did it.
+    /// Returns what cancelled it.
     pub fn by(&self) -> CancelledBy {
         self.cause
     }
 
-    /// Why, if somebody gave a reason.
+    /// Returns why, if the caller that cancelled gave a reason.
     pub fn reason(&self) -> Option<&CancelReason> {
         self.reason.as_ref()
     }
@@ -38,7 +52,22 @@ impl fmt::Display for Cancelled {
 
 impl Error for Cancelled {}
 
-/// Who ended a child. The first one counts.
+/// What ended a child, or asks it to end. If there are several, the first one counts.
+///
+/// # Examples
+///
+/// ```
+/// use anyscope::{CancelledBy, JoinError, concurrent};
+///
+/// # smol::block_on(async {
+/// concurrent(async |s| {
+///     let child = s.spawn(std::future::pending::<()>());
+///     let Err(JoinError::Cancelled(cancelled)) = child.cancel().await else { panic!() };
+///     assert_eq!(cancelled.by(), CancelledBy::Handle);
+/// })
+/// .await;
+/// # });
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum CancelledBy {
@@ -49,18 +78,18 @@ pub enum CancelledBy {
     Finished,
     /// It was spawned into a scope that had already ended.
     Closed,
-    /// It alone was cancelled: by its handle, or because it was selected in its scope.
+    /// The child alone was cancelled: by its handle, or because it was selected in its scope.
     Handle,
     /// The executor dropped it: it refused the child, or was shut down.
     Executor,
-    /// Somebody asked for it through a [`CancelToken`](crate::CancelToken).
+    /// A [`CancelToken`](crate::CancelToken) was cancelled.
     Token,
     /// The deadline of its scope passed.
     Deadline,
 }
 
 impl CancelledBy {
-    /// Three bits for the state word of a child; zero is not used.
+    /// Returns three bits for the state word of a child. Zero is not used.
     pub(crate) const fn to_bits(self) -> usize {
         match self {
             CancelledBy::Scope => 1,
@@ -73,7 +102,7 @@ impl CancelledBy {
         }
     }
 
-    /// The inverse of [`to_bits`](Self::to_bits).
+    /// Inverts [`to_bits`](Self::to_bits).
     pub(crate) const fn from_bits(bits: usize) -> Self {
         match bits {
             2 => CancelledBy::Finished,

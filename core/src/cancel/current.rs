@@ -1,11 +1,12 @@
-//! Which children and bodies this thread is running: to tell a wait for oneself from a wait, to
+//! Which children and bodies this thread is running: to detect a child that waits for itself, to
 //! shield them, and to ask whether they are to end.
 //!
 //! Every poll of a child puts a [`Frame`] on its stack, linked to the one around it, and so does
-//! every poll of the body of a fail-fast scope. What keeps such a frame from being dropped (a shield,
-//! a call that blocks) or is none although it belongs to a scope (a finalizer) puts a [`Mark`] on its
-//! stack, on a list of its own: polls of children need not know of them. Without `std` there are no
-//! thread-locals: such waits hang, and there are no shields.
+//! every poll of the body of a fail-fast scope. Code that keeps such a frame from being dropped (a
+//! shield, a call that blocks), or that belongs to a scope without being a frame (a finalizer), puts
+//! a [`Mark`] on its stack. Marks have a list of their own, so polls of children need not know of
+//! them. Without `std` there are no thread-locals: a child that waits for itself hangs, and there
+//! are no shields.
 
 use super::{CancelToken, Cancelled, shields::Shields};
 use crate::sync::Arc;
@@ -21,54 +22,55 @@ pub(crate) struct Frame<'a> {
     pub(crate) about: &'a dyn About,
 }
 
-/// What can be asked of what is being polled, by what runs in it.
+/// What code can ask about the child or body whose poll it is part of.
 #[cfg_attr(not(all(feature = "std", not(anyscope_loom))), allow(dead_code))]
 pub(crate) trait About {
-    /// Where the child was spawned, if it is one.
+    /// Returns where the child was spawned, if this is a child.
     fn spawned_at(&self) -> Option<&'static Location<'static>>;
 
     /// Calls `f` with the place for its shields.
     fn with_shields(&self, f: &mut dyn FnMut(&mut Option<Arc<Shields>>));
 
-    /// Why it is to end, if it is.
+    /// Returns why it is to end, if it is.
     fn asked_to_end(&self) -> Option<Cancelled>;
 
-    /// The token of its scope, if it has one.
+    /// Returns the token of its scope, if it has one.
     fn token(&self) -> Option<CancelToken>;
 }
 
-/// Where the child of `scope` was spawned whose poll this code is part of, if there is one.
+/// Returns where the child of `scope` was spawned that this code is part of, if there is one.
 pub(crate) fn inside_scope(scope: *const ()) -> Option<&'static Location<'static>> {
     imp::find(|frame| ptr::addr_eq(frame.scope, scope).then(|| frame.about.spawned_at()).flatten())
 }
 
-/// Whether this code is part of a poll of `child`.
+/// Returns whether this code is part of a poll of `child`.
 pub(crate) fn inside_child(child: *const ()) -> bool {
     imp::find(|frame| ptr::addr_eq(frame.child, child).then_some(())).is_some()
 }
 
-/// Where this code stands towards a scope.
+/// How the running code relates to a scope.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(not(all(feature = "std", not(anyscope_loom))), allow(dead_code))]
 pub(crate) enum Stance {
-    /// In its body or one of its children, and dropped with that.
+    /// In its body or in one of its children, and dropped with it.
     Inside,
-    /// In there too, but behind a shield, or on a thread that is blocked: it must go on before
-    /// the scope can end.
+    /// Also in its body or a child, but behind a shield, or on a thread that is blocked: this code
+    /// must resume before the scope can end.
     Held,
-    /// Neither.
+    /// In neither.
     Outside,
-    /// In a child of another scope, which may itself be inside: its executor knows not.
+    /// In a child of another scope, which may itself be inside. The executor that polls the child
+    /// does not know.
     Unknown,
 }
 
-/// What is not a [`Frame`], but matters to those inside or around it.
+/// Something that is not a [`Frame`], but matters to the frames inside or around it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(not(all(feature = "std", not(anyscope_loom))), allow(dead_code))]
 pub(crate) enum Mark {
-    /// A shield with a number of its own; zero if nobody can lift it.
+    /// A shield with a number of its own; zero if it cannot be lifted.
     Shield(usize),
-    /// A part of what is behind the shield of that number, which it does not keep.
+    /// A part of the code behind the shield of that number for which the shield is lifted.
     Lifted(usize),
     /// A call that returns only when what it runs has ended.
     Blocked,
@@ -76,7 +78,7 @@ pub(crate) enum Mark {
     Finalizer(usize),
 }
 
-/// Whether this code is part of a finalizer of `scope`.
+/// Returns whether this code is part of a finalizer of `scope`.
 pub(crate) fn inside_finalizer(scope: *const ()) -> bool {
     imp::is_marked(Mark::Finalizer(scope.addr()))
 }
@@ -128,7 +130,7 @@ mod imp {
         nest::find(&FRAMES, f)
     }
 
-    /// The marks of this thread, the innermost first.
+    /// Returns the marks of this thread, the innermost first.
     fn marks() -> Vec<Marked> {
         let mut all = Vec::new();
         nest::find(&MARKS, |&marked| {
@@ -142,7 +144,7 @@ mod imp {
         nest::find(&MARKS, |&(here, _)| (here == mark).then_some(())).is_some()
     }
 
-    /// Where this code stands towards `scope`.
+    /// Returns how the running code relates to `scope`.
     pub(crate) fn stance(scope: *const ()) -> Stance {
         let all = marks();
         let mut marks = all.iter().enumerate().peekable();
@@ -150,7 +152,7 @@ mod imp {
         let mut shielded = false;
         let mut blocked = false;
         let found = find(|frame| {
-            // Those inside of this frame.
+            // The marks inside this frame.
             while let Some((n, (mark, _))) = marks.next_if(|(_, (_, at))| ptr::addr_eq(*at, frame))
             {
                 match mark {
@@ -171,12 +173,12 @@ mod imp {
         })
     }
 
-    /// Whether one of the marks further in lifts the shield of that number.
+    /// Returns whether one of the marks further in lifts the shield of that number.
     fn is_lifted(number: usize, further_in: &[Marked]) -> bool {
         number != 0 && further_in.iter().any(|(mark, _)| *mark == Mark::Lifted(number))
     }
 
-    /// Raises one shield in every frame; these are to be lowered.
+    /// Raises one shield in every frame. Returns those that the caller has to lower.
     pub(crate) fn raise_all() -> Vec<Arc<Shields>> {
         let mut raised = Vec::new();
         find(|frame| {
@@ -190,7 +192,7 @@ mod imp {
         raised
     }
 
-    /// Whether `shields` are those of a frame.
+    /// Returns whether `shields` are those of a frame.
     pub(crate) fn has(shields: &Arc<Shields>) -> bool {
         find(|frame| {
             let mut is_here = false;
@@ -208,14 +210,15 @@ mod imp {
         is_up
     }
 
-    /// The own token of the scope in whose child or body this code runs. None behind a shield.
+    /// Returns the own token of the scope in whose child or body this code runs. None behind a
+    /// shield.
     pub(crate) fn token_around() -> Option<CancelToken> {
-        // The innermost only: what is asked of those around it, its scope has asked for.
+        // The innermost frame only: a request to an outer frame reaches the innermost scope too.
         find(|frame| Some(if is_shielded(frame) { None } else { frame.about.token() })).flatten()
     }
 
-    /// Why the innermost child or body is to end, if it is, or one around it. What is behind a
-    /// shield does not count.
+    /// Returns why the innermost child or body is to end, or one around it, if one is. A shield
+    /// hides the frame that it shields, and those around it.
     pub(crate) fn asked_to_end() -> Option<Cancelled> {
         find(
             |frame| {
@@ -226,7 +229,7 @@ mod imp {
     }
 }
 
-/// No thread-locals, or (under loom) several threads of a model on one.
+/// Without thread-locals; or under loom, which runs several threads of a model on one thread.
 #[cfg(not(all(feature = "std", not(anyscope_loom))))]
 mod imp {
     use super::*;

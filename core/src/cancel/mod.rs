@@ -1,16 +1,15 @@
-//! Asking for an end.
+//! Cancelling: asking work to end.
 //!
-//! A cancel is a request: whoever holds a [`CancelToken`] sees it, at a checkpoint or by waiting
-//! for it, as long as the token lives. Scopes and children are then dropped, at once or after a
-//! grace period; that is the business of the scope.
-
+//! A cancel is a request. Code that holds a [`CancelToken`] sees it, at a checkpoint or by waiting
+//! for it, as long as the token lives. The scope then drops its children, at once or after a grace
+//! period.
 //!
 //! | file | what |
 //! |---|---|
-//! | [`reason`], [`cancelled`] | why, and by whom |
-//! | [`token`] | a request, and who it is handed on to |
-//! | [`grace`] | time to end in good order |
-//! | [`shields`], [`shield`] | what keeps a cancel off for a while |
+//! | [`reason`], [`cancelled`] | why, and by what |
+//! | [`token`] | a request, and the tokens that it is passed on to |
+//! | [`grace`] | the time that children have to shut down |
+//! | [`shields`], [`shield`] | delays a cancel for a while |
 //! | [`current`] | which children and bodies this thread is running |
 
 mod cancelled;

@@ -1,11 +1,27 @@
-//! Why something was cancelled, and by whom.
+//! Why something was cancelled.
 
 use alloc::{borrow::Cow, string::String, sync::Arc};
 use core::{fmt, panic::Location};
 
-/// Why something was cancelled, and where that was asked for.
+/// Why something was cancelled, and where the cancel was asked for.
 ///
-/// Made from a message, in place: `scope.cancel("shutting down")`. One allocation; cheap to clone.
+/// Usually made from a message, in place: `scope.cancel("shutting down")`.
+///
+/// # Cost
+///
+/// One allocation; cheap to clone.
+///
+/// # Examples
+///
+/// ```
+/// use anyscope::{CancelReason, CancelToken};
+///
+/// let token = CancelToken::new();
+/// token.cancel(CancelReason::new(format!("{} requests failed", 3)));
+/// let reason = token.reason().unwrap();
+/// assert_eq!(reason.message(), "3 requests failed");
+/// assert!(reason.asked_at().is_some());
+/// ```
 #[derive(Clone, PartialEq, Eq)]
 pub struct CancelReason(Arc<Inner>);
 
@@ -16,24 +32,24 @@ struct Inner {
 }
 
 impl CancelReason {
-    /// For this reason, asked for by the caller.
+    /// Creates a reason with this message, asked for at the caller's line.
     #[track_caller]
     pub fn new(message: impl Into<Cow<'static, str>>) -> Self {
         CancelReason(Arc::new(Inner { message: message.into(), at: Some(Location::caller()) }))
     }
 
-    /// A reason of the library's own.
+    /// Creates a reason of the library's own.
     pub(crate) fn internal(message: &'static str) -> Self {
         CancelReason(Arc::new(Inner { message: message.into(), at: None }))
     }
 
-    /// Why.
+    /// Returns the message.
     pub fn message(&self) -> &str {
         &self.0.message
     }
 
-    /// Where the cancel was asked for. Nothing if nobody did: of a scope that failed, or was
-    /// dropped.
+    /// Returns where the cancel was asked for. None if no code asked for it: the scope failed, or
+    /// was dropped.
     pub fn asked_at(&self) -> Option<&'static Location<'static>> {
         self.0.at
     }

@@ -1,4 +1,4 @@
-//! Keeping cancels off for a while.
+//! Shields: code that a cancel does not interrupt.
 
 use super::{
     Cancelled,
@@ -20,16 +20,16 @@ use pin_project_lite::pin_project;
 /// The child, and every child around it that is polled by the same task, is not dropped between the
 /// first poll of the shield and its end: not by a cancel or a failure of its scope, nor by its
 /// handle, nor by a deadline. A cancel that comes in that time takes effect when the shield ends: the
-/// child is dropped the next time it waits. So is the body of a fail-fast scope shielded.
+/// child is dropped the next time it waits. The body of a fail-fast scope is shielded in the same
+/// way.
 ///
-/// What is cancelled *inside* the shield is: a scope in there has its own cancels, deadlines and
+/// A shield does not affect cancels *inside* it: a scope in there has its own cancels, deadlines and
 /// failures. Children that are spawned in there into a scope outside are not shielded.
 ///
-/// Nothing keeps a future that is dropped: a shield ends with the future of the scope, if that is
-/// dropped, and with the executor. For cleanup that must run see
-/// [`Scope::defer`](crate::Scope::defer).
+/// A shield cannot keep a future that is dropped: it ends when the future of the scope is dropped,
+/// or the executor. For cleanup that must run, see [`Scope::defer`](crate::Scope::defer).
 ///
-/// A whole child is behind its shields: what it runs beside them at the same time is shielded too.
+/// A shield covers the whole child: what the child runs beside it at the same time is shielded too.
 ///
 /// # Cancel safety
 ///
@@ -71,12 +71,15 @@ pub fn shield<F: Future>(future: F) -> Shield<F> {
     Shield { future, raised: None, restore: None }
 }
 
-/// A [`shield`] in which some parts can be cancelled after all: those that are run by
-/// [`Restore::run`].
+/// Runs `body` as [`shield`] does, except that the parts run by [`Restore::run`] can be cancelled.
+///
+/// # Cancel safety
+///
+/// Dropping the returned future drops the future of `body`.
 ///
 /// # Examples
 ///
-/// Waiting for a message may be cancelled, dealing with it may not:
+/// Waiting for a message may be cancelled, handling it may not:
 ///
 /// ```
 /// use anyscope::smol::Smol;
@@ -85,20 +88,20 @@ pub fn shield<F: Future>(future: F) -> Shield<F> {
 ///
 /// let (send, receive) = smol::channel::unbounded();
 /// send.send("hello").await.unwrap();
-/// let dealt_with = scope(&Smol, async |s| {
+/// let handled = scope(&Smol, async |s| {
 ///     let s2 = s.clone();
 ///     s.spawn(shield_with(async move |restore| {
-///         let mut dealt_with = 0;
+///         let mut handled = 0;
 ///         while let Ok(_message) = restore.run(receive.recv()).await {
-///             dealt_with += 1;
+///             handled += 1;
 ///             s2.cancel("after this one");
 ///         }
-///         dealt_with
+///         handled
 ///     }))
 ///     .await
 /// })
 /// .await;
-/// assert!(dealt_with.unwrap_err().is_cancelled());
+/// assert!(handled.unwrap_err().is_cancelled());
 /// # });
 /// ```
 pub fn shield_with<F: Future>(body: impl FnOnce(Restore) -> F) -> Shield<F> {
@@ -107,22 +110,23 @@ pub fn shield_with<F: Future>(body: impl FnOnce(Restore) -> F) -> Shield<F> {
     Shield { future: body(restore.clone()), raised: None, restore: Some(restore) }
 }
 
-/// Goes on unless the child that runs here is to end.
+/// Returns `Ok` unless the child that runs here is to end.
 ///
 /// For loops that compute, in children and in closures of
-/// [`spawn_blocking`](crate::Scope::spawn_blocking). It asks of the innermost child, then of those
-/// around it, whoever polls them; a [`shield`] hides the rest. A
-/// [grace](crate::Scope::cancel_with) is a request too. Outside of all scopes it never fails.
+/// [`spawn_blocking`](crate::Scope::spawn_blocking). It checks the innermost child, then the
+/// children around it, whichever task polls them; a [`shield`] hides the child that it shields, and
+/// those around it. A [grace](crate::Scope::cancel_with) counts as a request to end. Outside of all
+/// scopes, this never fails.
 ///
-/// It looks through the children that this thread is polling, and through the token around the scope
-/// of each: see [`Scope::token`](crate::Scope::token) for which that is. A shield that a child raises
-/// hides from that child, and from what is first polled behind it, not from children of a scope that
-/// was there before. That somebody cancels a child by its handle is seen in that child, and not in
-/// children of scopes in it that run elsewhere: those are dropped with it.
+/// It checks the children that this thread is polling, and the token around the scope of each: see
+/// [`Scope::token`](crate::Scope::token) for which token that is. A shield that a child raises hides
+/// a request from that child, and from scopes that are first polled behind the shield, but not from
+/// children of a scope that was there before. A child that is cancelled by its handle sees the
+/// request; children of scopes in it that run elsewhere do not: they are dropped with it.
 ///
 /// # Errors
 ///
-/// [`Cancelled`], with who asked and why, each time from then on.
+/// Returns [`Cancelled`], with what asked and why, on every call from then on.
 ///
 /// # Examples
 ///
@@ -138,7 +142,7 @@ pub fn shield_with<F: Future>(body: impl FnOnce(Restore) -> F) -> Shield<F> {
 ///         }
 ///     });
 ///     s.cancel("enough");
-///     // It had begun, and ended by itself; or it had not, and never will.
+///     // It had begun, and returns an error; or it had not begun, and never will.
 ///     let _ = child.await;
 /// })
 /// .await;
@@ -154,8 +158,8 @@ pin_project! {
     pub struct Shield<F> {
         #[pin]
         future: F,
-        // None before the first poll, and when it is over. After the future, which is dropped behind
-        // its shield.
+        // None before the first poll, and once the future is ready. Declared after `future`, so that
+        // the future is dropped while its shield is still up.
         raised: Option<Raised>,
         restore: Option<Restore>,
     }
@@ -168,7 +172,8 @@ impl<F: Future> Future for Shield<F> {
         let this = self.project();
         if this.raised.is_none() {
             let shields = current::raise_all();
-            // Only once: a shield that is polled after its end has no parts that can be cancelled.
+            // Taken only once: a shield that is polled after its end has no parts that can be
+            // cancelled.
             *this.raised = Some(match this.restore.take() {
                 None => Raised::Whole(shields),
                 Some(Restore { region }) => {
@@ -195,7 +200,7 @@ impl<F> fmt::Debug for Shield<F> {
     }
 }
 
-/// What a shield has raised, and lowers.
+/// The counters that a shield has raised, and lowers when dropped.
 enum Raised {
     Whole(Vec<Arc<Shields>>),
     /// With parts that can be cancelled.
@@ -211,9 +216,9 @@ impl Drop for Raised {
     }
 }
 
-/// What a shield has raised, and the parts in it that can be cancelled.
+/// The counters that a shield has raised, and the parts in it that can be cancelled.
 struct Region {
-    /// Once it has.
+    /// Set when the shield has raised them.
     raised: OnceBox<Vec<Arc<Shields>>>,
     openings: Openings,
 }
@@ -233,7 +238,7 @@ impl Region {
     }
 }
 
-/// Lowers all, then wakes those for whom that was the last.
+/// Lowers all, then wakes the children whose last shield that was.
 fn lower(all: &[Arc<Shields>]) {
     let mut wakers = Wakers::new();
     for shields in all {
@@ -249,22 +254,30 @@ pub struct Restore {
 }
 
 impl Restore {
-    /// Runs `future` as if the shield were not there. Other shields, around it or inside, are.
+    /// Runs `future` as if this shield were not there. Other shields, around it or inside, stay up.
     ///
     /// A cancel that came before takes effect where `future` waits for the first time.
     ///
     /// The shield is down from the first poll to the end of `future`. There may be several such
     /// parts, one inside another or at the same time: the shield is up again when all of them have
-    /// ended. As a whole child is behind a shield, so is all of it without one: what it runs beside
-    /// such a part can be cancelled too.
+    /// ended. Like the shield, its absence covers the whole child: what the child runs beside such a
+    /// part can be cancelled too.
     ///
     /// Before the first poll of the shield and after its end there is no shield, and `future` just
-    /// runs. A part that is still there when the shield ends changes nothing when it ends itself.
+    /// runs. If the shield ends before such a part, the end of the part changes nothing.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropping the returned future drops `future`; the part has then ended.
+    ///
+    /// # Examples
+    ///
+    /// See [`shield_with`].
     pub fn run<F: Future>(&self, future: F) -> Restored<F> {
         Restored { future, lowered: None, restore: self.clone() }
     }
 
-    /// Tells its shield from others.
+    /// Returns the number that tells its shield from others.
     fn number(&self) -> usize {
         Arc::as_ptr(&self.region).addr()
     }
@@ -282,7 +295,7 @@ pin_project! {
     pub struct Restored<F> {
         #[pin]
         future: F,
-        // After the future, which is dropped as it ran.
+        // Declared after `future`, so that the future is dropped while the shield is still down.
         lowered: Option<Lowered>,
         restore: Restore,
     }
@@ -296,7 +309,7 @@ impl<F: Future> Future for Restored<F> {
         if this.lowered.is_none() {
             let region = &this.restore.region;
             if region.raised.get().is_some() {
-                // First, as the wakers of others may panic.
+                // Stored first, as the wakers that `open` fires may panic.
                 let lowered = this.lowered.insert(Lowered(region.clone()));
                 lowered.0.open();
             }

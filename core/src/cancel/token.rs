@@ -1,4 +1,4 @@
-//! A tree of requests.
+//! A tree of cancel requests.
 
 use super::{CancelReason, Cancelled, CancelledBy};
 use crate::{
@@ -19,16 +19,17 @@ use core::{
 };
 use pin_project_lite::pin_project;
 
-/// A request to end, and the tokens that it is handed on to.
+/// A request to end, which is passed on to the tokens below.
 ///
-/// Cloning gives another handle to the same token; [`child_token`](Self::child_token) a token of
-/// its own that is cancelled with this one, and can be cancelled alone. Cancelling is final, and
-/// whoever looks later sees it too, as often as he looks.
+/// A clone is another handle to the same token. A [`child_token`](Self::child_token) is a token of
+/// its own: it is cancelled with this one, and can be cancelled alone. Cancelling is final: every
+/// later check sees it.
 ///
 /// # Cost
 ///
-/// [`is_cancelled`](Self::is_cancelled) is one relaxed load. A child token is two allocations, and
-/// forgotten by its parent soon after its last handle is gone, and those of its descendants.
+/// [`is_cancelled`](Self::is_cancelled) is one relaxed load. A child token is two allocations. Its
+/// parent frees them soon after its last handle, and the last handle of each of its descendants, is
+/// gone.
 ///
 /// # Examples
 ///
@@ -38,7 +39,7 @@ use pin_project_lite::pin_project;
 /// let server = CancelToken::new();
 /// let request = server.child_token();
 ///
-/// // A loop that computes looks now and then:
+/// // A loop that computes checks now and then:
 /// let sum = |token: &CancelToken| {
 ///     let mut sum = 0;
 ///     for n in 0..1000 {
@@ -61,27 +62,27 @@ pub struct CancelToken {
 
 struct Node {
     cancelled: AtomicBool,
-    /// Cancelled, and so is everything below: nothing is left to do.
+    /// This token and all below are cancelled: nothing is left to do.
     told: AtomicBool,
     reason: OnceBox<CancelReason>,
     requested: LazyEvent,
     children: Group<Node>,
-    /// How many children there ever were.
+    /// How many children were ever made.
     made: AtomicUsize,
     /// How many of them are [gone](Self::gone).
     left: AtomicUsize,
-    /// No handle is left, neither of this one nor of a descendant.
+    /// No handle is left, neither of this token nor of a descendant.
     gone: AtomicBool,
 }
 
 /// Ends with the last handle of a node and of its descendants.
 struct Alive {
     node: Arc<Member<Node>>,
-    /// Kept in the tree by us, as a cancel comes down to us through it.
+    /// We keep the parent in the tree, as a cancel reaches us through it.
     parent: Option<Arc<Alive>>,
 }
 
-/// A long chain of them ends one after the other, not inside each other.
+/// A long chain is dropped one after the other, not recursively.
 impl Drop for Alive {
     fn drop(&mut self) {
         self.node.gone.store(true, Ordering::Release);
@@ -99,7 +100,7 @@ impl Ends for Node {
     }
 }
 
-/// Long chains of tokens end one after the other, not inside each other.
+/// Long chains of tokens are dropped one after the other, not recursively.
 impl Drop for Node {
     fn drop(&mut self) {
         let mut members = Vec::new();
@@ -113,7 +114,7 @@ impl Drop for Node {
 }
 
 impl CancelToken {
-    /// A token that nobody has cancelled, and that has no parent.
+    /// Creates a token that is not cancelled and has no parent.
     pub fn new() -> Self {
         Self::of(Member::alone(Node::new()), None)
     }
@@ -123,31 +124,60 @@ impl CancelToken {
         CancelToken { node, alive }
     }
 
-    /// A token that is cancelled when this one is. If this one is cancelled already, so is it.
+    /// Creates a token that is cancelled when this one is. If this one is cancelled already, so is
+    /// the new one.
     ///
-    /// Cancelling the child leaves this one alone.
+    /// Cancelling the child does not cancel this token.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use anyscope::CancelToken;
+    ///
+    /// let server = CancelToken::new();
+    /// let (a, b) = (server.child_token(), server.child_token());
+    ///
+    /// a.cancel("the client hung up");
+    /// assert!(a.is_cancelled() && !b.is_cancelled() && !server.is_cancelled());
+    ///
+    /// server.cancel("shutting down");
+    /// assert!(b.is_cancelled());
+    /// assert_eq!(a.reason().unwrap().message(), "the client hung up");
+    /// ```
     pub fn child_token(&self) -> Self {
         let made = self.node.made.fetch_add(1, Ordering::Relaxed) + 1;
         self.node.children.sweep_if_due(made);
         let (node, added) = self.node.children.add(Node::new());
         let child = Self::of(node, Some(self.alive.clone()));
         if !added {
-            // It was there before the group was closed, and whoever is refused sees that. Nobody
-            // waits for it yet.
+            // The reason was set before the group was closed, and a refused member sees what
+            // happened before that. No task waits for the child yet, so there is no waker to fire.
             let reason = self.node.reason.get().expect("cancelled for a reason").clone();
             child.node.cancel(reason, &mut Wakers::new());
         }
         child
     }
 
-    /// Asks for the end: of whoever looks at this token or at one of its descendants.
+    /// Cancels this token and all of its descendants.
     ///
-    /// All of them know it before anybody who waits for it is woken. The first reason counts; a
+    /// All of them are cancelled before the first waiting task is woken. The first reason counts; a
     /// second call does nothing.
     ///
     /// # Panics
     ///
-    /// With the first panic of a waker, when all have been woken.
+    /// If wakers panic, the first panic propagates when all tasks have been woken.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use anyscope::CancelToken;
+    ///
+    /// let token = CancelToken::new();
+    /// token.cancel("shutting down");
+    /// token.cancel("too late to matter");
+    /// assert!(token.is_cancelled());
+    /// assert_eq!(token.reason().unwrap().message(), "shutting down");
+    /// ```
     #[track_caller]
     pub fn cancel(&self, reason: impl Into<CancelReason>) {
         let mut wakers = Wakers::new();
@@ -155,50 +185,78 @@ impl CancelToken {
         wakers.fire_and_resume();
     }
 
-    /// [`cancel`](Self::cancel), but that the wakers are for the caller to fire.
+    /// As [`cancel`](Self::cancel), but leaves the wakers to the caller to fire.
     pub(crate) fn cancel_and_collect(&self, reason: CancelReason, wakers: &mut Wakers) {
         self.node.cancel(reason, wakers);
     }
 
-    /// Whether the end was asked for.
+    /// Returns whether the token is cancelled.
     pub fn is_cancelled(&self) -> bool {
         self.node.cancelled.load(Ordering::Relaxed)
     }
 
-    /// Why the end was asked for, if it was.
+    /// Returns why the token was cancelled, if it was.
     pub fn reason(&self) -> Option<&CancelReason> {
         // Acquire: pairs with the store in `cancel`.
         let cancelled = self.node.cancelled.load(Ordering::Acquire);
         if cancelled { self.node.reason.get() } else { None }
     }
 
-    /// Goes on unless the end was asked for.
+    /// Returns `Ok` unless the token is cancelled.
     ///
     /// For loops that compute, and for closures on blocking threads: nothing else can end them.
     ///
     /// # Errors
     ///
-    /// [`Cancelled`], each time from then on.
+    /// Returns [`Cancelled`] on every call once the token is cancelled.
+    ///
+    /// # Examples
+    ///
+    /// See the [type](Self).
     pub fn checkpoint(&self) -> Result<(), Cancelled> {
         if self.is_cancelled() { Err(self.to_error()) } else { Ok(()) }
     }
 
-    /// Waits until the end is asked for.
+    /// Waits until the token is cancelled.
     ///
     /// # Cancel safety
     ///
-    /// Dropping the returned future changes nothing.
+    /// Dropping the returned future has no effect.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use anyscope::{CancelToken, concurrent};
+    ///
+    /// # smol::block_on(async {
+    /// let token = CancelToken::new();
+    /// concurrent(async |s| {
+    ///     let waiting = s.spawn(async { token.cancelled().await });
+    ///     token.cancel("now");
+    ///     waiting.await.unwrap();
+    /// })
+    /// .await;
+    /// # });
+    /// ```
     pub fn cancelled(&self) -> WaitCancelled<'_> {
         WaitCancelled { token: self, listener: None }
     }
 
-    /// Runs `future` until the end is asked for, and drops it then.
+    /// Runs `future` until the token is cancelled, and drops it then.
     ///
-    /// If both happen at once, the value wins.
+    /// If `future` is ready in the poll that finds the token cancelled, its value is returned.
     ///
     /// # Errors
     ///
-    /// [`Cancelled`] if `future` was dropped.
+    /// Returns [`Cancelled`] if the token was cancelled first. `future` has been dropped then.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropping the returned future drops `future`.
+    ///
+    /// # Panics
+    ///
+    /// The returned future panics if polled after it was ready.
     ///
     /// # Examples
     ///
@@ -218,7 +276,21 @@ impl CancelToken {
         RunUntilCancelled { future: Some(future), cancelled: self.cancelled() }
     }
 
-    /// Cancels this token when the guard is dropped, unless it is disarmed before.
+    /// Returns a guard that cancels this token when dropped, unless it is disarmed before.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use anyscope::CancelToken;
+    ///
+    /// let token = CancelToken::new();
+    /// drop(token.child_token().drop_guard("left early").disarm());
+    /// assert!(!token.is_cancelled());
+    ///
+    /// let guard = token.clone().drop_guard("left early");
+    /// drop(guard); // also by `?`, a panic, or a cancel of the task
+    /// assert_eq!(token.reason().unwrap().message(), "left early");
+    /// ```
     #[track_caller]
     pub fn drop_guard(self, reason: impl Into<CancelReason>) -> CancelGuard {
         CancelGuard { armed: Some((self, reason.into())) }
@@ -243,19 +315,22 @@ impl Node {
         }
     }
 
-    /// A child is gone. After a flood of them nobody may ever come who would sweep them out.
+    /// Counts a child that is gone, and sweeps if many are. New children sweep too, but after a flood
+    /// of children there may never be a new one.
     fn child_has_left(&self) {
-        // AcqRel: those who have left were made before, so that `made` below is not smaller.
+        // AcqRel: every child that left was made before, so `made` below is not smaller than `left`.
+        // With a weaker order it could be, and the difference would wrap around.
         let left = self.left.fetch_add(1, Ordering::AcqRel) + 1;
         let made = self.made.load(Ordering::Relaxed);
         self.children.sweep_if_sparse(made, made.wrapping_sub(left));
     }
 
     fn cancel(&self, reason: CancelReason, wakers: &mut Wakers) {
-        // The first one, for all below too: of two who cancel this one, both go down.
+        // The first reason stays, for all tokens below too. If two threads cancel this token, both
+        // walk down, and both with the first reason.
         let _ = self.reason.set(reason);
         let reason = self.reason.get().expect("set above").clone();
-        // From parent to child without recursion, as chains of tokens may be long.
+        // Without recursion, as chains of tokens may be long.
         let mut below = Vec::new();
         self.cancel_alone(&reason, &mut below, wakers);
         let mut next = 0;
@@ -263,13 +338,14 @@ impl Node {
             node.cancel_alone(&reason, &mut below, wakers);
             next += 1;
         }
-        // Release: whoever finds nothing left to do sees all of it done.
+        // Release: a thread that finds nothing left to do sees all of it done. With a weaker order,
+        // it could return while a token below still reads as not cancelled.
         below.iter().for_each(|node| node.told.store(true, Ordering::Release));
         self.told.store(true, Ordering::Release);
     }
 
-    /// Cancels this one, and adds its children to `below`; also if somebody else has begun to,
-    /// who may be slow, as all must know before either of us returns.
+    /// Cancels this token alone, and adds its children to `below`. Does so even if another thread
+    /// has begun to: that thread may be slow, and all must be cancelled before either returns.
     fn cancel_alone(
         &self,
         reason: &CancelReason,
@@ -279,7 +355,7 @@ impl Node {
         if self.told.load(Ordering::Acquire) {
             return;
         }
-        // Before the flag, so that whoever sees the flag finds it. The first one stays.
+        // Before the flag, so that a thread that sees the flag finds the reason. The first stays.
         let _ = self.reason.set(reason.clone());
         self.cancelled.store(true, Ordering::Release);
         self.children.close(|child| below.push(child));
@@ -287,7 +363,7 @@ impl Node {
     }
 }
 
-/// Where a scope remembers the token around it, without an allocation.
+/// The token around a scope, remembered by the scope without an allocation.
 pub(crate) struct Around(OnceArc<Alive>);
 
 impl Around {
@@ -295,19 +371,19 @@ impl Around {
         Around(OnceArc::new())
     }
 
-    /// Remembers a token; the first one stays.
+    /// Remembers a token. If there is one already, that one stays.
     pub(crate) fn set(&self, token: CancelToken) {
         self.0.set(token.alive);
     }
 
-    /// Why the token was cancelled, if it was.
+    /// Returns why the token was cancelled, if it was.
     pub(crate) fn cancelled(&self) -> Option<Option<&CancelReason>> {
         let node = &self.0.get()?.node;
         // Acquire: as for `CancelToken::reason`.
         node.cancelled.load(Ordering::Acquire).then(|| node.reason.get())
     }
 
-    /// A child of the token, or one without a parent if there is none.
+    /// Creates a child of the token, or a token without a parent if none is remembered.
     pub(crate) fn child_token(&self) -> CancelToken {
         let Some(alive) = self.0.get_arc() else { return CancelToken::new() };
         CancelToken { node: alive.node.clone(), alive }.child_token()
@@ -345,7 +421,7 @@ impl Future for WaitCancelled<'_> {
                 return Poll::Ready(());
             }
             match &mut self.listener {
-                // Look again, now that nothing can be missed.
+                // Checked again after this: a cancel before `listen` notified nothing.
                 None => self.listener = Some(self.token.node.requested.listen()),
                 Some(listener) => {
                     if Pin::new(listener).poll(cx).is_pending() {
@@ -369,7 +445,7 @@ pin_project! {
     /// Future of [`CancelToken::run_until_cancelled`].
     #[must_use = "futures do nothing unless you `.await` or poll them"]
     pub struct RunUntilCancelled<'a, F> {
-        // None when it is over.
+        // None once the result has been returned.
         #[pin]
         future: Option<F>,
         #[pin]
@@ -401,7 +477,7 @@ impl<F> fmt::Debug for RunUntilCancelled<'_, F> {
     }
 }
 
-/// Cancels a token when dropped; see [`CancelToken::drop_guard`].
+/// A guard that cancels a token when dropped; see [`CancelToken::drop_guard`].
 #[derive(Debug)]
 #[must_use = "dropping the guard cancels the token"]
 pub struct CancelGuard {
@@ -409,7 +485,7 @@ pub struct CancelGuard {
 }
 
 impl CancelGuard {
-    /// Gives the token back, without cancelling it.
+    /// Returns the token, without cancelling it.
     pub fn disarm(mut self) -> CancelToken {
         let (token, _) = self.armed.take().expect("there until here");
         token

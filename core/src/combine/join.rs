@@ -1,28 +1,27 @@
-//! All of several futures.
+//! Several futures awaited together, for all of their values.
 
 use core::future::Future;
 
-/// Runs all of several futures in the awaiting task, and gives their values in the order of the
-/// futures.
+/// Runs several futures in the awaiting task, and returns their values in the order of the futures.
 ///
 /// Takes tuples of two to eight futures, of different types, and (with `alloc`) a `Vec` of futures
 /// of one type.
 ///
-/// A future that fails ends nothing: the value of the others is waited for.
+/// A future that returns an error does not end the others: all values are waited for.
 ///
 /// # Cancel safety
 ///
-/// Dropping it drops all futures, and the values of those that are ready.
+/// Dropping the returned future drops all futures, and the values of those that are ready.
 ///
 /// # Panics
 ///
-/// A panic of a future goes through. It panics when polled after it was ready.
+/// A panic of a future propagates. The returned future panics if polled after it was ready.
 ///
 /// # Cost
 ///
-/// For a tuple, none beside its futures: nothing is allocated, and every poll of the task polls
-/// all that are not ready. In a `Vec` each is polled only when its own waker has fired; one
-/// allocation for up to 64 futures, and that of the values.
+/// A tuple allocates nothing, and every poll of the task polls all of its futures that are not
+/// ready. In a `Vec`, each future is polled only when its own waker has fired; that costs one
+/// allocation for up to 64 futures, and one for the values.
 ///
 /// # Examples
 ///
@@ -40,7 +39,7 @@ pub fn join<J: Join>(futures: J) -> J::Future {
     futures.into_join()
 }
 
-/// What [`join`] takes.
+/// Several futures that [`join`] takes: a tuple, or a `Vec`.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` cannot be joined",
     note = "`join` takes a tuple of two to eight futures, or a `Vec` of futures: `join((a, b))`"
@@ -48,9 +47,9 @@ pub fn join<J: Join>(futures: J) -> J::Future {
 pub trait Join {
     /// The values of the futures.
     type Output;
-    /// What [`join`] returns.
+    /// The future that [`join`] returns.
     type Future: Future<Output = Self::Output>;
 
-    /// Makes one future of them.
+    /// Returns one future that awaits all of them.
     fn into_join(self) -> Self::Future;
 }

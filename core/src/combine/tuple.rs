@@ -1,4 +1,5 @@
-//! Tuples: polled by hand, as a few are faster asked than told apart.
+//! Tuples: every poll polls all futures, as for a few that is faster than finding out whose waker
+//! fired.
 
 use super::join::Join;
 use core::{
@@ -10,7 +11,7 @@ use core::{
 use pin_project_lite::pin_project;
 
 pin_project! {
-    /// A future, and then its value.
+    /// A future, and later its value.
     #[project = SlotProjection]
     enum Slot<F: Future, T = <F as Future>::Output> {
         Running { #[pin] future: F },
@@ -19,7 +20,7 @@ pin_project! {
 }
 
 impl<F: Future> Slot<F> {
-    /// Whether the value is there.
+    /// Returns whether the value is there.
     #[inline]
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> bool {
         let SlotProjection::Running { future } = self.as_mut().project() else { return true };

@@ -2,7 +2,7 @@
 
 use core::{error::Error, fmt, num::NonZeroUsize};
 
-/// How many children may run at the same time. Never zero: nothing could ever run.
+/// How many children may run at the same time. Never zero, as nothing could ever run then.
 ///
 /// # Examples
 ///
@@ -17,21 +17,21 @@ use core::{error::Error, fmt, num::NonZeroUsize};
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Limit {
-    /// At most so many.
+    /// At most this many.
     AtMost(NonZeroUsize),
-    /// As many as there are, spelled out.
+    /// As many as there are. Written out, so that a reader sees that nothing limits them.
     Unbounded,
 }
 
 impl Limit {
-    /// At most `limit`.
+    /// Creates a limit of at most `limit`.
     ///
     /// For a number that comes from outside, use `Limit::try_from(limit)`, which returns a
     /// [`ZeroLimit`] instead of panicking.
     ///
     /// # Panics
     ///
-    /// When `limit` is zero. In a `const` that is a compile error.
+    /// Panics if `limit` is zero. In a `const` that is a compile error.
     #[track_caller]
     pub const fn new(limit: usize) -> Self {
         match NonZeroUsize::new(limit) {
@@ -42,7 +42,7 @@ impl Limit {
         }
     }
 
-    /// The limit as a number: `usize::MAX` if there is none.
+    /// Returns the limit as a number: `usize::MAX` if there is none.
     pub const fn get(self) -> usize {
         match self {
             Limit::AtMost(limit) => limit.get(),
@@ -74,7 +74,9 @@ impl fmt::Display for Limit {
     }
 }
 
-/// A limit of zero was asked for.
+/// An error: a limit of zero was asked for.
+///
+/// Returned by `Limit::try_from`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ZeroLimit(());
 

@@ -39,9 +39,9 @@ mod imp {
     pub(crate) use loom::sync::Arc;
     pub(crate) use loom::sync::atomic::{AtomicBool, AtomicPtr, AtomicUsize, Ordering, fence};
 
-    /// What a model should take for an access when it is freed: everything that was ever done to
-    /// it must happen before, and whatever may also come after is tried. loom by itself does not
-    /// look.
+    /// Makes a model treat freeing a value as an access to it: every other access must happen
+    /// before, and the model tries every order in which one may come after. loom does not check
+    /// this by itself.
     pub(crate) trait Freed {
         fn freed(&mut self);
     }
@@ -59,7 +59,7 @@ mod imp {
         fn freed(&mut self) {
             if !loom::thread::panicking() {
                 self.fetch_or(false, Ordering::Relaxed);
-                // SAFETY: `&mut` rules out that anybody writes; loom looks whether that is so.
+                // SAFETY: `&mut` rules out a concurrent write; loom checks that this is so.
                 unsafe { self.unsync_load() };
             }
         }

@@ -1,4 +1,4 @@
-//! A box that anybody may put something into, and take it out of.
+//! A place for one box, which any thread may fill and empty.
 
 use crate::sync::{AtomicPtr, Ordering};
 use alloc::boxed::Box;
@@ -26,20 +26,21 @@ impl<T> AtomicBox<T> {
         self.content.load(Ordering::Relaxed).is_null()
     }
 
-    /// Whoever puts a box in after this sees what we have done before; if there is one already, the
-    /// caller finds it from here on.
+    /// Synchronizes with the other side. A thread that puts a box in after this call sees what the
+    /// caller did before it; a box that is in already is found by the caller afterwards.
     pub(crate) fn synchronize(&self) {
         let null = ptr::null_mut();
-        // As a write, so that whoever comes next reads it. Release: publish what came before.
+        // A write, so that the next thread reads it. Release: publish what the caller did before.
+        // With a plain load, the next thread could put its box in without seeing that.
         let _ = self.content.compare_exchange(null, null, Ordering::AcqRel, Ordering::Acquire);
     }
 
-    /// Puts a box in, and takes out what was there.
+    /// Puts a box in, and returns the box that was there.
     pub(crate) fn put(&self, content: Box<T>) -> Option<Box<T>> {
         self.exchange(Box::into_raw(content))
     }
 
-    /// Takes out what is there.
+    /// Takes out the box that is there.
     pub(crate) fn take(&self) -> Option<Box<T>> {
         if self.is_empty() {
             return None;
@@ -48,7 +49,8 @@ impl<T> AtomicBox<T> {
     }
 
     fn exchange(&self, new: *mut T) -> Option<Box<T>> {
-        // Release: whoever takes it sees the content. Acquire: we see that of who put it in.
+        // Release: the thread that takes the new box sees its content. Acquire: we see the content
+        // of the old box.
         let old = self.content.swap(new, Ordering::AcqRel);
         if old.is_null() {
             return None;

@@ -1,13 +1,13 @@
-//! The one waker of whoever polls a scope: replaced by its owner, fired by anybody.
+//! A slot for the one waker of a task: replaced by that task, fired by any thread.
 //!
 //! The protocol is that of `AtomicWaker` in futures-rs: two bits, each held by at most one thread.
 //!
 //! | bits | who may touch the slot |
 //! |---|---|
-//! | none | nobody; the slot is at rest |
-//! | `REGISTERING` | the one registrar |
-//! | `WAKING` | the waker that set it first |
-//! | both | the registrar; the waker has left its wake to the registrar |
+//! | none | no thread; the slot is at rest |
+//! | `REGISTERING` | the one registering thread |
+//! | `WAKING` | the waking thread that set the bit first |
+//! | both | the registering thread; the waking thread has left the wake to it |
 
 use crate::sync::{AtomicUsize, Ordering, UnsafeCell};
 use crate::unwind::{self, Finally};
@@ -42,9 +42,10 @@ impl AtomicWaker {
     /// Makes `waker` the one that the next [`wake`](Self::wake) fires.
     ///
     /// Check the awaited condition *after* this call: a change before it may have found no waker.
-    /// If two threads register at once, which is a misuse, one of the wakers is fired at once.
+    /// If two threads register at the same time, which is a misuse, one of the wakers is fired at
+    /// once.
     pub(crate) fn register(&self, waker: &Waker) {
-        // Acquire: see the slot as the last registrar or waker left it.
+        // Acquire: see the slot as the last thread to touch it left it.
         if self
             .state
             .compare_exchange(0, REGISTERING, Ordering::Acquire, Ordering::Relaxed)
@@ -54,13 +55,13 @@ impl AtomicWaker {
             waker.wake_by_ref();
             return;
         }
-        // Only if a clone panics: nobody could register any more. The old waker is for a poll
-        // that is over, or whose wake has been left to us.
+        // For a clone that panics: if `REGISTERING` stayed set, nothing could register any more.
+        // The old waker belongs to a poll that is over, or its wake has been left to us.
         let unwinds = Finally::new(|| {
             // SAFETY: `REGISTERING` was set by this thread alone.
             let old = self.slot.with_mut(|slot| unsafe { (*slot).take() });
             self.state.store(0, Ordering::Release);
-            // We unwind: a panic of this one, too, would end the process.
+            // We are unwinding: a second panic would abort the process.
             unwind::contain(|| old.into_iter().for_each(Waker::wake));
         });
         let old = self.slot.with_mut(|slot| {
@@ -72,51 +73,53 @@ impl AtomicWaker {
             }
         });
         unwinds.disarm();
-        // Release: publish the slot. Acquire: a wake that came meanwhile happened before.
+        // Release: publish the slot. Acquire: see what was changed before a wake that came
+        // meanwhile.
         if self.state.compare_exchange(REGISTERING, 0, Ordering::AcqRel, Ordering::Acquire).is_err()
         {
-            // Somebody called `wake` meanwhile and left it to us.
+            // Another thread called `wake` meanwhile and left the wake to us.
             // SAFETY: `REGISTERING` is still ours, with `WAKING` set beside it.
             let waker = self.slot.with_mut(|slot| unsafe { (*slot).take() });
-            // Release: leave the slot to the next registrar or waker.
+            // Release: hand the slot to the next thread.
             self.state.store(0, Ordering::Release);
             if let Some(waker) = waker {
                 waker.wake();
             }
         }
-        // Last, because it runs code of the old waker's executor.
+        // Last, because this runs code of the executor that made the old waker.
         drop(old);
     }
 
-    /// Fires the registered waker, if there is one, and forgets it.
+    /// Fires the registered waker, if there is one, and removes it.
     pub(crate) fn wake(&self) {
         if let Some(waker) = self.take() {
             waker.wake();
         }
     }
 
-    /// The registered waker, if there is one, for the caller to fire.
+    /// Takes the registered waker, if there is one, for the caller to fire.
     pub(crate) fn take(&self) -> Option<Waker> {
-        // AcqRel. Release: the registrar that finds our bit sees the change we announce.
-        // Acquire: we see the slot as it was left.
+        // Release: the registering thread that finds our bit sees the change we announce.
+        // Acquire: we see the slot as the last thread left it.
         if self.state.fetch_or(WAKING, Ordering::AcqRel) != 0 {
-            // A registrar or another waker is at it, and will see our bit or fire the same waker.
+            // Another thread holds the slot. If it registers, it will see our bit; if it wakes, it
+            // fires the same waker.
             return None;
         }
-        // SAFETY: `WAKING` was set by this thread alone, and nobody registers.
+        // SAFETY: `WAKING` was set by this thread alone, and no thread registers.
         let waker = self.slot.with_mut(|slot| unsafe { (*slot).take() });
-        // Release: leave the slot to the next registrar or waker.
+        // Release: hand the slot to the next thread.
         self.state.fetch_and(!WAKING, Ordering::Release);
         waker
     }
 }
 
-/// For models: what may come after this is tried.
+/// For models: they try every access that may come after this.
 #[cfg(anyscope_loom)]
 impl Drop for AtomicWaker {
     fn drop(&mut self) {
         if !loom::thread::panicking() {
-            // No more than a look: what keeps the cell may be a count that loom does not see.
+            // A load only: what keeps the cell alive may be a count that loom does not see.
             self.state.load(Ordering::Relaxed);
         }
     }

@@ -1,8 +1,8 @@
-//! Keeping words that different threads write apart.
+//! Padding that keeps words which different threads write on different cache lines.
 
 /// A word that shares its cache line with nothing that comes after it.
 ///
-/// Padded, not aligned: memory that is aligned to more than two words takes allocators longer.
+/// Padded, not aligned: allocators take longer for memory that is aligned to more than two words.
 #[derive(Debug)]
 #[repr(C)]
 pub(crate) struct CachePadded<T>(pub(crate) T, [usize; 7]);

@@ -1,23 +1,24 @@
 //! A count of children that can be waited for and closed.
 //!
-//! Two counters, one of those who entered and one of those who left, each on a cache line of its
-//! own: a thread that spawns writes the one, threads that finish children write the other, and
-//! neither waits for the other's line. Nobody compares the two as long as nobody waits.
+//! There are two counters, of the children that entered and of those that left, each on a cache
+//! line of its own: a thread that spawns writes the first, threads that finish children write the
+//! second, and neither waits for the other's line. The two are compared only while something waits
+//! for the last child.
 //!
-//! Whoever leaves must not touch the gate afterwards, as the scope may be freed by then, unless
-//! it holds a count of the scope. It takes one if it finds the gate `WATCHED`; that flag is in
-//! the word that it changes by compare-and-swap, so it cannot be missed.
+//! A child that leaves must not touch the gate afterwards, as the scope may be freed by then,
+//! unless the child holds a count of the scope. It takes one if it finds the gate `WATCHED`. That
+//! flag is in the word that the child changes by compare-and-swap, so the child cannot miss it.
 
 #[cfg(anyscope_loom)]
 use crate::sync::Freed;
 use crate::sync::{AtomicUsize, Ordering, cache_padded::CachePadded};
 
-/// In `left`: whoever leaves from now on must look whether it is the last.
+/// In `left`: every child that leaves from now on must check whether it is the last.
 const WATCHED: usize = 1;
-/// In `entered`: nobody can enter any more. Set only when all have left.
+/// In `entered`: no child can enter any more. Set only when all have left.
 const CLOSED: usize = 1;
 const ONE: usize = 2;
-/// One in so many of those who leave holds on in any case, a power of two.
+/// One in this many leaving children holds the scope in any case. A power of two.
 const TURN: usize = if cfg!(anyscope_loom) { 4 } else { 512 };
 
 /// How many children are in a scope; see the [module](self).
@@ -27,7 +28,7 @@ pub(crate) struct Gate {
     left: CachePadded<AtomicUsize>,
 }
 
-/// Why there is no way in.
+/// Why a child cannot enter.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Refusal {
     /// No room under the limit.
@@ -44,19 +45,19 @@ impl Gate {
         }
     }
 
-    /// One child more; answers how many entered before it.
+    /// Counts a child in. Returns how many entered before it.
     pub(crate) fn enter(&self) -> Result<usize, Refusal> {
         // Relaxed: what the child needs to see travels with the child.
         let before = self.entered.0.fetch_add(ONE, Ordering::Relaxed);
         if before & CLOSED == 0 {
             return Ok(before / ONE);
         }
-        // Nobody looks at the count of a closed gate.
+        // Nothing reads the count of a closed gate.
         self.entered.0.fetch_sub(ONE, Ordering::Relaxed);
         Err(Refusal::Closed)
     }
 
-    /// One child more, unless there are `limit` already.
+    /// Counts a child in, unless `limit` children are inside already.
     pub(crate) fn enter_below(&self, limit: usize) -> Result<usize, Refusal> {
         loop {
             let (entered, inside) = self.read();
@@ -66,27 +67,29 @@ impl Gate {
             if inside >= limit {
                 return Err(Refusal::Full);
             }
-            // Nobody entered since, so there are no more inside than we counted.
+            // If this succeeds, no child entered since, so no more are inside than we counted.
             if self.change_entered(entered, entered.wrapping_add(ONE)) {
                 return Ok(entered / ONE);
             }
         }
     }
 
-    /// One child less. `hold` is called first, while the child is still inside, if `always` says
-    /// so, if the gate is watched and this may be the last child, and for one in [`TURN`]. Its
-    /// answer comes back, with a flag that says whether nobody is left.
+    /// Counts a child out. Calls `hold` first, while the child is still inside, if `always` says
+    /// so, if the gate is watched and this may be the last child, and for one child in [`TURN`].
+    /// Returns what `hold` returned, and whether the gate is empty now.
     ///
-    /// Without an answer, this was the last access.
+    /// If this returns `None`, the caller must not touch the gate again.
     pub(crate) fn leave<H>(&self, always: bool, hold: impl FnOnce() -> H) -> Option<(H, bool)> {
-        // Acquire, here and on failure: whoever left has entered before, so `entered` below is
-        // not smaller.
+        // Acquire, here and on failure: every child that left had entered before, so `entered`
+        // below is not smaller than `left`. With a weaker order it could be, and the difference
+        // would wrap around.
         let mut left = self.left.0.load(Ordering::Acquire);
         while !always
             && !is_turn(left)
             && (left & WATCHED == 0 || inside(self.entered.0.load(Ordering::Relaxed), left) > 1)
         {
-            // Release: what the child did happens before the end of the scope.
+            // Release: what the child did happens before the end of the scope, which may free what
+            // the child used.
             match self.left.0.compare_exchange_weak(
                 left,
                 left + ONE,
@@ -98,31 +101,32 @@ impl Gate {
             }
         }
         let held = hold();
-        // AcqRel: as above; and the last child speaks for all.
+        // AcqRel, for the reasons above; and the last child, which announces the end, has to see
+        // what all others did.
         let left = self.left.0.fetch_add(ONE, Ordering::AcqRel) + ONE;
-        // Of those who enter at this moment, from outside, each will look when it leaves.
+        // A child entering concurrently, from outside, checks for itself when it leaves.
         Some((held, inside(self.entered.0.load(Ordering::Relaxed), left) == 0))
     }
 
-    /// From now on, whoever leaves looks whether it is the last.
+    /// Makes every child that leaves from now on check whether it is the last.
     pub(crate) fn watch(&self) {
-        // AcqRel: whoever left before this happened before what follows; whoever leaves later
-        // sees what happened before this.
+        // AcqRel: what a child did that left before this happens before what follows; a child that
+        // leaves later sees what happened before this.
         self.left.0.fetch_or(WATCHED, Ordering::AcqRel);
     }
 
-    /// How many there are. May be too high by those who leave at this moment.
+    /// Returns how many children are inside. Children that leave concurrently may still be counted.
     pub(crate) fn count(&self) -> usize {
         self.read().1
     }
 
-    /// How many ever entered. Wraps around.
+    /// Returns how many children ever entered. Wraps around.
     pub(crate) fn entered(&self) -> usize {
         self.entered.0.load(Ordering::Relaxed) / ONE
     }
 
-    /// Closes the gate if nobody is inside, or answers false. Ends the race with those who enter
-    /// at this moment: they are either waited for or refused.
+    /// Closes the gate if it is empty, or returns false. This decides the race with children that
+    /// enter concurrently: each is either waited for or refused.
     pub(crate) fn close(&self) -> bool {
         loop {
             let (entered, inside) = self.read();
@@ -138,10 +142,11 @@ impl Gate {
         }
     }
 
-    /// `entered`, and how many are inside, or were at some moment during the call.
+    /// Returns `entered`, and how many children are inside, or were at some moment during the call.
     fn read(&self) -> (usize, usize) {
-        // In this order, so that the difference is never too small. Acquire keeps the order, and
-        // what those who left did happens before whatever follows from it.
+        // Read in this order, so that the difference is never too small. Acquire keeps the order;
+        // without it, the gate could look empty while a child is inside. It also makes what the
+        // children did that left happen before what the caller does next.
         let left = self.left.0.load(Ordering::Acquire);
         let entered = self.entered.0.load(Ordering::Relaxed);
         (entered, inside(entered, left))
@@ -161,7 +166,7 @@ impl Drop for Gate {
     }
 }
 
-/// The difference of the two counts, which may wrap around.
+/// Returns the difference of the two counts, which may wrap around.
 fn inside(entered: usize, left: usize) -> usize {
     (entered & !CLOSED).wrapping_sub(left & !WATCHED) / ONE
 }

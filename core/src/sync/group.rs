@@ -1,4 +1,4 @@
-//! A [`Registry`] whose members are counted, so that it needs no promises.
+//! A [`Registry`] whose members are reference-counted, so that using it needs no `unsafe`.
 
 use super::{
     Arc, AtomicPtr,
@@ -10,21 +10,21 @@ use core::{
     ptr::{self, NonNull},
 };
 
-/// What a group keeps until it has ended.
+/// A value that a group keeps until the value has ended.
 pub(crate) trait Ends {
-    /// Whether it no longer matters to its group. What has ended stays so.
+    /// Returns whether the value no longer matters to its group. Once true, it stays true.
     fn has_ended(&self) -> bool;
 }
 
-/// A value that is in a group, or in none.
+/// A value that is in one group, or in none.
 pub(crate) struct Member<T> {
-    /// The next one in the list of the group.
+    /// The next member in the list of the group.
     next: AtomicPtr<Member<T>>,
     value: T,
 }
 
 impl<T> Member<T> {
-    /// One that is in no group, and never will be.
+    /// Creates a member that is in no group.
     pub(crate) fn alone(value: T) -> Arc<Self> {
         Arc::new(Member { next: AtomicPtr::new(ptr::null_mut()), value })
     }
@@ -45,8 +45,8 @@ impl<T> DerefMut for Member<T> {
 }
 
 // SAFETY: `next` is a field that only the registry uses. A member has a count of its `Arc` for the
-// registry, which `release` gives up. That what has ended stays so is up to `T`: if it did not, the
-// group would forget it too early, which takes no more than that count.
+// registry, which `release` gives up. Whether an ended value stays ended is up to `T`: if it does
+// not, the group forgets it too early, which only gives up that count.
 unsafe impl<T: Ends> Listed for Member<T> {
     fn next(&self) -> &AtomicPtr<Self> {
         &self.next
@@ -62,7 +62,7 @@ unsafe impl<T: Ends> Listed for Member<T> {
     }
 }
 
-/// All that were added and have not ended.
+/// All members that were added and have not ended.
 pub(crate) struct Group<T: Ends>(Registry<Member<T>>);
 
 impl<T: Ends> Group<T> {
@@ -70,23 +70,24 @@ impl<T: Ends> Group<T> {
         Group(Registry::new())
     }
 
-    /// Sweeps if that is due now that `added` were added.
+    /// Sweeps if a sweep is due now that `added` members have been added.
     pub(crate) fn sweep_if_due(&self, added: usize) {
         self.0.sweep_if_due(added);
     }
 
-    /// Sweeps if of those `added` so few are `alive` that most have ended.
+    /// Sweeps if so few of the `added` members are `alive` that most of the list has ended.
     pub(crate) fn sweep_if_sparse(&self, added: usize, alive: usize) {
         self.0.sweep_if_sparse(added, alive);
     }
 
-    /// Makes a member of `value`; and whether it was added: not to a group that is closed. Whoever is
-    /// refused sees what happened before the close.
+    /// Makes a member of `value`, and returns it with whether it was added. A closed group adds
+    /// nothing; the caller then sees what happened before the close.
     pub(crate) fn add(&self, value: T) -> (Arc<Member<T>>, bool) {
         let member = Member::alone(value);
         let share = Arc::into_raw(member.clone()).cast_mut();
-        // SAFETY: not null, as it comes from an `Arc`. It is new, so it is in no registry; and that
-        // count is the registry's, unless it refuses it.
+        // SAFETY: the pointer is not null, as it comes from an `Arc`. The member is new, so it is in
+        // no registry. The count behind `share` is the registry's, unless the registry refuses the
+        // member: then we give the count up, and do not touch `share` afterwards.
         let added = unsafe {
             let share = NonNull::new_unchecked(share);
             let added = self.0.push(share);
@@ -98,10 +99,11 @@ impl<T: Ends> Group<T> {
         (member, added)
     }
 
-    /// Closes the group, and calls `f` with every member, whether it was closed before or not.
+    /// Closes the group, and calls `f` with every member, even if the group was closed already.
     pub(crate) fn close(&self, mut f: impl FnMut(Arc<Member<T>>)) {
         let mut visit = |member: NonNull<Member<T>>| {
-            // SAFETY: a count is left to the registry, which keeps the member for this call.
+            // SAFETY: the pointer comes from `Arc::into_raw`, and the registry's count keeps the
+            // member for this call. The new count is for `f`; the registry keeps its own.
             f(unsafe {
                 Arc::increment_strong_count(member.as_ptr());
                 Arc::from_raw(member.as_ptr())
@@ -115,7 +117,7 @@ impl<T: Ends> Group<T> {
     /// Moves every member to `members`.
     pub(crate) fn drain(&mut self, members: &mut Vec<Arc<Member<T>>>) {
         self.0.drain(|member| {
-            // SAFETY: the registry's count, which `drain` hands on.
+            // SAFETY: the registry's count, which `drain` passes to us.
             members.push(unsafe { Arc::from_raw(member.as_ptr()) });
         });
     }

@@ -1,11 +1,11 @@
-//! A place for one value, from whoever gives to whoever asks.
+//! A place for one value, handed from a giver to a taker that asks for it.
 //!
-//! | state | what | who may touch the place |
+//! | state | meaning | who may touch the place |
 //! |---|---|---|
-//! | `IDLE` | nobody asks | nobody |
+//! | `IDLE` | the taker does not ask | neither |
 //! | `WANTED` | the taker asks | the giver |
 //! | `FULL` | there is a value | the taker |
-//! | `ENDED` | there will be none any more | nobody |
+//! | `ENDED` | there will be no more values | neither |
 
 use super::atomic_waker::AtomicWaker;
 use crate::sync::{AtomicUsize, Ordering, UnsafeCell};
@@ -16,7 +16,7 @@ const WANTED: usize = 1;
 const FULL: usize = 2;
 const ENDED: usize = 3;
 
-/// Between one giver and one taker; see the [module](self).
+/// The place between one giver and one taker; see the [module](self).
 #[derive(Debug)]
 pub(crate) struct Handoff<T> {
     state: AtomicUsize,
@@ -25,8 +25,8 @@ pub(crate) struct Handoff<T> {
     giver: AtomicWaker,
 }
 
-// SAFETY: values move from one thread to another; only the one whom the state names touches the
-// place, so nobody shares a value.
+// SAFETY: values move from one thread to another. Only the side that the state names touches the
+// place, so no value is ever shared.
 unsafe impl<T: Send> Send for Handoff<T> {}
 // SAFETY: as above.
 unsafe impl<T: Send> Sync for Handoff<T> {}
@@ -41,7 +41,7 @@ impl<T> Handoff<T> {
         }
     }
 
-    /// Asks for the next value. For the one taker.
+    /// Asks for the next value, and polls for it. Called by the one taker.
     pub(crate) fn poll_take(&self, cx: &mut Context<'_>) -> Poll<Option<T>> {
         let mut waits = false;
         loop {
@@ -52,7 +52,8 @@ impl<T> Handoff<T> {
                         // SAFETY: the state is `FULL`, and we are the taker.
                         unsafe { &mut *place }.take()
                     });
-                    // Release: the giver comes after us. It fails if the giver has ended.
+                    // Release: the giver's next write to the place happens after our read. This
+                    // fails if the giver has ended.
                     let _ = self.change(FULL, IDLE, Ordering::Release);
                     return Poll::Ready(value);
                 }
@@ -61,7 +62,7 @@ impl<T> Handoff<T> {
                 state => {
                     self.taker.register(cx.waker());
                     waits = true;
-                    // Release: the giver comes after what we did with the last value.
+                    // Release: what we did with the last value happens before the next is given.
                     if state == IDLE && self.change(IDLE, WANTED, Ordering::Release) {
                         self.giver.wake();
                     }
@@ -70,18 +71,19 @@ impl<T> Handoff<T> {
         }
     }
 
-    /// Whether the taker asks. For the one giver.
+    /// Returns whether the taker asks. Called by the one giver.
     pub(crate) fn is_wanted(&self) -> bool {
-        // Acquire: come after what the taker did with the last value.
+        // Acquire: the taker's use of the place happens before ours.
         self.state.load(Ordering::Acquire) == WANTED
     }
 
-    /// Has the giver woken when the taker asks. Look whether it does after this call.
+    /// Registers the giver's waker, to be fired when the taker asks. Check
+    /// [`is_wanted`](Self::is_wanted) after this call.
     pub(crate) fn register_giver(&self, waker: &Waker) {
         self.giver.register(waker);
     }
 
-    /// Gives the value that is wanted. Answers the waker of the taker, which has to be woken.
+    /// Gives the value that is wanted. Returns the taker's waker, for the caller to fire.
     pub(crate) fn give(&self, value: T) -> Option<Waker> {
         debug_assert!(self.is_wanted());
         self.place.with_mut(|place| {
@@ -93,11 +95,11 @@ impl<T> Handoff<T> {
         self.taker.take()
     }
 
-    /// Says that there will be no value any more. One that was given and not taken goes with the
-    /// exchange.
+    /// Announces that there will be no more values. A value that was given and not taken is dropped
+    /// with the place. Returns the taker's waker, for the caller to fire.
     pub(crate) fn end(&self) -> Option<Waker> {
-        // Release: the taker that finds it comes after us. A store would do, but loom lets it come
-        // before a question that we have not seen.
+        // Release: what we did happens before the taker sees the end. A store would be enough, but
+        // loom may order it before a request of the taker that we have not seen.
         self.state.swap(ENDED, Ordering::Release);
         self.taker.take()
     }

@@ -1,25 +1,25 @@
-//! An event that costs nothing while nobody listens.
+//! An event that costs nothing while nothing listens.
 //!
 //! Listeners wait in the order in which they came. They are in a map that one thread at a time
-//! works on, and for which nobody waits: who finds it taken leaves what it wants done on a stack,
-//! and whoever is at work looks at that stack when it is through. No code of a user's runs there:
-//! not even the wakers are in the map, but in a place of each listener's own; those that are to be
-//! fired are collected, and fired when the map is free. So a waker that panics, or polls its
-//! task then and there, finds everything in order, and holds nobody up.
+//! works on, and that no thread waits for: a thread that finds the map taken leaves its request on a
+//! stack, and the thread that holds the map looks at the stack before it is done. No user code runs
+//! while the map is taken. The wakers are not in the map, but in a slot of each listener's own; the
+//! wakers to fire are collected, and fired when the map is free. So a waker that panics, or polls
+//! its task inside `wake`, finds everything in order and blocks no other thread.
 //!
 //! | state of a listener | set by | leads to |
 //! |---|---|---|
 //! | `WAITING` | [`listen`](LazyEvent::listen) | `NOTIFIED`, `GONE` |
-//! | `NOTIFIED` | whoever is at work | `GONE` |
-//! | `GONE` | the listener, which has seen that it was notified, or is dropped | |
+//! | `NOTIFIED` | the thread that holds the map | `GONE` |
+//! | `GONE` | the listener, when it has seen the notification, or is dropped | |
 //!
-//! Two pairs of fences see to it that nothing is missed, as a weaker order would let both sides
-//! of a pair read what was before the other's write:
+//! Two pairs of fences make sure that nothing is missed. With a weaker order, both sides of a pair
+//! could read the value from before the other's write:
 //!
-//! - who listens enters and then checks what it waits for; who notifies changes that and then looks
-//!   for listeners;
-//! - who finds the map taken leaves a request and then tries again; who was at work frees the
-//!   map and then looks for requests.
+//! - a listener enters, then checks the awaited condition; a notifier changes the condition, then
+//!   looks for listeners;
+//! - a thread that finds the map taken leaves a request, then tries again; the thread that held
+//!   the map frees it, then looks for requests.
 
 use super::{Arc, AtomicUsize, Ordering, Wakers, fence};
 use crate::{
@@ -38,25 +38,26 @@ const WAITING: usize = 0;
 const NOTIFIED: usize = 1;
 const GONE: usize = 2;
 
-/// Something that happens, once or again and again, and is waited for; see the [module](self).
+/// Something that happens, once or repeatedly, and can be awaited; see the [module](self).
 pub(crate) struct LazyEvent {
-    /// Made by the first who listens.
+    /// Made by the first listener.
     queue: OnceBox<Arc<Queue>>,
 }
 
 struct Queue {
     /// How many listeners there are.
     listeners: AtomicUsize,
-    /// How many there ever were: each has the number of those before it. Wraps around.
+    /// How many listeners there ever were. The number of a listener is how many came before it.
+    /// Wraps around.
     numbers: AtomicUsize,
     /// How many were notified and have neither seen it nor been dropped.
     unseen: AtomicUsize,
     waiting: TryLock<Waiting>,
-    /// What those want who found `waiting` taken.
+    /// The requests of threads that found `waiting` taken.
     requests: Stack<Request>,
 }
 
-/// Those who wait, by their numbers.
+/// The waiting listeners, by their numbers.
 type Waiting = BTreeMap<usize, Arc<Place>>;
 
 /// What a listener and its queue share.
@@ -76,7 +77,7 @@ impl LazyEvent {
         LazyEvent { queue: OnceBox::new() }
     }
 
-    /// Listens from now on. Check what is waited for after this call.
+    /// Listens from now on. Check the awaited condition after this call.
     pub(crate) fn listen(&self) -> EventListener {
         if self.queue.get().is_none() {
             // If another thread was first, its queue is used.
@@ -91,13 +92,14 @@ impl LazyEvent {
         let listener = EventListener { queue, place, number };
         // See the module: pairs with the fence in `collect`.
         fence(Ordering::SeqCst);
-        // Those of others, who found the queue taken by us.
+        // The wakers of listeners whose notifiers found the map taken by us.
         wakers.fire_and_resume();
         listener
     }
 
-    /// Announces a change that was made before, to as many listeners as are missing until `count`
-    /// of them are notified and have not looked yet. Their wakers are for the caller to fire.
+    /// Announces a change that was made before this call. Notifies listeners until `count` of them
+    /// have been notified and have not seen it yet, and collects their wakers for the caller to
+    /// fire.
     #[inline]
     pub(crate) fn collect(&self, count: usize, wakers: &mut Wakers) {
         // See the module: pairs with the fence in `listen`.
@@ -108,7 +110,7 @@ impl LazyEvent {
         }
     }
 
-    /// [`collect`](Self::collect), and fires the wakers. Call it last, as they may panic.
+    /// As [`collect`](Self::collect), and then fires the wakers. Call it last, as they may panic.
     pub(crate) fn notify(&self, count: usize) {
         let mut wakers = Wakers::new();
         self.collect(count, &mut wakers);
@@ -127,7 +129,8 @@ impl Queue {
         }
     }
 
-    /// Does what is requested, or leaves it to whoever is at work. Does what others have left.
+    /// Applies `request`, or leaves it to the thread that holds the map. Applies the requests that
+    /// other threads have left.
     fn run(&self, request: Request, wakers: &mut Wakers) {
         let mut request = Some(request);
         loop {
@@ -138,11 +141,12 @@ impl Queue {
                 }
             });
             if free.is_none() {
-                // The second time, whoever is at work will find it.
+                // Pushed before, and the map is still taken: the thread that holds it will find the
+                // request.
                 let Some(request) = request.take() else { return };
                 self.requests.push(request);
             }
-            // See the module: the fence of both sides.
+            // See the module: this is the fence of both sides.
             fence(Ordering::SeqCst);
             if self.requests.is_empty() {
                 return;
@@ -155,13 +159,13 @@ impl Queue {
             Request::Enter(number, place) => drop(waiting.insert(number, place)),
             Request::Leave(number) => drop(waiting.remove(&number)),
             Request::Notify(count) => {
-                // A write, so that a listener which counts as notified here, and sees it after
-                // this, sees what is announced.
+                // A write, so that a listener which counts as unseen here, and sees its
+                // notification after this, also sees the change that is announced now.
                 let unseen = self.unseen.fetch_add(0, Ordering::AcqRel);
                 let mut missing = count.saturating_sub(unseen);
                 while missing > 0 {
                     let Some((_, place)) = waiting.pop_first() else { break };
-                    // Before the listener can count itself out.
+                    // Counted first, as the listener may subtract itself as soon as it is notified.
                     self.unseen.fetch_add(1, Ordering::Relaxed);
                     if place.notify() {
                         missing -= 1;
@@ -176,14 +180,14 @@ impl Queue {
 }
 
 impl Place {
-    /// False if the listener is gone.
+    /// Notifies the listener. Returns false if it is gone.
     fn notify(&self) -> bool {
-        // Release: the listener sees what is announced.
+        // Release: the listener sees the change that is announced.
         self.state.compare_exchange(WAITING, NOTIFIED, Ordering::Release, Ordering::Relaxed).is_ok()
     }
 }
 
-/// Ready when the event has happened; see [`LazyEvent::listen`].
+/// A future that is ready when the event has happened; see [`LazyEvent::listen`].
 pub(crate) struct EventListener {
     queue: Arc<Queue>,
     place: Arc<Place>,
@@ -191,14 +195,15 @@ pub(crate) struct EventListener {
 }
 
 impl EventListener {
-    /// Whether the listener was notified: it has seen that then.
+    /// Returns whether the listener was notified. If it was, this counts as seen.
     fn is_through(&mut self) -> bool {
         match self.place.state.load(Ordering::Acquire) {
             WAITING => return false,
             NOTIFIED => {
-                // Nobody but us changes it from here on.
+                // Only we change the state from here on.
                 self.place.state.store(GONE, Ordering::Relaxed);
-                // Acquire: see what is announced by those for whom we counted as notified.
+                // Acquire: see the changes announced by notifiers that counted us as unseen, and
+                // therefore notified fewer listeners.
                 self.queue.unseen.fetch_sub(1, Ordering::AcqRel);
             }
             _ => {}
@@ -215,12 +220,12 @@ impl Future for EventListener {
             return Poll::Ready(());
         }
         self.place.waker.register(cx.waker());
-        // Again, as whoever notified us may have found no waker.
+        // Checked again, as a notifier before `register` found no waker.
         if self.is_through() { Poll::Ready(()) } else { Poll::Pending }
     }
 }
 
-/// A notification that the listener has not seen goes to the next.
+/// Passes a notification that the listener has not seen on to the next listener.
 impl Drop for EventListener {
     fn drop(&mut self) {
         let mut wakers = Wakers::new();
@@ -234,7 +239,7 @@ impl Drop for EventListener {
         }
         self.queue.listeners.fetch_sub(1, Ordering::Relaxed);
         let own = self.place.waker.take();
-        // All is done. What follows is code of others.
+        // Every step is done. What follows is user code.
         let mut panic = wakers.fire().err();
         unwind::keep_first(&mut panic, || drop(own));
         unwind::resume_unless_panicking(panic);

@@ -1,5 +1,6 @@
-//! [`LazyEvent`](super::event::LazyEvent) with a queue that changes in one step: for models of what
-//! uses it, which would be too large otherwise. Its own models are in `event_models.rs`.
+//! [`LazyEvent`](super::lazy_event::LazyEvent) with a queue that changes in one step. Models of the
+//! code that uses an event would be too large with the real one, which has models of its own in
+//! `lazy_event_models.rs`.
 
 use super::{AtomicBool, Ordering, Wakers, fence};
 use crate::model::Step;
@@ -12,20 +13,20 @@ use core::{
     task::{Context, Poll, Waker},
 };
 
-/// Stands in for [`LazyEvent`](super::event::LazyEvent), with its fences.
+/// Stands in for [`LazyEvent`](super::lazy_event::LazyEvent), with the same fences.
 pub(crate) struct LazyEvent {
     used: AtomicBool,
     listeners: Arc<Step<Listeners>>,
 }
 
-/// Stands in for [`EventListener`](super::event::EventListener).
+/// Stands in for [`EventListener`](super::lazy_event::EventListener).
 pub(crate) struct EventListener {
     event: Arc<Step<Listeners>>,
     /// None once it has fired.
     key: Option<usize>,
 }
 
-/// First come, first notified.
+/// The listeners in the order in which they came, which is also that of notifications.
 #[derive(Default)]
 struct Listeners {
     next_key: usize,
@@ -81,7 +82,8 @@ impl Listeners {
         wakers
     }
 
-    /// Whether the listener was notified: then it is gone. Otherwise it waits with `waker`.
+    /// Returns whether the listener was notified. If it was, it is removed; otherwise it waits with
+    /// `waker`.
     fn wait(&mut self, key: usize, waker: &Waker) -> bool {
         let at = self.position(key);
         if let State::Notified = self.list[at].1 {
@@ -92,7 +94,7 @@ impl Listeners {
         false
     }
 
-    /// A notification that a listener has not used goes to the next.
+    /// Removes a listener. Passes a notification that it has not used on to the next.
     fn leave(&mut self, key: usize) -> Vec<Waker> {
         match self.list.remove(self.position(key)).1 {
             State::Notified => self.notify(1),

@@ -1,23 +1,23 @@
-//! What threads share without a lock: the one foundation that the other rooms stand on.
+//! What threads share without a lock: the foundation of all other rooms.
 //!
-//! Nothing here knows of children, scopes or flows, and no code of a user's runs inside of a
-//! protocol. Each file has one protocol, argued at its head and modelled in `*_models.rs`.
+//! Nothing here knows of children, scopes or flows, and no user code runs inside a protocol. Each
+//! file has one protocol, argued at its head and modelled in `*_models.rs`.
 //!
-//! | file | what |
+//! | file | contents |
 //! |---|---|
 //! | [`atomic`] | atomics, `Arc` and `UnsafeCell`: those of the language, or loom's in a model |
 //! | [`cache_padded`] | a word on a cache line of its own |
-//! | [`stack`] | values pushed from anywhere, taken all at once |
-//! | [`atomic_box`] | a place for a box that anybody may put in and take out |
-//! | [`once_box`], [`once_arc`] | a value set at most once, read from anywhere |
+//! | [`stack`] | values pushed by any thread, taken all at once |
+//! | [`atomic_box`] | a place for one box, which any thread may fill and empty |
+//! | [`once_box`], [`once_arc`] | a value set at most once, read by any thread |
 //! | [`try_lock`] | a lock that can only be tried, never waited for |
-//! | [`handoff`] | a place for one value, from whoever has it to whoever asks for it |
-//! | [`atomic_waker`] | the one waker of whoever polls something |
+//! | [`handoff`] | a place for one value, handed from a giver to a taker that asks for it |
+//! | [`atomic_waker`] | a slot for the one waker of a task |
 //! | [`wakers`] | wakers collected inside a protocol, to be fired after it |
-//! | [`lazy_event`] | a queue of waiters that costs nothing while nobody waits; `lazy_event_step` stands in for it in models of others |
-//! | [`gate`] | a count of who is inside, which can be closed when nobody is |
-//! | [`nest`] | values on the stack of a thread, found by the code that they are around |
-//! | [`registry`], [`group`] | all members of a group, found by whoever ends it; and the same for members that are counted |
+//! | [`lazy_event`] | a queue of waiters that costs nothing while nothing waits; `lazy_event_step` stands in for it in models of its users |
+//! | [`gate`] | a count of children, which can be closed when it is zero |
+//! | [`nest`] | values on the stack of a thread, found by the code that runs inside them |
+//! | [`registry`], [`group`] | all members of a group, for the end of the group to find them; and the same for reference-counted members |
 
 mod atomic;
 #[cfg(feature = "alloc")]

@@ -1,24 +1,24 @@
-//! Values on the stack of a thread, found by the code that they are around.
+//! Values on the stack of a thread, found by the code that runs inside them.
 //!
-//! Each thread has a list of them, a thread-local of its own. A value is on it for the time of one
-//! call, [`with`], and is linked to the one around it. Costs no allocation, and three accesses to a
-//! thread-local a call.
+//! Each thread has a list of values in a thread-local. A value is on the list during one call of
+//! [`with`], and is linked to the value around it. A call costs no allocation, and three accesses to
+//! a thread-local.
 
 use core::{cell::Cell, marker::PhantomData, ptr};
 use std::thread::LocalKey;
 
-/// What is on a list: values that may borrow.
+/// The kind of value on a list. A value may borrow.
 pub(crate) trait Nested: 'static {
     type Value<'a>;
 
-    /// Shows that a value which borrows for long can be used as one that borrows for less: then
-    /// nothing that is shorter-lived can be put into it by whoever finds it.
+    /// Proves that a value which borrows for long can be used as one that borrows for less: then
+    /// the code that finds the value cannot put anything shorter-lived into it.
     fn shorten<'short, 'long: 'short>(
         value: &'short Self::Value<'long>,
     ) -> &'short Self::Value<'short>;
 }
 
-/// The innermost value on this thread, with those around it behind it.
+/// The innermost value on this thread, linked to those around it.
 pub(crate) struct Nest<N: Nested> {
     top: Cell<*const Entry<'static, N>>,
 }
@@ -34,8 +34,8 @@ impl<N: Nested> Nest<N> {
     }
 }
 
-// On some targets every thread-local has a destructor, and this may run in the destructor of another
-// one, after it: nothing is found there.
+// On some targets every thread-local has a destructor, and the list may already be gone when the
+// destructor of another thread-local calls this. Nothing is found then.
 
 fn top<N: Nested>(nest: &'static LocalKey<Nest<N>>) -> *const Entry<'static, N> {
     nest.try_with(|nest| nest.top.get()).unwrap_or(ptr::null())
@@ -58,7 +58,7 @@ pub(crate) fn with<N: Nested, R>(
     f()
 }
 
-/// Takes the innermost value off the list.
+/// Takes the innermost value off the list when dropped.
 struct Back<N: Nested> {
     nest: &'static LocalKey<Nest<N>>,
     outer: *const Entry<'static, N>,
@@ -78,9 +78,9 @@ pub(crate) fn find<N: Nested, R>(
     let mut next = top(nest);
     while !next.is_null() {
         // SAFETY: an entry is on the list only during a call of `with` that is around this one and
-        // keeps it, and such calls return in reverse order. Nothing outlives this turn of the loop,
-        // as `f` takes references of any lifetime; so it matters not how long the value borrows,
-        // which is longer than that.
+        // keeps the entry alive, and such calls return in reverse order. `f` takes references of
+        // any lifetime, so no reference outlives this turn of the loop; and the value borrows for
+        // longer than that, whatever its real lifetime.
         let entry: &Entry<'_, N> = unsafe { &*next };
         if let Some(answer) = f(N::shorten(&entry.value)) {
             return Some(answer);
@@ -90,12 +90,13 @@ pub(crate) fn find<N: Nested, R>(
     None
 }
 
-/// Tells values apart: the address of the innermost one, as [`find`] has it. Null if there is none.
+/// Returns the address of the innermost value, to tell values apart; the same address that [`find`]
+/// passes. Null if there is none.
 pub(crate) fn innermost<N: Nested>(nest: &'static LocalKey<Nest<N>>) -> *const () {
     find(nest, |value| Some(ptr::from_ref(value).cast())).unwrap_or(ptr::null())
 }
 
-/// For values that borrow nothing.
+/// The kind of values that borrow nothing.
 pub(crate) struct Plain<T>(PhantomData<T>);
 
 impl<T: 'static> Nested for Plain<T> {

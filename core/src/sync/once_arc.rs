@@ -3,7 +3,7 @@
 use crate::sync::{Arc, AtomicPtr, Ordering};
 use core::{marker::PhantomData, ptr};
 
-/// An initially empty cell; [`OnceBox`](super::once_box::OnceBox) for a value that others have too.
+/// An initially empty cell; [`OnceBox`](super::once_box::OnceBox) for a shared value.
 pub(crate) struct OnceArc<T> {
     value: AtomicPtr<T>,
     owned: PhantomData<Arc<T>>,
@@ -19,26 +19,27 @@ impl<T> OnceArc<T> {
         OnceArc { value: AtomicPtr::new(ptr::null_mut()), owned: PhantomData }
     }
 
-    /// Sets the value; the first one stays.
+    /// Sets the value. If there is one already, that one stays.
     pub(crate) fn set(&self, value: Arc<T>) {
         let new = Arc::into_raw(value).cast_mut();
         let null = ptr::null_mut();
-        // Release: whoever reads the pointer sees what it leads to.
+        // Release: a thread that reads the pointer sees what it points to.
         if self.value.compare_exchange(null, new, Ordering::Release, Ordering::Relaxed).is_err() {
-            // SAFETY: the count from above, which nobody else has seen.
+            // SAFETY: the count from `into_raw` above. The pointer was not published.
             drop(unsafe { Arc::from_raw(new) });
         }
     }
 
     pub(crate) fn get(&self) -> Option<&T> {
-        // SAFETY: null, or from `set`, with a count that is kept until `drop`.
+        // SAFETY: null, or a pointer from `set`, whose count is kept until `drop`.
         unsafe { self.value.load(Ordering::Acquire).as_ref() }
     }
 
-    /// The value with a count for the caller.
+    /// Returns the value, with a count for the caller.
     pub(crate) fn get_arc(&self) -> Option<Arc<T>> {
         let value = self.value.load(Ordering::Acquire);
-        // SAFETY: not null, so it is that of an `Arc`, of which `self` has a count.
+        // SAFETY: not null, so it comes from `Arc::into_raw` in `set`, and the count that `self`
+        // holds keeps the value alive. The count that we add is the caller's.
         (!value.is_null()).then(|| unsafe {
             Arc::increment_strong_count(value);
             Arc::from_raw(value)

@@ -21,10 +21,10 @@ impl<T> OnceBox<T> {
         OnceBox { value: AtomicPtr::new(ptr::null_mut()), owned: PhantomData }
     }
 
-    /// Sets the value, or gives it back if there is one.
+    /// Sets the value, or returns it to the caller if there is one already.
     pub(crate) fn set(&self, value: T) -> Result<(), T> {
         let new = Box::into_raw(Box::new(value));
-        // Release: whoever reads the pointer sees the value.
+        // Release: a thread that reads the pointer sees the value.
         match self.value.compare_exchange(
             ptr::null_mut(),
             new,

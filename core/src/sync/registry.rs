@@ -1,26 +1,27 @@
 //! All members of a group, so that an end of the group finds them: the children of a scope, the
 //! children of a token.
 //!
-//! A list of pointers, pushed to by whoever enters (Treiber's stack) and not touched by a member
-//! that ends: in a scope of short children a spawn costs one compare-and-swap, an end nothing at
-//! all. What has ended is swept out by somebody who enters when the list may have doubled, and by
-//! one in many of those who leave when less than half of the list may be alive. So a scope that
-//! runs for a year, or has seen a flood of children, holds no more than twice its live ones and a
-//! constant.
+//! The registry is a list of pointers. Entering pushes a member (Treiber's stack); ending does not
+//! touch the list. So in a scope of short children a spawn costs one compare-and-swap, and an end
+//! costs nothing. Members that have ended are swept out by an entering thread when the list may have
+//! doubled, and by one in many leaving children when less than half of the list may be alive. So a
+//! scope that runs for a year, or has seen a flood of children, holds at most twice its live members
+//! and a constant.
 //!
 //! ```text
 //! head ──► newest ──► … ──► oldest        links: `Listed::next`
 //!   └ lowest bit: closed, no more pushes
 //! ```
 //!
-//! Only the one sweeper unlinks, never the newest, and leaves `next` of what it unlinked as it
-//! was. A walker may therefore be anywhere, even on an unlinked child, and still comes to the
-//! end of the list. What is unlinked (in runs, kept in `retired`) is released only when the
-//! sweeper finds that nobody walks: walkers announce themselves before they look at `head`, and a
-//! sweeper looks at the announcements after it has unlinked, with a sequentially consistent fence
-//! on either side, so that one of the two sees the other. (With weaker fences, both could miss:
-//! the walker would step on a member that the sweeper frees.) A sweeper that finds a walker leaves
-//! the release to it: a walk that ends what it comes to would otherwise leave all of that behind.
+//! Only one sweeper at a time unlinks members. It never unlinks the newest, and leaves `next` of an
+//! unlinked member as it was. A walker may therefore be anywhere, even on an unlinked member, and
+//! still reaches the end of the list. Unlinked members (in runs, kept in `retired`) are released
+//! only when the sweeper finds that nothing walks: a walker announces itself before it reads
+//! `head`, and a sweeper reads the announcements after it has unlinked, with a sequentially
+//! consistent fence on either side, so that at least one of the two sees the other. (With weaker
+//! fences, both could miss the other: the walker would step on a member that the sweeper frees.) A
+//! sweeper that finds a walker leaves the release to it. Otherwise a walk that ends the members it
+//! visits would leave all of them behind.
 
 use super::cache_padded::CachePadded;
 use crate::{
@@ -30,46 +31,46 @@ use crate::{
 use alloc::vec::Vec;
 use core::{fmt, marker::PhantomData, mem, ptr, ptr::NonNull};
 
-/// Something that can be in one [`Registry`], once.
+/// A value that can be in one [`Registry`], once.
 ///
 /// # Safety
 ///
-/// - `next` answers with one and the same field, which nobody else touches.
-/// - What is a member has a share of its own memory for the registry, which `release` gives up.
-/// - What has ended stays so.
+/// - `next` always returns the same field, which only the registry touches.
+/// - A member has a share of its own memory for the registry, which `release` gives up.
+/// - A member that has ended stays ended.
 pub(crate) unsafe trait Listed: Sized {
-    /// The next member of the list, for the registry.
+    /// Returns the link to the next member of the list, for the registry.
     fn next(&self) -> &AtomicPtr<Self>;
 
-    /// Whether it no longer matters to anybody who walks the list.
+    /// Returns whether a walk may skip this member.
     fn has_ended(&self) -> bool;
 
     /// Gives up the registry's share of the memory.
     ///
     /// # Safety
     ///
-    /// The share is there, and `this` is not touched afterwards by the caller.
+    /// The share has not been given up, and the caller does not touch `this` afterwards.
     unsafe fn release(this: NonNull<Self>);
 }
 
-/// Set in `head` when nobody may push any more. Members are more than two bytes aligned.
+/// Set in `head` when no member may be pushed any more. Members are aligned to two bytes or more.
 const CLOSED: usize = 1;
 
-/// How many members that have ended may lie about besides as many as live ones.
+/// How many ended members may stay in the list, beyond as many as there are live ones.
 const SLACK: usize = if cfg!(anyscope_loom) { 1 } else { 64 };
 
 /// The members of one group; see the [module](self).
 pub(crate) struct Registry<L: Listed> {
-    /// On a line of its own, as everybody who enters writes it.
+    /// On a cache line of its own, as every entering thread writes it.
     head: CachePadded<AtomicPtr<L>>,
     /// How many members will have entered when the next sweep is due.
     sweep_at: AtomicUsize,
-    /// How many have entered and are not in the list any more. The sweeper's to write.
+    /// How many have entered and are no longer in the list. Only the sweeper writes it.
     swept: AtomicUsize,
     sweeping: AtomicBool,
-    /// Unlinked, not yet released. Belongs to whoever has set `sweeping`.
+    /// Unlinked, not yet released. Belongs to the thread that has set `sweeping`.
     retired: UnsafeCell<Vec<Run<L>>>,
-    /// Whether there is something in `retired`.
+    /// Whether `retired` is not empty.
     has_retired: AtomicBool,
     walkers: AtomicUsize,
     members: PhantomData<L>,
@@ -81,7 +82,7 @@ struct Run<L> {
     end: *mut L,
 }
 
-// SAFETY: the pointers lead to members, which may be shared and released on any thread as they are
+// SAFETY: the pointers point to members, which may be shared and released on any thread as they are
 // `Send` and `Sync`; `retired` is only touched by the thread that set `sweeping`, or has
 // `&mut Registry`.
 unsafe impl<L: Listed + Send + Sync> Send for Registry<L> {}
@@ -102,7 +103,7 @@ impl<L: Listed> Registry<L> {
         }
     }
 
-    /// Sweeps if that is due now that `entered` members have entered. The count may wrap around.
+    /// Sweeps if a sweep is due now that `entered` members have entered. The count may wrap around.
     pub(crate) fn sweep_if_due(&self, entered: usize) {
         // Not negative, as a difference of counts that may wrap around.
         if entered.wrapping_sub(self.sweep_at.load(Ordering::Relaxed)) <= usize::MAX / 2 {
@@ -110,34 +111,35 @@ impl<L: Listed> Registry<L> {
         }
     }
 
-    /// Sweeps if of the `entered` members so few are `alive` that most of the list has ended.
+    /// Sweeps if so few of the `entered` members are `alive` that most of the list has ended.
     pub(crate) fn sweep_if_sparse(&self, entered: usize, alive: usize) {
         let listed = entered.wrapping_sub(self.swept.load(Ordering::Relaxed));
-        // More than half of the address space: a sweeper has counted later arrivals meanwhile.
+        // More than half of the address space is a negative difference: a sweeper has meanwhile
+        // counted members that entered later.
         if listed > 2 * alive + SLACK && listed <= usize::MAX / 2 {
             self.sweep(entered);
         }
     }
 
-    /// Enters `member`, or answers false if the registry is closed.
+    /// Adds `member`, or returns false if the registry is closed.
     ///
     /// # Safety
     ///
-    /// `member` is in no registry, and is kept by a share for one, which this registry owns from
-    /// now on if it says so. The pointer may be used for all of the member.
+    /// `member` is in no registry, and a share for a registry keeps it alive. This registry owns
+    /// that share if the call returns true. The pointer is valid for the whole member.
     pub(crate) unsafe fn push(&self, member: NonNull<L>) -> bool {
         // SAFETY: the share for the registry keeps it.
         let next = unsafe { member.as_ref() }.next();
         let mut head = self.head.0.load(Ordering::Relaxed);
         loop {
             if is_closed(head) {
-                // Who is refused sees what happened before the end.
+                // A caller that is refused sees what happened before the close.
                 fence(Ordering::Acquire);
                 return false;
             }
             next.store(head, Ordering::Relaxed);
-            // Release: a walker sees the member whole. That `head` says in the same word whether
-            // the registry is closed makes it impossible to slip in behind a cancel.
+            // Release: a walker sees the member initialised. `head` and the closed flag are one
+            // word, so a member cannot slip in behind a cancel.
             match self.head.0.compare_exchange_weak(
                 head,
                 member.as_ptr(),
@@ -150,8 +152,8 @@ impl<L: Listed> Registry<L> {
         }
     }
 
-    /// Closes the registry and [visits](Self::visit) every member in it. False, without a visit, if
-    /// it was closed already: the second end is no end.
+    /// Closes the registry and [visits](Self::visit) every member in it. If it was closed already,
+    /// visits nothing and returns false.
     pub(crate) fn close(&self, visit: impl FnMut(NonNull<L>)) -> bool {
         let mut head = self.head.0.load(Ordering::Relaxed);
         loop {
@@ -176,32 +178,33 @@ impl<L: Listed> Registry<L> {
         true
     }
 
-    /// Whether no member can be entered any more.
+    /// Returns whether the registry is closed: no member can be added any more.
     pub(crate) fn is_closed(&self) -> bool {
         is_closed(self.head.0.load(Ordering::Relaxed))
     }
 
-    /// Calls `visit` with every member that is in the list now, the newest first, each kept alive
-    /// for the call.
+    /// Calls `visit` with every member that is in the list now, the newest first. Each is kept alive
+    /// for its call.
     pub(crate) fn visit(&self, mut visit: impl FnMut(NonNull<L>)) {
         self.walkers.fetch_add(1, Ordering::Relaxed);
-        // Release: all we did happens before a sweeper that finds nobody releases anything.
+        // Release: all we did happens before a sweeper that sees no walker releases a member.
         let _leave = Finally::new(|| {
             self.walkers.fetch_sub(1, Ordering::Release);
             self.release_retired();
         });
         // See the module: pairs with the fence of the sweeper.
         fence(Ordering::SeqCst);
-        // Acquire, here and below: see each member whole.
+        // Acquire, here and below: see each member initialised.
         let mut next = untagged(self.head.0.load(Ordering::Acquire));
         while let Some(member) = NonNull::new(next) {
             visit(member);
-            // SAFETY: in the list, or unlinked while we were announced: not released.
+            // SAFETY: the member is in the list, or was unlinked while we were announced. Either way
+            // it has not been released.
             next = unsafe { member.as_ref() }.next().load(Ordering::Acquire);
         }
     }
 
-    /// Unlinks what has ended, and releases it if nobody walks.
+    /// Unlinks the members that have ended, and releases them if nothing walks.
     fn sweep(&self, entered: usize) {
         // Acquire: see the list as the last sweeper left it.
         if self.sweeping.swap(true, Ordering::Acquire) {
@@ -220,19 +223,20 @@ impl<L: Listed> Registry<L> {
         self.release_retired();
     }
 
-    /// Leaves the list to the next sweeper.
+    /// Hands the list to the next sweeper.
     fn let_sweep(&self) {
-        // Release: see above. A store would do, but loom lets it come before the swap of one who
-        // was refused.
+        // Release: the next sweeper sees the list as we leave it. A store would be enough, but loom
+        // may order it before the swap of a thread that was refused.
         self.sweeping.swap(false, Ordering::Release);
     }
 
-    /// Releases what is unlinked, unless somebody walks: then that is left to the last of those.
+    /// Releases the unlinked members. If something walks, that is left to the last walker.
     fn release_retired(&self) {
         loop {
-            // Between what we have changed (a walker has left, something is unlinked, the turn to
-            // sweep is free) and the look at what others have. Of two who leave something to each
-            // other, one sees that it has to do it.
+            // Stands between what we have changed (a walker has left, a member is unlinked, the turn
+            // to sweep is free) and the reads of what other threads have changed. If two threads
+            // leave the release to each other, at least one of them sees that it has to do it. With
+            // a weaker order neither might, and the members would stay unreleased.
             fence(Ordering::SeqCst);
             if !self.has_retired.load(Ordering::Relaxed)
                 || self.walkers.load(Ordering::Relaxed) > 0
@@ -242,7 +246,7 @@ impl<L: Listed> Registry<L> {
             }
             // See the module: pairs with the fence of a walker.
             fence(Ordering::SeqCst);
-            // Acquire: what a walker did that has left happens before the release.
+            // Acquire: all that a walker did before it left happens before the release.
             let unseen = self.walkers.load(Ordering::Acquire) == 0;
             let mut runs = self.retired.with_mut(|retired| {
                 // SAFETY: `sweeping` was set by this thread alone.
@@ -253,15 +257,16 @@ impl<L: Listed> Registry<L> {
                 self.has_retired.store(false, Ordering::Relaxed);
             }
             self.let_sweep();
-            // Only now, as an executor may have something kept with a child, whose drop may do
-            // anything.
-            // SAFETY: unlinked by sweepers before us, and no walker was there after that.
+            // Only now, with nothing held: a member may own a `KeepAlive` of an executor, and its
+            // destructor may do anything.
+            // SAFETY: the runs were unlinked by sweepers before us, there was no walker after that,
+            // and the shares are the registry's.
             unsafe { release_all(&mut runs) };
             self.give_back(runs);
         }
     }
 
-    /// Keeps the memory of an empty list for the next sweep, so that sweeps do not allocate each.
+    /// Keeps the memory of an empty list for the next sweep, so that not every sweep allocates.
     fn give_back(&self, runs: Vec<Run<L>>) {
         if runs.capacity() == 0 || self.sweeping.swap(true, Ordering::Acquire) {
             return;
@@ -278,15 +283,15 @@ impl<L: Listed> Registry<L> {
 }
 
 impl<L: Listed> Registry<L> {
-    /// Takes runs of members that have ended out of the list; answers how many are left in it.
-    /// Requires to be the sweeper.
+    /// Takes runs of ended members out of the list, and returns how many members are left in it.
+    /// Only the sweeper may call this.
     fn unlink(&self, retired: &mut Vec<Run<L>>) -> usize {
         let mut kept = 0;
-        // Acquire, here and below: see each member whole.
+        // Acquire, here and below: see each member initialised.
         let mut here = untagged(self.head.0.load(Ordering::Acquire));
         while let Some(previous) = NonNull::new(here) {
             kept += 1;
-            // SAFETY: in the list, and only the sweeper releases.
+            // SAFETY: the member is in the list, and only the sweeper, which we are, releases.
             let link = unsafe { previous.as_ref() }.next();
             let first = link.load(Ordering::Acquire);
             let mut end = first;
@@ -299,7 +304,7 @@ impl<L: Listed> Registry<L> {
                 end = member.next().load(Ordering::Acquire);
             }
             if first != end {
-                // Release: who comes along this link sees the member behind it whole.
+                // Release: a walker that follows this link sees the member behind it initialised.
                 link.store(end, Ordering::Release);
                 retired.push(Run { first, end });
             }
@@ -310,11 +315,11 @@ impl<L: Listed> Registry<L> {
 }
 
 impl<L: Listed> Registry<L> {
-    /// Takes every member out, and calls `f` with each; the registry's share of it goes with it.
+    /// Takes every member out, and calls `f` with each. `f` receives the registry's share.
     pub(crate) fn drain(&mut self, mut f: impl FnMut(NonNull<L>)) {
         let newest = untagged(self.head.0.load(Ordering::Acquire));
         self.head.0.store(ptr::null_mut(), Ordering::Relaxed);
-        // SAFETY: `&mut self` says that nobody sweeps or walks, so all of them are kept by our shares.
+        // SAFETY: `&mut self` says that nothing sweeps or walks, so our shares keep all members.
         unsafe {
             self.retired.with_mut(|retired| {
                 for run in (*retired).drain(..) {
@@ -329,7 +334,8 @@ impl<L: Listed> Registry<L> {
 impl<L: Listed> Drop for Registry<L> {
     fn drop(&mut self) {
         let newest = untagged(self.head.0.load(Ordering::Acquire));
-        // SAFETY: `&mut self` says that nobody sweeps or walks.
+        // SAFETY: `&mut self` says that nothing sweeps or walks, so the runs are ours to release,
+        // with the registry's shares.
         unsafe {
             self.retired.with_mut(|retired| release_all(&mut *retired));
             Run { first: newest, end: ptr::null_mut() }.release();
@@ -341,7 +347,7 @@ impl<L: Listed> Drop for Registry<L> {
 ///
 /// # Safety
 ///
-/// That of [`Run::release`], for each.
+/// That of [`Run::release`], for each run.
 unsafe fn release_all<L: Listed>(runs: &mut Vec<Run<L>>) {
     for run in runs.drain(..) {
         // SAFETY: promised by the caller.
@@ -356,7 +362,7 @@ impl<L: Listed> Run<L> {
     ///
     /// The run is unlinked, no walker can be in it, and the shares are the registry's.
     unsafe fn release(self) {
-        // SAFETY: the shares are the registry's, and `each` does not come back to a member.
+        // SAFETY: the shares are the registry's, and `each` does not touch a member after its call.
         unsafe { self.each(|member| L::release(member)) };
     }
 
@@ -364,7 +370,7 @@ impl<L: Listed> Run<L> {
     ///
     /// # Safety
     ///
-    /// Each is kept until then.
+    /// Each member is kept alive until `f` is called with it.
     unsafe fn each(self, mut f: impl FnMut(NonNull<L>)) {
         let mut next = self.first;
         while next != self.end {

@@ -1,14 +1,14 @@
 //! A stack that any thread may push to, and that is only ever emptied as a whole.
 //!
 //! Treiber's stack (R. K. Treiber, "Systems Programming: Coping with Parallelism", 1986) without
-//! its pop: as nobody takes a single node off the shared head, a node cannot come back to it
-//! behind the back of a compare-and-swap, and the ABA problem does not arise.
+//! its pop. No thread takes a single node off the shared head, so a node cannot return to the head
+//! between the load and the compare-and-swap of a push: the ABA problem does not arise.
 
 use crate::sync::{AtomicPtr, Ordering};
 use alloc::{boxed::Box, vec::Vec};
 use core::{marker::PhantomData, ptr};
 
-/// Values pushed by many, taken all at once.
+/// Values pushed by many threads, taken all at once.
 #[derive(Debug)]
 pub(crate) struct Stack<T> {
     head: AtomicPtr<Node<T>>,
@@ -40,7 +40,7 @@ impl<T> Stack<T> {
             // SAFETY: `node` came from `Box::into_raw` above and is not shared before the
             // compare-and-swap succeeds.
             unsafe { (*node).below = head };
-            // Release: whoever takes the chain sees `value` and `below`.
+            // Release: the thread that takes the chain sees `value` and `below`.
             match self.head.compare_exchange_weak(head, node, Ordering::Release, Ordering::Relaxed)
             {
                 Ok(_) => return,
@@ -49,19 +49,19 @@ impl<T> Stack<T> {
         }
     }
 
-    /// Whether there was nothing at some moment during the call.
+    /// Returns whether the stack was empty at some moment during the call.
     pub(crate) fn is_empty(&self) -> bool {
         self.head.load(Ordering::Relaxed).is_null()
     }
 
-    /// Takes everything, oldest first. Allocates only if there is something.
+    /// Takes all values, oldest first. Allocates only if there are any.
     pub(crate) fn take(&self) -> Vec<T> {
         let mut values = Vec::new();
         self.take_into(&mut values);
         values
     }
 
-    /// Takes everything and puts it at the end of `values`, oldest first.
+    /// Takes all values and appends them to `values`, oldest first.
     pub(crate) fn take_into(&self, values: &mut Vec<T>) {
         if self.is_empty() {
             return;

@@ -1,20 +1,20 @@
-//! Wakers on their way from where they were kept to where they may be fired.
+//! Wakers that were taken from their slots and are to be fired later.
 //!
-//! A waker is code of an executor's: it may panic, poll the task that it wakes, wake others, or
-//! drop what is being worked on. So nobody here fires one in the middle of something. Whoever
-//! announces a change does all that belongs to it, collects the wakers of those who wait for it, and
-//! fires them when no lock is held and no step is left.
+//! A waker is user code: it may panic, poll the task that it wakes, wake other tasks, or drop what
+//! is being worked on. So this crate never fires one between two steps. Code that announces a
+//! change first completes the change, collects the wakers of the waiting tasks, and fires them when
+//! no lock is held and no step is left.
 
 use crate::unwind::{self, Payload};
 use alloc::vec::Vec;
 use core::{mem, task::Waker};
 
-/// Wakers to be fired; see the [module](self). Those that are left fire when this is dropped.
+/// Wakers to be fired; see the [module](self). Dropping this fires the remaining ones.
 #[derive(Debug, Default)]
 #[must_use = "wakers are collected to be fired"]
 pub(crate) struct Wakers {
-    /// Apart from the others, as there is seldom more than one: that costs no allocation. There are
-    /// no others without it.
+    /// Apart from the others, as there is seldom more than one, which then costs no allocation.
+    /// `others` is empty while this is none.
     first: Option<Waker>,
     others: Vec<Waker>,
 }
@@ -32,11 +32,11 @@ impl Wakers {
         }
     }
 
-    /// Fires all of them, in the order in which they came, whatever one of them does.
+    /// Fires all wakers in the order in which they were added, even if some panic.
     ///
     /// # Errors
     ///
-    /// The first panic of a waker. The others were reported by the panic hook, and are dropped.
+    /// Returns the first panic of a waker. Further panics are reported by the panic hook only.
     #[inline]
     pub(crate) fn fire(mut self) -> Result<(), Payload> {
         if self.first.is_none() {
@@ -47,8 +47,8 @@ impl Wakers {
         self.fire_all()
     }
 
-    /// [`fire`](Self::fire) for callers with nobody to hand a panic to but their own caller. Call it
-    /// last.
+    /// Fires all wakers, then resumes the first panic of one. For callers that can pass a panic only
+    /// to their own caller. Call it last.
     pub(crate) fn fire_and_resume(self) {
         unwind::resume_unless_panicking(self.fire().err());
     }
@@ -66,7 +66,7 @@ impl Wakers {
     }
 }
 
-/// For whoever unwinds on the way: nobody is left asleep.
+/// For code that unwinds before it fires: no task is left asleep.
 impl Drop for Wakers {
     #[inline]
     fn drop(&mut self) {
