@@ -1,4 +1,4 @@
-//! What an executor gets: the right to poll a child, or to drop it.
+//! What an executor receives: the right to poll a child, or to drop it.
 
 use super::{
     raw::{By, Polled, Raw},
@@ -14,15 +14,33 @@ use core::{
     task::{Context, Poll},
 };
 
-/// The right to poll a child of a scope, as handed to an executor.
+/// The right to poll a child of a scope, as passed to an executor.
 ///
 /// One type whatever the child's future is: pointer-sized, `Send` and `'static`. It is ready when
-/// the child has ended, in whatever way; panics of the child do not come through (with `std`).
-/// Dropping it before that cancels the child, whose handle then names the cause
+/// the child has ended, in whatever way. Panics of the child do not propagate to the executor (with
+/// `std`). Dropping it before the end cancels the child, [by](crate::Cancelled::by) the
 /// [`Executor`](CancelledBy::Executor).
 ///
-/// A child can end without the executor: a canceller drops the future at once, wakes the executor,
+/// A child can end without the executor: a cancel drops the future at once and wakes the executor,
 /// and the next poll is ready. Polling after that, late or on another thread is harmless.
+///
+/// # Examples
+///
+/// ```
+/// use anyscope::{Child, scope, spawn_fn};
+/// use std::{pin::{Pin, pin}, sync::Mutex, task::{Context, Poll, Waker}};
+///
+/// let queue = Mutex::new(Vec::new());
+/// let exec = spawn_fn(|child: Child| queue.lock().unwrap().push(child));
+/// let mut scope = pin!(scope(&exec, async |s| s.spawn(async { 42 }).await));
+///
+/// let mut cx = Context::from_waker(Waker::noop());
+/// assert!(scope.as_mut().poll(&mut cx).is_pending());
+/// let mut child = queue.lock().unwrap().pop().unwrap();
+/// assert!(Pin::new(&mut child).poll(&mut cx).is_ready());
+/// let Poll::Ready(joined) = scope.as_mut().poll(&mut cx) else { panic!() };
+/// assert_eq!(joined.unwrap(), 42);
+/// ```
 #[must_use = "a child does nothing unless an executor polls it; dropping it cancels the child"]
 pub struct Child(Option<Raw>);
 
@@ -33,18 +51,18 @@ unsafe impl Send for Child {}
 unsafe impl Sync for Child {}
 
 impl Child {
-    /// For the executor's share of `child`.
+    /// Wraps the executor's share of `child`.
     pub(super) fn new(child: Raw) -> Self {
         Child(Some(child))
     }
 
-    /// The name, if the child was given one and has not ended.
+    /// Returns the name, if the child was given one and has not ended.
     pub fn name(&self) -> Option<&str> {
         // SAFETY: the executor's share keeps it.
         self.0.and_then(|child| unsafe { child.info() }.origin.name())
     }
 
-    /// Where the child was spawned, if it has not ended.
+    /// Returns where the child was spawned, if it has not ended.
     pub fn spawned_at(&self) -> Option<&'static Location<'static>> {
         // SAFETY: as above.
         self.0.map(|child| unsafe { child.info() }.origin.spawned_at())
@@ -56,7 +74,7 @@ impl Future for Child {
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
         let Some(child) = self.0 else { return Poll::Ready(()) };
-        // SAFETY: this is the executor, which has its share as long as `self` is not empty.
+        // SAFETY: we are the executor, which holds its share as long as `self` is not empty.
         match unsafe { child.poll(cx) } {
             Polled::Pending => return Poll::Pending,
             Polled::Gone => self.0 = None,

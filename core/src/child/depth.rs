@@ -1,20 +1,20 @@
-//! Ends scopes that are nested in each other's children without a stack as deep as they are.
+//! Ends scopes that are nested in each other's children with a bounded stack.
 //!
 //! A scope that is dropped drops its children, which may own scopes, which drop theirs. Down to the
-//! level [`DEEPEST`] each does so on the spot. A scope below that leaves its children to the scope
-//! at that level, which ends them before it goes on. So from there on up, all is as if every drop
-//! had been made on the spot.
+//! level [`DEEPEST`], each scope does so at once. A scope below that level leaves its children to
+//! the scope at that level, which ends them before its own drop returns. So code above that level
+//! sees no difference.
 //!
-//! What is left in this way must own what it uses, and is kept by a count of its scope: as if a
-//! slow thread were dropping that.
+//! Children that are left in this way must own what they use. A count of their scope keeps them, as
+//! if a slow thread were dropping the scope.
 //!
-//! Without `std` there are no thread-locals, and every drop is made on the spot.
+//! Without `std` there are no thread-locals, and every scope drops its children at once.
 
 use super::parent::Parent;
 use crate::sync::Arc;
 
 /// Ends the children of a scope that is dropped, or leaves that to a scope further out on this
-/// thread. Then no child can enter any more.
+/// thread. Either way, no child can enter any more.
 ///
 /// # Safety
 ///
@@ -31,7 +31,7 @@ mod imp {
     use alloc::vec::Vec;
     use core::cell::Cell;
 
-    /// How many levels take a stack. Each needs some frames of ours, and those of the destructors
+    /// How many levels use the stack. Each needs some frames of ours, and those of the destructors
     /// in between.
     const DEEPEST: usize = 64;
 
@@ -40,7 +40,7 @@ mod imp {
         static LEFT: Cell<Vec<Left>> = const { Cell::new(Vec::new()) };
     }
 
-    /// A scope whose children are left, with a count.
+    /// A scope whose children were left to an outer scope, with a count of the scope.
     struct Left {
         scope: *const (),
         abandon: unsafe fn(*const ()),
@@ -55,9 +55,9 @@ mod imp {
                 // SAFETY: the caller of this has the pointer above, once.
                 abandon: |scope| unsafe { end(Arc::from_raw(scope.cast::<S>())) },
             };
-            // Fails while the thread goes down. Then the stack must do.
+            // Fails while the thread is ending. Then the children are dropped at once, on the stack.
             let Err(left) = change(left, |all, left| all.push(left)) else { return };
-            // SAFETY: it was not taken.
+            // SAFETY: the count from `into_raw` above, which was not put on the list.
             drop(unsafe { Arc::from_raw(left.scope.cast::<S>()) });
         }
         LEVEL.set(level + 1);
@@ -65,8 +65,9 @@ mod imp {
         scope.abandon_children();
         if level + 1 == DEEPEST {
             while let Ok(Some(left)) = change((), |all, ()| all.pop()) {
-                // SAFETY: the pointer is that of `left`, which is taken off the list once. It is
-                // the thread that left it; nothing is borrowed, as was promised then.
+                // SAFETY: the pointer is that of `left`, which is taken off the list once. The list
+                // belongs to this thread, so this thread left it. Nothing is borrowed, as was
+                // promised then.
                 unsafe { (left.abandon)(left.scope) };
             }
         }
@@ -77,7 +78,7 @@ mod imp {
         unwind::discard(scope);
     }
 
-    /// Changes the list, or gives back what that was to be done with.
+    /// Calls `f` with the list and `value`, or returns `value` if the list is gone.
     fn change<T, R>(value: T, f: impl FnOnce(&mut Vec<Left>, T) -> R) -> Result<R, T> {
         let mut value = Some(value);
         let changed = LEFT.try_with(|cell| {

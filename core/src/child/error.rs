@@ -4,15 +4,36 @@ use super::Panic;
 use crate::cancel::Cancelled;
 use core::{error::Error, fmt};
 
-/// Why a child has no value for its handle.
+/// The error of a child that has no value for its handle.
 ///
-/// It converts into `Box<dyn Error + Send + Sync>` and the like with `?`.
+/// Converts into `Box<dyn Error + Send + Sync>` and the like with `?`.
+///
+/// # Examples
+///
+/// ```
+/// use anyscope::{CancelledBy, JoinError, concurrent};
+///
+/// # smol::block_on(async {
+/// concurrent(async |s| {
+///     let child = s.spawn(std::future::pending::<u32>());
+///     child.abort();
+///     match child.await {
+///         Ok(value) => println!("{value}"),
+///         Err(JoinError::Cancelled(cancelled)) => assert_eq!(cancelled.by(), CancelledBy::Handle),
+///         Err(JoinError::Panicked(panic)) => panic.resume(),
+///         Err(other) => panic!("{other}"),
+///     }
+/// })
+/// .await;
+/// # });
+/// ```
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum JoinError {
     /// The child was ended before it finished. Neither a success nor a failure.
     Cancelled(Cancelled),
-    /// The child panicked. The panic is the handle's to deal with from here on.
+    /// The child panicked. The panic is yours to handle from here on: the scope does not propagate
+    /// it.
     Panicked(Panic),
     /// The child failed in a fail-fast scope; its scope reports the error or the panic.
     Failed,
@@ -21,21 +42,37 @@ pub enum JoinError {
 }
 
 impl JoinError {
-    /// Whether the child was ended before it finished.
+    /// Returns whether the child was ended before it finished.
     pub fn is_cancelled(&self) -> bool {
         matches!(self, JoinError::Cancelled(_))
     }
 
-    /// Whether the child panicked.
+    /// Returns whether the child panicked.
     pub fn is_panic(&self) -> bool {
         matches!(self, JoinError::Panicked(_))
     }
 
-    /// The panic, if it was one.
+    /// Returns the panic, if the child panicked.
     ///
     /// # Errors
     ///
-    /// Gives the error back if the child did not panic.
+    /// Returns the error unchanged if the child did not panic.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use anyscope::concurrent;
+    ///
+    /// # std::panic::set_hook(Box::new(|_| {}));
+    /// # smol::block_on(async {
+    /// concurrent(async |s| {
+    ///     let child = s.spawn(async { panic!("disk full") });
+    ///     let panic = child.await.unwrap_err().try_into_panic().unwrap();
+    ///     assert_eq!(panic.message(), Some("disk full"));
+    /// })
+    /// .await;
+    /// # });
+    /// ```
     pub fn try_into_panic(self) -> Result<Panic, JoinError> {
         match self {
             JoinError::Panicked(panic) => Ok(panic),

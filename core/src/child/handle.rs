@@ -1,4 +1,4 @@
-//! What the user gets: the handle of a child.
+//! What the user receives: the handle of a child.
 
 use super::{
     Anywhere, ChildId, JoinError, KeepAlive, SameThread,
@@ -17,17 +17,17 @@ use core::{
 
 /// The handle of a child: a future of its outcome.
 ///
-/// Dropping the handle lets go of the *outcome*, never of the child: the child stays with its
-/// scope, runs on, and its value is dropped the moment it finishes. If it panics then, or has
-/// panicked and nobody looked, the panic goes to the scope.
+/// Dropping the handle gives up the *outcome*, never the child: the child stays in its scope and
+/// runs on, and its value is dropped the moment it finishes. If it panics, or had panicked and the
+/// handle was not awaited, the scope receives the panic.
 ///
-/// | to | call | |
+/// | to | call | returns |
 /// |---|---|---|
 /// | await the outcome | `handle.await` | `Result<T, JoinError>` |
-/// | await the value | [`handle.value().await`](Self::value) | `T`, or the failure takes its course |
+/// | await the value | [`handle.value().await`](Self::value) | `T`; a failure propagates |
 /// | end the child and wait until it is gone | [`handle.cancel().await`](Self::cancel) | `Result<T, JoinError>` |
-/// | ask for its end | [`handle.abort()`](Self::abort) | returns at once |
-/// | look | [`is_finished`](Self::is_finished), [`id`](Self::id), [`name`](Self::name), [`spawned_at`](Self::spawned_at) | |
+/// | ask for its end | [`handle.abort()`](Self::abort) | at once |
+/// | inspect it | [`is_finished`](Self::is_finished), [`id`](Self::id), [`name`](Self::name), [`spawned_at`](Self::spawned_at) | at once |
 ///
 /// # Cancel safety
 ///
@@ -36,7 +36,7 @@ use core::{
 ///
 /// # Panics
 ///
-/// When a child awaits its own handle (with `std`; without, it waits for ever).
+/// Panics if a child awaits its own handle (with `std`; without `std`, the child waits for ever).
 ///
 /// # Examples
 ///
@@ -54,7 +54,7 @@ use core::{
 /// ```
 pub struct JoinHandle<'a, T, M = Anywhere> {
     child: Raw,
-    /// Values come out of it; and whatever the child borrows lives for `'a`.
+    /// Values come out of the child; and whatever it borrows lives for `'a`.
     value: PhantomData<(&'a (), T)>,
     mode: PhantomData<M>,
 }
@@ -62,8 +62,8 @@ pub struct JoinHandle<'a, T, M = Anywhere> {
 /// The handle of a child that stays on its thread.
 pub type LocalJoinHandle<'a, T> = JoinHandle<'a, T, SameThread>;
 
-// SAFETY: with `Anywhere` the future is `Send`, so it may be dropped on any thread, and sending
-// the handle sends no more than the `T` that may come out.
+// SAFETY: with `Anywhere` the future is `Send`, so any thread may drop it, and sending the handle
+// sends at most the `T` that may come out.
 unsafe impl<T: Send> Send for JoinHandle<'_, T, Anywhere> {}
 // SAFETY: a `&JoinHandle` gives access to no `T`, and may at most drop the future, which is
 // `Send`.
@@ -72,7 +72,7 @@ unsafe impl<T> Sync for JoinHandle<'_, T, Anywhere> {}
 impl<T, M> Unpin for JoinHandle<'_, T, M> {}
 
 impl<'a, T> JoinHandle<'a, T> {
-    /// For the handle's share of `child`.
+    /// Wraps the handle's share of `child`.
     ///
     /// # Safety
     ///
@@ -82,14 +82,14 @@ impl<'a, T> JoinHandle<'a, T> {
         JoinHandle { child, value: PhantomData, mode: PhantomData }
     }
 
-    /// Hands the child to an executor with `spawn`, and keeps what that wants kept.
+    /// Passes the child to an executor with `spawn`, and keeps the executor's [`KeepAlive`].
     pub(crate) fn keep(&self, spawn: impl FnOnce() -> Option<KeepAlive>) {
         let Some(kept) = spawn() else { return };
         // SAFETY: the handle keeps the child, and this is the one call for it.
         unsafe { self.child.tail() }.kept.with_mut(|slot| unsafe { *slot = Some(kept) });
     }
 
-    /// The same handle, bound to this thread.
+    /// Returns the same handle, bound to this thread.
     pub(crate) fn into_local(self) -> LocalJoinHandle<'a, T> {
         let handle = core::mem::ManuallyDrop::new(self);
         JoinHandle { child: handle.child, value: PhantomData, mode: PhantomData }
@@ -99,14 +99,32 @@ impl<'a, T> JoinHandle<'a, T> {
 impl<'a, T, M> JoinHandle<'a, T, M> {
     /// Ends the child and waits until it is gone.
     ///
-    /// The child is asked at the call, as by [`abort`](Self::abort); the future waits until its
-    /// future has been dropped. It returns the value if the child was done before, and a
-    /// [`JoinError::Cancelled`] otherwise. Only this child ends, with all that it owns: its scope
-    /// and its siblings go on.
+    /// The request is made by this call, as by [`abort`](Self::abort); the returned future waits
+    /// until the child's future has been dropped. Only this child ends, with all that it owns: its
+    /// scope and its siblings run on.
+    ///
+    /// # Errors
+    ///
+    /// The returned future returns the value if the child was done before, and a
+    /// [`JoinError::Cancelled`] otherwise.
     ///
     /// # Cancel safety
     ///
-    /// Dropping the returned future drops the handle. The child has been asked all the same.
+    /// Dropping the returned future drops the handle. The child is cancelled all the same.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use anyscope::concurrent;
+    ///
+    /// # smol::block_on(async {
+    /// concurrent(async |s| {
+    ///     let child = s.spawn(std::future::pending::<()>());
+    ///     assert!(child.cancel().await.unwrap_err().is_cancelled());
+    /// })
+    /// .await;
+    /// # });
+    /// ```
     pub fn cancel(self) -> Cancel<'a, T, M> {
         self.abort();
         Cancel { handle: self }
@@ -114,13 +132,30 @@ impl<'a, T, M> JoinHandle<'a, T, M> {
 
     /// Asks for the end of the child, and returns at once.
     ///
-    /// An idle child has been dropped when this returns. One that is being polled at this moment
-    /// is dropped right after that poll. A second call does nothing.
+    /// An idle child has been dropped when this returns. A child that is being polled at this
+    /// moment is dropped right after that poll; a child behind a [`shield`](crate::shield()), when it
+    /// next waits after the shield. A second call does nothing.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use anyscope::concurrent;
+    ///
+    /// # smol::block_on(async {
+    /// concurrent(async |s| {
+    ///     let child = s.spawn(std::future::pending::<()>());
+    ///     child.abort();
+    ///     assert!(child.is_finished());
+    /// })
+    /// .await;
+    /// # });
+    /// ```
     pub fn abort(&self) {
         self.ask_to_end();
     }
 
-    /// [`abort`](Self::abort); whether it was the first to ask, and the child not done.
+    /// As [`abort`](Self::abort). Returns whether this was the first request, and the child was not
+    /// done.
     pub(crate) fn ask_to_end(&self) -> bool {
         // SAFETY: the handle keeps the child.
         unsafe { self.child.cancel(CancelledBy::Handle, By::Canceller) }
@@ -128,50 +163,95 @@ impl<'a, T, M> JoinHandle<'a, T, M> {
 
     /// Waits for the value itself.
     ///
-    /// For the common case that a child without a value is not yours to handle:
+    /// For the common case that you do not want to handle a child without a value:
     ///
-    /// - In a fail-fast scope ([`try_scope`](crate::try_scope) and its kin), the scope comes down
-    ///   with the failure, and whoever awaits this inside it is dropped, never resumed. A child
-    ///   that was refused during a [grace](crate::Scope::cancel_with) is such a failure when
-    ///   somebody awaits its value: it ends the grace.
-    /// - Elsewhere a panic of the child goes on here.
+    /// - In a fail-fast scope ([`try_scope`](crate::try_scope) and its siblings), the scope shuts
+    ///   down with the failure, and the code that awaits this inside it is dropped, never resumed. A
+    ///   child that was refused during a [grace](crate::Scope::cancel_with) is such a failure if its
+    ///   value is awaited: it ends the grace.
+    /// - In other scopes, a panic of the child propagates to the code that awaits this.
     ///
     /// # Panics
     ///
     /// - With the child's panic, where its handle receives it.
-    /// - When the child was cancelled and the body lives on: by its handle, by
-    ///   [`Scope::cancel`](crate::Scope::cancel) of a scope that does not fail, because the
-    ///   executor dropped it.
-    /// - When the child of a fail-fast scope has no value and whoever awaits this is not dropped
-    ///   with that scope, but would have to go on for the scope to end, or might wait for ever:
-    ///   outside of the scope, with an [`OwnedScope`](crate::OwnedScope) for instance; behind a
-    ///   [`shield`](crate::shield()); in a finalizer; on a thread that is blocked.
+    /// - If the child was cancelled and the body lives on: the child was cancelled by its handle, or
+    ///   by [`Scope::cancel`](crate::Scope::cancel) of a scope that does not fail, or the executor
+    ///   dropped it.
+    /// - If the child of a fail-fast scope has no value, and the code that awaits this is not
+    ///   dropped with that scope. That code would have to resume for the scope to end, or might wait
+    ///   for ever: it is outside of the scope, with an [`OwnedScope`](crate::OwnedScope) for
+    ///   instance; or behind a [`shield`](crate::shield()); or in a finalizer; or on a blocked
+    ///   thread.
     ///
-    /// The message names the child and the cause.
+    /// The message names the child, and says why it has no value.
     ///
-    /// Without `std`, and in a child of another scope that its executor polls, it is not known who
-    /// is inside: then this waits for the end of the scope that fails, and panics after it.
+    /// Without `std`, and in a child of another scope that an executor polls, it is not known
+    /// whether this code is inside the scope: then this waits for the end of the scope that fails,
+    /// and panics after it.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropping the returned future drops the handle.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use anyscope::try_concurrent;
+    ///
+    /// # smol::block_on(async {
+    /// let sum = try_concurrent(async |s| {
+    ///     let a = s.spawn(async { Ok(40) });
+    ///     let b = s.spawn(async { "2".parse::<u32>() });
+    ///     Ok(a.value().await + b.value().await)
+    /// })
+    /// .await;
+    /// assert_eq!(sum, Ok(42));
+    ///
+    /// let failed = try_concurrent(async |s| {
+    ///     let b = s.spawn(async { "two".parse::<u32>() });
+    ///     Ok(b.value().await) // not resumed: the scope returns the error
+    /// })
+    /// .await;
+    /// assert!(failed.is_err());
+    /// # });
+    /// ```
     pub fn value(self) -> Value<'a, T, M> {
         Value { handle: self, scope_end: None }
     }
 
-    /// Whether the child has ended, in whatever way.
+    /// Returns whether the child has ended, in whatever way.
     pub fn is_finished(&self) -> bool {
         // SAFETY: the handle keeps the child.
         unsafe { self.child.state() }.is_done()
     }
 
-    /// The number of the child, unique within its scope.
+    /// Returns the number of the child, unique within its scope.
     pub fn id(&self) -> ChildId {
         self.info().id
     }
 
-    /// The name, if the child was given one.
+    /// Returns the name, if the child was given one.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use anyscope::concurrent;
+    ///
+    /// # smol::block_on(async {
+    /// concurrent(async |s| {
+    ///     let child = s.spawn_named("fetch", async {});
+    ///     assert_eq!(child.name(), Some("fetch"));
+    ///     assert_eq!(child.id().number(), 0);
+    ///     assert_eq!(child.spawned_at().file(), file!());
+    /// })
+    /// .await;
+    /// # });
+    /// ```
     pub fn name(&self) -> Option<&str> {
         self.info().origin.name()
     }
 
-    /// Where the child was spawned.
+    /// Returns where the child was spawned.
     pub fn spawned_at(&self) -> &'static Location<'static> {
         self.info().origin.spawned_at()
     }
@@ -182,7 +262,7 @@ impl<'a, T, M> JoinHandle<'a, T, M> {
         unsafe { self.child.poll_done(cx) }
     }
 
-    /// Where the child comes from.
+    /// Returns where the child comes from.
     pub(crate) fn origin(&self) -> &Origin {
         self.info().origin
     }
@@ -192,9 +272,9 @@ impl<'a, T, M> JoinHandle<'a, T, M> {
         unsafe { self.child.info() }
     }
 
-    /// What becomes of the caller if there is no value. Requires that the child is done.
+    /// Returns what happens to the caller if there is no value. Requires that the child is done.
     fn without_value(&self) -> Sequel {
-        // SAFETY: this is the handle, which keeps the child, and the child is done.
+        // SAFETY: we are the handle, which keeps the child, and the child is done.
         unsafe { (self.child.header().vtable.without_value)(self.child) }
     }
 }
@@ -203,7 +283,8 @@ impl<T, M> Future for JoinHandle<'_, T, M> {
     type Output = Result<T, JoinError>;
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        // SAFETY: this is the handle, and `new` was told that the child's values are `T`s.
+        // SAFETY: we are the handle, and the caller of `new` promised that the child's values are
+        // `T`s.
         unsafe {
             ready!(self.child.poll_done(cx));
             Poll::Ready(self.child.take())
@@ -213,7 +294,7 @@ impl<T, M> Future for JoinHandle<'_, T, M> {
 
 impl<T, M> Drop for JoinHandle<'_, T, M> {
     fn drop(&mut self) {
-        // SAFETY: this is the handle, at its end.
+        // SAFETY: we are the handle, and do not touch the child afterwards.
         unsafe { self.child.drop_handle() };
     }
 }
@@ -249,7 +330,7 @@ impl<T, M> Future for Cancel<'_, T, M> {
 #[must_use = "futures do nothing unless you `.await` or poll them"]
 pub struct Value<'a, T, M = Anywhere> {
     handle: JoinHandle<'a, T, M>,
-    /// Fires when a failing scope is down, for whoever may be outside of it.
+    /// Fires when a failing scope has ended. For code that may be outside of it.
     scope_end: Option<EventListener>,
 }
 

@@ -1,13 +1,34 @@
-//! What an executor wants kept with a child.
+//! A value of an executor that is kept with a child.
 
 use core::{fmt, mem, mem::MaybeUninit};
 
-/// Something of an executor's that is kept until the memory of a child is freed: its own handle
-/// of the task, usually. See [`Spawn::spawn_keep_alive`](crate::Spawn::spawn_keep_alive).
+/// A value of an executor that is kept until the memory of a child is freed: usually the
+/// executor's own handle of the task. See
+/// [`Spawn::spawn_keep_alive`](crate::Spawn::spawn_keep_alive).
 ///
-/// Two words: whatever is kept must be no larger than a pointer. A panic of its destructor is
-/// reported by the panic hook and goes no further, as whoever frees the child may have nothing to do
-/// with it.
+/// Takes two words, so the value must be no larger than a pointer. A panic of its destructor is
+/// reported by the panic hook and goes no further, as the code that frees the child may have nothing
+/// to do with it.
+///
+/// # Examples
+///
+/// An adapter whose tasks are freed with their handle:
+///
+/// ```
+/// use anyscope::{Child, KeepAlive, Spawn};
+///
+/// struct Adapter(smol::Executor<'static>);
+///
+/// impl Spawn for Adapter {
+///     fn spawn(&self, child: Child) {
+///         self.0.spawn(child).detach();
+///     }
+///
+///     fn spawn_keep_alive(&self, child: Child) -> Option<KeepAlive> {
+///         Some(KeepAlive::new(self.0.spawn(child)))
+///     }
+/// }
+/// ```
 pub struct KeepAlive {
     value: MaybeUninit<*mut ()>,
     drop: unsafe fn(*mut MaybeUninit<*mut ()>),
@@ -19,7 +40,7 @@ unsafe impl Send for KeepAlive {}
 unsafe impl Sync for KeepAlive {}
 
 impl KeepAlive {
-    /// Keeps `value`, which must not be larger than a pointer; otherwise this does not compile.
+    /// Keeps `value`. Does not compile if `value` is larger than a pointer; put it in a box then.
     pub fn new<T: Send + 'static>(value: T) -> Self {
         const {
             assert!(size_of::<T>() <= size_of::<*mut ()>(), "box what is larger than a pointer");

@@ -1,25 +1,25 @@
 //! One child: its future, its output, its state and both wakers in one allocation.
 //!
-//! The scope owns its children. An executor holds a [`Child`], which is no more than the right to
-//! poll one; the user holds a [`JoinHandle`]. Ending a child therefore needs nobody's help.
+//! The scope owns its children. An executor holds a [`Child`], which is only the right to poll one;
+//! the user holds a [`JoinHandle`]. So the scope can end a child without the help of either.
 //!
-//! | file | what |
+//! | file | contents |
 //! |---|---|
 //! | [`state`] | the state word: documented bits, and every transition |
 //! | [`origin`] | which child: where it comes from, what it is called, its number |
 //! | [`panic`], [`error`] | why a child has no value |
-//! | [`keep_alive`] | what an executor wants kept with a child |
+//! | [`keep_alive`] | a value of an executor that is kept with a child |
 //! | [`shield_slot`] | where a child has its shields |
-//! | [`raw`] | the part of a child that knows nothing of the future's type, and who keeps it alive |
-//! | [`child`] | what an executor gets |
+//! | [`raw`] | the part of a child that does not depend on the future's type, and what keeps it alive |
+//! | [`child`] | what an executor receives |
 //! | [`parent`] | what a child asks of its scope |
-//! | [`handle`] | what the user gets |
+//! | [`handle`] | what the user receives |
 //! | [`cell`] | the rest: polling, ending, the output |
-//! | [`spawn`], [`unscoped`] | how children are made, of a scope or of none |
-//! | [`deferred`] | what a scope keeps for its end |
-//! | [`depth`] | ends scopes in children of scopes, however deep |
+//! | [`spawn`], [`unscoped`] | making children, of a scope or of none |
+//! | [`deferred`] | work that a scope keeps for its end |
+//! | [`depth`] | ends scopes nested in children of scopes, however deep |
 //!
-//! Each knows of those above it only.
+//! Each file uses only those above it.
 
 mod cell;
 // The type `Child` is what one looks for under this name.

@@ -1,9 +1,9 @@
-//! Which child: where it comes from and what it is called, in one word, and its number.
+//! Identifies a child: where it was spawned and its name, in one word, and its number.
 
 use alloc::{borrow::Cow, boxed::Box};
 use core::{fmt, marker::PhantomData, panic::Location, ptr::NonNull};
 
-/// Set in the pointer if it leads to a [`Named`]. Both pointees are more strictly aligned.
+/// Set in the pointer if it points to a [`Named`]. Both kinds of pointee are aligned more strictly.
 const NAMED: usize = 1;
 
 /// Where a child was spawned, and its name if it has one. A name costs an allocation.
@@ -27,7 +27,7 @@ unsafe impl Send for Origin {}
 unsafe impl Sync for Origin {}
 
 impl Origin {
-    /// The caller of the caller, without a name.
+    /// Returns the place of the caller's caller, without a name.
     #[track_caller]
     pub(crate) fn here() -> Self {
         Self::at(Location::caller())
@@ -37,17 +37,17 @@ impl Origin {
         Origin { pointer: NonNull::from(location).cast(), owned: PhantomData }
     }
 
-    /// The same place, with a name.
+    /// Returns the same place, with a name.
     pub(crate) fn named(self, name: Cow<'static, str>) -> Self {
         self.with(name, false)
     }
 
-    /// The same place, for a child that is the scope's own and not the user's.
+    /// Returns the same place, for a child that is the scope's own and not the user's.
     pub(crate) fn own(self, name: &'static str) -> Self {
         self.with(Cow::Borrowed(name), true)
     }
 
-    /// Whether it is that of a child of the scope's own.
+    /// Returns whether the child is the scope's own.
     pub(crate) fn is_own(&self) -> bool {
         self.as_named().is_some_and(|named| named.own)
     }
@@ -61,7 +61,7 @@ impl Origin {
     pub(crate) fn spawned_at(&self) -> &'static Location<'static> {
         match self.as_named() {
             Some(named) => named.spawned_at,
-            // SAFETY: without the mark, it came from a reference to a location.
+            // SAFETY: without the mark, the pointer came from a reference to a location.
             None => unsafe { self.pointer.cast().as_ref() },
         }
     }
@@ -70,13 +70,13 @@ impl Origin {
         self.as_named().map(|named| &*named.name)
     }
 
-    /// A name for somebody who outlives the child.
+    /// Returns a name that may outlive the child.
     pub(crate) fn clone_name(&self) -> Option<Cow<'static, str>> {
         self.as_named().map(|named| named.name.clone())
     }
 
     fn as_named(&self) -> Option<&Named> {
-        // SAFETY: with the mark, it came from a box, which is freed by `drop` only.
+        // SAFETY: with the mark, the pointer came from a box, which only `drop` frees.
         self.named_pointer().map(|named| unsafe { named.as_ref() })
     }
 
@@ -91,7 +91,7 @@ impl Origin {
 impl Drop for Origin {
     fn drop(&mut self) {
         if let Some(named) = self.named_pointer() {
-            // SAFETY: it came from a box, and this is its end.
+            // SAFETY: the pointer came from a box, which is freed here and only here.
             drop(unsafe { Box::from_raw(named.as_ptr()) });
         }
     }
@@ -116,7 +116,7 @@ impl fmt::Display for Origin {
     }
 }
 
-/// Which child something is about.
+/// Identifies the child that something is about.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Info<'a> {
     pub(crate) id: ChildId,
@@ -125,7 +125,8 @@ pub(crate) struct Info<'a> {
 
 /// The number of a child, unique within its scope.
 ///
-/// Children that the scope waits for and daemons are numbered apart, in the order of spawning.
+/// Daemons are numbered apart from the children that the scope waits for, each in the order of
+/// spawning.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct ChildId {
     daemon: bool,
@@ -137,12 +138,13 @@ impl ChildId {
         ChildId { daemon, number }
     }
 
-    /// How many children of the scope, or daemons if it is one, were spawned before this one.
+    /// Returns how many children of the scope were spawned before this one; for a daemon, how many
+    /// daemons.
     pub fn number(self) -> usize {
         self.number
     }
 
-    /// Whether the child is a daemon.
+    /// Returns whether the child is a daemon.
     pub fn is_daemon(self) -> bool {
         self.daemon
     }

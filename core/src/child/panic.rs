@@ -7,11 +7,29 @@ use core::{any::Any, error::Error, fmt, panic::Location};
 
 /// A caught panic.
 ///
-/// Its message, as that of the [`JoinError`](crate::JoinError) around it, gives the name of the child, if it has one,
-/// and the place where it was spawned. What goes on when the panic is resumed is the payload alone.
+/// Its message, like that of the [`JoinError`](crate::JoinError) around it, contains the name of the
+/// child, if it has one, and the place where it was spawned. [`resume`](Self::resume) resumes the
+/// payload alone.
 ///
 /// `Sync`, although payloads are not, so that a `JoinError` is an ordinary error. Dropping it
-/// drops the payload; nothing is rethrown.
+/// drops the payload; the panic is not resumed.
+///
+/// # Examples
+///
+/// ```
+/// use anyscope::{JoinError, concurrent};
+///
+/// # std::panic::set_hook(Box::new(|_| {}));
+/// # smol::block_on(async {
+/// concurrent(async |s| {
+///     let child = s.spawn_named("writer", async { panic!("disk full") });
+///     let Err(JoinError::Panicked(panic)) = child.await else { return };
+///     assert_eq!(panic.message(), Some("disk full"));
+///     assert!(panic.to_string().starts_with("child `writer` panicked: disk full (spawned at "));
+/// })
+/// .await;
+/// # });
+/// ```
 pub struct Panic {
     // One word, as every outcome has room for it.
     caught: Box<CatchUnwind>,
@@ -34,19 +52,19 @@ impl Panic {
         Panic { caught: Box::new(CatchUnwind { payload, name: None, spawned_at: None }) }
     }
 
-    /// The same, of the child that comes from there.
+    /// Returns the same panic, with the name of the child and where it was spawned.
     pub(crate) fn in_child(mut self, origin: &Origin) -> Self {
         self.caught.name = origin.clone_name();
         self.caught.spawned_at = Some(origin.spawned_at());
         self
     }
 
-    /// A panic that went by uncaught, as it does without `std`.
+    /// Creates a panic that stands for one that was not caught, as it is without `std`.
     pub(crate) fn unknown() -> Self {
         Panic::new(Box::new("not captured: anyscope-core was built without `std`"))
     }
 
-    /// The message, if the panic had one, as those of `panic!` have.
+    /// Returns the message, if the panic had one, as those of `panic!` have.
     pub fn message(&self) -> Option<&str> {
         let payload: &(dyn Any + Send) = &*self.caught.payload;
         payload
@@ -55,17 +73,21 @@ impl Panic {
             .or_else(|| payload.downcast_ref::<String>().map(String::as_str))
     }
 
-    /// What the panic carried, as `std::panic::resume_unwind` takes it.
+    /// Returns the payload, as `std::panic::resume_unwind` takes it.
     pub fn into_payload(self) -> Box<dyn Any + Send> {
         self.caught.payload
     }
 
-    /// Lets the panic go on in the caller.
+    /// Resumes the panic in the caller.
+    ///
+    /// # Panics
+    ///
+    /// Always, with the payload.
     pub fn resume(self) -> ! {
         unwind::resume(self.caught.payload)
     }
 
-    /// Drops it, whatever its payload does then.
+    /// Drops it. A panic of the payload's destructor goes no further.
     pub(crate) fn discard(self) {
         unwind::discard(self.caught.payload);
     }

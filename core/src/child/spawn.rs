@@ -18,8 +18,8 @@ pub(crate) struct Spec {
     pub(crate) daemon: bool,
 }
 
-/// A child that may move between threads and owns what it uses. Without a [`Child`] in the
-/// answer, the scope refused it: `future` has been dropped unpolled, and the handle says why.
+/// Makes a child that may move between threads and owns what it uses. Returns no [`Child`] if the
+/// scope refused it: then `future` has been dropped unpolled, and the handle says why.
 pub(crate) fn parallel<F, S, Via>(
     scope: &Arc<S>,
     place: Option<Place<'_, S>>,
@@ -35,7 +35,7 @@ where
     unsafe { create(scope, place, future, spec) }
 }
 
-/// A child that stays on this thread and owns what it uses; as [`parallel`].
+/// Makes a child that stays on this thread and owns what it uses; as [`parallel`].
 pub(crate) fn local<F, S, Via>(
     scope: &Arc<S>,
     place: Option<Place<'_, S>>,
@@ -47,13 +47,14 @@ where
     F::Output: 'static,
     S: Receive<F::Output, Via> + OfKind<SameThread> + 'static,
 {
-    // SAFETY: nothing is borrowed. The child and the handle are made types that stay on this
-    // thread before anybody sees them; so is the scope, as its kind says.
+    // SAFETY: nothing is borrowed. The child and the handle are wrapped in types that stay on this
+    // thread before the caller sees them; the scope stays on this thread, as its kind says.
     let (child, handle) = unsafe { create(scope, place, future, spec) };
     (child.map(LocalChild::new), handle.into_local())
 }
 
-/// A child that is polled by its scope's own future, and may borrow for `'env`; as [`parallel`].
+/// Makes a child that is polled by its scope's own future, and may borrow for `'env`; as
+/// [`parallel`].
 pub(crate) fn inline<'env, F, S, Via>(
     scope: &Arc<S>,
     place: Option<Place<'_, S>>,
@@ -66,14 +67,14 @@ where
     S: Receive<F::Output, Via> + OfKind<Inline<'env, Anywhere>> + Send + Sync,
 {
     // SAFETY: everything is `Send`. What borrows for `'env` is reached through the child and the
-    // handle, which live no longer, and through the scope, which owns an `Inline<'env, _>` and so
-    // lives no longer either, but for the counts that its children hold: and a scope that is kept
-    // by a child is not dropped, nor does it touch its children by itself.
+    // handle, which live no longer than `'env`, and through the scope. The scope owns an
+    // `Inline<'env, _>` and so lives no longer either, except through the counts that its children
+    // hold: a scope that a child keeps is not dropped, and does not touch its children by itself.
     let (child, handle) = unsafe { create(scope, place, future, spec) };
     (child.map(InlineChild::new), handle)
 }
 
-/// [`inline`] for children that stay on this thread.
+/// As [`inline`], for children that stay on this thread.
 pub(crate) fn inline_local<'env, F, S, Via>(
     scope: &Arc<S>,
     place: Option<Place<'_, S>>,
@@ -85,8 +86,8 @@ where
     F::Output: 'env,
     S: Receive<F::Output, Via> + OfKind<Inline<'env, SameThread>>,
 {
-    // SAFETY: as to lifetimes, see `inline`. As to threads, see `local`; an `InlineChild` goes
-    // into the scope and from there into the scope's future, which its kind keeps on this thread.
+    // SAFETY: for lifetimes, see `inline`. For threads, see `local`; an `InlineChild` is put into the
+    // scope and from there into the scope's future, which its kind keeps on this thread.
     let (child, handle) = unsafe { create(scope, place, future, spec) };
     (child.map(InlineChild::new), handle.into_local())
 }
@@ -132,8 +133,8 @@ where
     if !refused && unsafe { registry.push(raw.as_non_null()) } {
         return (Some(Child::new(raw)), handle);
     }
-    // SAFETY: the handle keeps the child. Nobody else has seen it, and neither the registry nor
-    // the executor ever will, so their shares are given up here.
+    // SAFETY: the handle keeps the child. Nothing else has seen it: neither the registry nor the
+    // executor ever will, so their shares are given up here.
     unsafe {
         raw.cancel(CancelledBy::Scope, By::Dropper);
         raw.release(Keeper::Registry);

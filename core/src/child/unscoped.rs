@@ -15,10 +15,30 @@ use crate::{
 use core::future::Future;
 
 impl Child {
-    /// A child of no scope, for adapters between executor traits.
+    /// Creates a child of no scope, for adapters between executor traits.
     ///
-    /// Nobody joins it. A panic of `future` is reported by the panic hook and goes no further
+    /// It has no handle. A panic of `future` is reported by the panic hook and goes no further
     /// (with `std`).
+    ///
+    /// # Examples
+    ///
+    /// A [`Spawn`](crate::Spawn) executor that wraps what it is given:
+    ///
+    /// ```
+    /// use anyscope::{Child, Spawn};
+    ///
+    /// struct Logged<E>(E);
+    ///
+    /// impl<E: Spawn> Spawn for Logged<E> {
+    ///     fn spawn(&self, child: Child) {
+    ///         let name = child.name().unwrap_or("unnamed").to_owned();
+    ///         self.0.spawn(Child::unscoped(async move {
+    ///             child.await;
+    ///             println!("{name} has ended");
+    ///         }));
+    ///     }
+    /// }
+    /// ```
     #[track_caller]
     pub fn unscoped(future: impl Future<Output = ()> + Send + 'static) -> Self {
         orphan(future, Origin::here())
@@ -26,15 +46,17 @@ impl Child {
 }
 
 impl LocalChild {
-    /// A local child of no scope; as [`Child::unscoped`].
+    /// Creates a local child of no scope; as [`Child::unscoped`].
     #[track_caller]
     pub fn unscoped(future: impl Future<Output = ()> + 'static) -> Self {
         LocalChild::new(orphan(future, Origin::here()))
     }
 }
 
-/// A child of no scope and without a handle. It is no more `Send`, and lives no longer, than
-/// `future`, which the caller sees to.
+/// Creates a child of no scope and without a handle.
+///
+/// The caller must make sure that the child does not move between threads unless `future` is
+/// `Send`, and does not outlive what `future` borrows.
 pub(crate) fn orphan<F: Future<Output = ()>>(future: F, origin: Origin) -> Child {
     let state = State::new(&[Keeper::Exec], false, 0);
     let stage = Stage::Running(future);
@@ -44,7 +66,7 @@ pub(crate) fn orphan<F: Future<Output = ()>>(future: F, origin: Origin) -> Child
 /// The scope of a child that has none.
 enum Nobody {}
 
-// SAFETY: there is no value to call anything on.
+// SAFETY: the type has no values, so no method is ever called.
 unsafe impl Parent for Nobody {
     fn gates(&self) -> &Gates {
         match *self {}
