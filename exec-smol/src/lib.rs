@@ -1,20 +1,20 @@
-//! [anyscope](https://crates.io/crates/anyscope) on smol: its global executor, or executors of
-//! one's own.
+//! [anyscope](https://crates.io/crates/anyscope) on smol: its global executor, or an executor that
+//! you own.
 //!
-//! | type | what | children | blocks |
+//! | type | what | children run | `block_on` |
 //! |---|---|---|---|
 //! | [`Smol`] | the global executor, which lives for ever | on its threads | yes |
-//! | [`SmolExecutor`] | owns an [`Executor`] | on whichever threads [`run`](SmolExecutor::run) it | yes, driving it |
-//! | [`SmolHandle`] | handle to an [`Executor`], cheap to clone | there | no |
-//! | [`SmolLocal`], [`SmolLocalHandle`] | the same for a [`LocalExecutor`] | on this thread, `!Send` | yes, driving it |
+//! | [`SmolExecutor`] | owns an [`Executor`] | on the threads that [`run`](SmolExecutor::run) it | yes, driving it |
+//! | [`SmolHandle`] | handle to an [`Executor`], cheap to clone | on the same threads | no |
+//! | [`SmolLocal`], [`SmolLocalHandle`] | the same for a [`LocalExecutor`] | on this thread, `!Send` | yes, driving it; the handle no |
 //!
-//! Handles do not keep their executor alive. When its owner is dropped, its children are dropped,
-//! and children spawned later are refused: their handles say
-//! [`Cancelled`](anyscope_core::JoinError::Cancelled), with the cause
+//! Handles do not keep their executor alive. When the owner is dropped, its children are dropped,
+//! and children spawned later are refused: their handles return
+//! [`Cancelled`](anyscope_core::JoinError::Cancelled), [by](anyscope_core::Cancelled::by) the
 //! [`Executor`](anyscope_core::CancelledBy::Executor).
 //!
-//! All of them are a [`Timer`] and a [`Clock`] (those of `async-io`) and run blocking closures (on
-//! the threads of `blocking`), as far as a local executor can.
+//! All of them implement [`Timer`] and [`Clock`] (those of `async-io`), and [`SpawnBlocking`] (on
+//! the threads of `blocking`).
 //!
 //! # Examples
 //!
@@ -50,13 +50,27 @@ use std::{
     time::Duration,
 };
 
-/// smol's global executor, started on first use with as many threads as the environment variable
-/// `SMOL_THREADS` says, or one.
+/// smol's global executor.
+///
+/// Started on first use, with as many threads as the environment variable `SMOL_THREADS` says, or
+/// one.
 ///
 /// # Panics
 ///
-/// `block_on` and `block_scope` panic inside themselves and inside children spawned here: a
+/// `block_on` and `block_scope` panic inside themselves and inside children spawned here: the
 /// blocked thread may be the only one there is.
+///
+/// # Examples
+///
+/// ```
+/// use anyscope::{BlockOn, scope, smol::Smol};
+///
+/// let sum = Smol.block_on(scope(&Smol, async |s| {
+///     let a = s.spawn(async { 40 });
+///     a.await.unwrap() + 2
+/// }));
+/// assert_eq!(sum, 42);
+/// ```
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Smol;
 
@@ -76,9 +90,9 @@ impl Spawn for Smol {
         Some(KeepAlive::new(smol::spawn(enter::inside(global_key(), child))))
     }
 
-    /// What `SMOL_THREADS` says, or one.
+    /// Returns the value of `SMOL_THREADS`, or one.
     fn parallelism(&self) -> NonZeroUsize {
-        // smol looks once, when it starts its threads.
+        // smol reads it once, when it starts its threads.
         static THREADS: OnceLock<NonZeroUsize> = OnceLock::new();
         *THREADS.get_or_init(|| {
             let threads = env::var("SMOL_THREADS").ok().and_then(|threads| threads.parse().ok());
@@ -94,14 +108,28 @@ impl BlockOn for Smol {
     }
 }
 
-/// The owner of an [`Executor`]. Dropping it drops the children that it has.
+/// The owner of an [`Executor`]. Dropping it drops its children.
 ///
 /// Its children run on the threads that are inside [`run`](Self::run) or
-/// [`block_on`](BlockOn::block_on); while there are none, nothing happens.
+/// [`block_on`](BlockOn::block_on). While there are none, no child runs.
 ///
 /// # Panics
 ///
 /// `block_on` and `block_scope` panic inside themselves and inside children spawned here.
+///
+/// # Examples
+///
+/// ```
+/// use anyscope::{BlockOn, scope, smol::SmolExecutor};
+///
+/// let executor = SmolExecutor::new();
+/// let handle = executor.handle();
+/// let sum = executor.block_on(scope(&handle, async |s| {
+///     let a = s.spawn(async { 40 });
+///     a.await.unwrap() + 2
+/// }));
+/// assert_eq!(sum, 42);
+/// ```
 #[derive(Debug, Default)]
 pub struct SmolExecutor {
     executor: Arc<Executor<'static>>,
@@ -123,7 +151,7 @@ impl Runners {
     }
 }
 
-/// One of them, until dropped.
+/// Counts as one runner until dropped.
 struct Running<'a>(&'a Runners);
 
 impl Drop for Running<'_> {
@@ -133,17 +161,33 @@ impl Drop for Running<'_> {
 }
 
 impl SmolExecutor {
-    /// An executor with no children.
+    /// Creates an executor with no children.
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// A handle that spawns here as long as this lives.
+    /// Returns a handle that spawns on this executor while the executor lives.
     pub fn handle(&self) -> SmolHandle {
         SmolHandle { executor: Arc::downgrade(&self.executor), runners: Some(self.runners.clone()) }
     }
 
-    /// Runs children until `future` is ready. Any number of threads may do so.
+    /// Runs children until `future` is ready, and returns its output. Any number of threads may do
+    /// so at the same time.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropping the returned future drops `future`. The children stay with the executor.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use anyscope::{scope, smol::SmolExecutor};
+    ///
+    /// let executor = SmolExecutor::new();
+    /// let handle = executor.handle();
+    /// let joined = smol::block_on(executor.run(scope(&handle, async |s| s.spawn(async { 42 }).await)));
+    /// assert_eq!(joined.unwrap(), 42);
+    /// ```
     pub async fn run<T>(&self, future: impl Future<Output = T>) -> T {
         let _running = self.runners.enter();
         self.executor.run(future).await
@@ -165,7 +209,7 @@ impl Spawn for SmolExecutor {
         Some(KeepAlive::new(spawn(&self.executor, child)))
     }
 
-    /// How many threads are inside [`run`](Self::run) or `block_on` at the moment, or one.
+    /// Returns how many threads are inside [`run`](Self::run) or `block_on` at the moment, or one.
     fn parallelism(&self) -> NonZeroUsize {
         self.runners.get()
     }
@@ -191,7 +235,7 @@ pub struct SmolHandle {
     runners: Option<Arc<Runners>>,
 }
 
-/// For an executor that is owned elsewhere.
+/// Makes a handle to an executor that is owned elsewhere.
 impl From<&Arc<Executor<'static>>> for SmolHandle {
     fn from(executor: &Arc<Executor<'static>>) -> Self {
         SmolHandle { executor: Arc::downgrade(executor), runners: None }
@@ -209,8 +253,8 @@ impl Spawn for SmolHandle {
         Some(KeepAlive::new(spawn(&self.executor.upgrade()?, child)))
     }
 
-    /// That of the [`SmolExecutor`]. How many threads run an executor that is owned elsewhere is not
-    /// known: what the machine can do.
+    /// Returns the parallelism of the [`SmolExecutor`]. For an executor that is owned elsewhere,
+    /// where the number of threads is not known, returns that of the machine.
     fn parallelism(&self) -> NonZeroUsize {
         static MACHINE: OnceLock<NonZeroUsize> = OnceLock::new();
         match &self.runners {
@@ -221,24 +265,43 @@ impl Spawn for SmolHandle {
     }
 }
 
-/// The owner of a [`LocalExecutor`]. Dropping it drops the children that it has.
+/// The owner of a [`LocalExecutor`]. Dropping it drops its children.
+///
+/// # Examples
+///
+/// ```
+/// use anyscope::{BlockOn, scope_local, smol::SmolLocal};
+/// use std::rc::Rc;
+///
+/// let executor = SmolLocal::new();
+/// let handle = executor.handle();
+/// let name = Rc::new("not Send");
+/// let joined = executor.block_on(scope_local(&handle, async |s| {
+///     s.spawn(async move { *name }).await
+/// }));
+/// assert_eq!(joined.unwrap(), "not Send");
+/// ```
 #[derive(Debug, Default)]
 pub struct SmolLocal {
     executor: Rc<LocalExecutor<'static>>,
 }
 
 impl SmolLocal {
-    /// An executor with no children.
+    /// Creates an executor with no children.
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// A handle that spawns here as long as this lives.
+    /// Returns a handle that spawns on this executor while the executor lives.
     pub fn handle(&self) -> SmolLocalHandle {
         SmolLocalHandle { executor: Rc::downgrade(&self.executor) }
     }
 
-    /// Runs children until `future` is ready.
+    /// Runs children until `future` is ready, and returns its output.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropping the returned future drops `future`. The children stay with the executor.
     pub async fn run<T>(&self, future: impl Future<Output = T>) -> T {
         self.executor.run(future).await
     }

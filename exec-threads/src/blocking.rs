@@ -1,7 +1,7 @@
-//! Threads for closures that block: as many as there are closures, up to a limit, and none that
-//! has had nothing to do for a while.
+//! Threads for closures that block: as many as there are closures, up to a limit. A thread that has
+//! nothing to do for a while ends.
 //!
-//! All pools share them, as those threads only wait most of the time.
+//! All pools share these threads, as they only wait most of the time.
 
 use std::{
     collections::VecDeque,
@@ -14,12 +14,12 @@ use std::{
 
 pub(crate) type Job = Box<dyn FnOnce() + Send>;
 
-/// Unless `BLOCKING_MAX_THREADS` says otherwise, which smol goes by as well.
+/// The limit, unless `BLOCKING_MAX_THREADS` sets another, which smol reads as well.
 const MOST_THREADS: usize = 500;
 /// How long a thread waits for another closure.
 const IDLE: Duration = Duration::from_millis(500);
 
-/// Queues `job`. It is dropped if the operating system gives no thread at all.
+/// Queues `job`. Drops it if the operating system cannot start any thread.
 pub(crate) fn run(job: Job) {
     let mut state = lock();
     state.queue.push_back(job);
@@ -35,7 +35,7 @@ pub(crate) fn run(job: Job) {
         let mut state = lock();
         state.threads -= 1;
         state.idle -= 1;
-        // Whoever is there takes it in turn.
+        // The threads that exist take it in turn.
         let refused = if state.threads == 0 { state.queue.pop_back() } else { None };
         drop(state);
         drop(refused);
@@ -46,7 +46,7 @@ pub(crate) fn run(job: Job) {
 struct State {
     queue: VecDeque<Job>,
     threads: usize,
-    /// How many of them have nothing to do, or have just been started.
+    /// How many of the threads have nothing to do, or have just been started.
     idle: usize,
 }
 
@@ -65,15 +65,15 @@ fn most_threads() -> usize {
     })
 }
 
-/// What a thread does.
+/// Runs a thread: one closure after another, until there was none for a while.
 fn work() {
     let mut state = lock();
     loop {
         if let Some(job) = state.queue.pop_front() {
             state.idle -= 1;
             drop(state);
-            // The closure of a child catches its own panic. One of a stranger is reported by the
-            // panic hook, and what it was thrown with may panic as well.
+            // The closure of a child catches its own panic. The panic of another closure is reported
+            // by the panic hook, and dropping its payload may panic as well.
             let _ = catch_unwind(AssertUnwindSafe(|| drop(catch_unwind(AssertUnwindSafe(job)))));
             state = lock();
             state.idle += 1;
@@ -95,8 +95,8 @@ mod tests {
     use super::*;
     use std::sync::{Arc, Barrier, mpsc};
 
-    /// Given closures that wait for each other, then all run at the same time; one that panics takes
-    /// no thread with it, and those who come later are run too.
+    /// Given closures that wait for each other, then all run at the same time; one that panics ends
+    /// no thread, and later closures run too.
     #[test]
     fn closures_that_wait_for_each_other_all_run() {
         let (barrier, (sender, receiver)) = (Arc::new(Barrier::new(20)), mpsc::channel());

@@ -49,20 +49,34 @@ use std::{
     time::Duration,
 };
 
-/// The owner of a pool of threads. Dropping it stops and joins them, then drops the children that
-/// have not ended.
+/// The owner of a pool of threads. Dropping it stops and joins the threads, then drops the children
+/// that have not ended.
 ///
-/// Safe to drop anywhere: on one of its own threads it joins the others, and that thread ends
-/// when it is done with its child.
+/// It can be dropped anywhere. If one of its own threads drops it, that thread joins the others, and
+/// ends itself when it has finished its child.
 ///
 /// [`block_on`](BlockOn::block_on) and `block_scope` lend the calling thread to the pool, so that
-/// even a pool without threads of its own gets on.
+/// even a pool without threads of its own makes progress.
 ///
 /// # Panics
 ///
 /// - `block_on` and `block_scope` panic inside themselves and on the threads of the pool.
-/// - Spawning on a pool of zero threads panics while nobody is inside its `block_on`: nobody would
-///   ever run the child.
+/// - Spawning on a pool of zero threads panics while no thread is inside its `block_on`: the child
+///   would never run.
+///
+/// # Examples
+///
+/// ```
+/// use anyscope::{BlockOn, scope, threads::ThreadPool};
+///
+/// let pool = ThreadPool::new(2);
+/// let handle = pool.handle();
+/// let sum = pool.block_on(scope(&handle, async |s| {
+///     let a = s.spawn(async { 40 });
+///     a.await.unwrap() + 2
+/// }));
+/// assert_eq!(sum, 42);
+/// ```
 #[derive(Debug)]
 pub struct ThreadPool {
     shared: Arc<Shared>,
@@ -72,37 +86,47 @@ pub struct ThreadPool {
 #[derive(Debug)]
 struct Shared {
     executor: Executor<'static>,
-    /// Those of the pool, but at least one, as that many children run when any do.
+    /// How many threads the pool has, but at least one: so many children run when any do.
     threads: NonZeroUsize,
-    /// The threads of the pool, and those lent to it at the moment.
+    /// How many threads the pool has, and how many are lent to it at the moment.
     drivers: AtomicUsize,
     stopped: AtomicBool,
     stop: Event,
 }
 
 impl ThreadPool {
-    /// A pool of `threads` threads.
+    /// Creates a pool of `threads` threads.
     ///
     /// # Panics
     ///
-    /// When the operating system gives no more threads; see [`Builder::build`].
+    /// Panics if the operating system cannot start so many threads; see [`Builder::build`].
     #[track_caller]
     pub fn new(threads: usize) -> Self {
         Self::builder().threads(threads).build().expect("no thread for the pool")
     }
 
-    /// A pool of as many threads as there are processors, unless told otherwise.
+    /// Returns a builder of a pool, by default with as many threads as there are processors.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use anyscope::{Spawn, threads::ThreadPool};
+    ///
+    /// let pool = ThreadPool::builder().threads(2).name("worker").build()?;
+    /// assert_eq!(pool.parallelism().get(), 2);
+    /// # std::io::Result::Ok(())
+    /// ```
     pub fn builder() -> Builder {
         Builder { threads: None, name: "anyscope".into() }
     }
 
-    /// A handle that spawns here as long as this lives.
+    /// Returns a handle that spawns on this pool while the pool lives.
     pub fn handle(&self) -> ThreadPoolHandle {
         ThreadPoolHandle { shared: Arc::downgrade(&self.shared) }
     }
 }
 
-/// How to make a [`ThreadPool`].
+/// A builder of a [`ThreadPool`]; see [`ThreadPool::builder`].
 #[derive(Clone, Debug)]
 #[must_use = "a builder does nothing before `build`"]
 pub struct Builder {
@@ -111,13 +135,13 @@ pub struct Builder {
 }
 
 impl Builder {
-    /// How many threads. With zero, children run only inside `block_on`.
+    /// Sets how many threads the pool has. With zero, children run only inside `block_on`.
     pub fn threads(mut self, threads: usize) -> Self {
         self.threads = Some(threads);
         self
     }
 
-    /// What the threads are called: `name-0`, `name-1` and so on.
+    /// Sets the names of the threads: `name-0`, `name-1` and so on.
     pub fn name(mut self, name: impl Into<String>) -> Self {
         self.name = name.into();
         self
@@ -127,8 +151,8 @@ impl Builder {
     ///
     /// # Errors
     ///
-    /// When the operating system refuses one, or the name contains a NUL. Those that were started
-    /// are stopped.
+    /// Returns an error if the operating system cannot start a thread, or if the name contains a
+    /// NUL. Threads that were started are stopped.
     pub fn build(self) -> io::Result<ThreadPool> {
         let threads =
             self.threads.unwrap_or_else(|| thread::available_parallelism().map_or(1, usize::from));
@@ -159,7 +183,7 @@ impl Shared {
         std::ptr::from_ref(self).addr()
     }
 
-    /// What a thread of the pool does.
+    /// Runs a thread of the pool.
     fn work(&self) {
         let _inside = enter::work(self.key());
         let stopped = || {
@@ -170,7 +194,7 @@ impl Shared {
                 }
             }));
         };
-        // A child's panic does not come here, but a waker's may.
+        // A child's panic does not reach this, but a waker's may.
         while catch_unwind(AssertUnwindSafe(stopped)).is_err() {}
     }
 
@@ -190,7 +214,7 @@ impl Drop for ThreadPool {
         self.shared.stop.notify(usize::MAX);
         for thread in self.threads.drain(..) {
             if thread.thread().id() != thread::current().id() {
-                // It catches panics, so it has not panicked.
+                // The thread catches panics, so it has not panicked.
                 let _ = thread.join();
             }
         }
@@ -206,7 +230,8 @@ impl Spawn for ThreadPool {
         Some(KeepAlive::new(self.shared.spawn(child)))
     }
 
-    /// The threads of the pool. One if it has none of its own: the one inside `block_on`.
+    /// Returns the number of threads. One if the pool has none of its own: the thread inside
+    /// `block_on`.
     fn parallelism(&self) -> NonZeroUsize {
         self.shared.threads
     }
@@ -214,7 +239,7 @@ impl Spawn for ThreadPool {
 
 impl BlockOn for ThreadPool {
     fn block_on<F: Future>(&self, future: F) -> F::Output {
-        /// One thread less when dropped.
+        /// Counts the lent thread out when dropped.
         struct Lent<'a>(&'a AtomicUsize);
 
         impl Drop for Lent<'_> {
@@ -232,8 +257,8 @@ impl BlockOn for ThreadPool {
 
 /// A handle to a [`ThreadPool`] that it does not keep alive.
 ///
-/// After the pool is gone, children are refused: their handles say
-/// [`Cancelled`](anyscope_core::JoinError::Cancelled), with the cause
+/// After the pool is gone, children are refused: their handles return
+/// [`Cancelled`](anyscope_core::JoinError::Cancelled), [by](anyscope_core::Cancelled::by) the
 /// [`Executor`](anyscope_core::CancelledBy::Executor).
 #[derive(Clone, Debug)]
 pub struct ThreadPoolHandle {
@@ -251,7 +276,7 @@ impl Spawn for ThreadPoolHandle {
         Some(KeepAlive::new(self.shared.upgrade()?.spawn(child)))
     }
 
-    /// That of the pool. One when it is gone, as nothing runs there.
+    /// Returns the parallelism of the pool. One if the pool is gone, as nothing runs there.
     fn parallelism(&self) -> NonZeroUsize {
         self.shared.upgrade().map_or(NonZeroUsize::MIN, |shared| shared.threads)
     }

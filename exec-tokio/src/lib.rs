@@ -1,18 +1,18 @@
 //! [anyscope](https://crates.io/crates/anyscope) on tokio, current-thread and multi-thread.
 //!
-//! | type | what | children | blocks |
+//! | type | what | children run | `block_on` |
 //! |---|---|---|---|
 //! | [`TokioHandle`] | handle to a runtime, cheap to clone | on its workers | no |
 //! | [`TokioRuntime`] | owns a [`Runtime`] | on its workers | yes, driving it |
 //! | [`TokioLocal`], [`TokioLocalHandle`] | owns a [`LocalSet`]; handle to it | on this thread, `!Send` | no |
-//! | [`WithTokio`] | another executor, whose children may use tokio's I/O and timers | where that executor has them, `!Send` if it can | if that executor does |
+//! | [`WithTokio`] | another executor, whose children may use tokio's I/O and timers | where that executor runs them, `!Send` if it can | if that executor has it |
 //!
-//! Handles do not keep a runtime alive. When its owner is dropped, its children are dropped, and
-//! children spawned later are refused: their handles say
-//! [`Cancelled`](anyscope_core::JoinError::Cancelled), with the cause
+//! Handles do not keep a runtime alive. When the owner is dropped, its children are dropped, and
+//! children spawned later are refused: their handles return
+//! [`Cancelled`](anyscope_core::JoinError::Cancelled), [by](anyscope_core::Cancelled::by) the
 //! [`Executor`](anyscope_core::CancelledBy::Executor).
 //!
-//! Time is tokio's: with paused time (`tokio::time::pause`) both [`Timer`] and [`Clock`] follow it.
+//! Time is tokio's: if it is paused (`tokio::time::pause`), both [`Timer`] and [`Clock`] follow.
 //!
 //! # Examples
 //!
@@ -52,12 +52,12 @@ use tokio::{
     time::Sleep,
 };
 
-/// Pays for one step with the budget that tokio gives its tasks; pending, and woken when there is
-/// a new one, if it is spent.
+/// Consumes one unit of the budget that tokio gives each task. If the budget is spent, returns
+/// `Pending`, and the task is woken when it has a new one.
 ///
-/// For [`Flow::cooperate`](anyscope_core::flow::Flow::cooperate): the items of a flow then count
-/// with what the same task receives from tokio's channels and sockets. Outside of tokio's tasks
-/// there is no budget, and this is always ready.
+/// For [`Flow::cooperate`](anyscope_core::flow::Flow::cooperate): the items of a flow then share the
+/// budget with what the same task receives from tokio's channels and sockets. Outside of tokio's
+/// tasks there is no budget, and this is always ready.
 ///
 /// # Examples
 ///
@@ -75,23 +75,36 @@ pub fn proceed(cx: &mut Context<'_>) -> Poll<()> {
 }
 
 /// A handle to a tokio runtime.
+///
+/// # Examples
+///
+/// ```
+/// use anyscope::{scope, tokio::TokioHandle};
+///
+/// # let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+/// # runtime.block_on(async {
+/// let joined = scope(&TokioHandle::current(), async |s| s.spawn(async { 42 }).await).await;
+/// assert_eq!(joined.unwrap(), 42);
+/// # });
+/// ```
 #[derive(Clone, Debug)]
 pub struct TokioHandle {
     handle: Handle,
 }
 
 impl TokioHandle {
-    /// The runtime around this code.
+    /// Returns a handle to the runtime that this code runs in.
     ///
     /// # Panics
     ///
-    /// When there is none. Elsewhere, make a `TokioHandle` from a [`Handle`].
+    /// Panics if the code runs in no runtime. Make a `TokioHandle` from a [`Handle`] there.
     #[track_caller]
     pub fn current() -> Self {
         Handle::current().into()
     }
 
-    /// The context of this runtime, unless this thread is in it: to look costs less than to enter.
+    /// Enters the context of this runtime, unless this thread is in it: checking costs less than
+    /// entering.
     fn context(&self) -> Option<EnterGuard<'_>> {
         let is_inside = Handle::try_current().is_ok_and(|around| around.id() == self.handle.id());
         (!is_inside).then(|| self.handle.enter())
@@ -113,7 +126,7 @@ impl Spawn for TokioHandle {
         Some(KeepAlive::new(self.handle.spawn(child)))
     }
 
-    /// The workers of the runtime; one if it runs on the current thread.
+    /// Returns the number of workers of the runtime; one if it runs on the current thread.
     fn parallelism(&self) -> NonZeroUsize {
         NonZeroUsize::new(self.handle.metrics().num_workers()).unwrap_or(NonZeroUsize::MIN)
     }
@@ -127,7 +140,7 @@ impl SpawnBlocking for TokioHandle {
 
 /// # Panics
 ///
-/// When the runtime was built without `enable_time`.
+/// Panics if the runtime was built without `enable_time`.
 impl Timer for TokioHandle {
     type Sleep = Sleep;
 
@@ -153,15 +166,30 @@ impl Clock for TokioHandle {
 /// # Panics
 ///
 /// `block_on` and `block_scope` panic inside themselves, and inside any tokio runtime.
+///
+/// # Examples
+///
+/// ```
+/// use anyscope::{block_scope, tokio::TokioRuntime};
+///
+/// let runtime = TokioRuntime::from(tokio::runtime::Runtime::new()?);
+/// let words = ["to", "be"];
+/// let letters = block_scope(&runtime, async |s| {
+///     let first = s.spawn(async { words[0].len() });
+///     first.await.unwrap() + words[1].len()
+/// });
+/// assert_eq!(letters, 4);
+/// # std::io::Result::Ok(())
+/// ```
 #[derive(Debug)]
 pub struct TokioRuntime {
-    /// There until the drop.
+    /// Some until the drop.
     runtime: Option<Runtime>,
     tokio: TokioHandle,
 }
 
 impl TokioRuntime {
-    /// A handle that spawns here.
+    /// Returns a handle that spawns on this runtime.
     pub fn handle(&self) -> TokioHandle {
         self.tokio.clone()
     }
@@ -218,24 +246,47 @@ impl SpawnBlocking for TokioRuntime {
     }
 }
 
-/// The owner of a [`LocalSet`]. Dropping it drops the children that it has.
+/// The owner of a [`LocalSet`]. Dropping it drops its children.
+///
+/// # Examples
+///
+/// ```
+/// use anyscope::{scope_local, tokio::TokioLocal};
+/// use std::rc::Rc;
+///
+/// # let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+/// # runtime.block_on(async {
+/// let set = TokioLocal::new();
+/// let handle = set.handle();
+/// let name = Rc::new("not Send");
+/// let joined = set
+///     .run_until(scope_local(&handle, async |s| s.spawn(async move { *name }).await))
+///     .await;
+/// assert_eq!(joined.unwrap(), "not Send");
+/// # });
+/// ```
 #[derive(Debug, Default)]
 pub struct TokioLocal {
     set: Rc<LocalSet>,
 }
 
 impl TokioLocal {
-    /// A set with no children.
+    /// Creates a set with no children.
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// A handle that spawns here as long as this lives.
+    /// Returns a handle that spawns on this set while the set lives.
     pub fn handle(&self) -> TokioLocalHandle {
         TokioLocalHandle { set: Rc::downgrade(&self.set) }
     }
 
-    /// Runs children until `future` is ready. To be awaited inside a tokio runtime.
+    /// Runs children until `future` is ready, and returns its output. Await it inside a tokio
+    /// runtime.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropping the returned future drops `future`. The children stay in the set.
     pub async fn run_until<F: Future>(&self, future: F) -> F::Output {
         self.set.run_until(future).await
     }
@@ -267,17 +318,22 @@ impl SpawnLocal for TokioLocalHandle {
     }
 }
 
-/// Another executor, whose children are polled and dropped in the context of a tokio runtime, so
-/// that tokio's I/O and timers work there. The runtime must be running somewhere.
+/// Another executor, whose children are polled and dropped in the context of a tokio runtime.
 ///
-/// It is whatever the other executor is: [`Spawn`], [`SpawnLocal`], [`SpawnBlocking`], [`BlockOn`]
-/// (whose future is in the context too), [`Timer`] and [`Clock`]. Blocking closures are in the
-/// context as well; sleeps and moments are those of the other executor.
+/// So tokio's I/O and timers work in the children. The runtime must be running somewhere.
 ///
-/// A child that is cancelled while it waits is dropped by whoever cancels it, perhaps outside of
-/// the context: tokio's own types do not mind.
+/// It implements what the other executor implements: [`Spawn`], [`SpawnLocal`], [`SpawnBlocking`],
+/// [`BlockOn`] (whose future runs in the context too), [`Timer`] and [`Clock`]. Blocking closures run
+/// in the context as well; sleeps and moments are those of the other executor.
 ///
-/// Costs one more allocation for each child, for each blocking closure, and for each `block_on`.
+/// # Cancel safety
+///
+/// A child that is cancelled while it waits is dropped on the thread that cancels it, perhaps
+/// outside of the context. Tokio's own types allow that.
+///
+/// # Cost
+///
+/// One more allocation for each child, for each blocking closure, and for each `block_on`.
 ///
 /// # Examples
 ///
@@ -300,7 +356,7 @@ pub struct WithTokio<E> {
 }
 
 impl<E> WithTokio<E> {
-    /// Children run on `exec`, in the context of the runtime of `handle`.
+    /// Returns an executor that runs children on `exec`, in the context of the runtime of `handle`.
     pub fn new(exec: E, handle: Handle) -> Self {
         WithTokio { exec, handle }
     }
@@ -353,7 +409,7 @@ impl<E: BlockOn> BlockOn for WithTokio<E> {
 
 /// Polls and drops a future in the context of a runtime.
 struct InContext<F> {
-    /// There until the drop, or until it is taken.
+    /// Some until it is dropped or taken.
     future: Option<F>,
     handle: Handle,
 }
@@ -375,7 +431,7 @@ impl<F> Drop for InContext<F> {
     }
 }
 
-/// Implements for the first type the time that the second one, its field, has.
+/// Implements [`Timer`] and [`Clock`] for the first type by forwarding to its field, of the second.
 macro_rules! forward_time {
     ([$($e:ident)?] $outer:ty, $field:ident: $inner:ty) => {
         impl $(<$e: Timer>)? Timer for $outer {

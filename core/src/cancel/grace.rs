@@ -9,14 +9,14 @@ use core::time::Duration;
 /// # Examples
 ///
 /// ```
-/// use anyscope::{Grace, checkpoint, concurrent};
+/// use anyscope::{Grace, checkpoint, concurrent, smol::Smol};
 ///
 /// # smol::block_on(async {
 /// let saved = concurrent(async |s| {
 ///     let s2 = s.clone();
 ///     let worker = s.spawn(async move {
 ///         // The request does not drop the child: it sees the request and shuts down by itself.
-///         s2.cancel_with(Grace::Forever, "shutting down");
+///         s2.cancel_with(&Smol, Grace::Forever, "shutting down");
 ///         assert!(checkpoint().is_err());
 ///         "saved"
 ///     });
