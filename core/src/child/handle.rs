@@ -205,7 +205,7 @@ impl<'a, T, M> JoinHandle<'a, T, M> {
     ///     Ok(a.value().await + b.value().await)
     /// })
     /// .await;
-    /// assert_eq!(sum, Ok(42));
+    /// assert_eq!(sum.unwrap(), 42);
     ///
     /// let failed = try_concurrent(async |s| {
     ///     let b = s.spawn(async { "two".parse::<u32>() });
