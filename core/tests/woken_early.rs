@@ -1,13 +1,13 @@
 //! A source that is woken while it gives an item goes on, although nobody wants another.
 
 use anyscope_core::{
-    Limit,
+    Limit, LiveLimit,
     flow::{self, Source},
 };
 use futures_core::Stream;
 use std::{
     cell::Cell,
-    future::pending,
+    future::{pending, poll_fn},
     pin::{Pin, pin},
     rc::Rc,
     task::{Context, Poll, Waker},
@@ -87,4 +87,30 @@ fn above_a_map() {
         assert!(map.as_mut().poll_next(cx).is_pending());
     }
     assert_eq!(source.0.get(), 2);
+}
+
+/// Above a map whose limit is lowered when the item has been given.
+#[test]
+fn above_a_map_whose_limit_is_lowered() {
+    let (polls, limit) = (Cell::new(0), LiveLimit::new(Limit::new(2)));
+    let source = smol::stream::poll_fn(|cx| {
+        polls.set(polls.get() + 1);
+        match polls.get() {
+            1 => Poll::Ready(Some(false)),
+            2 => {
+                cx.waker().wake_by_ref();
+                Poll::Ready(Some(true))
+            }
+            _ => Poll::Pending,
+        }
+    });
+    let work = |is_ready| poll_fn(move |_| if is_ready { Poll::Ready(()) } else { Poll::Pending });
+    let mut map = pin!(flow::stream(source).map(&limit, work).unordered().into_stream());
+    let cx = &mut Context::from_waker(Waker::noop());
+    assert!(map.as_mut().poll_next(cx).is_ready());
+    limit.set(Limit::new(1));
+    for _ in 0..5 {
+        assert!(map.as_mut().poll_next(cx).is_pending());
+    }
+    assert_eq!(polls.get(), 3);
 }

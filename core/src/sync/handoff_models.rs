@@ -87,6 +87,25 @@ fn end_or_take() {
     });
 }
 
+/// Who finds the end sees what the giver has done before. Fails if the end publishes nothing.
+#[test]
+fn end_or_look() {
+    check("exchange: end or look", || {
+        let census = Census::default();
+        let (exchange, probe) = (Arc::new(Handoff::<()>::new()), Arc::new(census.probe()));
+        let (ours, theirs) = (exchange.clone(), probe.clone());
+        let ending = spawn(move || {
+            theirs.touch();
+            drop(theirs);
+            ours.end().map(Waker::wake);
+        });
+        if poll_once(&mut pin!(take(&exchange))).is_ready() {
+            probe.touch();
+        }
+        ending.join();
+    });
+}
+
 /// A taker that asks, goes away and asks again with another waker loses nothing.
 #[test]
 fn give_or_ask_again() {

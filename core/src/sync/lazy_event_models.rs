@@ -4,7 +4,12 @@
 use super::lazy_event::LazyEvent;
 use crate::model::{Thread, block_on, check, poll_once, spawn};
 use alloc::sync::Arc;
-use core::task::Poll;
+use core::{
+    future::{Future, poll_fn},
+    pin::Pin,
+    sync::atomic::AtomicBool,
+    task::Poll,
+};
 use loom::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 
 /// An event, and what it announces.
@@ -70,8 +75,7 @@ fn listen_or_listen_or_notify() {
     });
 }
 
-/// Two changes are announced to one of two, who are two changes' waiters: a listener that counts as
-/// notified for both sees both. Fails if `unseen` is only read by who notifies.
+/// Two changes are announced, each to one: the only listener waits for both.
 #[test]
 fn notify_or_notify() {
     check("event: notify or notify", || {
@@ -84,6 +88,32 @@ fn notify_or_notify() {
             announced.wait_for(0).await;
             announced.wait_for(1).await;
         });
+        notifying.into_iter().for_each(Thread::join);
+    });
+}
+
+/// The same where the listener does not listen again before it looks: as it counts as notified for
+/// both, it sees both. Fails if `unseen` is only read by who notifies.
+#[test]
+fn notify_or_notify_or_look() {
+    check("event: notify or notify or look", || {
+        let announced = Announced::<2>::new();
+        let mut listener = announced.event.listen();
+        // Without an order of its own, in a model.
+        let done = Arc::new([(); 2].map(|()| AtomicBool::new(false)));
+        let notifying = [0, 1].map(|flag| {
+            let (theirs, done) = (announced.clone(), done.clone());
+            spawn(move || {
+                theirs.announce(flag, 1);
+                done[flag].store(true, Relaxed);
+            })
+        });
+        block_on(poll_fn(|cx| {
+            let done = [0, 1].map(|flag| done[flag].load(Relaxed));
+            Pin::new(&mut listener).poll(cx).map(|()| {
+                assert!([0, 1].iter().all(|flag| !done[*flag] || announced.is_seen(*flag)));
+            })
+        }));
         notifying.into_iter().for_each(Thread::join);
     });
 }

@@ -6,6 +6,8 @@
 #![cfg(anyscope_loom)]
 
 mod child;
+mod cleanup;
+mod flow;
 mod registry;
 mod scope;
 mod token;

@@ -282,6 +282,30 @@ fn fail_or_value() {
     });
 }
 
+/// A child fails because another one has: the failure that came first is the first. Fails if the
+/// scope comes down before a failure is kept.
+#[test]
+fn fail_or_fail_in_consequence() {
+    check("scope: fail or fail in consequence", || {
+        let tasks = Tasks::default();
+        let mut executors = Vec::new();
+        let result = block_on(try_scope(&tasks, async |s| -> Result<(), &str> {
+            let token = s.token();
+            drop(s.spawn(async { Err::<(), _>("cause") }));
+            let cause = tasks.take();
+            drop(s.spawn(
+                async move { if token.is_cancelled() { Err("consequence") } else { Ok(()) } },
+            ));
+            let consequence = tasks.take();
+            executors.extend([cause, consequence].map(|child| spawn(move || finish(child))));
+            pending().await
+        }));
+        assert_eq!(result.unwrap_err().into_first(), Some("cause"));
+        executors.into_iter().for_each(Thread::join);
+        assert_eq!(tasks.in_memory(), 0);
+    });
+}
+
 /// A scope is cancelled from elsewhere while it waits: the body is dropped.
 #[test]
 fn cancel_or_await() {

@@ -6,7 +6,7 @@ use std::{
     cell::{Cell, RefCell},
     future::poll_fn,
     rc::Rc,
-    task::Poll,
+    task::{Context, Poll},
 };
 
 /// Given k streams that always have an item, then each gives at least ⌊N/k⌋ − 1 of any N.
@@ -166,4 +166,20 @@ fn who_was_ready_is_polled_before_anyone_is_polled_again() {
         pass.sort_unstable();
         assert_eq!(pass, (0..70).collect::<Vec<_>>());
     }
+}
+
+/// Given a future that wakes itself for ever, then one that is added while it does is polled too.
+#[test]
+fn a_child_that_wakes_itself_does_not_hold_up_new_ones() {
+    let mut set = FutureSet::new();
+    let wakes_itself = |cx: &mut Context<'_>| {
+        cx.waker().wake_by_ref();
+        Poll::Pending
+    };
+    let ready = |_: &mut Context<'_>| Poll::Ready(());
+    let task = Task::new();
+    set.push(poll_fn(Box::new(wakes_itself) as Box<dyn FnMut(&mut Context<'_>) -> Poll<()>>));
+    assert!(task.poll(&mut set).is_pending());
+    set.push(poll_fn(Box::new(ready)));
+    assert!((0..2).any(|_| task.poll(&mut set).is_ready()));
 }

@@ -76,6 +76,26 @@ fn a_child_takes_little_more_than_itself() {
     assert_eq!(bytes() - before.1, 0);
 }
 
+/// Given a set that grows one by one, then it allocates for more and more at a time; and anew from
+/// the beginning when it was emptied and has shrunk.
+#[test]
+fn a_set_grows_in_steps_that_grow() {
+    let task = Task::new();
+    let mut set = FutureSet::new();
+    let mut first = isize::MAX;
+    for _ in 0..2 {
+        let before = (allocations(), bytes());
+        set.push(ready(0));
+        assert!(bytes() - before.1 <= first);
+        first = bytes() - before.1;
+        (1..64 * 100).for_each(|n| set.push(ready(n)));
+        let count = allocations() - before.0;
+        assert!(count <= 100 + 20, "{count} allocations");
+        while let Poll::Ready(Some(_)) = task.poll(&mut set) {}
+        set.shrink_to_fit();
+    }
+}
+
 /// Given few large futures, then they do not take the memory of many.
 #[test]
 fn few_large_children_take_no_more_than_twice_themselves() {

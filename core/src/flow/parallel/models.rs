@@ -147,6 +147,23 @@ fn sleep_or_wake_by_the_source() {
     });
 }
 
+/// What was delivered makes room while a shard goes to sleep. Fails without the fence of either.
+#[test]
+fn sleep_or_deliver() {
+    check("parallel: sleep or deliver", || {
+        let limit = Capacity::from(Limit::new(1));
+        let hub = Arc::new(Hub::new(iter(0..2).source, |n: usize| n, limit, 0, 1).ending());
+        let (theirs, came) = (hub.clone(), Flag::default());
+        let ours = came.clone();
+        let shard = spawn(move || work_off(&theirs, 0, |_| ours.set()));
+        for _ in 0..2 {
+            block_on(came.clone());
+            hub.deliver(1);
+        }
+        shard.join();
+    });
+}
+
 /// The last piece of work ends while the owner goes to sleep.
 #[test]
 fn finish_or_owner_sleeps() {

@@ -1,0 +1,67 @@
+//! What runs at the end of a scope, against that end.
+
+use anyscope_core::{
+    OwnedScope, Scope,
+    model::{Census, Tasks, Work, block_on, check, poll_once, spawn},
+    scope,
+};
+use loom::sync::atomic::{AtomicBool, Ordering::Relaxed};
+use std::{pin::pin, sync::Arc, task::Poll};
+
+/// Polls whatever was handed to the executor, on this thread, until there is nothing more.
+fn run(tasks: &Tasks) {
+    while let Some(mut child) = tasks.try_take() {
+        assert_eq!(poll_once(&mut child), Poll::Ready(()));
+    }
+}
+
+/// A finalizer is added while the scope is dropped: it is handed to the executor, by the one or the
+/// other. Fails without either of the fences of `hand_over` and `after_defer`.
+#[test]
+fn defer_or_drop() {
+    check("cleanup: defer or drop", || {
+        let (tasks, census) = (Tasks::default(), Census::default());
+        let scope = OwnedScope::new(&tasks);
+        let (other, work) = (Scope::clone(&scope), Work::new(&census, 1));
+        let deferring = spawn(move || other.defer(async { work.await.touch() }));
+        drop(scope);
+        deferring.join();
+        run(&tasks);
+        assert_eq!(census.alive(), 0);
+    });
+}
+
+/// The same while a scope is awaited to its end: the finalizer is polled there, or handed over. Fails
+/// without the same fences, or if the end does not look for what was added in the last moment.
+#[test]
+fn defer_or_end() {
+    check("cleanup: defer or end", || {
+        let (tasks, census) = (Tasks::default(), Census::default());
+        let work = Work::new(&census, 1);
+        let deferring =
+            block_on(scope(&tasks, async |s| spawn(move || s.defer(async { work.await.touch() }))));
+        deferring.join();
+        run(&tasks);
+        assert_eq!(census.alive(), 0);
+    });
+}
+
+/// A finalizer ends while somebody closes the scope, who sees what it has done. Fails if the
+/// finalizer goes without a release.
+#[test]
+fn finalize_or_close() {
+    check("cleanup: finalize or close", || {
+        let tasks = Tasks::default();
+        let scope = OwnedScope::new(&tasks);
+        // Without an order of its own.
+        let done = Arc::new(AtomicBool::new(false));
+        let theirs = done.clone();
+        scope.defer(async move { theirs.store(true, Relaxed) });
+        assert!(poll_once(&mut pin!(scope.close())).is_pending());
+        let mut finalizer = tasks.take();
+        let executor = spawn(move || assert!(poll_once(&mut finalizer).is_ready()));
+        block_on(scope.close());
+        assert!(done.load(Relaxed));
+        executor.join();
+    });
+}
