@@ -105,7 +105,7 @@ fn above_a_map_whose_limit_is_lowered() {
         }
     });
     let work = |is_ready| poll_fn(move |_| if is_ready { Poll::Ready(()) } else { Poll::Pending });
-    let mut map = pin!(flow::stream(source).map(&limit, work).unordered().into_stream());
+    let mut map = pin!(flow::stream(source).map_concurrent(&limit, work).unordered().into_stream());
     let cx = &mut Context::from_waker(Waker::noop());
     assert!(map.as_mut().poll_next(cx).is_ready());
     limit.set(Limit::new(1));

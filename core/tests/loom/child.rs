@@ -61,7 +61,7 @@ fn poll_or_cancel() {
         assert_eq!(end.census.alive(), 0, "dropped, with the value that it never gave");
         assert_eq!(poll_once(&mut child), Poll::Ready(()));
         let Poll::Ready(result) = poll_once(&mut handle) else { panic!("done") };
-        assert_eq!(cause(result), CancelledBy::Handle);
+        assert_eq!(by(result), CancelledBy::Handle);
         drop((child, handle, scope));
         end.check();
     });
@@ -77,7 +77,7 @@ fn finish_or_cancel() {
         executor.join();
         match poll_once(&mut handle) {
             Poll::Ready(Ok(value)) => value.touch(),
-            Poll::Ready(result) => assert_eq!(cause(result), CancelledBy::Handle),
+            Poll::Ready(result) => assert_eq!(by(result), CancelledBy::Handle),
             Poll::Pending => panic!("not done"),
         }
         drop((handle, scope));
@@ -154,7 +154,7 @@ fn cancel_or_cancel() {
         let mut handle = canceller.join();
         assert_eq!(end.census.alive(), 0);
         let Poll::Ready(result) = poll_once(&mut handle) else { panic!("not done") };
-        assert!([CancelledBy::Handle, CancelledBy::Scope].contains(&cause(result)));
+        assert!([CancelledBy::Handle, CancelledBy::Scope].contains(&by(result)));
         drop((child, handle, scope));
         end.check();
     });
@@ -177,7 +177,7 @@ fn cancel_or_cancel_or_poll() {
         let (mut handle, child) = (canceller.join(), executor.join());
         assert_eq!(end.census.alive(), 0);
         let Poll::Ready(result) = poll_once(&mut handle) else { panic!("not done") };
-        assert!([CancelledBy::Handle, CancelledBy::Scope].contains(&cause(result)));
+        assert!([CancelledBy::Handle, CancelledBy::Scope].contains(&by(result)));
         drop((child, handle, scope));
         end.check();
     });
@@ -206,7 +206,7 @@ fn drop_child_or_cancel() {
         handle.abort();
         executor.join();
         let Poll::Ready(result) = poll_once(&mut handle) else { panic!("not done") };
-        assert!([CancelledBy::Handle, CancelledBy::Executor].contains(&cause(result)));
+        assert!([CancelledBy::Handle, CancelledBy::Executor].contains(&by(result)));
         drop((handle, scope));
         end.check();
     });
@@ -218,7 +218,7 @@ fn drop_child_or_join() {
     check("child: drop child or join", || {
         let Setup { scope, child, handle, end } = Setup::new(1);
         let executor = spawn(move || drop(child));
-        assert_eq!(cause(block_on(handle)), CancelledBy::Executor);
+        assert_eq!(by(block_on(handle)), CancelledBy::Executor);
         executor.join();
         drop(scope);
         end.check();
@@ -235,7 +235,7 @@ fn free() {
         let owner = spawn(move || drop(scope));
         match block_on(handle) {
             Ok(value) => value.touch(),
-            result => assert_eq!(cause(result), CancelledBy::Scope),
+            result => assert_eq!(by(result), CancelledBy::Scope),
         }
         executor.join();
         owner.join();

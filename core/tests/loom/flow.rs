@@ -13,7 +13,7 @@ fn raise_or_sleep() {
         let (limit, started) = (LiveLimit::new(Limit::new(1)), Flag::default());
         let raising = limit.clone();
         let raising = spawn(move || raising.set(Limit::new(2)));
-        block_on(flow::iter(0..2).for_each(&limit, async |n| match n {
+        block_on(flow::iter(0..2).for_each_concurrent(&limit, async |n| match n {
             0 => started.clone().await,
             _ => started.set(),
         }));

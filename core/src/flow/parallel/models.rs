@@ -8,7 +8,7 @@ use super::{
 };
 use crate::{
     Limit,
-    child::{Cancelled, CancelledBy},
+    cancel::{Cancelled, CancelledBy},
     limit::Capacity,
     model::{Census, Flag, Probe, Tasks, Work, block_on, check, poll_once, spawn},
 };
@@ -274,7 +274,7 @@ fn leave_or_take() {
             outcomes.wait(cx);
             if outcomes.closed() == 2 { Poll::Ready(()) } else { Poll::Pending }
         }));
-        outcomes.report_all_lost(&Cancelled::new(CancelledBy::Executor));
+        outcomes.report_all_lost(&Cancelled::new(CancelledBy::Executor, None));
         let mut came = Vec::new();
         outcomes.take(|(number, outcome)| came.push((number, outcome.is_err())));
         assert_eq!(came, [(3, true)]);
