@@ -83,10 +83,12 @@ impl<P: Policy, K> Drop for Owner<P, K> {
     fn drop(&mut self) {
         self.abandon();
         let cleanup = mem::take(&mut self.cleanup);
-        if self.may_hand_over() {
+        // Looked at once: if some are left now, it is the last of them that hands over.
+        let all_gone = self.close_all();
+        if all_gone || self.deferred.runner.get().is_none() {
             self.hand_over(cleanup);
         }
-        if !self.close_all() {
+        if !all_gone {
             // Some are being polled. The last of them drops this count.
             mem::forget(self.shared.clone());
             self.flags.fetch_or(ORPHANED, Ordering::AcqRel);

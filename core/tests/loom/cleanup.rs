@@ -31,8 +31,33 @@ fn defer_or_drop() {
     });
 }
 
+/// A scope with a finalizer is dropped while its child is polled: the finalizer is handed over by
+/// whoever is last, and runs when the child is gone. Fails if either does not hand it over, or if it
+/// is handed over beside the child.
+#[test]
+fn poll_or_drop_before_a_finalizer() {
+    check("cleanup: poll or drop before a finalizer", || {
+        let (tasks, census) = (Tasks::default(), Census::default());
+        let scope = OwnedScope::new(&tasks);
+        drop(scope.spawn(Work::new(&census, 2)));
+        let mut child = tasks.take();
+        let (theirs, done) = (census.clone(), Arc::new(AtomicBool::new(false)));
+        let ours = done.clone();
+        scope.defer(async move {
+            assert_eq!(theirs.alive(), 0);
+            ours.store(true, Relaxed);
+        });
+        let executor = spawn(move || _ = poll_once(&mut child));
+        drop(scope);
+        run(&tasks);
+        executor.join();
+        run(&tasks);
+        assert!(done.load(Relaxed));
+    });
+}
+
 /// The same while a scope is awaited to its end: the finalizer is polled there, or handed over. Fails
-/// without the same fences, or if the end does not look for what was added in the last moment.
+/// without the same fences.
 #[test]
 fn defer_or_end() {
     check("cleanup: defer or end", || {
