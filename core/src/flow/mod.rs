@@ -1,9 +1,9 @@
 //! Bounded operations over sources: iterators and streams.
 //!
-//! A source becomes a [`Flow`] with [`iter`] or [`stream`]; operations of the flow make other flows
-//! of it, and one of them drives it to its end. Whatever does work takes the limit. The driving
-//! operation owns the loop, so that work which has started never waits for somebody to ask for the
-//! next item:
+//! A source becomes a [`Flow`] with [`iter`] or [`stream`]; operations make other flows of it,
+//! and a last one drives it to its end. Every operation that does work takes a limit. The driving
+//! operation owns the loop, so work that has started never waits until the next item is asked
+//! for:
 //!
 //! ```
 //! use anyscope::flow;
@@ -25,32 +25,32 @@
 //!
 //! | to | operations |
 //! |---|---|
-//! | take the items | [`collect`](Flow::collect), [`try_collect`](Flow::try_collect), [`collect`](Flow::collect), [`partition_results`](Flow::partition_results), [`fold`](Flow::fold), [`count`](Flow::count), [`drive`](Flow::drive) |
-//! | take several flows as one | [`merge`], [`merge_all`], [`try_merge`], [`merge_keyed`], [`zip`](Flow::zip) |
-//! | take flows out of a flow | [`flatten`](Flow::flatten), [`flat_map`](Flow::flat_map), [`switch`](Flow::switch) |
-//! | change items one by one | [`map`](Flow::map), [`filter`](Flow::filter), [`filter_ok`](Flow::filter_ok), [`inspect_err`](Flow::inspect_err), [`take`](Flow::take), [`enumerate`](Flow::enumerate) |
-//! | share a budget with what else the task does | [`cooperate`](Flow::cooperate) |
-//! | take them in batches, or ahead | [`chunks`](Flow::chunks), [`flatten_iter`](Flow::flatten_iter), [`prefetch`](Flow::prefetch) |
-//! | know the time | see [`time`] |
-//! | ask what can only be polled | [`poll_source()`] |
+//! | take the items | [`collect`](Flow::collect), [`try_collect`](Flow::try_collect), [`partition_results`](Flow::partition_results), [`fold`](Flow::fold), [`try_fold`](Flow::try_fold), [`count`](Flow::count), [`drive`](Flow::drive) |
+//! | take several flows as one | [`merge`], [`merge_all`], [`try_merge`], [`merge_keyed`], [`zip`](Flow::zip), [`zip_strict`](Flow::zip_strict) |
+//! | take flows out of a flow | [`flatten`](Flow::flatten), [`flat_map`](Flow::flat_map), [`try_flatten`](Flow::try_flatten), [`switch`](Flow::switch) |
+//! | change items one by one | [`map`](Flow::map), [`map_ok`](Flow::map_ok), [`map_err`](Flow::map_err), [`filter`](Flow::filter), [`filter_map`](Flow::filter_map), [`filter_ok`](Flow::filter_ok), [`inspect`](Flow::inspect), [`inspect_err`](Flow::inspect_err), [`take`](Flow::take), [`enumerate`](Flow::enumerate) |
+//! | share a budget with the rest of the task | [`cooperate`](Flow::cooperate) |
+//! | take them in batches, or ahead of demand | [`chunks`](Flow::chunks), [`flatten_iter`](Flow::flatten_iter), [`prefetch`](Flow::prefetch) |
+//! | work with time | see [`time`] |
+//! | read what has no waker | [`poll_source()`] |
 //! | watch | [`progress`](Flow::progress) |
 //!
 //! # What they all promise
 //!
 //! - **The limit holds**: no more than that many pieces of work are under way at any moment.
 //! - **Nothing is snoozed**: while the operation is polled, all work that has started is polled
-//!   when its waker fires, and so is a source whose read has begun, also while whoever takes the
-//!   items is busy, and through whole chains (see [`Source`]). A source of no work of its own is
+//!   when its waker fires, and so is a source whose read has begun, even while the consumer of
+//!   the items is busy, and through whole chains (see [`Source`]). A source of no work of its own is
 //!   not asked at the limit; a stream that is woken there has at most one item taken ahead and
 //!   held.
 //! - **Items may be borrowed**, also inside a spawned task: an operation is `Send` if its items,
 //!   functions and work are.
-//! - **Nothing grows with the source**: memory is that of the limit.
-//! - **Nothing is lost**: what an operation holds when it is left early can be had back
+//! - **Nothing grows with the source**: memory is bounded by the limit.
+//! - **Nothing is lost**: what an operation holds when it is dropped early can be recovered
 //!   (`into_parts`, [`on_undelivered`](Flow::on_undelivered)), or is dropped where its docs say so.
 //!
-//! Work in the awaiting task stops when nobody polls that task's future; work on an executor goes
-//! on.
+//! Work in the awaiting task stops while that task's future is not polled; work on an executor
+//! continues.
 //!
 //! # In parallel
 //!
@@ -61,13 +61,13 @@
 //! nothing else: what was taken and not started is started by another child. So work that blocks
 //! its thread, which it should not, makes an operation slower and does not stop it.
 //!
-//! When such an operation ends early, its children are cancelled: those that are idle are dropped at
-//! once with all their work, and one that is being polled right after that poll.
+//! When such an operation ends early, its children are cancelled: those that are idle are dropped
+//! at once with all their work, and one that is being polled right after that poll.
 //!
-//! A panic that ends an operation goes on in whoever drives it, and before anybody is told of what
-//! it has ended. Who leaves the operation early meets a panic that has happened by then where the
-//! operation is dropped. A child that the executor refuses or drops is an error with the cause
-//! [`Executor`](crate::CancelledBy::Executor), never an early end without a word.
+//! A panic that ends an operation is resumed where the operation is driven, before anything that
+//! the panic cancelled is reported. If the operation is dropped early, a panic that has happened by
+//! then is resumed in the drop. A child that the executor refuses or drops is an error with the
+//! cause [`Executor`](crate::CancelledBy::Executor), never a silent early end.
 
 mod item;
 mod merge;

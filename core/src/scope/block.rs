@@ -2,8 +2,8 @@
 //!
 //! # Why this is sound
 //!
-//! Children are lent to the executor as if they were `'static`, which they are not. What makes up
-//! for it is one invariant: **a child that has left its scope holds nothing of `'scope`.** Its
+//! Children are lent to the executor as if they were `'static`, which they are not. One invariant
+//! makes up for it: **a child that has left its scope holds nothing of `'scope`.** Its
 //! future is dropped in place before it leaves; its outcome is dropped before it leaves if the
 //! handle is gone, and otherwise owned by the handle, which cannot leave `'scope`, or is leaked,
 //! and then never dropped. [`block_scope`] does not return, nor unwind, before every child has
@@ -65,7 +65,7 @@ use std::thread::{self, Thread};
 /// or a [`concurrent`](super::concurrent) (borrows, one task): a future that is parallel, borrows
 /// and does not block cannot be sound in today's Rust, because it can be forgotten.
 ///
-/// Children look after themselves, as in [`scope`](super::scope).
+/// Children fail independently, as in [`scope`](super::scope).
 ///
 /// # Panics
 ///
@@ -103,7 +103,7 @@ where
     run(exec, owner, async || body(&scope).await)
 }
 
-/// [`block_scope`] in which the first failure ends everything, as in
+/// Runs a [`block_scope`] in which the first failure ends everything, as in
 /// [`try_scope`](super::try_scope).
 ///
 /// # Errors
@@ -154,7 +154,7 @@ impl<'env, E: ?Sized, P: Policy> BlockScope<'_, 'env, E, P> {
 
     control_methods!();
 
-    /// The executor, for its timer, its blocking threads and the like.
+    /// Returns the executor, for its timer, its blocking threads and the like.
     pub fn executor(&self) -> &'env E {
         self.exec
     }
@@ -187,12 +187,12 @@ impl<'scope, E: Spawn + ?Sized, P: Policy + Send + Sync> BlockScope<'scope, '_, 
         // SAFETY:
         // - Threads: the future is `Send`.
         // - Lifetimes: `'scope` does not end before `run` returns. The driver, which `run` owns, polls
-        //   the finalizers, or drops them with itself. Nobody takes them over, as there is no
-        //   runner. What a child defers after that is dropped before the child has left.
+        //   the finalizers, or drops them with itself. Nothing takes them over, as there is no
+        // runner. What a child defers after that is dropped before the child has left.
         unsafe { deferred::keep(&self.shared, entry, origin, future) };
     }
 
-    /// Starts a child of this scope on another executor.
+    /// Spawns a child of this scope on another executor.
     #[track_caller]
     pub fn spawn_on<X, F>(&'scope self, other: &X, future: F) -> JoinHandle<'scope, P::Value>
     where
@@ -232,6 +232,19 @@ impl<'scope, E: ?Sized, P: Policy + Send + Sync> BlockScope<'scope, '_, E, P> {
     ///
     /// Until it starts, the child can be cancelled like any other, and `f` is dropped. Once
     /// started it runs to its end, and the scope waits for it.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use anyscope::{block_scope, smol::Smol};
+    ///
+    /// let words = ["to", "be"];
+    /// let letters = block_scope(&Smol, async |s| {
+    ///     // Borrows `words` on another thread.
+    ///     s.spawn_blocking(|| words.concat().len()).await.unwrap()
+    /// });
+    /// assert_eq!(letters, 4);
+    /// ```
     #[track_caller]
     pub fn spawn_blocking<F, O>(&'scope self, f: F) -> JoinHandle<'scope, P::Value>
     where
@@ -270,7 +283,7 @@ impl<'scope, E: ?Sized, P: Policy + Send + Sync> BlockScope<'scope, '_, E, P> {
 /// A child for the executor, if it was not refused, and its handle.
 type Created<'scope, V> = (Option<Child>, JoinHandle<'scope, V>);
 
-/// Runs the body on `exec`, and sees every child off.
+/// Runs the body on `exec`, and waits until every child has left.
 #[track_caller]
 fn run<E, P, B, F>(exec: &E, owner: Owner<P, Anywhere>, body: F) -> P::Output
 where
@@ -282,7 +295,7 @@ where
     let _wait = Wait(owner.shared().clone());
     // The body is called within, so that nothing of it runs if `block_on` refuses.
     let mut driver = pin!(Driver::new(async { body().await }, owner));
-    // Whoever is around this goes on only when all of it has ended.
+    // The code around this resumes only when all of it has ended.
     let poll = poll_fn(|cx| driver.as_mut().poll(cx));
     let block = || current::marked(Mark::Blocked, || exec.block_on(poll));
     let result = enter::called_at(Location::caller(), block);
@@ -296,7 +309,7 @@ impl<P: Policy> Drop for Wait<P> {
     fn drop(&mut self) {
         // If `block_on` has unwound, the driver has been dropped and has cancelled the children.
         let shared = &self.0;
-        // Not made unless it is needed: usually the end has come.
+        // Created only if needed: usually the scope has ended.
         let mut waker = None;
         let mut wait = || {
             let waker = waker.get_or_insert_with(|| {

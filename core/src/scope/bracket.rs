@@ -13,8 +13,8 @@ use core::future::Future;
 ///
 /// # Cancel safety
 ///
-/// Dropping the returned future drops `acquire`, or the use of the resource; `release` then goes on
-/// without it.
+/// Dropping the returned future drops `acquire`, or the use of the resource; `release` then
+/// continues without it.
 ///
 /// # Panics
 ///

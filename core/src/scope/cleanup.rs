@@ -2,7 +2,7 @@
 //!
 //! | the scope | its finalizers are |
 //! |---|---|
-//! | is awaited to its end | polled by whoever awaits it |
+//! | is awaited to its end | polled by the task that awaits it |
 //! | is an owned one, and closed | handed to its executor, and waited for |
 //! | is dropped before, and they own what they use | handed to its executor, after the last child |
 //! | is dropped before, and they may borrow | dropped, and reported |
@@ -48,7 +48,7 @@ impl CleanUp {
         deferred.finalizers.take_into(&mut self.left);
         let taken = self.left.len() - before;
         if taken > 0 {
-            // Relaxed: counted before any of them can end, and by whoever hands them on.
+            // Relaxed: counted before any of them can end, and by the thread that hands them on.
             deferred.under_way.fetch_add(taken, Ordering::Relaxed);
         }
         if let Some(last) = deferred.budget.take() {
@@ -115,14 +115,14 @@ impl<P: Policy, K> Shared<P, K> {
     pub(super) fn hand_over_in_turn(&self) {
         let under_way = &self.deferred.under_way;
         // Acquire: what ran before happens before what runs next. One for us, so that of several
-        // who close the scope one does it.
+        // threads that close the scope only one does it.
         if under_way.compare_exchange(0, 1, Ordering::Acquire, Ordering::Relaxed).is_ok() {
             self.hand_over(CleanUp::default());
             self.finalizer_is_gone();
         }
     }
 
-    /// One less is under way. After the last, whoever waits for the end looks again, and finds
+    /// One less is under way. After the last, the waiter for the end looks again, and finds
     /// those that they have deferred.
     fn finalizer_is_gone(&self) {
         if self.deferred.under_way.fetch_sub(1, Ordering::AcqRel) == 1 {
@@ -148,12 +148,12 @@ impl<P: Policy, K> Shared<P, K> {
 
 impl<P: Policy, K> Shared<P, K> {
     /// Whether it is time for it: when no child is left, for those that run. Those without a
-    /// runner may borrow, and must be gone before the last child has left: nobody waits longer.
+    /// runner may borrow, and must be gone before the last child has left: nothing waits longer.
     pub(super) fn may_hand_over(&self) -> bool {
         self.deferred.runner.get().is_none() || self.close_all()
     }
 
-    /// After a finalizer was added: if the scope has ended, nobody else looks any more.
+    /// After a finalizer was added: if the scope has ended, nothing else looks any more.
     pub(super) fn after_defer(&self) {
         // Pairs with the fence in `hand_over`.
         fence(Ordering::SeqCst);
@@ -176,7 +176,7 @@ impl<P: Policy, K> Shared<P, K> {
 }
 
 pin_project! {
-    /// What a user deferred.
+    /// A future that a user deferred.
     pub(super) struct Finalizer<F, P: Policy, K> {
         #[pin]
         future: F,

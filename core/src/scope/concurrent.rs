@@ -35,11 +35,11 @@ use pin_project_lite::pin_project;
 ///
 /// No executor is needed, and children may borrow whatever lives longer than the future, `&mut`
 /// included. They run concurrently, not in parallel: one at a time, on whichever thread polls the
-/// future, and they stop if nobody polls it. Each child has a waker of its own and is polled only
-/// when that has fired; so is the body.
+/// future, and they stop when it is not polled. Each child has a waker of its own and is polled
+/// only when that has fired; so is the body.
 ///
 /// Otherwise as [`scope`](super::scope): the future is ready with the value of the body when all
-/// children have ended, and children look after themselves.
+/// children have ended, and children fail independently.
 ///
 /// A child that spawns siblings takes a clone of the [`Concurrent`], see the example.
 ///
@@ -53,7 +53,7 @@ use pin_project_lite::pin_project;
 ///
 /// # Fairness
 ///
-/// In passes: whoever is ready when a pass begins is polled once in it before anyone is polled
+/// In passes: every child that is ready when a pass begins is polled once before any is polled
 /// again. After 64 polls or two passes the task yields to its executor.
 ///
 /// # Cost
@@ -93,7 +93,7 @@ where
     start(body)
 }
 
-/// [`concurrent`] in which the first failure ends everything, as in
+/// Runs a [`concurrent`] scope in which the first failure ends everything, as in
 /// [`try_scope`](super::try_scope).
 ///
 /// # Errors
@@ -107,7 +107,7 @@ where
     start(body)
 }
 
-/// [`concurrent`] for children that are not `Send`. Neither is the returned future.
+/// Runs a [`concurrent`] scope of children that are not `Send`. Neither is the returned future.
 pub fn concurrent_local<'env, F, Fut>(body: F) -> ConcurrentFuture<'env, Fut, Supervise, SameThread>
 where
     F: FnOnce(LocalConcurrent<'env>) -> Fut,
@@ -116,7 +116,7 @@ where
     start(body)
 }
 
-/// [`try_concurrent`] for children that are not `Send`. Neither is the returned future.
+/// Runs a [`try_concurrent`] scope of children that are not `Send`. Neither is the returned future.
 ///
 /// # Errors
 ///
@@ -180,12 +180,12 @@ impl<'env, P: Policy, M> Concurrent<'env, P, M> {
 
     control_methods!();
 
-    /// Whether the scope has ended. Nothing can be spawned then.
+    /// Returns whether the scope has ended. Nothing can be spawned then.
     pub fn is_closed(&self) -> bool {
         self.shared.is_ended()
     }
 
-    /// Leaves a new child for the next poll of the scope.
+    /// Queues a new child for the next poll of the scope.
     fn admit(&self, child: Option<InlineChild<'env>>) {
         if let Some(child) = child {
             self.shared.kind.new.push(child);
@@ -309,8 +309,8 @@ pin_project! {
         #[pin]
         driver: Driver<Fut, P, Inline<'env, M>, V>,
         body_ready: bool,
-        // The body was last polled with the waker of the task, as it is while it is alone: any
-        // poll of the scope may be meant for it.
+        // The body was last polled with the task's waker, as it is while there are no children:
+        // any poll of the scope may be meant for it.
         body_uses_task: bool,
         // Made with the first child.
         set: Option<Set<'env>>,
@@ -323,7 +323,7 @@ pin_project! {
         P: Accept<Fut::Output, Value = V>,
     {
         fn drop(this: Pin<&mut Self>) {
-            // First: the children that go would wake us, to let go of their shells.
+            // First: dropped children would wake us to free their shells.
             if let Some(set) = this.project().set {
                 set.children.close();
             }
@@ -357,8 +357,8 @@ impl<'env> Set<'env> {
         }
     }
 
-    /// Polls who is to be polled in this pass; true if that includes the body. `polls` counts
-    /// down, and what is left at zero is left for later.
+    /// Polls the children that are due in this pass; returns true if the body is due. `polls`
+    /// counts down; children that are left at zero are polled later.
     fn poll_pass(&mut self, polls: &mut usize) -> bool {
         let mut body_ready = false;
         if !self.children.is_in_pass() {
@@ -376,7 +376,7 @@ impl<'env> Set<'env> {
         body_ready
     }
 
-    /// Lets the task sleep until the next wake: false if something is left to do.
+    /// Lets the task sleep until the next wake. Returns false if something is left to do.
     fn park(&mut self, cx: &mut Context<'_>) -> bool {
         !self.children.is_in_pass() && self.children.park(cx)
     }

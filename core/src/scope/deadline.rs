@@ -22,10 +22,10 @@ pub struct DeadlineHandle {
 }
 
 struct Moves {
-    /// Where the deadline was moved to, if that has not been looked at yet. No queue, as nobody
-    /// may ever look: the scope may be gone.
+    /// Where the deadline was moved to, if that has not been looked at yet. Not a queue: the
+    /// scope may be gone, and then it would never be read.
     to: AtomicBox<Instant>,
-    /// How many can move it.
+    /// How many handles can move it.
     movers: AtomicUsize,
     moved: LazyEvent,
 }
@@ -42,9 +42,10 @@ impl DeadlineHandle {
         (deadline, Watch { sleep: None, timer, at, moves, listener: None })
     }
 
-    /// Makes this the moment, earlier or later: [`Instant::NEVER`] for no deadline.
+    /// Moves the deadline to `at`, earlier or later; [`Instant::NEVER`] removes it.
     ///
-    /// The last call counts. A deadline that has passed stays so, and the scope cancelled.
+    /// The last call counts. Once a deadline has passed, moving it has no effect: the scope stays
+    /// cancelled.
     pub fn move_to(&self, at: Instant) {
         self.moves.to.put(Box::new(at));
         self.moves.moved.notify(usize::MAX);
@@ -61,7 +62,7 @@ impl Clone for DeadlineHandle {
 
 impl Drop for DeadlineHandle {
     fn drop(&mut self) {
-        // Release: whoever sees that none is left sees where they have moved it.
+        // Release: a thread that sees that none is left sees where they have moved it.
         if self.moves.movers.fetch_sub(1, Ordering::Release) == 1 {
             self.moves.moved.notify(usize::MAX);
         }

@@ -43,12 +43,12 @@ impl<E> ScopeError<E> {
         }
     }
 
-    /// Whether the scope was cancelled and nothing failed.
+    /// Returns whether the scope was cancelled and nothing failed.
     pub fn is_cancelled(&self) -> bool {
         matches!(self, ScopeError::Cancelled(_))
     }
 
-    /// Whether the deadline passed and nothing failed.
+    /// Returns whether the deadline passed and nothing failed.
     pub fn is_elapsed(&self) -> bool {
         matches!(self, ScopeError::Elapsed(_))
     }

@@ -1,4 +1,4 @@
-//! Scopes in which only so many children run at once.
+//! Scopes with a limit on how many children run at the same time.
 
 use super::{
     cleanup,
@@ -32,7 +32,7 @@ use core::{
     task::{Context, Poll},
 };
 
-/// [`scope`](super::scope) with at most `limit` children at the same time.
+/// Runs a [`scope`](super::scope) with at most `limit` children at the same time.
 ///
 /// A child takes its place when it is spawned and gives it back when it has ended, or was
 /// cancelled and is gone; whether its handle has been read does not matter.
@@ -79,7 +79,7 @@ where
     parallel::start_scope(exec, limit.into_limit(), body)
 }
 
-/// [`try_scope`](super::try_scope) with at most `limit` children at the same time; see
+/// Runs a [`try_scope`](super::try_scope) with at most `limit` children at the same time; see
 /// [`scope_limited`].
 ///
 /// # Errors
@@ -99,11 +99,11 @@ where
     parallel::start_scope(exec, limit.into_limit(), body)
 }
 
-/// Handle of a scope in which only so many children run at once; see [`scope_limited`].
+/// Handle of a scope with a limit on how many children run at the same time; see [`scope_limited`].
 ///
 /// It has no plain `spawn`: a child is spawned if there is room ([`try_spawn`](Self::try_spawn)),
-/// or when there is ([`spawn`](Self::spawn)). Cheap to clone; but mind that a
-/// child which waits for room may wait for itself, if all the others do the same.
+/// or when there is ([`spawn`](Self::spawn)). Cheap to clone. Beware: if every child of a full
+/// scope waits for room in it, they wait for each other forever.
 pub struct LimitedScope<E, P = Supervise> {
     scope: Scope<E, P>,
 }
@@ -130,34 +130,49 @@ impl<E, P: Policy> LimitedScope<E, P> {
 
     control_methods!();
 
-    /// Whether the scope has ended. Nothing can be spawned then.
+    /// Returns whether the scope has ended. Nothing can be spawned then.
     pub fn is_closed(&self) -> bool {
         self.shared().is_ended()
     }
 
-    /// The executor, for its timer, its blocking threads and the like.
+    /// Returns the executor, for its timer, its blocking threads and the like.
     pub fn executor(&self) -> &E {
         self.scope.executor()
     }
 
-    /// How many children may run at the same time.
+    /// Returns how many children may run at the same time.
     pub fn limit(&self) -> Limit {
         self.shared().limit()
     }
 }
 
 impl<E: Spawn, P: Policy + Send + Sync + 'static> LimitedScope<E, P> {
-    /// Starts a child if there is room for it now.
+    /// Spawns a child if there is room for it now.
     ///
-    /// Others who wait for room in [`spawn`](Self::spawn) come first: if there
-    /// is room and they wait, this fails once. If none of them has come by the next call, it is
-    /// given away.
+    /// Callers waiting in [`spawn`](Self::spawn) come first: if there is room while they wait,
+    /// this fails once. If none of them has taken the room by the next call, that call gets it.
     ///
     /// # Errors
     ///
-    /// Gives the future back, unpolled, if as many children run as may
+    /// Returns the future, unpolled, if the limit is reached
     /// ([`TrySpawnError::Full`]), or the scope was cancelled or has ended
     /// ([`TrySpawnError::Closed`]).
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use anyscope::{TrySpawnError, scope_limited, smol::Smol};
+    /// use std::future::pending;
+    ///
+    /// # smol::block_on(async {
+    /// scope_limited(&Smol, 1, async |s| {
+    ///     s.try_spawn(pending::<()>()).unwrap();
+    ///     assert!(matches!(s.try_spawn(async {}), Err(TrySpawnError::Full(_))));
+    ///     s.cancel("done");
+    /// })
+    /// .await;
+    /// # });
+    /// ```
     #[track_caller]
     pub fn try_spawn<F>(&self, future: F) -> Result<JoinHandle<'static, P::Value>, TrySpawnError<F>>
     where
@@ -175,21 +190,37 @@ impl<E: Spawn, P: Policy + Send + Sync + 'static> LimitedScope<E, P> {
         }
     }
 
-    /// Waits until there is room, then starts a child.
+    /// Waits until there is room, then spawns a child.
     ///
-    /// Who waits is served in the order of arrival: of the first poll, that is. Room is not kept
-    /// for long, though: if one whose turn it is does not come for it, as the returned future was
-    /// forgotten, or is not polled although its waker was fired, then the others are told while the
-    /// scope's own future is polled, and the first of them to come gets it. After that their order is
-    /// that of their coming.
+    /// Waiters are served in the order of their first poll. Room is not kept for long, though: if
+    /// the waiter whose turn it is does not take it, because its future was forgotten or is not
+    /// polled although its waker fired, the other waiters are woken while the scope's own future
+    /// is polled, and the first of them to be polled gets the room. From then on they are served
+    /// in the order in which they are polled.
     ///
     /// # Errors
     ///
-    /// Gives the future back, unpolled, if the scope is cancelled or has ended.
+    /// Returns the future, unpolled, if the scope is cancelled or has ended.
     ///
     /// # Cancel safety
     ///
     /// Dropping the returned future drops `future` unpolled and takes no place.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use anyscope::{scope_limited, smol::Smol};
+    ///
+    /// # smol::block_on(async {
+    /// scope_limited(&Smol, 1, async |s| {
+    ///     let first = s.spawn(async { 1 }).await.unwrap();
+    ///     // Waits until the first has ended.
+    ///     let second = s.spawn(async { 2 }).await.unwrap();
+    ///     assert_eq!(first.await.unwrap() + second.await.unwrap(), 3);
+    /// })
+    /// .await;
+    /// # });
+    /// ```
     #[track_caller]
     pub fn spawn<F>(&self, future: F) -> SpawnFuture<'_, E, P, F>
     where
@@ -226,7 +257,7 @@ impl<E: Spawn, P: Policy + Send + Sync + 'static> LimitedScope<E, P> {
         self.scope.keep_for_end(entry, origin, future);
     }
 
-    /// For the scope's own children, which are not counted under the limit.
+    /// For the scope's own children, which do not count towards the limit.
     #[track_caller]
     fn adopt<F, Via>(
         &self,
@@ -269,10 +300,11 @@ pub struct SpawnFuture<'s, E, P: Policy, F> {
     scope: &'s LimitedScope<E, P>,
     future: Option<F>,
     spawned_at: &'static Location<'static>,
-    /// Counted among those who wait.
+    /// Counted in the queue of waiters.
     queued: bool,
     freed: Option<EventListener>,
-    /// How many children had entered when there was room in the last poll, but for another.
+    /// How many children had entered at the last poll, if there was room then that was meant for
+    /// another waiter.
     room_at: Option<usize>,
 }
 
@@ -300,15 +332,16 @@ where
                 }
                 this.freed = None;
             }
-            // Who has waited is next; who comes late lets the others go first.
+            // A waiter in the queue may take the room; a newcomer lets the queue go first.
             if this.queued || shared.queue().load(Ordering::Relaxed) == 0 {
                 let place = Shared::place_below(shared);
                 if !matches!(place, Err(Refusal::Full)) {
                     let future = this.future.take().expect("polled after it was ready");
                     this.leave_queue();
                     let Ok(place) = place else {
-                        // Who began to listen after the cancel had told us was not told, as an
-                        // event counts those who have been and have not looked yet.
+                        // A waiter that began to listen after the cancel notified us was not
+                        // notified itself: the event counts listeners that were notified and have
+                        // not looked yet.
                         shared.pass_on();
                         return Poll::Ready(Err(TrySpawnError::Closed(future)));
                     };
@@ -323,13 +356,13 @@ where
                 shared.queue().fetch_add(1, Ordering::Relaxed);
             }
             this.freed = Some(shared.freed());
-            // A place that came free before we listened.
+            // A place may have become free before we listened.
             shared.pass_on();
         }
     }
 }
 
-/// Whether there is room for somebody else, who has not come for it since the last poll.
+/// Whether there is room for another waiter that has not taken it since the last poll.
 fn is_left_over<P: Policy, K>(shared: &Shared<P, K>, room_at: &mut Option<usize>) -> bool {
     let entered = shared.has_room().then(|| shared.entered());
     mem::replace(room_at, entered).is_some_and(|before| entered == Some(before))
@@ -368,14 +401,14 @@ pub enum TrySpawnError<F> {
 }
 
 impl<F> TrySpawnError<F> {
-    /// The future, unpolled.
+    /// Returns the future, unpolled.
     pub fn into_future(self) -> F {
         match self {
             TrySpawnError::Full(future) | TrySpawnError::Closed(future) => future,
         }
     }
 
-    /// Whether there was no room.
+    /// Returns whether there was no room.
     pub fn is_full(&self) -> bool {
         matches!(self, TrySpawnError::Full(_))
     }

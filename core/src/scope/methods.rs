@@ -1,8 +1,8 @@
 //! The methods that all kinds of scopes have in common, written once.
 //!
-//! The kinds differ in what a child may be (`Send` or not, `'static` or borrowing), in the handle
-//! that comes back, and in who is asked to poll the child; everything else is the same, and so
-//! are the docs. A type that uses [`control_methods`] has a method `shared()`, and one that uses
+//! The kinds differ in what a child may be (`Send` or not, `'static` or borrowing), in the type
+//! of the handle, and in where the child is polled. Everything else is the same, and so are the
+//! docs. A type that uses [`control_methods`] has a method `shared()`, and one that uses
 //! [`spawn_methods`] a method `adopt(future, spec)`.
 
 /// `spawn` and its variants.
@@ -14,17 +14,34 @@ macro_rules! spawn_methods {
         handle: $handle:ident,
         mode: $mode:ty,
     ) => {
-        /// Starts a child.
+        /// Spawns a child.
         ///
-        /// The child is polled by whoever polls the children of this kind of scope, soon and
-        /// without further ado. The scope does not end before the child has.
+        /// It is polled where children of this kind of scope are polled, and needs no further
+        /// call. The scope does not end before the child has ended.
         ///
         /// In a scope that was cancelled or has ended, the child is never polled: `future` is
         /// dropped at once, and the handle says [`Cancelled`](crate::JoinError::Cancelled).
         ///
         /// # Cancel safety
         ///
-        /// The child belongs to the scope. Dropping the handle gives up its value, no more.
+        /// The child belongs to the scope. Dropping the handle only gives up the child's value.
+        ///
+        /// # Examples
+        ///
+        /// ```
+        /// # smol::block_on(async {
+        /// use anyscope::concurrent;
+        ///
+        /// let words = ["to", "be"];
+        /// let letters = concurrent(async |s| {
+        ///     let first = s.spawn(async { words[0].len() });
+        ///     let second = s.spawn(async { words[1].len() });
+        ///     first.await.unwrap() + second.await.unwrap()
+        /// })
+        /// .await;
+        /// assert_eq!(letters, 4);
+        /// # });
+        /// ```
         #[track_caller]
         pub fn spawn<F>($($by)+ $self, future: F) -> $handle<$a, P::Value>
         where
@@ -35,10 +52,27 @@ macro_rules! spawn_methods {
             $self.adopt::<_, Plain>(future, shared::plain())
         }
 
-        /// Starts a child with a name, which shows up in handles and events, in reports of a hang,
-        /// and with the place of this call in the error that tells of its panic.
+        /// Spawns a child with a name. The name appears in handles, events and reports of a hang;
+        /// with the place of this call it appears in the error that tells of the child's panic.
         ///
-        /// Costs one allocation more than [`spawn`](Self::spawn).
+        /// # Cost
+        ///
+        /// One allocation more than [`spawn`](Self::spawn).
+        ///
+        /// # Examples
+        ///
+        /// ```
+        /// # smol::block_on(async {
+        /// use anyscope::concurrent;
+        ///
+        /// concurrent(async |s| {
+        ///     let writer = s.spawn_named("writer", async { panic!("disk full") });
+        ///     let error = writer.await.unwrap_err();
+        ///     assert!(error.to_string().contains("writer"));
+        /// })
+        /// .await;
+        /// # });
+        /// ```
         #[track_caller]
         pub fn spawn_named<F>(
             $($by)+ $self,
@@ -54,12 +88,29 @@ macro_rules! spawn_methods {
             $self.adopt::<_, Plain>(future, Spec { origin: origin.named(name.into()), daemon })
         }
 
-        /// Starts a child that does not keep the scope open.
+        /// Spawns a child that does not keep the scope open.
         ///
         /// When the body and all ordinary children are done, the daemons are cancelled, waited
         /// for, and the scope ends. That end is no error; their handles say
         /// [`Finished`](crate::CancelledBy::Finished). A daemon that fails or panics before that
         /// counts like any other child.
+        ///
+        /// # Examples
+        ///
+        /// ```
+        /// # smol::block_on(async {
+        /// use anyscope::concurrent;
+        /// use std::future::pending;
+        ///
+        /// let answer = concurrent(async |s| {
+        ///     // Never ends by itself, and does not keep the scope open.
+        ///     s.spawn_daemon(pending::<()>());
+        ///     s.spawn(async { 42 }).await.unwrap()
+        /// })
+        /// .await;
+        /// assert_eq!(answer, 42);
+        /// # });
+        /// ```
         #[track_caller]
         pub fn spawn_daemon<F>($($by)+ $self, future: F) -> $handle<$a, P::Value>
         where
@@ -70,16 +121,16 @@ macro_rules! spawn_methods {
             $self.adopt::<_, Plain>(future, Spec { daemon: true, ..shared::plain() })
         }
 
-        /// Starts a child and waits until it says that it is ready.
+        /// Spawns a child and waits until it says that it is ready.
         ///
         /// `child` is called at once with a [`Ready`]; the future it returns is the child. When
-        /// the child calls [`Ready::signal`], the returned future gives the signalled value and
-        /// the child's handle, and the child runs on as one of this scope.
+        /// the child calls [`Ready::signal`], the returned future resolves to the signalled value
+        /// and the child's handle, and the child keeps running in this scope.
         ///
         /// # Errors
         ///
-        /// What the child does wrong before it is ready concerns nobody but the caller; the scope
-        /// stays healthy. See [`StartError`](crate::StartError).
+        /// A failure of the child before it is ready goes to the caller only; the scope is not
+        /// affected. See [`StartError`](crate::StartError).
         ///
         /// # Cancel safety
         ///
@@ -123,24 +174,25 @@ macro_rules! spawn_methods {
     };
 }
 
-/// What needs a timer.
+/// The methods that need a timer.
 macro_rules! timed_methods {
     (
         receiver: ($($by:tt)+) $self:ident,
         children: ($($bounds:tt)+),
     ) => {
-        /// Asks all children to end, gives them so much time for it, and then
-        /// [cancels](Self::cancel) what is left.
+        /// Asks all children to end, waits for `grace`, and then [cancels](Self::cancel) those
+        /// that are left. Returns at once.
         ///
-        /// Whoever looks at the [token](Self::token) sees it before this returns. Children go on
-        /// being polled; no new ones are let in. When the grace is over, the rest is dropped, in a
-        /// fail-fast scope the body too; until then it goes on.
+        /// The [token](Self::token) is cancelled before this returns. Children are still polled;
+        /// new ones are refused. When the grace is over, the remaining children are dropped, in a
+        /// fail-fast scope the body too; until then the body keeps running.
         ///
         /// With [`Grace::Forever`](crate::Grace::Forever) nothing is dropped. A second call changes
-        /// nothing; a [`cancel`](Self::cancel) or a [deadline](Self::deadline) ends the grace sooner.
+        /// nothing; a [`cancel`](Self::cancel) or a [deadline](Self::deadline) ends the grace
+        /// sooner.
         ///
-        /// The time is watched by a child of this scope. If the executor drops that child, because
-        /// it was shut down, then the grace is over at once.
+        /// The time is watched by a child of this scope. If the executor drops that child because
+        /// it was shut down, the grace is over at once.
         ///
         /// # Examples
         ///
@@ -185,18 +237,37 @@ macro_rules! timed_methods {
             $self.shared().ask();
         }
 
-        /// Ends the scope when the moment `at` comes: it is cancelled then, and a fail-fast scope
-        /// returns [`Elapsed`](crate::ScopeError::Elapsed). During a
-        /// [grace](Self::cancel_with), it ends that.
+        /// Cancels the scope at the moment `at`, and returns a handle that can move that moment.
+        /// A fail-fast scope then returns [`Elapsed`](crate::ScopeError::Elapsed). During a
+        /// [grace](Self::cancel_with), the deadline ends the grace.
         ///
-        /// The earliest deadline counts; the one that is returned can be moved. Scopes inside
-        /// this one end with it, whatever deadlines of their own they have.
+        /// Of several deadlines the earliest counts. Scopes inside this one end with it, whatever
+        /// their own deadlines.
         /// [`Instant::NEVER`](crate::Instant::NEVER) is no deadline; a moment that has passed ends
         /// the scope as soon as it waits.
         ///
-        /// The time is watched by a child of this scope. If the executor drops that child, because
-        /// it was shut down, then nobody knows when the moment comes, and the scope is cancelled at
-        /// once, for a reason that says so.
+        /// The time is watched by a child of this scope. If the executor drops that child because
+        /// it was shut down, the moment can no longer be noticed: the scope is cancelled at once,
+        /// for a reason that says so.
+        ///
+        /// # Examples
+        ///
+        /// ```
+        /// use anyscope::smol::Smol;
+        /// # smol::block_on(async {
+        /// use anyscope::{Clock, concurrent};
+        /// use std::{future::pending, time::Duration};
+        ///
+        /// concurrent(async |s| {
+        ///     let at = Smol.now().saturating_add(Duration::from_millis(1));
+        ///     s.deadline(&Smol, at);
+        ///     let error = s.spawn(pending::<()>()).await.unwrap_err();
+        ///     assert!(error.is_cancelled());
+        ///     assert!(s.has_elapsed());
+        /// })
+        /// .await;
+        /// # });
+        /// ```
         #[track_caller]
         pub fn deadline<T>(
             $($by)+ $self,
@@ -214,21 +285,21 @@ macro_rules! timed_methods {
     };
 }
 
-/// What runs at the end.
+/// The methods for what runs at the end.
 macro_rules! cleanup_methods {
     (
         receiver: ($($by:tt)+) $self:ident,
         children: ($($bounds:tt)+),
         needs: ($($needs:tt)*),
     ) => {
-        /// Keeps `future` for the end of the scope: it runs when the body and all children are
-        /// gone, however they ended, and the scope does not end before it has.
+        /// Defers `future` to the end of the scope: it runs when the body and all children are
+        /// gone, however they ended, and the scope does not end before it has ended.
         ///
-        /// The last one goes first, one after the other; to have some run together, defer a
+        /// They run one after the other, the last one first; to have some run together, defer a
         /// [`concurrent`](crate::concurrent()) scope of them. Each runs once. One that fails or
         /// panics does not keep the others from running: in a fail-fast scope its error counts like
-        /// that of a child, and a panic goes on when all is over. How long they may take is set
-        /// with [`cleanup_budget`](Self::cleanup_budget); there is no limit otherwise.
+        /// that of a child, and a panic is resumed when all of them have ended. How long they may
+        /// take is set with [`cleanup_budget`](Self::cleanup_budget); there is no limit otherwise.
         ///
         /// # Cancel safety
         ///
@@ -269,8 +340,8 @@ macro_rules! cleanup_methods {
             $self.shared().after_defer();
         }
 
-        /// Gives the finalizers so much time, all together. The rest is dropped when it has
-        /// passed, and [reported](crate::observe::Event::FinalizerDropped).
+        /// Limits the time of all finalizers together to `budget`. When it has passed, the rest
+        /// is dropped, and [reported](crate::observe::Event::FinalizerDropped).
         ///
         /// The time begins when a finalizer waits for the first time; with none at all, those run
         /// that need not wait. The last call counts.
@@ -286,7 +357,7 @@ macro_rules! cleanup_methods {
             $self.keep_for_end(Entry::Budget, Origin::here(), budget);
         }
 
-        /// Waits for a resource, and sees to it that it is released at the end of the scope.
+        /// Waits for a resource, and defers its release to the end of the scope.
         ///
         /// `release` is [deferred](Self::defer) in the same step in which `acquire` is ready, so
         /// there is no moment in between at which a cancel could lose the resource. If `acquire` is
@@ -339,29 +410,63 @@ macro_rules! cleanup_methods {
     };
 }
 
-/// What can be done with any scope, whatever its children are.
+/// The methods of every scope, whatever its children are.
 macro_rules! control_methods {
     () => {
-        /// Cancels all children, present and future, for a reason that their handles and the
-        /// scope's token then give.
+        /// Cancels all children, present and future. Their handles and the scope's token report
+        /// `reason`.
         ///
         /// Idle children have been dropped when this returns, the youngest first, and with them
         /// all that they own, scopes of their own included. Children that are being polled at
         /// this moment are dropped right after that poll.
         ///
-        /// In a supervised scope the body goes on. In a fail-fast scope it is dropped too; if it
-        /// returns a value before it waits again, the value counts.
+        /// In a supervised scope the body keeps running. In a fail-fast scope it is dropped too; if
+        /// it returns a value before it waits again, the value counts.
         ///
-        /// The first reason counts, and a second call does nothing but to end a
-        /// [grace](Self::cancel_with).
+        /// The first reason counts. A second call only ends a [grace](Self::cancel_with), if
+        /// there is one.
+        ///
+        /// # Examples
+        ///
+        /// ```
+        /// # smol::block_on(async {
+        /// use anyscope::concurrent;
+        /// use std::future::pending;
+        ///
+        /// concurrent(async |s| {
+        ///     let child = s.spawn(pending::<()>());
+        ///     s.cancel("no longer needed");
+        ///     assert!(child.await.unwrap_err().is_cancelled());
+        /// })
+        /// .await;
+        /// # });
+        /// ```
         #[track_caller]
         pub fn cancel(&self, reason: impl Into<crate::CancelReason>) {
             self.shared().cancel(reason.into());
         }
 
-        /// Cancels the children that `select` selects, by name for instance; answers how many.
+        /// Cancels the children for which `select` returns true, and returns how many.
         ///
-        /// It is called once with every child that has not ended, the youngest first.
+        /// `select` is called once with every child that has not ended, the youngest first.
+        ///
+        /// # Examples
+        ///
+        /// ```
+        /// # smol::block_on(async {
+        /// use anyscope::concurrent;
+        /// use std::future::pending;
+        ///
+        /// concurrent(async |s| {
+        ///     let slow = s.spawn_named("slow", pending::<()>());
+        ///     let other = s.spawn(async { 1 });
+        ///     assert_eq!(s.cancel_where(|child| child.name == Some("slow")), 1);
+        ///     assert!(slow.await.unwrap_err().is_cancelled());
+        ///     assert_eq!(other.await.unwrap(), 1);
+        /// })
+        /// .await;
+        /// # });
+        /// ```
         pub fn cancel_where(
             &self,
             mut select: impl FnMut(crate::observe::ChildInfo<'_>) -> bool,
@@ -371,38 +476,72 @@ macro_rules! control_methods {
 
         /// Calls `f` with every child that has not ended, the youngest first.
         ///
-        /// To say which child is stubborn, for instance.
+        /// For instance, to log which children do not end.
+        ///
+        /// # Examples
+        ///
+        /// ```
+        /// # smol::block_on(async {
+        /// use anyscope::concurrent;
+        ///
+        /// concurrent(async |s| {
+        ///     s.spawn_named("reader", async {});
+        ///     s.spawn_named("writer", async {});
+        ///     let mut names = Vec::new();
+        ///     s.each_child(|child| names.extend(child.name.map(str::to_owned)));
+        ///     assert_eq!(names, ["writer", "reader"]);
+        /// })
+        /// .await;
+        /// # });
+        /// ```
         pub fn each_child(&self, mut f: impl FnMut(crate::observe::ChildInfo<'_>)) {
             self.shared().registry.each(|_, info| f(info.into()));
         }
 
-        /// Whether the scope was cancelled, also if that came too late to end anything.
+        /// Returns whether the scope was cancelled, even if too late to end anything.
         pub fn is_cancelled(&self) -> bool {
             self.shared().is_cancelled()
         }
 
-        /// Whether a [deadline](Self::deadline) of this scope has passed.
+        /// Returns whether a [deadline](Self::deadline) of this scope has passed.
         pub fn has_elapsed(&self) -> bool {
             self.shared().has_elapsed()
         }
 
-        /// A token that is cancelled when the scope comes down: because it was cancelled, failed,
-        /// was dropped, or has ended.
+        /// Returns a token that is cancelled when the scope shuts down: because it was cancelled,
+        /// failed, was dropped, or has ended.
         ///
-        /// For children that want to end in good order during a [grace](Self::cancel_with), and
-        /// for closures on blocking threads, which nothing else can end. Each call gives a token
-        /// of its own: cancelling that does not cancel the scope, nor what others have.
+        /// For children that shut down in good order during a [grace](Self::cancel_with), and for
+        /// closures on blocking threads, which nothing else can end. Each call returns a token of
+        /// its own: cancelling it cancels neither the scope nor the tokens of other calls.
         ///
         /// Scopes that are awaited in the children of this one (or in the body of a fail-fast one)
         /// have tokens of their own, which are cancelled with this one; not those that are first
         /// polled behind a [`shield`](crate::shield()), nor an [`OwnedScope`](crate::OwnedScope),
         /// which is awaited nowhere. Without `std` none of them knows of this one.
+        ///
+        /// # Examples
+        ///
+        /// ```
+        /// # smol::block_on(async {
+        /// use anyscope::concurrent;
+        ///
+        /// concurrent(async |s| {
+        ///     let token = s.token();
+        ///     assert!(!token.is_cancelled());
+        ///     s.cancel("closing");
+        ///     assert!(token.is_cancelled());
+        /// })
+        /// .await;
+        /// # });
+        /// ```
         pub fn token(&self) -> crate::CancelToken {
             self.shared().token()
         }
 
-        /// How many children have not ended, daemons included, also those that the scope itself has
-        /// for its deadlines and graces. A moment's truth.
+        /// Returns how many children have not ended. Daemons count, also those that the scope
+        /// itself has for its deadlines and graces. The number may be out of date when this
+        /// returns.
         pub fn len(&self) -> usize {
             self.shared().live()
         }
@@ -412,22 +551,37 @@ macro_rules! control_methods {
             self.len() == 0
         }
 
-        /// How many children were ever spawned here. Wraps around.
+        /// Returns how many children were ever spawned here. Wraps around.
         pub fn spawned(&self) -> usize {
             self.shared().spawned()
         }
 
-        /// How many failures of children came after the scope's result was decided, and were
-        /// dropped: when the body of a fail-fast scope returned a value after a cancel.
+        /// Returns how many failures of children were dropped because they came after the scope's
+        /// result was decided: after the body of a fail-fast scope returned a value following a
+        /// cancel.
         pub fn late_failures(&self) -> usize {
             self.shared().late_failures()
         }
 
-        /// Lets `observer` know of failures that may otherwise go by unseen. It can be set once;
-        /// false if there is one already.
+        /// Installs `observer`, which is told of failures that may otherwise go unseen. Returns
+        /// false, and changes nothing, if there is an observer already.
         ///
-        /// It is called on whichever thread the event happens, and must be quick. It is never
-        /// called with a lock held. If it panics, that counts as a panic of the scope.
+        /// The observer is called on the thread where the event happens, and must be quick. No
+        /// lock is held during the call. If it panics, that counts as a panic of the scope.
+        ///
+        /// # Examples
+        ///
+        /// ```
+        /// # smol::block_on(async {
+        /// use anyscope::concurrent;
+        ///
+        /// concurrent(async |s| {
+        ///     assert!(s.on_event(|event| eprintln!("{event:?}")));
+        ///     assert!(!s.on_event(|_| {}), "there is one already");
+        /// })
+        /// .await;
+        /// # });
+        /// ```
         pub fn on_event(
             &self,
             observer: impl Fn(&crate::observe::Event<'_>) + Send + Sync + 'static,

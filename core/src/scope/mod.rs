@@ -1,11 +1,11 @@
-//! Scopes: who polls the children, whether they may borrow, and whether the caller blocks.
+//! Scopes: where the children are polled, whether they may borrow, and whether the caller blocks.
 //!
 //! | file | what |
 //! |---|---|
 //! | [`parallel`] | `scope`: children on an executor |
 //! | [`concurrent`] | `concurrent`: children inside the scope's future |
 //! | [`block`] | `block_scope`: children on an executor, borrowing, the caller waits |
-//! | [`limited`], [`room`] | scopes with a limit, and who gets room in them |
+//! | [`limited`], [`room`] | scopes with a limit, and which waiter gets room in them |
 //! | [`owned`] | scopes that live in a struct |
 //! | [`start`] | children that say when they are ready |
 //! | [`policy`], [`error`] | what the end of a child means |

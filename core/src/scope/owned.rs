@@ -21,17 +21,17 @@ use core::{
 /// derefs, or through its clones. [`close`](Self::close) waits for them; dropping this cancels
 /// them, at once and without waiting, as the drop of a [`ScopeFuture`](super::ScopeFuture) does.
 ///
-/// Children look after themselves, as in [`scope`](super::scope); with
+/// Children fail independently, as in [`scope`](super::scope); with
 /// [`fail_fast`](OwnedScope::fail_fast), the first failure ends all of them, as in
 /// [`try_scope`](super::try_scope).
 ///
 /// # Comparison with tokio's `JoinSet` and `TaskTracker`
 ///
 /// - Children may run on any executor, and spawn siblings.
-/// - A handle is given to whoever spawns. Values that nobody can ask for are freed at completion,
-///   so a scope that spawns for a year stays small; there is nothing to drain.
-/// - A drop leaves no idle child behind, and `close` reports a panic that nobody has seen.
-/// - A spawn after the end is refused, says so, and cannot race with the end.
+/// - `spawn` returns a handle. The value of a child whose handle was dropped is freed when the
+/// child completes, so a scope that spawns for a year stays small; there is nothing to drain.
+/// - A drop leaves no idle child behind, and `close` propagates a panic that no handle received.
+/// - A spawn after the end is refused, and the handle says so; it cannot race with the end.
 ///
 /// # Examples
 ///
@@ -66,7 +66,7 @@ pub struct OwnedScope<E, P: Policy = Supervise> {
 }
 
 impl<E: Spawn + Clone> OwnedScope<E> {
-    /// A scope with children on `exec`, which look after themselves.
+    /// Creates a scope with children on `exec` that fail independently.
     pub fn new(exec: &E) -> Self {
         Self::start(exec)
     }
@@ -78,22 +78,36 @@ impl<E: Spawn + Clone> OwnedScope<E> {
     ///
     /// # Cancel safety
     ///
-    /// Dropping the returned future loses nothing; call it again. Several may wait. When it has once
-    /// found no child but daemons, those have been told to end: nothing can be spawned from then on,
-    /// whether anybody still waits or not.
+    /// Dropping the returned future loses nothing; call it again. Several tasks may wait. Once it
+    /// has found no child but daemons, the daemons have been cancelled and nothing can be spawned
+    /// any more, even if the future is dropped then.
     ///
     /// # Panics
     ///
     /// - With the panic of a child that no handle received.
     /// - When awaited inside a child or a finalizer of this scope, which would wait for itself (with
     ///   `std`).
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use anyscope::{OwnedScope, smol::Smol};
+    ///
+    /// # smol::block_on(async {
+    /// let scope = OwnedScope::new(&Smol);
+    /// let child = scope.spawn(async { 42 });
+    /// scope.close().await;
+    /// assert_eq!(child.await.unwrap(), 42);
+    /// assert!(scope.spawn(async {}).await.unwrap_err().is_cancelled());
+    /// # });
+    /// ```
     pub async fn close(&self) {
         self.closed::<()>().await;
     }
 }
 
 impl<E: Spawn + Clone, Err> OwnedScope<E, FailFast<Err>> {
-    /// A scope with children on `exec`, in which the first failure ends all of them.
+    /// Creates a scope with children on `exec` in which the first failure ends all of them.
     pub fn fail_fast(exec: &E) -> Self {
         Self::start(exec)
     }
@@ -104,20 +118,32 @@ impl<E: Spawn + Clone, Err> OwnedScope<E, FailFast<Err>> {
     /// # Errors
     ///
     /// As [`try_scope`](super::try_scope): `Failed` with the errors of the children, or
-    /// `Cancelled`. If several wait, or it is called again, the first to return gets the errors, and
-    /// the others `Cancelled`.
+    /// `Cancelled`. If several tasks wait, or it is called again, the first call to return gets
+    /// the errors; the other calls get `Cancelled`.
     ///
     /// # Cancel safety
     ///
-    /// Dropping the returned future loses nothing; call it again. Several may wait. When it has once
-    /// found no child but daemons, those have been told to end: nothing can be spawned from then on,
-    /// whether anybody still waits or not.
+    /// Dropping the returned future loses nothing; call it again. Several tasks may wait. Once it
+    /// has found no child but daemons, the daemons have been cancelled and nothing can be spawned
+    /// any more, even if the future is dropped then.
     ///
     /// # Panics
     ///
     /// - With the panic of a child.
     /// - When awaited inside a child or a finalizer of this scope, which would wait for itself (with
     ///   `std`).
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use anyscope::{OwnedScope, smol::Smol};
+    ///
+    /// # smol::block_on(async {
+    /// let scope = OwnedScope::fail_fast(&Smol);
+    /// scope.spawn(async { "forty".parse::<i32>() });
+    /// assert!(scope.close().await.unwrap_err().into_first().is_some());
+    /// # });
+    /// ```
     pub async fn close(&self) -> Result<(), super::ScopeError<Err>> {
         self.closed::<Result<(), Err>>().await
     }

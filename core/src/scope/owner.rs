@@ -1,4 +1,4 @@
-//! Who keeps a scope for its children, and what those may count on.
+//! What keeps a scope alive for its children, and what the children may count on.
 //!
 //! The owner holds a count of the shared part until the gates are closed. Dropped before that, it
 //! leaves its count to the last child. That is what [`Parent`] promises.
@@ -21,7 +21,8 @@ use crate::{
 };
 use core::{mem, ops::Deref, ptr};
 
-/// The owner of a scope: whoever drives it to its end. Dropped before that, it cancels the scope.
+/// The owner of a scope: the part that drives it to its end. Dropped before that, it cancels the
+/// scope.
 ///
 /// It keeps the shared part until no child is left, or hands it on to those that are.
 pub(crate) struct Owner<P: Policy, K> {
@@ -61,7 +62,7 @@ impl<P: Policy, K> Owner<P, K> {
         if self.is_ended() {
             return;
         }
-        // Who waits for a stop need not be told: it is the owner.
+        // The waiter for a stop need not be woken: it is the owner.
         self.flags.fetch_or(CANCELLED | Shared::<P, K>::whole(), Ordering::AcqRel);
         let may_leave = self.has(OWNING) && self.live() > 0;
         // SAFETY: a scope that is `OWNING` was made by `owning`, whose children own what they use;
@@ -100,7 +101,7 @@ impl<P: Policy, K> Drop for Owner<P, K> {
 }
 
 impl<P: Policy, K> Shared<P, K> {
-    /// Drops the count that a gone owner has left, if it has and nobody needs it any more.
+    /// Drops the count that a gone owner has left, if it has and the count is no longer needed.
     fn adopt_orphan(&self) {
         if self.has(ORPHANED)
             && self.close_all()
@@ -118,8 +119,8 @@ impl<P: Policy, K> Shared<P, K> {
 // SAFETY: there is a field `kind: K`.
 unsafe impl<P: Policy, K> OfKind<K> for Shared<P, K> {}
 
-// SAFETY: `gates` is that field. An `Owner` holds a count until they are closed, or leaves one to the
-// last child.
+// SAFETY: `gates` is that field. An `Owner` holds a count until they are closed, or leaves one to
+// the last child.
 unsafe impl<P: Policy, K> Parent for Shared<P, K> {
     fn gates(&self) -> &Gates {
         &self.gates

@@ -35,15 +35,15 @@ use pin_project_lite::pin_project;
 /// Runs `body` with a scope of children on `exec`, then waits for every child.
 ///
 /// `body` is called at once with the [`Scope`]; what it returns is polled by the returned future
-/// and may borrow. The children are polled by the executor, own what they use, and go on while
-/// the body waits for something else. The result is that of the body.
+/// and may borrow. The children are polled by the executor, own what they use, and keep running
+/// while the body waits for something else. The scope returns what the body returns.
 ///
-/// Children look after themselves: a child's panic goes to its handle and disturbs nobody. If the
-/// handle is gone, or dropped without a look, the panic ends the scope: the other children and
-/// the body are dropped, and it goes on in whoever awaits the scope. For "the first failure ends
-/// everything" see [`try_scope`]. A child that the executor refuses, or drops before its end, is no
-/// failure of the scope either: its handle says so, and the
-/// [observer](crate::observe::Event::Refused) is told.
+/// Children fail independently: a child's panic goes to its handle and affects nothing else. If the
+/// handle is gone, or is dropped without being read, the panic ends the scope: the other children
+/// and the body are dropped, and the panic is resumed where the scope is awaited. For "the first
+/// failure ends everything" see [`try_scope`]. A child that the executor refuses, or drops before
+/// its end, is no failure of the scope either: its handle and the
+/// [observer](crate::observe::Event::Refused) report it.
 ///
 /// # Cancel safety
 ///
@@ -62,7 +62,7 @@ use pin_project_lite::pin_project;
 /// # Panics
 ///
 /// - With the panic of `body`, after every child is gone.
-/// - With a child's panic that no handle received, likewise. Of several the first goes on.
+/// - With a child's panic that no handle received, likewise. Of several the first is resumed.
 /// - When polled after it was ready, or awaited inside one of its own children.
 ///
 /// # Cost
@@ -100,16 +100,16 @@ where
 ///
 /// As [`scope`], but children and body return `Result`s with the same error type. When a child or
 /// the body returns an `Err`, or a child panics, then the other children and the body are dropped,
-/// and once they are gone the scope returns the error, or lets the panic go on. A handle's
-/// [`value`](JoinHandle::value) therefore is the plain `T`: after a failure nobody is left to see
-/// that there is none.
+/// and once they are gone the scope returns the error, or resumes the panic. A handle's
+/// [`value`](JoinHandle::value) is therefore the plain `T`: after a failure the code that would
+/// read it is gone.
 ///
 /// [`Scope::cancel`] ends the body too.
 ///
 /// # Errors
 ///
 /// - [`ScopeError::Failed`](crate::ScopeError::Failed) with the first error in time and those that
-///   came while the rest was coming down.
+///   came while the rest was shut down.
 /// - [`ScopeError::Cancelled`](crate::ScopeError::Cancelled) if the scope was cancelled before the
 ///   body returned.
 /// - The same, with the cause [`Executor`](crate::CancelledBy::Executor), if the executor refused a
@@ -159,7 +159,7 @@ where
     start_scope(exec, Limit::Unbounded, body)
 }
 
-/// [`scope`] for children that stay on this thread.
+/// Runs a [`scope`] of children that stay on this thread.
 ///
 /// Neither the children nor the returned future need be `Send`, and they are not.
 pub fn scope_local<E, F, Fut>(exec: &E, body: F) -> ScopeFuture<Fut, Supervise, SameThread>
@@ -171,7 +171,7 @@ where
     start_scope(exec, Limit::Unbounded, body)
 }
 
-/// [`try_scope`] for children that stay on this thread.
+/// Runs a [`try_scope`] of children that stay on this thread.
 ///
 /// # Errors
 ///
@@ -188,7 +188,7 @@ where
     start_scope(exec, Limit::Unbounded, body)
 }
 
-/// Makes the parts of a scope and calls `body`.
+/// Creates the parts of a scope and calls `body`.
 pub(super) fn start_scope<E, S, F, Fut, P, M>(
     exec: &E,
     limit: Limit,
@@ -231,8 +231,8 @@ where
     Fut: Future,
     P: Conclude<Fut::Output>,
 {
-    /// Does what its drop would do first: cancels the children. Answers the first panic that nobody
-    /// has seen, which a drop would leave to the observer.
+    /// Cancels the children, as its drop would do first. Returns the first panic that no handle
+    /// received, which a drop would report to the observer.
     pub(crate) fn abandon(self: Pin<&mut Self>) -> Option<Panic> {
         self.project().driver.abandon()
     }
@@ -262,8 +262,8 @@ where
 
 /// Handle of a scope whose children run on the executor `E`.
 ///
-/// Cheap to clone, so that children can spawn siblings. It may outlive the scope: then it spawns
-/// nothing any more, and says so.
+/// Cheap to clone, so that children can spawn siblings. It may outlive the scope: then it refuses
+/// to spawn, and the handle says so.
 ///
 /// Got from [`scope`], [`try_scope`], [`scope_local`] or [`try_scope_local`], or through an
 /// [`OwnedScope`](super::OwnedScope). `P` says what a child's end means ([`Supervise`] or
@@ -299,12 +299,12 @@ impl<E, P: Policy, M> Scope<E, P, M> {
 
     control_methods!();
 
-    /// Whether the scope has ended. Nothing can be spawned then.
+    /// Returns whether the scope has ended. Nothing can be spawned then.
     pub fn is_closed(&self) -> bool {
         self.shared.is_ended()
     }
 
-    /// The executor, for its timer, its blocking threads and the like.
+    /// Returns the executor, for its timer, its blocking threads and the like.
     pub fn executor(&self) -> &E {
         &self.exec
     }
@@ -339,7 +339,23 @@ impl<E: Spawn, P: Policy + Send + Sync + 'static> Scope<E, P> {
         deferred::parallel(&self.shared, entry, origin, future);
     }
 
-    /// Starts a child of this scope on another executor.
+    /// Spawns a child of this scope on another executor.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use anyscope::{scope, smol::Smol};
+    ///
+    /// # smol::block_on(async {
+    /// let sum = scope(&Smol, async |s| {
+    ///     let near = s.spawn(async { 1 });
+    ///     let far = s.spawn_on(&Smol, async { 2 }); // or any other executor
+    ///     near.await.unwrap() + far.await.unwrap()
+    /// })
+    /// .await;
+    /// assert_eq!(sum, 3);
+    /// # });
+    /// ```
     #[track_caller]
     pub fn spawn_on<X, F>(&self, other: &X, future: F) -> JoinHandle<'static, P::Value>
     where
@@ -377,6 +393,21 @@ impl<E: SpawnBlocking, P: Policy + Send + Sync + 'static> Scope<E, P> {
     ///
     /// Until it starts, the child can be cancelled like any other, and `f` is dropped. Once
     /// started it runs to its end, and the scope waits for it.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use anyscope::{scope, smol::Smol};
+    ///
+    /// # smol::block_on(async {
+    /// let sum = scope(&Smol, async |s| {
+    ///     let sum = s.spawn_blocking(|| (1..=100).sum::<u32>());
+    ///     sum.await.unwrap()
+    /// })
+    /// .await;
+    /// assert_eq!(sum, 5050);
+    /// # });
+    /// ```
     #[track_caller]
     pub fn spawn_blocking<F, O>(&self, f: F) -> JoinHandle<'static, P::Value>
     where

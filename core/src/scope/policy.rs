@@ -1,8 +1,8 @@
-//! What a scope makes of its children's ends.
+//! What the end of a child means for its scope.
 //!
-//! | policy | a child returns | its handle gives | a failure |
+//! | policy | a child returns | its handle yields | a failure |
 //! |---|---|---|---|
-//! | [`Supervise`] | any `T` | `T` | is the handle's, and disturbs nobody |
+//! | [`Supervise`] | any `T` | `T` | goes to the handle, and affects nothing else |
 //! | [`FailFast<E>`] | `Result<T, E>` | `T` | ends siblings and body; the scope returns it |
 
 use super::ScopeError;
@@ -35,7 +35,7 @@ pub trait Policy: sealed::Sealed + Default {
     note = "children of a fail-fast scope (`try_scope` and its kin) return a `Result<T, E>` with the `E` of the scope: convert the error, or wrap the value in `Ok`"
 )]
 pub trait Accept<O>: Policy {
-    /// What the handle of such a child gives.
+    /// The value in the handle of such a child.
     type Value;
 
     /// Tells values from failures.

@@ -1,11 +1,11 @@
-//! What a cancel of a scope leaves for those who ask.
+//! What a cancel of a scope leaves to be read: its reason and its token.
 
 use crate::{
     cancel::{Around, CancelReason, CancelToken},
     sync::{Ordering, Wakers, fence, once_box::OnceBox},
 };
 
-/// What a cancel leaves for those who ask.
+/// The reason and the token of a cancel.
 pub(super) struct Request {
     pub(super) reason: OnceBox<CancelReason>,
     pub(super) token: OnceBox<CancelToken>,
@@ -18,12 +18,12 @@ impl Request {
         Request { reason: OnceBox::new(), token: OnceBox::new(), around: Around::new() }
     }
 
-    /// Why the scope was cancelled, if somebody gave a reason.
+    /// Why the scope was cancelled, if a reason was given.
     pub(super) fn reason(&self) -> Option<&CancelReason> {
         self.reason.get()
     }
 
-    /// Tells the token, if somebody has one.
+    /// Cancels the token, if one was made.
     pub(super) fn tell(&self, otherwise: &'static str, wakers: &mut Wakers) {
         // Pairs with the fence in `Shared::token`: that sees the flags that were set before this,
         // or this sees the token.

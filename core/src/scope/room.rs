@@ -1,28 +1,28 @@
-//! Room in a limited scope, and who is told of it.
+//! Room in a limited scope, and which waiters are told of it.
 
 use super::{owner::Owner, policy::Policy, shared::Shared};
 use crate::sync::{AtomicUsize, Ordering, Wakers};
 use core::{mem, task::Context};
 
-/// Room for which nobody has come yet, as the owner sees it.
+/// Room that no waiter has taken yet, as the owner sees it.
 #[derive(Default)]
 pub(super) struct Unclaimed {
     /// How many children had entered then.
     entered: usize,
-    /// How often it was there in a row.
+    /// How many looks in a row have found it.
     looks: u32,
 }
 
-/// How often the owner looks before it tells more of those who wait that there is room.
+/// How often the owner looks before it tells more waiters that there is room.
 const PATIENCE: u32 = 8;
 
 impl<P: Policy, K> Owner<P, K> {
-    /// Sees to it that no room is kept for one who was told of it and does not come, as his future
-    /// was forgotten or is not polled: after a while, more and more of the others are told too. To
-    /// be called when whoever is polled by the owner has been polled.
+    /// Ensures that no room is kept for a waiter that was told of it and does not take it,
+    /// because its future was forgotten or is not polled: after a while, more and more of the
+    /// other waiters are told too. To be called after everything that the owner polls was polled.
     pub(super) fn offer_room(&mut self, cx: &Context<'_>) {
         let shared = &*self.shared;
-        // With one who waits there is nobody to keep it from.
+        // A single waiter keeps the room from no other.
         if shared.queue.load(Ordering::Relaxed) < 2 || shared.is_closing() || !shared.has_room() {
             self.unclaimed.looks = 0;
             return;
@@ -37,7 +37,7 @@ impl<P: Policy, K> Owner<P, K> {
         if looks >= PATIENCE {
             shared.freed.collect(told, &mut wakers);
         }
-        // When all were told, there is nobody left to look after.
+        // Once all were told, no waiter is left out.
         if told < shared.queue.load(Ordering::Relaxed) {
             self.unclaimed.looks = looks + 1;
             cx.waker().wake_by_ref();
@@ -47,13 +47,13 @@ impl<P: Policy, K> Owner<P, K> {
 }
 
 impl<P: Policy, K> Shared<P, K> {
-    /// How many wait for room.
+    /// How many waiters there are.
     pub(super) fn queue(&self) -> &AtomicUsize {
         &self.queue
     }
 
-    /// Whether room is to be kept for those who wait, rather than given to who cannot: not for the
-    /// second time in a row, as then they have not come for it.
+    /// Whether room is kept for waiters rather than given to a caller that cannot wait: not the
+    /// second time in a row, as then no waiter has taken it.
     pub(super) fn keeps_room(&self) -> bool {
         if self.queue.load(Ordering::Relaxed) == 0 || self.is_closing() || !self.has_room() {
             return false;
@@ -62,10 +62,10 @@ impl<P: Policy, K> Shared<P, K> {
         self.kept_at.swap(mark, Ordering::Relaxed) != mark
     }
 
-    /// Sees to it that while there is room, one of those who wait for it has been notified.
+    /// Ensures that while there is room, one waiter has been notified.
     ///
-    /// A child that leaves does so; whoever takes a place does so for the next in the queue; and
-    /// whoever has begun to listen does so, as the place may have come free before.
+    /// Called by a child that leaves; by a caller that takes a place, for the next in the queue;
+    /// and by a waiter that has begun to listen, as the place may have become free before.
     pub(super) fn pass_on(&self) {
         if self.has_room() {
             let mut wakers = Wakers::new();
@@ -82,7 +82,7 @@ impl<P: Policy, K> Shared<P, K> {
         }
     }
 
-    /// Whether a child could enter, or nobody need wait for that, as none ever will.
+    /// Whether a child could enter, or waiting is pointless because none ever will.
     pub(crate) fn has_room(&self) -> bool {
         self.gates.tasks.count() < self.limit.get() || self.is_closing()
     }

@@ -1,4 +1,4 @@
-//! What a scope and its children share: counts, children, failures, and who waits for what.
+//! What a scope and its children share: counts, children, failures, and waiters.
 
 use super::{
     cleanup::CleanUp,
@@ -40,9 +40,9 @@ pub(crate) struct Shared<P, K> {
     /// See [`flags`](super::flags).
     pub(super) flags: AtomicUsize,
     pub(super) request: Request,
-    /// Whoever polls the future of the scope.
+    /// The waker of the task that polls the scope's future.
     pub(super) owner: AtomicWaker,
-    /// Fires when one of the gates is empty and somebody waits, and at the end.
+    /// Fires when one of the gates is empty and has a waiter, and at the end.
     pub(super) changed: LazyEvent,
     panics: Stack<Panic>,
     policy: P,
@@ -53,9 +53,9 @@ pub(crate) struct Shared<P, K> {
     pub(super) limit: Limit,
     /// Fires when a child of a limited scope leaves.
     pub(super) freed: LazyEvent,
-    /// How many wait for that.
+    /// How many waiters there are for that.
     pub(super) queue: AtomicUsize,
-    /// How many children had entered when room was last kept for those who wait, and one.
+    /// One more than the children that had entered when room was last kept for waiters.
     pub(super) kept_at: AtomicUsize,
     pub(super) deferred: Deferred,
     pub(super) kind: K,
@@ -121,14 +121,14 @@ impl<P: Policy, K> Shared<P, K> {
         self.owner.register(cx.waker());
     }
 
-    /// Wakes whoever polls the future of the scope.
+    /// Wakes the task that polls the scope's future.
     pub(super) fn wake_owner(&self) {
         if let Some(waker) = self.owner.take() {
             unwind::catch(|| waker.wake()).unwrap_or_else(|payload| self.lost(payload));
         }
     }
 
-    /// Keeps a failure of the body, or of a child if `info` is given, and brings the scope down.
+    /// Keeps a failure of the body, or of a child if `info` is given, and shuts the scope down.
     pub(super) fn fail(&self, failure: P::Error, info: Option<Info<'_>>) {
         let late = self.has(DECIDED | ENDED);
         if let Some(info) = info {
@@ -143,7 +143,7 @@ impl<P: Policy, K> Shared<P, K> {
         }
     }
 
-    /// Keeps a panic of the body, or one that nobody else will receive, and brings the scope down.
+    /// Keeps a panic of the body, or one that no handle will receive, and shuts the scope down.
     pub(super) fn panicked(&self, panic: Panic) {
         if self.is_ended() {
             self.drop_panic(panic);
@@ -157,8 +157,8 @@ impl<P: Policy, K> Shared<P, K> {
         self.late.load(Ordering::Relaxed)
     }
 
-    /// The body returned a value. If the scope was cancelled, that settles it, unless the cancel was
-    /// the executor's.
+    /// The body returned a value. If the scope was cancelled, that decides the result, unless the
+    /// cancel was the executor's.
     pub(super) fn decide(&self) {
         if P::FAIL_FAST && self.is_cancelled() && !self.has(REFUSED) {
             self.flags.fetch_or(DECIDED, Ordering::AcqRel);
@@ -219,15 +219,15 @@ impl<P: Policy, K> Shared<P, K> {
         closed
     }
 
-    /// Whether no child is left, and none can come.
+    /// Whether no child is left and none can enter.
     pub(super) fn close_all(&self) -> bool {
         self.gates.tasks.close() && self.gates.daemons.close()
     }
 
-    /// All is over, and no child is left.
+    /// Ends the scope: no child is left.
     pub(super) fn end(&self) {
         self.mark_ended();
-        // What was added in the last moment.
+        // What was added at the last moment.
         self.hand_over(CleanUp::default());
     }
 
@@ -237,12 +237,12 @@ impl<P: Policy, K> Shared<P, K> {
         self.changed.collect(usize::MAX, &mut wakers);
         self.freed.collect(usize::MAX, &mut wakers);
         if let Err(payload) = wakers.fire() {
-            // For the owner, who takes the first panic after this.
+            // For the owner, which takes the first panic after this.
             self.panics.push(Panic::new(payload));
         }
     }
 
-    /// Lets those know who wait for the end.
+    /// Wakes those that wait for the end.
     pub(super) fn tell_of_change(&self) {
         let mut wakers = Wakers::new();
         self.changed.collect(usize::MAX, &mut wakers);
@@ -254,12 +254,12 @@ impl<P: Policy, K> Shared<P, K> {
         self.late.fetch_add(1, Ordering::Relaxed);
     }
 
-    /// The policy, when all is over.
+    /// The policy, once the scope has ended.
     pub(super) fn policy(&self) -> &P {
         &self.policy
     }
 
-    /// The first panic, when all is over. The observer is told of the others.
+    /// The first panic, once the scope has ended. The others are reported to the observer.
     pub(super) fn take_panic(&self) -> Option<Panic> {
         let mut panics = self.panics.take().into_iter();
         let first = panics.next();
@@ -267,7 +267,7 @@ impl<P: Policy, K> Shared<P, K> {
         first
     }
 
-    /// Fires when a gate that somebody waits for is empty, and at the end. Check after listening.
+    /// Fires when a gate that has a waiter is empty, and at the end. Check after listening.
     pub(super) fn changed(&self) -> EventListener {
         self.changed.listen()
     }
@@ -288,7 +288,7 @@ impl<P: Policy, K> Shared<P, K> {
     }
 }
 
-/// What needs nothing of the policy.
+/// The part that does not need the policy.
 impl<P, K> Shared<P, K> {
     pub(super) fn has(&self, flag: usize) -> bool {
         // Acquire: pairs with `stop`.
@@ -304,8 +304,8 @@ impl<P, K> Shared<P, K> {
         }
     }
 
-    /// Fires wakers of those who wait for this scope, when every step is done. A panic of theirs is
-    /// the scope's, as one of a child that nobody else receives.
+    /// Fires the wakers of those that wait for this scope, when every step is done. A panic of
+    /// theirs counts as the scope's, like one of a child that no handle receives.
     pub(super) fn fire(&self, wakers: Wakers) {
         wakers.fire().unwrap_or_else(|payload| self.lost(payload));
     }
@@ -350,7 +350,7 @@ impl<P: Accept<O>, K, O> Receive<O, Plain> for Shared<P, K> {
     }
 }
 
-/// What the handle gives of a child of `Shared<P, K>` that returns an `O`.
+/// The value in the handle of a child of `Shared<P, K>` that returns an `O`.
 pub(super) type ValueOf<P, K, O, Via> = <Shared<P, K> as Receive<O, Via>>::Value;
 
 /// Children that may end without an output, and without a failure of the scope.
@@ -366,7 +366,7 @@ impl<P: Accept<O>, K, O> Receive<Option<O>, Optional> for Shared<P, K> {
 
 impl<P, K> Drop for Shared<P, K> {
     fn drop(&mut self) {
-        // Of children whose handles were dropped while the scope ended.
+        // Panics of children whose handles were dropped while the scope ended.
         for panic in self.panics.take() {
             self.drop_panic(panic);
         }

@@ -35,7 +35,7 @@ struct Handshake<V> {
 }
 
 impl<V> Ready<V> {
-    /// Tells the starter that the child is ready, and gives it `value`.
+    /// Signals that the child is ready, and sends `value` to the caller of `start`.
     ///
     /// From here on the child is one like any other. If the starter has gone, which cancels the
     /// child, `value` is dropped.
@@ -196,7 +196,8 @@ impl<'a, V, T, E, M> Future for Start<'a, V, T, E, M> {
             match this.handshake.signal.take().pop() {
                 Some(Some(value)) => return Poll::Ready(Ok((value, handle))),
                 Some(None) => {
-                    // A child that is being dropped, for a reason that counts, has been asked before.
+                    // A child that is being dropped, for a reason that counts, has been asked
+                    // before.
                     this.unsignalled = Some(handle.ask_to_end());
                     continue;
                 }

@@ -1,4 +1,4 @@
-//! Bringing a scope down: what may ask for it, and what happens then.
+//! Shutting a scope down: what asks for it, and what happens then.
 //!
 //! | | children | body of a fail-fast scope | new children |
 //! |---|---|---|---|
@@ -48,8 +48,8 @@ impl<P: Policy, K> Shared<P, K> {
         self.fire(wakers);
     }
 
-    /// Nobody watches the time of the scope any more: it comes down at once rather than never. A
-    /// grace is over then; otherwise the reason says `what` happened.
+    /// The scope's time is no longer watched: it shuts down at once rather than never. A grace is
+    /// over then; otherwise the reason says `what` happened.
     fn lost_watch(&self, what: &'static str, info: Info<'_>) {
         self.emit(|| observe::Event::Refused { child: info.into() });
         if !self.has(SWEPT) {
@@ -77,27 +77,27 @@ impl<P: Policy, K> Shared<P, K> {
         self.has(STOPPED)
     }
 
-    /// Has what is asked of the child or body in which this code runs be asked of this scope too.
+    /// Links this scope to what is asked of the child or body in which this code runs.
     pub(super) fn look_around(&self) {
         if let Some(token) = current::token_around() {
             self.request.around.set(token);
         }
     }
 
-    /// A token that is cancelled when this scope comes down, for whatever reason, or its children
-    /// are to end because of one around it.
+    /// A token that is cancelled when this scope shuts down, for whatever reason, or when a scope
+    /// around it asks its children to end.
     pub(super) fn token(&self) -> CancelToken {
-        // Not the very one: whoever cancels his does not cancel those of others.
+        // Not the token itself: cancelling one caller's token must not cancel the others.
         self.request_token().child_token()
     }
 
     pub(super) fn request_token(&self) -> &CancelToken {
         if self.request.token.get().is_none() {
-            // A scope that has come down has done so for a reason of its own.
+            // A scope that has shut down did so for a reason of its own.
             let linked = !self.has(CANCELLED | SWEPT);
             let around = &self.request.around;
             let token = if linked { around.child_token() } else { CancelToken::new() };
-            // If somebody else was faster, his is the one.
+            // If another thread won the race, its token is used.
             let _ = self.request.token.set(token);
         }
         // See `Request::tell`.
@@ -124,15 +124,15 @@ impl<P: Policy, K> Shared<P, K> {
         self.has(ELAPSED)
     }
 
-    /// The flag for the body, where it comes down with the children.
+    /// The flag for the body, if it is stopped with the children.
     pub(super) fn whole() -> usize {
         if P::FAIL_FAST { STOPPED } else { 0 }
     }
 }
 
 impl<P, K> Shared<P, K> {
-    /// Sets `flags`, then cancels the children and lets everybody who waits know. Without a reason
-    /// from outside, tokens are given `why`.
+    /// Sets `flags`, then cancels the children and wakes all waiters. Without a reason from
+    /// outside, tokens get `why`.
     pub(super) fn stop(&self, flags: usize, cause: CancelledBy, why: &'static str) {
         self.bring_down(flags, cause, why, false);
     }
@@ -143,8 +143,8 @@ impl<P, K> Shared<P, K> {
     }
 
     fn bring_down(&self, flags: usize, cause: CancelledBy, why: &'static str, force: bool) {
-        // Before the children go, because their handles ask `is_failing`. AcqRel: who sees the
-        // flags sees what led to them.
+        // Before the children go, because their handles ask `is_failing`. AcqRel: a thread that
+        // sees the flags sees what led to them.
         let before = self.flags.fetch_or(flags | SWEPT, Ordering::AcqRel);
         let by = if force { By::Abandoner } else { By::Canceller };
         let mut wakers = Wakers::new();
@@ -156,7 +156,7 @@ impl<P, K> Shared<P, K> {
             }
             self.freed.collect(usize::MAX, &mut wakers);
         }
-        // Not again: whoever has seen it waits for no more than the children.
+        // Only once: an owner that has seen it waits for nothing but the children.
         if flags & !before & STOPPED != 0 {
             wakers.add(self.owner.take());
         }
@@ -170,7 +170,7 @@ pub(super) fn daemon(name: &'static str) -> Spec {
     Spec { origin: Origin::here().own(name), daemon: true }
 }
 
-/// The daemon that ends a grace: when it has slept, the scope comes down.
+/// The daemon that ends a grace: when it has slept, the scope is stopped.
 pub(super) struct EndOfGrace;
 
 impl<P: Policy, K> Receive<(), EndOfGrace> for Shared<P, K> {

@@ -1,4 +1,4 @@
-//! The source of all operators that look at an item and give one or none.
+//! The source of all operators that look at an item and yield one or none.
 
 use crate::{
     flow::{Flow, Source},
@@ -22,10 +22,10 @@ impl<Item, A: sealed::Adapter<Item>> Adapter<Item> for A {}
 pub(in crate::flow) mod sealed {
     #[allow(unnameable_types, reason = "sealed")]
     pub trait Adapter<Item> {
-        /// What it gives.
+        /// The type of its items.
         type Output;
 
-        /// Whether every item gives one.
+        /// Whether every item yields one.
         const GIVES_ALL: bool = true;
 
         fn adapt(&mut self, item: Item) -> Option<Self::Output>;
@@ -49,7 +49,7 @@ pin_project! {
 }
 
 impl<S, A> Adapt<S, A> {
-    /// The source. Nothing of it is held here.
+    /// Returns the source. Nothing of it is held here.
     pub fn into_inner(self) -> S {
         self.source
     }

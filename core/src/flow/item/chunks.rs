@@ -12,7 +12,7 @@ use futures_core::Stream;
 use pin_project_lite::pin_project;
 
 impl<S: Source> Flow<S> {
-    /// Gives the items in vectors of `size`; the last one may be shorter, and is never empty.
+    /// Yields the items in vectors of `size`; the last one may be shorter, and is never empty.
     ///
     /// ```text
     /// source       a-b-c-d-e-|
@@ -27,7 +27,7 @@ impl<S: Source> Flow<S> {
     ///
     /// # Cancel safety
     ///
-    /// Loses nothing: [`into_parts`](Chunks::into_parts) hands back the source and the chunk that
+    /// Loses nothing: [`into_parts`](Chunks::into_parts) returns the source and the chunk that
     /// is not full.
     ///
     /// # Fairness
@@ -74,7 +74,7 @@ pin_project! {
 }
 
 impl<S: Stream> Chunks<S> {
-    /// The source, and what was taken from it and not given yet.
+    /// Returns the source, and what was taken from it and not yielded yet.
     pub fn into_parts(self) -> (S, Vec<S::Item>) {
         (self.reader.into_inner(), self.chunk.items)
     }

@@ -18,7 +18,7 @@ impl<S: Source> Flow<S> {
     /// what is received from tokio's channels and sockets.
     ///
     /// `proceed` is ready, or has the task woken when it is worth asking again. Work that is under
-    /// way goes on meanwhile.
+    /// way continues meanwhile.
     ///
     /// # Examples
     ///
@@ -55,7 +55,7 @@ pin_project! {
 }
 
 impl<S, P> Cooperate<S, P> {
-    /// The source.
+    /// Returns the source.
     pub fn into_inner(self) -> S {
         self.source
     }

@@ -4,7 +4,7 @@ use super::adapter::{self, Adapt};
 use crate::flow::{Flow, Source};
 
 impl<S: Source> Flow<S> {
-    /// Gives each item with its number, from 0 on.
+    /// Yields each item with its number, from 0 on.
     ///
     /// Before an unordered map it keeps the place in the source; after it, it numbers values as
     /// they come.

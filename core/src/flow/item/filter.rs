@@ -8,7 +8,7 @@ impl<S: Source> Flow<S> {
     ///
     /// # Panics
     ///
-    /// A panic of `f` goes through, and its item is dropped.
+    /// A panic of `f` propagates, and its item is dropped.
     ///
     /// # Examples
     ///
@@ -27,11 +27,11 @@ impl<S: Source> Flow<S> {
         self.adapt(Filter(f))
     }
 
-    /// Gives what `f` makes of an item, if it makes something of it.
+    /// Yields the values for which `f` returns `Some`, and drops the rest.
     ///
     /// # Panics
     ///
-    /// A panic of `f` goes through.
+    /// A panic of `f` propagates.
     ///
     /// # Examples
     ///
@@ -65,7 +65,7 @@ impl<Item, F: FnMut(&Item) -> bool> adapter::sealed::Adapter<Item> for Filter<F>
     }
 }
 
-/// Gives what a function makes of an item. Made by [`filter_map`](Flow::filter_map).
+/// Yields what a function makes of an item. Made by [`filter_map`](Flow::filter_map).
 pub struct FilterMap<F>(F);
 
 impl<Item, T, F: FnMut(Item) -> Option<T>> adapter::sealed::Adapter<Item> for FilterMap<F> {

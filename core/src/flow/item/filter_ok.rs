@@ -7,12 +7,12 @@ impl<S, T, E> Flow<S>
 where
     S: Source<Item = Result<T, E>>,
 {
-    /// Gives the values, and forgets the errors.
+    /// Yields the values, and forgets the errors.
     ///
     /// To look at the errors first, put [`inspect_err`](Flow::inspect_err) before it; to keep them,
     /// use [`partition_results`](Flow::partition_results) or [`collect`](Flow::collect).
     ///
-    /// Errors that nobody has asked for yet take places in the window of a map, like values.
+    /// Errors that were not asked for yet take places in the window of a map, like values.
     ///
     /// # Examples
     ///

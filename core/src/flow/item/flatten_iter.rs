@@ -16,10 +16,10 @@ impl<S> Flow<S>
 where
     S: Source<Item: IntoIterator>,
 {
-    /// Gives what is in each item, one after the other, if items can be iterated over: batches, or
+    /// Yields what is in each item, one after the other, if items can be iterated over: batches, or
     /// pages of answers.
     ///
-    /// Holds one item, until all that is in it is given.
+    /// Holds one item, until all that is in it is yielded.
     ///
     /// # Examples
     ///
@@ -56,7 +56,7 @@ pin_project! {
 }
 
 impl<S, I> FlattenIter<S, I> {
-    /// The source, and what is left of the item that was being given.
+    /// Returns the source, and what is left of the item that was being yielded.
     pub fn into_parts(self) -> (S, Option<I>) {
         (self.source, self.front)
     }

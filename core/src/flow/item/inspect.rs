@@ -8,7 +8,19 @@ impl<S: Source> Flow<S> {
     ///
     /// # Panics
     ///
-    /// A panic of `f` goes through, and its item is dropped.
+    /// A panic of `f` propagates, and its item is dropped.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use anyscope::flow;
+    ///
+    /// # smol::block_on(async {
+    /// let mut seen = vec![];
+    /// let count = flow::iter([1, 2]).inspect(|n| seen.push(*n)).count().await;
+    /// assert_eq!((count, seen), (2, vec![1, 2]));
+    /// # });
+    /// ```
     pub fn inspect<F>(self, f: F) -> Flow<Adapt<S, Inspect<F>>>
     where
         F: FnMut(&S::Item),
@@ -25,7 +37,7 @@ where
     ///
     /// # Panics
     ///
-    /// A panic of `f` goes through, and its error is dropped.
+    /// A panic of `f` propagates, and its error is dropped.
     ///
     /// # Examples
     ///

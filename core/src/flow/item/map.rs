@@ -4,13 +4,14 @@ use super::adapter::{self, Adapt};
 use crate::flow::{Flow, Source};
 
 impl<S: Source> Flow<S> {
-    /// Calls a plain function with each item, and gives what it returns. futures' `map`.
+    /// Calls a plain function with each item, and yields what it returns. futures' `map`.
     ///
-    /// For functions that wait there is [`map_concurrent`](Flow::map_concurrent), which takes a limit.
+    /// For functions that wait there is [`map_concurrent`](Flow::map_concurrent), which takes a
+    /// limit.
     ///
     /// # Panics
     ///
-    /// A panic of `f` goes through.
+    /// A panic of `f` propagates.
     ///
     /// # Examples
     ///
@@ -38,7 +39,18 @@ where
     ///
     /// # Panics
     ///
-    /// A panic of `f` goes through.
+    /// A panic of `f` propagates.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use anyscope::flow;
+    ///
+    /// # smol::block_on(async {
+    /// let all: Vec<_> = flow::iter([Ok(1), Err("lost")]).map_ok(|n| n * 10).collect().await;
+    /// assert_eq!(all, [Ok(10), Err("lost")]);
+    /// # });
+    /// ```
     pub fn map_ok<F, U>(self, f: F) -> Flow<Adapt<S, MapOk<F>>>
     where
         F: FnMut(T) -> U,
@@ -50,7 +62,7 @@ where
     ///
     /// # Panics
     ///
-    /// A panic of `f` goes through.
+    /// A panic of `f` propagates.
     ///
     /// # Examples
     ///

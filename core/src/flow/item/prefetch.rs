@@ -17,9 +17,9 @@ use pin_project_lite::pin_project;
 impl<S: Source> Flow<S> {
     /// Takes up to `items` items from the source ahead of the consumer, and keeps them.
     ///
-    /// A source is otherwise asked for an item when somebody has room for it. This is for one that
-    /// is slow now and then: pages of a database, say. It is read while the consumer is busy too,
-    /// until `items` are kept. (Work on items has a window of its own: see
+    /// Without it, a source is asked for an item when the consumer has room for one. This is for
+    /// one that is slow now and then: pages of a database, say. It is read while the consumer is
+    /// busy too, until `items` are kept. (Work on items has a window of its own: see
     /// [`window`](Flow::window).)
     ///
     /// # Cancel safety
@@ -62,12 +62,12 @@ pin_project! {
 }
 
 impl<S: Stream> Prefetch<S> {
-    /// How many items are kept.
+    /// Returns how many items are kept.
     pub fn kept(&self) -> usize {
         self.kept.len()
     }
 
-    /// The source, and what was taken from it and not given yet.
+    /// Returns the source, and what was taken from it and not yielded yet.
     pub fn into_parts(self) -> (S, Vec<S::Item>) {
         (self.source, self.kept.into())
     }

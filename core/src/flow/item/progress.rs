@@ -15,10 +15,11 @@ impl<S: Source> Flow<S> {
     /// Tells `observer` how far the flow has come: first when it starts, with nothing done, then
     /// for each item, just before it is passed on.
     ///
-    /// Put it after the work whose end counts: before a [`map_concurrent`](Flow::map_concurrent) it counts what is
-    /// started. In an ordered flow an item counts when it is its turn, so a slow one holds up the
-    /// count of those behind it; [`unordered`](Flow::unordered) counts at once. To have a
-    /// [`for_each_concurrent`](Flow::for_each_concurrent) observed, write it as `map`, this, and [`count`](Flow::count).
+    /// Put it after the work whose end counts: before a [`map_concurrent`](Flow::map_concurrent) it
+    /// counts what is started. In an ordered flow an item counts when it is its turn, so a slow one
+    /// holds up the count of those behind it; [`unordered`](Flow::unordered) counts at once. To
+    /// have a [`for_each_concurrent`](Flow::for_each_concurrent) observed, write it as `map`, this,
+    /// and [`count`](Flow::count).
     ///
     /// Time is that of `clock`, since the flow was first polled. Without one, pass [`NoClock`].
     ///
@@ -26,7 +27,7 @@ impl<S: Source> Flow<S> {
     ///
     /// # Panics
     ///
-    /// A panic of the observer goes through like one of the work. The item it was told of is
+    /// A panic of the observer propagates like one of the work. The item it was told of is
     /// dropped.
     ///
     /// # Examples
@@ -171,7 +172,7 @@ where
 }
 
 impl<S: Stream, C, O> ReportProgress<S, C, O> {
-    /// The source. Nothing of it is held here.
+    /// Returns the source. Nothing of it is held here.
     pub fn into_inner(self) -> S {
         self.source
     }

@@ -1,4 +1,4 @@
-//! So many items and no more.
+//! A limit on the number of items.
 
 use crate::flow::{Flow, Source};
 use core::{
@@ -11,9 +11,9 @@ use pin_project_lite::pin_project;
 impl<S: Source> Flow<S> {
     /// Ends after `items` items.
     ///
-    /// The source is dropped when the last of them has come, before it is given, and with the
+    /// The source is dropped when the last of them has come, before it is yielded, and with the
     /// source whatever it has under way; it is not asked for more than that. With 0 it is dropped
-    /// here, unasked.
+    /// by this call, unasked.
     ///
     /// # Examples
     ///
@@ -45,7 +45,7 @@ pin_project! {
 }
 
 impl<S> Take<S> {
-    /// The source, unless all items that were wanted have come, or it has ended.
+    /// Returns the source, unless all items that were wanted have come, or it has ended.
     pub fn into_inner(self) -> Option<S> {
         self.source
     }

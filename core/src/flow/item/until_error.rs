@@ -13,7 +13,7 @@ use futures_core::{FusedStream, Stream};
 use pin_project_lite::pin_project;
 
 impl<S: Source<Item: TryItem>> Flow<S> {
-    /// Ends with the first error: everything before is dropped, then the error is given, and that
+    /// Ends with the first error: everything before is dropped, then the error is yielded, and that
     /// is the last item.
     ///
     /// ```text
@@ -22,8 +22,8 @@ impl<S: Source<Item: TryItem>> Flow<S> {
     /// ```
     ///
     /// "Everything before" are the sources of a merge, the inner flows of a
-    /// [`flatten`](Self::flatten), the work of a [`map_concurrent`](Self::map_concurrent), with what they have taken
-    /// ahead; when the error is out, they are gone.
+    /// [`flatten`](Self::flatten), the work of a [`map_concurrent`](Self::map_concurrent), with
+    /// what they have taken ahead; when the error is out, they are gone.
     ///
     /// # Cancel safety
     ///
@@ -61,7 +61,7 @@ pin_project! {
 }
 
 impl<S> UntilError<S> {
-    /// What it stands on, unless that has ended.
+    /// Returns the source, unless it has ended.
     pub fn into_parts(self) -> Option<S> {
         self.source
     }

@@ -28,7 +28,7 @@ impl<S, F> Each<S, F> {
         crate::flow::source(Each { source, f })
     }
 
-    /// What it stands on, and the function.
+    /// Returns the source and the function.
     pub fn into_parts(self) -> (S, F) {
         (self.source, self.f)
     }

@@ -11,12 +11,12 @@ use pin_project_lite::pin_project;
 
 /// The most sources that are polled by hand.
 pub(super) const FEW: usize = 8;
-/// How many times those that wake themselves go on before the task yields.
+/// How many times sources that wake themselves are polled before the task yields.
 const PASSES: usize = 2;
 
 /// A few sources, each known by its place.
 pub trait Sources {
-    /// What the merge of them gives.
+    /// The type of the merged items.
     type Item;
 
     /// How many there are.
@@ -33,7 +33,7 @@ pub trait Sources {
         cx: &mut Context<'_>,
     ) -> Poll<Option<Self::Item>>;
 
-    /// Lets one of them go on: whether it has nothing to do.
+    /// Lets one of them make progress. Returns whether it has nothing to do.
     fn go_on(self: Pin<&mut Self>, place: usize, cx: &mut Context<'_>) -> bool;
 
     /// Drops all of them.
@@ -49,7 +49,7 @@ pub trait Sources {
 /// What a few sources have to tell.
 #[derive(Debug)]
 pub enum Around<T> {
-    /// The one at this place gave an item.
+    /// The one at this place yielded an item.
     Item(usize, T),
     /// The one at this place has ended, and is dropped.
     Ended(usize),
@@ -75,7 +75,7 @@ pub(super) fn poll_slot<S: Source>(
     polled
 }
 
-/// Lets a source go on, if it is there.
+/// Lets a source make progress, if it is there.
 pub(super) fn go_on_slot<S: Source>(slot: Pin<&mut Option<S>>, cx: &mut Context<'_>) -> bool {
     let mut slot = DropOnUnwind(slot);
     let source = slot.0.as_mut().as_pin_mut();
@@ -97,9 +97,9 @@ impl<S> Drop for DropOnUnwind<'_, S> {
 pin_project! {
     /// Sources that are polled by hand, with the waker of the task.
     ///
-    /// Nobody knows which of them has woken the task, so each wake asks all for an item. For so few
+    /// It is not known which of them woke the task, so each wake asks all for an item. For so few
     /// that is cheaper than to find out. But none may go on that was not woken, as it could then
-    /// take an item ahead that nobody wants yet: for that they have wakers of their own.
+    /// take an item ahead that is not wanted yet: for that they have wakers of their own.
     pub struct Few<L> {
         #[pin]
         pub(super) sources: L,
@@ -107,7 +107,7 @@ pin_project! {
         turn: usize,
         // Once the merge is ending: which of them have been asked for the last time.
         last: Option<usize>,
-        // A child for each source, whose waker it has while it goes on.
+        // A child for each source, whose waker it has while it makes progress.
         wakers: Option<Slab<()>>,
         // Those that have such a waker: they were told to go on, and not asked since.
         told: usize,

@@ -24,8 +24,8 @@ use futures_core::{FusedStream, Stream};
 use pin_project_lite::pin_project;
 
 impl<S: Source> Flow<S> {
-    /// Gives the items of the flows or streams that are the items of this one, with at most `limit`
-    /// of them open at the same time. futures' `flatten_unordered`, bounded.
+    /// Yields the items of the flows or streams that are the items of this one, with at most
+    /// `limit` of them open at the same time. futures' `flatten_unordered`, bounded.
     ///
     /// ```text
     /// flow          A-B-C--------|      limit 2
@@ -47,11 +47,11 @@ impl<S: Source> Flow<S> {
     /// # Cancel safety
     ///
     /// Dropping it drops the inner flows, then this one, with what they have taken ahead.
-    /// [`into_parts`](Flatten::into_parts) gives them back.
+    /// [`into_parts`](Flatten::into_parts) returns them.
     ///
     /// # Panics
     ///
-    /// At once when `limit` is 0. A panic of a flow goes through; an inner one is dropped then, and
+    /// At once when `limit` is 0. A panic of a flow propagates; an inner one is dropped then, and
     /// the others may be polled.
     ///
     /// # Fairness
@@ -96,7 +96,7 @@ impl<S: Source> Flow<S> {
     /// [`flatten`](Self::flatten) of results, up to the first error.
     ///
     /// The error may come from this flow or from an inner one. All that is open and this flow are
-    /// dropped, then it is given, and that is the end. As this flow is not asked at the limit, an
+    /// dropped, then it is yielded, and that is the end. As this flow is not asked at the limit, an
     /// error of its own is noticed when the next inner flow could be opened.
     ///
     /// # Examples
@@ -161,12 +161,12 @@ impl<S: Source<Item: IntoFlow<Source = T>>, T: Source> Flatten<S, T> {
         Flatten { inner, outer, limit, upstream: Upstream::new(), raised: None }
     }
 
-    /// How many inner flows are open.
+    /// Returns how many inner flows are open.
     pub fn open(&self) -> usize {
         self.inner.slab.len()
     }
 
-    /// The outer source and the open inner ones, with what they hold: this holds nothing.
+    /// Returns the outer source and the open inner ones, with what they hold: this holds nothing.
     ///
     /// For one that has been polled this needs sources that are [`Unpin`].
     pub fn into_parts(mut self) -> FlattenParts<S, T>
@@ -208,7 +208,7 @@ impl<S: Source<Item: IntoFlow<Source = T>>, T: Source> Flatten<S, T> {
         }
     }
 
-    /// Lets the outer flow go on, which has given an item or woken us.
+    /// Lets the outer flow make progress: it has yielded an item or woken us.
     fn go_on(self: Pin<&mut Self>) {
         let mut this = self.project();
         let slab = &mut this.inner.slab;
@@ -279,7 +279,7 @@ impl<S: Source<Item: IntoFlow<Source = T>>, T: Source> Source for Flatten<S, T> 
     fn poll_progress(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
         let mut budget = Budget::new();
         loop {
-            // A read that has begun goes on when it wakes us.
+            // A read that has begun continues when it wakes us.
             if self.upstream.is_due(|| false) {
                 self.as_mut().go_on();
             }

@@ -223,8 +223,8 @@ impl<S: IntoFlow> IntoMerge for Vec<S> {
 }
 
 impl<S: Source + Unpin, const N: usize> Merge<Array<S, N>> {
-    /// The sources that have not ended, in their order, with what they hold: a merge itself holds
-    /// nothing.
+    /// Returns the sources that have not ended, in their order, with what they hold: a merge itself
+    /// holds nothing.
     pub fn into_parts(self) -> Vec<S> {
         match self.inputs.kind {
             Kind::Few { few } => few.sources.slots.into_iter().flatten().collect(),
@@ -234,8 +234,8 @@ impl<S: Source + Unpin, const N: usize> Merge<Array<S, N>> {
 }
 
 impl<S: Source + Unpin> Merge<Boxed<S>> {
-    /// The sources that have not ended, in their order, with what they hold: a merge itself holds
-    /// nothing.
+    /// Returns the sources that have not ended, in their order, with what they hold: a merge itself
+    /// holds nothing.
     pub fn into_parts(self) -> Vec<S> {
         match self.inputs.kind {
             Kind::Few { few } => {

@@ -68,23 +68,23 @@ use sealed::{Ends, Rules};
 /// # Cancel safety
 ///
 /// Dropping it drops the sources, and what they have taken ahead.
-/// [`into_parts`](Merge::into_parts) gives them back.
+/// [`into_parts`](Merge::into_parts) returns them.
 ///
 /// # Panics
 ///
-/// A panic of a source goes through. That source is not polled again, the others may be.
+/// A panic of a source propagates. That source is not polled again, the others may be.
 ///
 /// # Fairness
 ///
-/// In passes: of any N items, each of k sources that are always ready gives at least ⌊N/k⌋ − 1.
+/// In passes: of any N items, each of k sources that are always ready yields at least ⌊N/k⌋ − 1.
 /// See [`biased`](Flow::biased).
 ///
 /// # Cost
 ///
-/// Up to eight sources are polled by hand with the waker of the task, and each wake asks all of them.
-/// Nothing is allocated but what a vector of them needs, and, when they first go on for a busy
-/// consumer, one block of memory. Of more, each has a waker of its own
-/// and is polled only when that has fired: O(1) per item and per wake, whatever their number.
+/// Up to eight sources are polled by hand with the waker of the task, and each wake asks all of
+/// them. Nothing is allocated but what a vector of them needs, and, when they first go on for a
+/// busy consumer, one block of memory. Of more, each has a waker of its own and is polled only when
+/// that has fired: O(1) per item and per wake, whatever their number.
 ///
 /// # Examples
 ///
@@ -134,7 +134,7 @@ where
 /// ```
 ///
 /// As [`merge`] with [`until_error`](Flow::until_error): the other sources are dropped, then the
-/// error is given, and that is the end. Values of a tuple come as `Result<OneOf2<A, B>, E>`.
+/// error is yielded, and that is the end. Values of a tuple come as `Result<OneOf2<A, B>, E>`.
 ///
 /// # Examples
 ///
@@ -220,7 +220,7 @@ impl<I: Inputs> Flow<Merge<I>> {
 
 /// What [`merge`] can be called with: tuples, arrays and vectors of what is [`IntoFlow`].
 pub trait IntoMerge {
-    /// What the merge gives.
+    /// The type of its items.
     type Item;
     /// The sources, ready to be polled.
     type Inputs: Inputs<Item = Self::Item>;
@@ -277,7 +277,7 @@ pub(super) mod sealed {
     }
 
     impl Ends {
-        /// Whether a merge ends with the source at this place.
+        /// Returns whether a merge ends with the source at this place.
         #[inline]
         pub fn with(self, place: usize) -> bool {
             match self {

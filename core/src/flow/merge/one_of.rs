@@ -30,7 +30,7 @@ macro_rules! one_of {
         }
 
         impl<T> $name<$($same),+> {
-            /// The value, when all sources give the same type.
+            /// Returns the value, when all sources have the same type of items.
             pub fn into_inner(self) -> T {
                 match self {
                     $($name::$variant(value) => value,)+

@@ -17,8 +17,8 @@ use pin_project_lite::pin_project;
 /// item when it is its turn; until then it is told again only if it was woken.
 pub(crate) struct Pool<S, T, const OWN: bool> {
     pub(crate) slab: Slab<Member<S, T>>,
-    /// Those that gave an item, to be asked again in the next pass. Not as if they were woken: one
-    /// that was, too, is to be told to go on twice.
+    /// Those that yielded an item, to be asked again in the next pass. Not as if they were woken:
+    /// one that was, too, is to be told to go on twice.
     again: Vec<usize>,
     /// Those told to go on, to be asked for an item when one is wanted.
     aside: VecDeque<usize>,
@@ -135,7 +135,7 @@ impl<S: Source, T, const OWN: bool> Pool<S, T, OWN> {
         }
     }
 
-    /// Has those that gave an item asked for another in the next pass.
+    /// Has those that yielded an item asked for another in the next pass.
     #[inline]
     pub(crate) fn resume(&mut self) {
         for key in self.again.drain(..) {
@@ -143,7 +143,7 @@ impl<S: Source, T, const OWN: bool> Pool<S, T, OWN> {
         }
     }
 
-    /// Asks a source for an item, and again in the next pass if it gives one. Pending if there is
+    /// Asks a source for an item, and again in the next pass if it yields one. Pending if there is
     /// none of this key.
     #[inline]
     pub(crate) fn poll_one(&mut self, key: usize) -> Poll<Option<S::Item>> {

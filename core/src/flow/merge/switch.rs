@@ -12,7 +12,7 @@ use futures_core::{FusedStream, Stream};
 use pin_project_lite::pin_project;
 
 impl<S: Source> Flow<S> {
-    /// Gives the items of the latest of the flows or streams that are the items of this one.
+    /// Yields the items of the latest of the flows or streams that are the items of this one.
     ///
     /// ```text
     /// flow      A----B-----------|
@@ -32,12 +32,12 @@ impl<S: Source> Flow<S> {
     /// # Cancel safety
     ///
     /// Dropping it drops the inner flow, then this one, with what they have taken ahead.
-    /// [`into_parts`](Switch::into_parts) gives them back. What an inner flow had taken ahead when
+    /// [`into_parts`](Switch::into_parts) returns them. What an inner flow had taken ahead when
     /// it is replaced is dropped with it: that is what switching means.
     ///
     /// # Panics
     ///
-    /// A panic of a flow goes through. If it was the inner one, it is dropped with the next.
+    /// A panic of a flow propagates. If it was the inner one, it is dropped with the next.
     ///
     /// # Fairness
     ///
@@ -104,7 +104,7 @@ pub struct SwitchParts<S, T> {
 }
 
 impl<S, T> Switch<S, T> {
-    /// The outer source and the inner one, with what they hold: this holds nothing.
+    /// Returns the outer source and the inner one, with what they hold: this holds nothing.
     ///
     /// For one that has been polled this needs sources that are [`Unpin`].
     pub fn into_parts(self) -> SwitchParts<S, T> {

@@ -123,7 +123,8 @@ macro_rules! tuples {
         }
 
         impl<$($T: Source),+> Merge<Few<$name<$($T),+>>> {
-            /// The sources that have not ended, with what they hold: a merge itself holds nothing.
+            /// Returns the sources that have not ended, with what they hold: a merge itself holds
+            /// nothing.
             ///
             /// For a merge that has been polled this needs sources that are [`Unpin`].
             pub fn into_parts(self) -> ($(Option<$T>,)+) {

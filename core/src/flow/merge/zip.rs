@@ -28,7 +28,7 @@ impl<S: Source> Flow<S> {
     /// # Cancel safety
     ///
     /// Dropping it drops an item that waits for its partner, then both flows.
-    /// [`into_parts`](Zip::into_parts) gives them back, also after the end: an item of the longer
+    /// [`into_parts`](Zip::into_parts) returns them, also after the end: an item of the longer
     /// flow may have been taken already when the other one turned out to have ended.
     ///
     /// # Panics
@@ -177,11 +177,11 @@ pub struct ZipParts<A: Stream, B: Stream, ItemA = <A as Stream>::Item, ItemB = <
 }
 
 impl<A: Source, B: Source> Zip<A, B> {
-    /// The sources, and an item that waits for its partner if there is one.
+    /// Returns the sources, and an item that waits for its partner if there is one.
     ///
     /// For one that has been polled this needs sources that are [`Unpin`].
     pub fn into_parts(self) -> ZipParts<A, B> {
-        // Two would have been given as a pair.
+        // Two would have been yielded as a pair.
         let one = self.one.item.map(OneOf2::First);
         let waiting = one.or(self.two.item.map(OneOf2::Second));
         ZipParts { one: self.one.source, two: self.two.source, waiting }
@@ -267,7 +267,7 @@ pin_project! {
 }
 
 impl<A: Source, B: Source> ZipStrict<A, B> {
-    /// The sources, and an item that waits for its partner if there is one.
+    /// Returns the sources, and an item that waits for its partner if there is one.
     ///
     /// For one that has been polled this needs sources that are [`Unpin`].
     pub fn into_parts(self) -> ZipParts<A, B> {

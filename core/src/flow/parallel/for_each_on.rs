@@ -29,8 +29,8 @@ impl<S: Source> Flow<S> {
     /// The work is shared among a few children of the executor, as many as it has threads and two
     /// to spare, which read the source and call `f` in turns: always one at a time, in the order of
     /// the source, and when there is room for one more. It runs in parallel, owns what it uses, and
-    /// goes on while the returned future is not polled. See the [module](crate::flow#in-parallel)
-    /// for what a slow piece of work holds up.
+    /// keeps running while the returned future is not polled. See the
+    /// [module](crate::flow#in-parallel) for what a slow piece of work holds up.
     ///
     /// Ready when the source has ended and all work is done.
     ///
@@ -50,9 +50,9 @@ impl<S: Source> Flow<S> {
     ///
     /// At once when `limit` is 0.
     ///
-    /// A panic of the source, of `f`, of the work or of a destructor ends the operation: the rest of
-    /// the work is dropped, then it goes on. If the operation is dropped before it was polled to see
-    /// that panic, it goes on there. It panics when polled after it was ready.
+    /// A panic of the source, of `f`, of the work or of a destructor ends the operation: the rest
+    /// of the work is dropped, then the panic is resumed. If the operation is dropped before a
+    /// poll saw that panic, it is resumed in the drop. It panics when polled after it was ready.
     ///
     /// # Cost
     ///
@@ -100,7 +100,7 @@ impl<S: Source> Flow<S> {
     /// # Errors
     ///
     /// As [`try_scope`](crate::try_scope()): `Failed` with the first error and those that came
-    /// while the rest was coming down, or `Cancelled` as in [`for_each_on`](Self::for_each_on).
+    /// while the rest was shut down, or `Cancelled` as in [`for_each_on`](Self::for_each_on).
     ///
     /// # Cancel safety, panics, cost
     ///

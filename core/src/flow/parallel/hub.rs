@@ -6,12 +6,13 @@
 //! have nothing to do: so a shard that is held up by a slow piece of work delays what it has
 //! started, and nothing else.
 //!
-//! The source is for one shard at a time ([`TryLock`]); nobody waits for it. Who finds it taken
-//! sleeps; who has had it looks afterwards whether there is more to be had, and wakes one that
-//! sleeps if so, which does the same in its turn. A shard says that it sleeps *before* it looks for
-//! work a last time, and everybody looks for sleepers *after* a change; both with a fence in
-//! between, so that one of the two sees the other. For the inboxes a read-modify-write of both
-//! sides stands in for the fence, as they change with every piece of work.
+//! The source is for one shard at a time ([`TryLock`]); no shard waits for it. A shard that finds
+//! it taken sleeps; a shard that has had it looks afterwards whether there is more to take, and
+//! wakes one that sleeps if so, which does the same in its turn. A shard says that it sleeps
+//! *before* it looks for work a last time, and every shard looks for sleepers *after* a change;
+//! both with a fence in between, so that one of the two sees the other. For the inboxes a
+//! read-modify-write of both sides stands in for the fence, as they change with every piece of
+//! work.
 //!
 //! Whoever starts a piece of work may be stuck in it: so before, it wakes one that sleeps if there
 //! is more to be done, which does the same in its turn.
@@ -49,21 +50,22 @@ pub(super) struct Hub<S, F, Fut> {
     limit: Capacity,
     /// How many items may be taken and not delivered; the limit if that is more.
     window: usize,
-    /// An [`Upstream`] that all can look at: what was asked, by who has the pump, ..
+    /// An [`Upstream`] that all shards can look at: what was asked, by the shard that has the pump,
+    /// ..
     asked: AtomicUsize,
     /// .. and whether the source has woken us since.
     woken: AtomicBool,
     /// There is nothing more to take, ever.
     ended: AtomicBool,
-    /// The source is to be dropped by whoever has it.
+    /// The source is to be dropped by the shard that has it.
     closed: AtomicBool,
     /// The shards end when all is done; otherwise they are dropped then.
     ends: bool,
-    /// How many items were taken. Changed by who has the pump.
+    /// How many items were taken. Changed by the shard that has the pump.
     taken: CachePadded<AtomicUsize>,
     /// How many pieces of work have come to their end.
     finished: CachePadded<AtomicUsize>,
-    /// How many values were delivered; those that nobody wants are with their end.
+    /// How many values were delivered; unwanted ones count with their end.
     delivered: CachePadded<AtomicUsize>,
     /// A bit for each shard that sleeps and would take work.
     idle: CachePadded<AtomicUsize>,
@@ -72,7 +74,7 @@ pub(super) struct Hub<S, F, Fut> {
     pub(super) desks: Box<[Desk<Fut>]>,
 }
 
-/// What others see of a shard.
+/// What other shards see of a shard.
 pub(super) struct Desk<Fut> {
     inbox: AtomicBox<Batch<Fut>>,
     /// Set with its first poll.
@@ -81,7 +83,7 @@ pub(super) struct Desk<Fut> {
 
 /// The source, and what makes work of its items.
 struct Pump<S, F> {
-    /// Gone when the operation has come down.
+    /// `None` once the operation has shut down.
     source: Option<Pin<Box<S>>>,
     f: Option<F>,
     /// Fires when the limit changes.
@@ -125,7 +127,7 @@ impl<S, F, Fut> Hub<S, F, Fut> {
         (self.taken.0.load(Ordering::Acquire), ended)
     }
 
-    /// Whether a shard has nothing to live for.
+    /// Whether the shard should end.
     pub(super) fn is_over(&self) -> bool {
         self.ends && self.is_done()
     }
@@ -139,14 +141,15 @@ impl<S, F, Fut> Hub<S, F, Fut> {
 
     /// So many pieces of work have come to their end.
     pub(super) fn finish(&self, pieces: usize) {
-        // Release: whoever sees the number sees what the work has done.
+        // Release: a thread that sees the number sees what the work has done.
         self.finished.0.fetch_add(pieces, Ordering::AcqRel);
-        // Either we see that the source has ended, or who ended it sees that all is finished.
+        // Either we see that the source has ended, or the shard that ended it sees that all is
+        // finished.
         fence(Ordering::SeqCst);
         self.tell_if_done();
     }
 
-    /// There is nothing more to take.
+    /// Nothing is left to take.
     fn end(&self) {
         self.ended.store(true, Ordering::Release);
         // As in `finish`.
@@ -173,13 +176,13 @@ impl<S, F, Fut> Hub<S, F, Fut> {
         wakers.fire_and_resume();
     }
 
-    /// After how many ends it is to be told: few against the limit, as who does not tell may be
-    /// stuck, and what it has not told takes up room.
+    /// After how many ends a shard must report: few compared with the limit, as a shard that has
+    /// not reported may be stuck, and unreported ends take up room.
     pub(super) fn tell_after(&self) -> usize {
         (self.limit.now() / TELL).clamp(1, TELL)
     }
 
-    /// So many values were delivered.
+    /// Counts delivered values.
     pub(super) fn deliver(&self, values: usize) {
         self.delivered.0.fetch_add(values, Ordering::AcqRel);
         fence(Ordering::SeqCst);
@@ -192,7 +195,7 @@ impl<S, F, Fut> Hub<S, F, Fut> {
     pub(super) fn sleep(&self, shard: usize) {
         self.idle.0.fetch_or(1 << shard, Ordering::AcqRel);
         fence(Ordering::SeqCst);
-        // Either whoever fills an inbox after this sees that we sleep, or we see it filled.
+        // Either a shard that fills an inbox after this sees that we sleep, or we see it filled.
         self.desks.iter().for_each(|desk| desk.inbox.synchronize());
     }
 
@@ -216,7 +219,7 @@ impl<S, F, Fut> Hub<S, F, Fut> {
         Upstream::resumed(asked, self.woken.load(Ordering::Acquire)).is_due(|| self.room() > 0)
     }
 
-    /// Lets the others see what the source was asked.
+    /// Shows the other shards what the source was asked.
     fn show(&self, upstream: Upstream) {
         self.asked.store(upstream.asked() as usize, Ordering::Release);
     }
@@ -271,7 +274,7 @@ impl<S, F, Fut> Hub<S, F, Fut> {
         self.desks[shard].inbox.take()
     }
 
-    /// This shard goes, with so many pieces of work that nobody else counts.
+    /// This shard leaves, with `pieces` of work that are counted nowhere else.
     pub(super) fn retire(&self, shard: usize, pieces: usize) {
         if self.ends {
             // A wake that was for us is for another.
@@ -283,16 +286,16 @@ impl<S, F, Fut> Hub<S, F, Fut> {
         self.drop_if_closed();
     }
 
-    /// Drops the source, unless somebody is in it, who then does so.
+    /// Drops the source, unless a shard is in it, which then does so.
     pub(super) fn close(&self) {
         self.ended.store(true, Ordering::Release);
         self.closed.store(true, Ordering::Release);
         self.drop_if_closed();
     }
 
-    /// To be called after whatever was done with the pump.
+    /// Must be called after every use of the pump.
     fn drop_if_closed(&self) {
-        // Either we see that it is closed, or who closes it finds the pump free.
+        // Either we see that it is closed, or the closing thread finds the pump free.
         fence(Ordering::SeqCst);
         if !self.closed.load(Ordering::Acquire) {
             return;
@@ -356,7 +359,7 @@ where
         self.start_one(shard, batch, spare)
     }
 
-    /// Takes one piece of a batch, and leaves the others where everybody can take them.
+    /// Takes one piece of a batch, and leaves the rest where every shard can take it.
     fn start_one(
         &self,
         shard: usize,
@@ -376,7 +379,7 @@ where
     /// Takes items off the source while there is room, and makes work of them.
     fn pull(self: &Arc<Self>, pump: &mut Pump<S, F>, batch: &mut Batch<Fut>) {
         if mem::replace(&mut pump.busy, true) {
-            // It has panicked, and the operation comes down.
+            // It has panicked, and the operation shuts down.
             return self.end();
         }
         if !self.ended.load(Ordering::Acquire) {
@@ -393,7 +396,7 @@ where
         let woken = self.woken.swap(false, Ordering::AcqRel);
         let room = self.room();
         let mut upstream = Upstream::resumed(self.asked.load(Ordering::Relaxed), woken);
-        // Somebody else may have had the pump since we looked.
+        // Another shard may have had the pump since we looked.
         if !upstream.is_due(|| room > 0) {
             return;
         }

@@ -26,19 +26,20 @@ use pin_project_lite::pin_project;
 
 impl<S: Source> Flow<S> {
     /// Calls `f` with every item, runs at most `limit` of its futures at the same time on `exec`,
-    /// and gives their outcomes in the order of the items. [`map_concurrent`](Self::map_concurrent) in parallel.
+    /// and yields their outcomes in the order of the items.
+    /// [`map_concurrent`](Self::map_concurrent) in parallel.
     ///
     /// As [`for_each_on`](Self::for_each_on) for where the work runs and what may hold it up. No
     /// more than `limit` items are taken from the source and not yet delivered: as many as that
     /// are worked on without anybody asking for them.
     ///
-    /// An outcome is an error if the work panicked. [`unordered`](Flow::unordered) gives outcomes as
-    /// they come.
+    /// An outcome is an error if the work panicked. [`unordered`](Flow::unordered) yields outcomes
+    /// as they come.
     ///
     /// If the executor refuses a child, because it was shut down for instance, the flow ends early:
-    /// the outcomes that have come are given, an error with the cause
-    /// [`Executor`](crate::CancelledBy::Executor) for each item whose work was dropped, and one more
-    /// for all those that were not taken from the source, if there may be any.
+    /// the outcomes that have come are yielded, an error with the cause
+    /// [`Executor`](crate::CancelledBy::Executor) for each item whose work was dropped, and one
+    /// more for all those that were not taken from the source, if there may be any.
     ///
     /// # Cancel safety
     ///
@@ -50,9 +51,9 @@ impl<S: Source> Flow<S> {
     /// At once when `limit` is 0.
     ///
     /// A panic of the source, of `f` or of a destructor ends the flow: the work is dropped, then it
-    /// goes on, once the outcomes that had come before have been given. Work that was dropped for it
-    /// has no outcome. If the flow is dropped before it has gone on, as by an operation that wants no
-    /// more items, it does so where the flow is dropped.
+    /// is resumed, once the outcomes that came before it have been yielded. Work that was dropped
+    /// for it has no outcome. If the flow is dropped before it has gone on, as by an operation that
+    /// wants no more items, it does so where the flow is dropped.
     ///
     /// # Examples
     ///
@@ -90,7 +91,7 @@ where
     X: Spawn,
     Fut: Future,
 {
-    /// Gives outcomes as they come, and not in the order of the items.
+    /// Yields outcomes as they come, and not in the order of the items.
     pub fn unordered(mut self) -> Self {
         self.source.ordered = false;
         self
@@ -114,7 +115,7 @@ pin_project! {
         told: usize,
         tell_after: usize,
         over: bool,
-        // Last: a panic that nobody has seen goes on when it is dropped.
+        // Last: a panic that was not seen yet is resumed when it is dropped.
         #[pin]
         op: Op<X, S, F, Fut, Outbox<T>, Infallible>,
     }
@@ -168,7 +169,8 @@ where
         Some(outcome)
     }
 
-    /// Takes what has come; false if nothing has. One function, so that its loop is compiled into it.
+    /// Takes what has come; false if nothing has. One function, so that its loop is compiled into
+    /// it.
     #[inline(never)]
     fn receive(self: Pin<&mut Self>) -> bool {
         let this = self.project();
@@ -251,7 +253,7 @@ where
     F: FnMut(S::Item) -> Fut + Send + 'static,
     Fut: Future<Output: Send> + Send + 'static,
 {
-    /// The work goes on by itself once it was started, which this does.
+    /// Starts the work, which then runs by itself.
     fn poll_progress(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
         if self.over {
             return Poll::Ready(());

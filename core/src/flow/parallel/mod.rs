@@ -8,7 +8,7 @@
 //! | [`for_each_on`] | side effects |
 //! | [`map_on`] | values |
 //! | [`spawn_all`] | many children of a scope at once |
-//! | [`outcomes`] | what work comes to, on its way to whoever wants to know |
+//! | [`outcomes`] | outcomes of work, on their way to the consumer |
 
 mod for_each_on;
 mod hub;

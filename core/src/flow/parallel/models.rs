@@ -117,7 +117,7 @@ fn two_shards_race_for_the_source() {
 }
 
 /// Two pieces of work, taken at once, each of which holds its thread until the other has started.
-/// Fails if who fills an inbox does not look for a shard that goes to sleep.
+/// Fails if the shard that fills an inbox does not look for one that goes to sleep.
 #[test]
 fn sleep_or_fill_inbox() {
     check("parallel: sleep or fill inbox", || {
@@ -182,8 +182,8 @@ fn finish_or_owner_sleeps() {
     });
 }
 
-/// An operation comes down while a shard is in its source: the source goes, although it has a waker
-/// of what owns it. Fails without the fence of whoever leaves the source.
+/// An operation shuts down while a shard is in its source: the source goes, although it has a waker
+/// of what owns it. Fails without the fence of the shard that leaves the source.
 #[test]
 fn close_or_in_the_source() {
     check("parallel: close or in the source", || {
@@ -201,8 +201,8 @@ fn close_or_in_the_source() {
     });
 }
 
-/// Outcomes are sent while the taker goes to sleep: each comes, and then the end. Fails if the taker
-/// says that it sleeps with a plain store.
+/// Outcomes are sent while the taker goes to sleep: each comes, and then the end. Fails if the
+/// taker says that it sleeps with a plain store.
 #[test]
 fn send_or_take() {
     check("parallel: send or take", || {
@@ -233,8 +233,8 @@ fn send_or_take() {
     });
 }
 
-/// Outcomes are sent while nobody wants them any more: they are gone before the shard is.
-/// Fails if who sends does not look again.
+/// Outcomes are sent while they are no longer wanted: they are gone before the shard is.
+/// Fails if the sender does not look again.
 #[test]
 fn send_or_abandon() {
     check("parallel: send or abandon", || {

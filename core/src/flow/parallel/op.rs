@@ -22,7 +22,7 @@ use pin_project_lite::pin_project;
 pin_project! {
     /// Ready when all work is done, or has failed. Starts with its first poll.
     ///
-    /// A panic that it has not been polled to see goes on when it is dropped.
+    /// A panic that no poll has seen is resumed when it is dropped.
     pub(super) struct Op<X, S, F, Fut, O, E = <O as Outlet<Fut>>::Error>
     where
         X: Spawn,
@@ -50,7 +50,7 @@ pin_project! {
     }
 }
 
-/// A panic that the operation did not live to see. It goes on when this is dropped.
+/// A panic that no poll of the operation has seen. It is resumed when this is dropped.
 struct Unseen(Option<Payload>);
 
 impl Drop for Unseen {

@@ -1,12 +1,12 @@
-//! What work on an executor comes to, on its way to whoever wants to know.
+//! The outcomes of work on an executor, on their way to the consumer.
 //!
 //! Each shard fills a box, and puts it where it can be taken: at the end of each of its polls, and
-//! at once if somebody sleeps until there is something. Boxes go back and forth.
+//! at once if a taker sleeps until there is something. Boxes go back and forth.
 //!
 //! Work that is dropped has no outcome yet: why it was dropped is known when its shard has ended,
 //! and may be a panic, which must not be overtaken by what it has led to. So a shard leaves the
-//! places of such work where its end can be looked up ([`Outcomes::report_lost`]), and how far it saw the
-//! source taken ([`Outcomes::untaken`]).
+//! places of such work where its end can be looked up ([`Outcomes::report_lost`]), and how far it
+//! saw the source taken ([`Outcomes::untaken`]).
 
 use super::shard::Outlet;
 use crate::{
@@ -30,7 +30,7 @@ use core::{
 /// What a piece of work came to, and its place in the order of the source.
 pub(super) type Outcome<T> = (usize, Result<T, JoinError>);
 
-/// Where outcomes are on their way from the shards to whoever takes them.
+/// Outcomes on their way from the shards to the taker.
 pub(super) struct Outcomes<T> {
     trays: Box<[Tray<T>]>,
     /// Whoever takes them sleeps.
@@ -73,8 +73,8 @@ impl<T> Outcomes<T> {
     /// Has the taker woken when something comes. Look whether something has after this call.
     pub(super) fn wait(&self, cx: &Context<'_>) {
         self.taker.register(cx.waker());
-        // A read-modify-write, as that of `take_taker`: either whoever sends sees that we wait, or we see
-        // what was sent.
+        // A read-modify-write, as that of `take_taker`: either the sender sees that we wait, or we
+        // see what was sent.
         self.waited_for.swap(true, Ordering::AcqRel);
     }
 
@@ -100,8 +100,8 @@ impl<T> Outcomes<T> {
         (0..self.trays.len()).for_each(|shard| self.report_lost(shard, why));
     }
 
-    /// The place of the first item that nobody took, if there may be one. For when all shards have
-    /// ended.
+    /// The place of the first item that was not taken, if there may be one. For when all shards
+    /// have ended.
     pub(super) fn untaken(&self) -> Option<usize> {
         let exhausted = self.exhausted.load(Ordering::Acquire);
         (!exhausted).then(|| self.taken.load(Ordering::Acquire))
@@ -111,7 +111,7 @@ impl<T> Outcomes<T> {
     /// whoever runs the work. One among those that have come is returned.
     pub(super) fn abandon(&self) -> Option<Payload> {
         self.abandoned.store(true, Ordering::Release);
-        // Either we see what was sent, or whoever sends sees that nobody takes it.
+        // Either we see what was sent, or the sender sees that it will not be taken.
         fence(Ordering::SeqCst);
         self.discard()
     }
@@ -123,7 +123,7 @@ impl<T> Outcomes<T> {
         first
     }
 
-    /// After something was sent: whoever waits for that, to be woken.
+    /// After something was sent: the waker of the taker, if it waits.
     fn take_taker(&self) -> Wakers {
         let mut wakers = Wakers::new();
         // For `abandon`. Whoever waits is found, or finds what we have done, by the swap.

@@ -14,7 +14,7 @@ use core::{
 };
 use pin_project_lite::pin_project;
 
-/// What a shard does with what its work gives.
+/// What a shard does with the output of its work.
 pub(super) trait Outlet<Fut: Future> {
     /// An error that ends the operation.
     type Error;
@@ -143,7 +143,7 @@ where
                 }
             }
             loop {
-                // Not each by itself, as it costs; but before we look for more.
+                // Not one by one, which would cost more; but before we look for more.
                 if self.finished >= self.hub.tell_after() || self.hub.is_inbox_empty(self.number) {
                     self.tell();
                 }
@@ -172,7 +172,7 @@ where
             }
             self.sleeps = false;
             self.hub.wake_up(self.number);
-            // There is something, but perhaps not for us: the source is ready and gives nothing.
+            // There is something, but perhaps not for us: the source is ready and yields nothing.
             if !budget.pay_pass() {
                 return self.yield_now(cx);
             }

@@ -33,23 +33,23 @@ impl<E: Spawn> Scope<E> {
     /// parallel. One that is slow to poll holds up those that share its child, and were started
     /// already.
     ///
-    /// A result is an error if the future panicked, or was dropped: because the scope was cancelled,
-    /// or because the executor refused a child or was shut down. Its cause says which. As long as
-    /// the executor runs one of the children, that one does what the others have not begun. If none
-    /// is left and the iterator may have more futures, the last result is such an error in place of
-    /// all those that were not taken, under the index of the first of them.
+    /// A result is an error if the future panicked, or was dropped: because the scope was
+    /// cancelled, or because the executor refused a child or was shut down. Its cause says which.
+    /// As long as the executor runs one of the children, that one does what the other children have
+    /// not begun. If none is left and the iterator may have more futures, the last result is such
+    /// an error in place of all those that were not taken, under the index of the first of them.
     ///
     /// # Cancel safety
     ///
-    /// The work belongs to the scope. Dropping the stream gives up the values, no more; a panic
+    /// The work belongs to the scope. Dropping the stream only gives up the values; a panic
     /// then counts like that of a child without a handle. One that has come and was not read goes
     /// on where the stream is dropped.
     ///
     /// # Panics
     ///
-    /// A panic of the iterator or of a destructor goes on in whoever reads the stream; if the stream
-    /// was dropped, it ends the scope like that of any child. The futures that shared the child are
-    /// dropped, and their results come after the panic.
+    /// A panic of the iterator or of a destructor is resumed where the stream is read; if the
+    /// stream was dropped, it ends the scope like that of any child. The futures that shared the
+    /// child are dropped, and their results come after the panic.
     ///
     /// # Cost
     ///
@@ -142,7 +142,8 @@ impl<T> SpawnAll<T> {
         }
     }
 
-    /// Takes what has come; false if nothing has. One function, so that its loop is compiled into it.
+    /// Takes what has come; false if nothing has. One function, so that its loop is compiled into
+    /// it.
     #[inline(never)]
     fn receive(&mut self) -> bool {
         self.outcomes.take(|outcome| self.ready.push_back(outcome))

@@ -41,11 +41,21 @@ impl<S: Source> Flow<S> {
         Collect { items: Some(C::default()), source: Some(self.source) }
     }
 
-    /// Takes all items and forgets them; ready with their number.
+    /// Counts the items, dropping each.
     ///
     /// # Panics
     ///
     /// When polled after it was ready.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use anyscope::flow;
+    ///
+    /// # smol::block_on(async {
+    /// assert_eq!(flow::iter(1..=6).filter(|n| n % 2 == 0).count().await, 3);
+    /// # });
+    /// ```
     pub fn count(self) -> Count<S> {
         Count { items: 0, source: Some(self.source) }
     }

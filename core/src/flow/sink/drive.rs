@@ -18,8 +18,8 @@ use pin_project_lite::pin_project;
 impl<S: Source> Flow<S> {
     /// Runs `body`, which takes the items of this flow in a loop of its own.
     ///
-    /// Unlike a loop over a stream, the flow goes on while the body awaits something else: work
-    /// that has started keeps running, up to the limits of the flow. The body may borrow from
+    /// Unlike a loop over a stream, the flow keeps running while the body awaits something else:
+    /// work that has started keeps running, up to the limits of the flow. The body may borrow from
     /// around it, return early, and use `?`.
     ///
     /// Ready with the value of the body. The flow is dropped then, and what of it was not taken.
@@ -27,13 +27,13 @@ impl<S: Source> Flow<S> {
     /// # Cancel safety
     ///
     /// Dropping the future drops the body, then the flow. A dropped [`next`](Items::next) loses
-    /// nothing: what it has asked for is kept for the next one, and dropped if the body ends before.
-    /// So is an item that was taken ahead from a [`stream`](crate::flow::stream) while the body was
-    /// busy.
+    /// nothing: what it has asked for is kept for the next one, and dropped if the body ends
+    /// before. So is an item that was taken ahead from a [`stream`](crate::flow::stream) while the
+    /// body was busy.
     ///
     /// # Panics
     ///
-    /// A panic of the body or of the flow goes through. It panics when polled after it was ready.
+    /// A panic of the body or of the flow propagates. It panics when polled after it was ready.
     ///
     /// # Cost
     ///
@@ -88,7 +88,7 @@ pub struct Items<T> {
 }
 
 impl<T> Items<T> {
-    /// The next item; none after the last.
+    /// Returns the next item; none after the last.
     #[allow(clippy::should_implement_trait, reason = "what it is called on every stream")]
     pub fn next(&mut self) -> NextItem<'_, T> {
         NextItem { items: self }
@@ -132,7 +132,7 @@ pin_project! {
 
     impl<S: Source, Fut, Item> PinnedDrop for Drive<S, Fut, Item> {
         fn drop(this: Pin<&mut Self>) {
-            // The body may have given its items to somebody who waits for them.
+            // The body may have moved its items to another task, which waits for them.
             let mut this = this.project();
             let mut wakers = Wakers::new();
             wakers.add(this.exchange.end());
@@ -190,7 +190,8 @@ impl<S: Source, Fut: Future> Future for Drive<S, Fut> {
     }
 }
 
-/// Wakes whoever waits for an item, unless it is the body itself, which is about to be polled.
+/// Wakes the task that waits for an item, unless it is the body itself, which is about to be
+/// polled.
 fn wake_unless_same(taker: Option<Waker>, cx: &Context<'_>) {
     if let Some(waker) = taker.filter(|waker| !waker.will_wake(cx.waker())) {
         waker.wake();

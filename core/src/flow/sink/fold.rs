@@ -15,8 +15,8 @@ use pin_project_lite::pin_project;
 impl<S: Source> Flow<S> {
     /// Folds the items into one value, with an async function of the value so far and an item.
     ///
-    /// One step at a time, in the order in which the items come; the flow goes on while a step
-    /// awaits something.
+    /// One step at a time, in the order in which the items come; the flow keeps running while a
+    /// step awaits something.
     ///
     /// # Cancel safety
     ///
@@ -25,7 +25,7 @@ impl<S: Source> Flow<S> {
     ///
     /// # Panics
     ///
-    /// A panic of the flow, of `f` or of a step goes through. It panics when polled after that, or
+    /// A panic of the flow, of `f` or of a step propagates. It panics when polled after that, or
     /// after it was ready.
     ///
     /// # Examples

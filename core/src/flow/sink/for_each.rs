@@ -27,12 +27,12 @@ impl<S: Source> Flow<S> {
     /// # Cancel safety
     ///
     /// Dropping the returned future drops the work under way, then an item taken ahead if there is
-    /// one (see the [module](crate::flow)), then the source. Items that were not taken from the source
-    /// stay in it; pass `&mut stream` to keep it.
+    /// one (see the [module](crate::flow)), then the source. Items that were not taken from the
+    /// source stay in it; pass `&mut stream` to keep it.
     ///
     /// # Panics
     ///
-    /// At once when `limit` is 0. A panic of the source, of `f` or of the work goes through; the rest
+    /// At once when `limit` is 0. A panic of the source, of `f` or of the work propagates; the rest
     /// of the work is dropped with the future. It panics when polled after that, or after it was
     /// ready.
     ///
@@ -74,8 +74,9 @@ impl<S: Source> Flow<S> {
         ForEachConcurrent { map: self.map_concurrent(limit, f).unordered().source, over: false }
     }
 
-    /// Runs `f` for every item, one after the other. As [`for_each_concurrent`](Self::for_each_concurrent)
-    /// with a limit of 1: while `f` waits, the flow in front of it goes on.
+    /// Runs `f` for every item, one after the other. As
+    /// [`for_each_concurrent`](Self::for_each_concurrent) with a limit of 1: while `f` waits, the
+    /// flow in front of it keeps running.
     ///
     /// # Examples
     ///
@@ -127,9 +128,9 @@ impl<S: Source> Flow<S> {
 
     /// Runs `f` for every item, with at most `limit` at the same time, until one fails.
     ///
-    /// As [`for_each_concurrent`](Self::for_each_concurrent); but the first error in time ends the operation: nothing
-    /// more is taken from the source, the work under way and the source are dropped, and the error
-    /// is returned.
+    /// As [`for_each_concurrent`](Self::for_each_concurrent); but the first error in time ends the
+    /// operation: nothing more is taken from the source, the work under way and the source are
+    /// dropped, and the error is returned.
     ///
     /// # Errors
     ///

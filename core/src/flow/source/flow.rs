@@ -8,7 +8,7 @@ use core::{
 use futures_core::Stream;
 use pin_project_lite::pin_project;
 
-/// A stream that can be kept going while nobody wants its next item.
+/// A stream that can make progress while its next item is not wanted.
 ///
 /// A [`Stream`] only works while it is asked for an item. What it has under way (a request that
 /// was sent, a lock that was taken) then waits until its consumer is done with the item before, and
@@ -30,7 +30,7 @@ pub trait Source: Stream {
     fn poll_progress(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()>;
 }
 
-/// A source of items, ready for an operation with a limit. See the [module](super).
+/// A source of items, ready for an operation with a limit. See the [module](crate::flow).
 #[derive(Clone, Debug)]
 #[must_use = "a flow does nothing unless an operation drives it"]
 pub struct Flow<S> {
@@ -45,8 +45,8 @@ pub fn iter<I: IntoIterator>(items: I) -> Flow<Iter<I::IntoIter>> {
 /// A flow of the items of a stream.
 ///
 /// The stream is not polled again once it has ended. A read of it that has begun is never
-/// suspended: it goes on while the operation has no room for the item, which is then kept until it
-/// has. So at most one item is taken ahead.
+/// suspended: it continues while the operation has no room for the item, which is then kept until
+/// it has. So at most one item is taken ahead.
 pub fn stream<S: Stream>(stream: S) -> Flow<FromStream<S>> {
     source(FromStream { stream, ended: false, parked: None, settled: false })
 }
@@ -57,7 +57,7 @@ pub fn source<S: Source>(source: S) -> Flow<S> {
 }
 
 impl<S: Source> Flow<S> {
-    /// The items as a stream, for code that wants one.
+    /// Returns the items as a stream, for code that takes one.
     ///
     /// **What a stream cannot promise:** it works only while it is asked for an item. A loop that
     /// awaits something else between two items suspends all work that this flow has under way, and
@@ -109,15 +109,15 @@ pin_project! {
         #[pin]
         stream: S,
         ended: bool,
-        // Taken while nobody wanted it.
+        // Taken while it was not wanted.
         parked: Option<Item>,
-        // Asked to go on since it last gave an item.
+        // Asked to go on since it last yielded an item.
         settled: bool,
     }
 }
 
 impl<S: Stream> FromStream<S> {
-    /// The stream, and the item that was taken ahead if there is one.
+    /// Returns the stream, and the item that was taken ahead if there is one.
     pub fn into_parts(self) -> (S, Option<S::Item>) {
         (self.stream, self.parked)
     }

@@ -11,7 +11,8 @@ use pin_project_lite::pin_project;
 pin_project! {
     /// A source, and whether a read of it has begun, or it has ended.
     ///
-    /// A read that has begun goes on while nobody wants its item: an operator then keeps it.
+    /// A read that has begun continues while its item is not wanted: the operator then keeps the
+    /// item.
     #[derive(Debug)]
     pub(in crate::flow) struct Reader<S> {
         #[pin]
@@ -26,7 +27,7 @@ impl<S> Reader<S> {
         Reader { source, reading: false, over: false }
     }
 
-    /// Whether the last read has not given an item yet.
+    /// Whether the last read has not yielded an item yet.
     pub(in crate::flow) fn is_reading(&self) -> bool {
         self.reading
     }
@@ -61,7 +62,7 @@ impl<S: Stream> Reader<S> {
         if self.over { (0, Some(0)) } else { self.source.size_hint() }
     }
 
-    /// What the source has to give, and so many items more.
+    /// The size hint of the source, plus `held` items.
     pub(in crate::flow) fn size_hint_with(&self, held: usize) -> (usize, Option<usize>) {
         let (low, high) = self.size_hint();
         (low.saturating_add(held), high.and_then(|high| high.checked_add(held)))
@@ -69,14 +70,14 @@ impl<S: Stream> Reader<S> {
 }
 
 impl<S: Source> Reader<S> {
-    /// Lets the source go on without giving an item.
+    /// Lets the source make progress without yielding an item.
     pub(in crate::flow) fn poll_progress(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
         let this = self.project();
         if *this.over { Poll::Ready(()) } else { this.source.poll_progress(cx) }
     }
 
-    /// Goes on with a read that has begun, into `parked`, where there is room if one has; without
-    /// one, lets the source go on.
+    /// Continues a read that has begun, into `parked`, which has room if one has; otherwise lets
+    /// the source make progress.
     pub(in crate::flow) fn poll_park(
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,

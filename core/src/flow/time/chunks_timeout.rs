@@ -16,7 +16,7 @@ use futures_core::Stream;
 use pin_project_lite::pin_project;
 
 impl<S: Source> Flow<S> {
-    /// Gives the items in vectors of up to `size`: when one is full, or its first item is
+    /// Yields the items in vectors of up to `size`: when one is full, or its first item is
     /// `limit` old, or the source ends. None is empty.
     ///
     /// ```text
@@ -89,7 +89,7 @@ pin_project! {
 }
 
 impl<S: Stream, T: Timer> ChunksTimeout<S, T> {
-    /// The source, and what was taken from it and not given yet.
+    /// Returns the source, and what was taken from it and not yielded yet.
     pub fn into_parts(self) -> (S, Vec<S::Item>) {
         (self.reader.into_inner(), self.chunk.items)
     }

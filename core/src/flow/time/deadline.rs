@@ -13,7 +13,7 @@ use futures_core::Stream;
 use pin_project_lite::pin_project;
 
 impl<S: Source> Flow<S> {
-    /// Gives the flow until the moment `at`.
+    /// Yields the items of the flow until the moment `at`.
     ///
     /// ```text
     /// source         a-b-c-d-|
@@ -34,8 +34,8 @@ impl<S: Source> Flow<S> {
     ///
     /// # Cancel safety
     ///
-    /// Loses nothing: [`into_parts`](Deadline::into_parts) hands the source back, and an item that
-    /// was read while the consumer was busy. Such an item is given before the `Elapsed`.
+    /// Loses nothing: [`into_parts`](Deadline::into_parts) returns the source, and an item that
+    /// was read while the consumer was busy. Such an item is yielded before the `Elapsed`.
     ///
     /// # Cost
     ///
@@ -92,12 +92,12 @@ enum State {
 }
 
 impl<S: Stream, T: Timer> Deadline<S, T> {
-    /// Whether the deadline came before the end.
+    /// Returns whether the deadline came before the end.
     pub fn has_elapsed(&self) -> bool {
         self.state != State::Open
     }
 
-    /// The source, and an item of it that was not taken yet.
+    /// Returns the source, and an item of it that was not taken yet.
     pub fn into_parts(self) -> (S, Option<S::Item>) {
         (self.reader.into_inner(), self.parked)
     }

@@ -14,7 +14,7 @@ use futures_core::Stream;
 use pin_project_lite::pin_project;
 
 impl<S: Source> Flow<S> {
-    /// Gives an item once no other has come for `quiet`.
+    /// Yields an item once no other has come for `quiet`.
     ///
     /// ```text
     /// source         abc----d-e|
@@ -22,18 +22,18 @@ impl<S: Source> Flow<S> {
     /// ```
     ///
     /// **Drops** items that are followed by another one within `quiet`, and no others. The last one
-    /// is given with the end, without a wait.
+    /// is yielded with the end, without a wait.
     ///
     /// The source is asked before the timer: an item that comes when it has just been quiet for
     /// long enough replaces the one before. While the consumer is busy, newer items replace the
     /// one that is held until it has been quiet; then that one stays, and nothing more is read. A
-    /// source that is never quiet gives nothing before its end.
+    /// source that is never quiet yields nothing before its end.
     ///
-    /// With no time at all, every item is given. With [`Duration::MAX`] only the last is.
+    /// With no time at all, every item is yielded. With [`Duration::MAX`] only the last is.
     ///
     /// # Cancel safety
     ///
-    /// [`into_parts`](Debounce::into_parts) hands back the source and the item that is held.
+    /// [`into_parts`](Debounce::into_parts) returns the source and the item that is held.
     ///
     /// # Fairness
     ///
@@ -60,7 +60,7 @@ impl<S: Source> Flow<S> {
         Flow { source: Debounce::new(self.source, timer, quiet, |_| false) }
     }
 
-    /// As [`debounce`](Self::debounce), but an error is given at once and is never dropped. An
+    /// As [`debounce`](Self::debounce), but an error is yielded at once and is never dropped. An
     /// item that is held when it comes is dropped.
     pub fn try_debounce<T: Timer, I, E>(self, timer: T, quiet: Duration) -> Flow<Debounce<S, T>>
     where
@@ -81,7 +81,7 @@ pin_project! {
         alarm: Alarm<T>,
         quiet: Duration,
         latest: Option<Item>,
-        // It is to be given as it is.
+        // It is to be yielded as it is.
         due: bool,
         is_error: IsError<Item>,
     }
@@ -93,7 +93,7 @@ impl<S: Stream, T: Timer> Debounce<S, T> {
         Debounce { reader, alarm, quiet, latest: None, due: false, is_error }
     }
 
-    /// The source, and an item of it that was not given yet.
+    /// Returns the source, and an item of it that was not yielded yet.
     pub fn into_parts(self) -> (S, Option<S::Item>) {
         (self.reader.into_inner(), self.latest)
     }

@@ -16,7 +16,7 @@ use futures_core::Stream;
 use pin_project_lite::pin_project;
 
 impl<S: Source> Flow<S> {
-    /// Gives each item `delay` after it came, with at most `limit` of them waiting.
+    /// Yields each item `delay` after it came, with at most `limit` of them waiting.
     ///
     /// ```text
     /// source               ab-c|
@@ -30,14 +30,14 @@ impl<S: Source> Flow<S> {
     /// given. Nothing is dropped. The end comes with the last item, or with that of the source if
     /// that is later.
     ///
-    /// With no time at all, items pass as they come. With [`Duration::MAX`] none is ever given.
+    /// With no time at all, items pass as they come. With [`Duration::MAX`] none is ever yielded.
     ///
     /// While the consumer is busy the items that wait go on to wait, and nothing more is taken but
     /// what is being read.
     ///
     /// # Cancel safety
     ///
-    /// Loses nothing: [`into_parts`](DelayEach::into_parts) hands back the source and the items
+    /// Loses nothing: [`into_parts`](DelayEach::into_parts) returns the source and the items
     /// that wait.
     ///
     /// # Panics
@@ -99,7 +99,7 @@ pin_project! {
 }
 
 impl<S: Stream, T: Timer, Item> DelayEach<S, T, Item> {
-    /// The source, and the items that wait, in order.
+    /// Returns the source, and the items that wait, in order.
     pub fn into_parts(self) -> (S, impl ExactSizeIterator<Item = Item>) {
         (self.reader.into_inner(), self.waiting.into_iter().map(|(_, item)| item))
     }

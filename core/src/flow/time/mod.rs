@@ -9,14 +9,14 @@
 //! | have so much time for all of it | [`deadline(5)`](super::Flow::deadline) | `ab--c[d!\|]` |
 //! | end when something else happens | [`take_until(sleep(5))`](super::Flow::take_until) | `ab--c\|` |
 //! | space items out | [`throttle(3)`](super::Flow::throttle) | `a--b--c--d----e\|` |
-//! | give them later | [`delay_each(2, 8)`](super::Flow::delay_each) | `--ab--cd----[e\|]` |
+//! | yield them later | [`delay_each(2, 8)`](super::Flow::delay_each) | `--ab--cd----[e\|]` |
 //! | have them in groups | [`chunks_timeout(3, 3)`](super::Flow::chunks_timeout) | `---[ab]---[cd]---[e\|]` |
 //! | have the newest, now and then | [`throttle_latest(3)`](super::Flow::throttle_latest) | `a--b--d---e\|` |
 //! | have the newest, in fixed windows | [`sample(3)`](super::Flow::sample) | `---b--d----\|` |
 //! | have the last of a burst | [`debounce(2)`](super::Flow::debounce) | `---b---d---[e\|]` |
 //!
 //! The last three drop items, which is what they are for; their `try_` forms never drop an error.
-//! All others give every item, or hand it back from `into_parts`.
+//! All others yield every item, or return it from `into_parts`.
 //!
 //! # What they all promise
 //!
@@ -25,7 +25,7 @@
 //! - Time and reads that have begun go on while the consumer is busy with something else, if it
 //!   calls [`poll_progress`](super::Source::poll_progress), as operations of this crate do. What
 //!   comes of it is held, and nothing more is read then.
-//! - After the end they are polled in vain: the end is given again, and the source left alone.
+//! - After the end they are polled in vain: they report the end again, and the source is left alone.
 //! - When the source has ended, no sleep is left with the timer.
 //! - They may be moved, and so be taken apart, whenever their source may, whatever the timer: each
 //!   makes one allocation for all of its sleeps.

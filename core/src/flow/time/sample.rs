@@ -14,7 +14,7 @@ use futures_core::Stream;
 use pin_project_lite::pin_project;
 
 impl<S: Source> Flow<S> {
-    /// Looks at the source every `window`, and gives the newest item if there is one.
+    /// Looks at the source every `window`, and yields the newest item if there is one.
     ///
     /// ```text
     /// source       ab----cde|
@@ -23,20 +23,21 @@ impl<S: Source> Flow<S> {
     ///
     /// **Drops** items that are followed by another one in the same window, and the item of a
     /// window which the source's end cuts off (as Kotlin's `sample`; to have that one, see
-    /// [`throttle_latest`](Flow::throttle_latest)). An empty window gives nothing.
+    /// [`throttle_latest`](Flow::throttle_latest)). An empty window yields nothing.
     ///
     /// The first window begins when the first item is asked for. The next one begins when a window
-    /// ends and, if that gave an item, when it is taken. The source is asked before the timer: an
-    /// item that comes as a window ends is in it, and a window that ends with the source has ended.
+    /// ends and, if that yielded an item, when it is taken. The source is asked before the timer:
+    /// an item that comes as a window ends is in it, and a window that ends with the source has
+    /// ended.
     ///
-    /// While the consumer is busy, an open window with an item in it goes on; when it has ended,
+    /// While the consumer is busy, an open window with an item in it runs on; when it has ended,
     /// its item stays, and nothing more is read.
     ///
-    /// With no time at all, every item is given. With [`Duration::MAX`] none is.
+    /// With no time at all, every item is yielded. With [`Duration::MAX`] none is.
     ///
     /// # Cancel safety
     ///
-    /// [`into_parts`](Sample::into_parts) hands back the source and the item that is held.
+    /// [`into_parts`](Sample::into_parts) returns the source and the item that is held.
     ///
     /// # Fairness
     ///
@@ -63,7 +64,7 @@ impl<S: Source> Flow<S> {
         Flow { source: Sample::new(self.source, timer, window, |_| false) }
     }
 
-    /// As [`sample`](Self::sample), but an error is given at once and is never dropped: it ends
+    /// As [`sample`](Self::sample), but an error is yielded at once and is never dropped: it ends
     /// its window, and the item of that window is dropped.
     pub fn try_sample<T: Timer, I, E>(self, timer: T, window: Duration) -> Flow<Sample<S, T>>
     where
@@ -85,7 +86,7 @@ pin_project! {
         window: Duration,
         started: bool,
         latest: Option<Item>,
-        // It is to be given as it is.
+        // It is to be yielded as it is.
         due: bool,
         is_error: IsError<Item>,
     }
@@ -97,7 +98,7 @@ impl<S: Stream, T: Timer> Sample<S, T> {
         Sample { reader, alarm, window, started: false, latest: None, due: false, is_error }
     }
 
-    /// The source, and an item of it that was not given.
+    /// Returns the source, and an item of it that was not given.
     pub fn into_parts(self) -> (S, Option<S::Item>) {
         (self.reader.into_inner(), self.latest)
     }

@@ -27,8 +27,8 @@ impl<S: Source> Flow<S> {
     ///
     /// # Cancel safety
     ///
-    /// Loses nothing: [`into_parts`](TakeUntil::into_parts) hands the source back, and an item that
-    /// was read while the consumer was busy. Such an item is given before the end.
+    /// Loses nothing: [`into_parts`](TakeUntil::into_parts) returns the source, and an item that
+    /// was read while the consumer was busy. Such an item is yielded before the end.
     ///
     /// # Examples
     ///
@@ -75,17 +75,17 @@ pin_project! {
 }
 
 impl<S: Stream, F: Future> TakeUntil<S, F> {
-    /// Whether the future was ready before the source had ended.
+    /// Returns whether the future was ready before the source had ended.
     pub fn is_stopped(&self) -> bool {
         self.future.is_none() && !self.reader.is_over()
     }
 
-    /// The source, an item of it that was not taken yet, and what the future gave.
+    /// Returns the source, an item of it that was not taken yet, and the output of the future.
     pub fn into_parts(self) -> (S, Option<S::Item>, Option<F::Output>) {
         (self.reader.into_inner(), self.parked, self.output)
     }
 
-    /// Whether the flow goes on.
+    /// Whether the flow continues.
     fn poll_future(self: Pin<&mut Self>, cx: &mut Context<'_>) -> bool {
         let mut this = self.project();
         let Some(future) = this.future.as_mut().as_pin_mut() else { return false };

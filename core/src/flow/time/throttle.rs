@@ -14,7 +14,7 @@ use futures_core::Stream;
 use pin_project_lite::pin_project;
 
 impl<S: Source> Flow<S> {
-    /// Gives every item, and lets at least `gap` pass between two of them.
+    /// Yields every item, and lets at least `gap` pass between two of them.
     ///
     /// ```text
     /// source         abc-----d|
@@ -33,7 +33,7 @@ impl<S: Source> Flow<S> {
     ///
     /// # Cancel safety
     ///
-    /// Loses nothing: [`into_parts`](Throttle::into_parts) hands back the source and the item that
+    /// Loses nothing: [`into_parts`](Throttle::into_parts) returns the source and the item that
     /// is held.
     ///
     /// # Cost
@@ -72,7 +72,7 @@ pin_project! {
     pub struct Throttle<S: Stream, T: Timer, Item = <S as Stream>::Item> {
         #[pin]
         reader: Reader<S>,
-        // Rings when the next item may be given.
+        // Rings when the next item may be yielded.
         alarm: Alarm<T>,
         gap: Duration,
         held: Option<Item>,
@@ -80,7 +80,7 @@ pin_project! {
 }
 
 impl<S: Stream, T: Timer> Throttle<S, T> {
-    /// The source, and an item of it that was not given yet.
+    /// Returns the source, and an item of it that was not yielded yet.
     pub fn into_parts(self) -> (S, Option<S::Item>) {
         (self.reader.into_inner(), self.held)
     }

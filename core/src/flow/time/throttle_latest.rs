@@ -14,7 +14,7 @@ use futures_core::Stream;
 use pin_project_lite::pin_project;
 
 impl<S: Source> Flow<S> {
-    /// Gives the first item at once, and then the newest one whenever `gap` has passed.
+    /// Yields the first item at once, and then the newest one whenever `gap` has passed.
     ///
     /// ```text
     /// source                abcdefghijk|
@@ -22,19 +22,19 @@ impl<S: Source> Flow<S> {
     /// ```
     ///
     /// **Drops** items that are followed by another one before the gap is over, and no others. One
-    /// that comes when no gap is running is given at once. The last one is given in any case, and
-    /// the gap before it is kept; the end then comes with it.
+    /// that comes when no gap is running is yielded at once. The last one is yielded in any case,
+    /// and the gap before it is kept; the end then comes with it.
     ///
     /// The source is asked before the timer: an item that comes as the gap ends is the newest. A
     /// gap begins when an item is taken. While the consumer is busy, newer items replace the one
     /// that is held until the gap is over; then that one stays, and nothing more is read.
     ///
-    /// With no time at all, every item is given. With [`Duration::MAX`] the first is, and the last
-    /// with the end.
+    /// With no time at all, every item is yielded. With [`Duration::MAX`] the first is, and the
+    /// last with the end.
     ///
     /// # Cancel safety
     ///
-    /// [`into_parts`](ThrottleLatest::into_parts) hands back the source and the item that is held.
+    /// [`into_parts`](ThrottleLatest::into_parts) returns the source and the item that is held.
     ///
     /// # Fairness
     ///
@@ -42,7 +42,7 @@ impl<S: Source> Flow<S> {
     ///
     /// # Cost
     ///
-    /// One sleep for each item that is given.
+    /// One sleep for each item that is yielded.
     ///
     /// # Examples
     ///
@@ -61,7 +61,7 @@ impl<S: Source> Flow<S> {
         Flow { source: ThrottleLatest::new(self.source, timer, gap, |_| false) }
     }
 
-    /// As [`throttle_latest`](Self::throttle_latest), but an error is given at once, whatever the
+    /// As [`throttle_latest`](Self::throttle_latest), but an error is yielded at once, whatever the
     /// gap, and is never dropped. An item that is held when it comes is older, and dropped.
     pub fn try_throttle_latest<T: Timer, I, E>(
         self,
@@ -82,11 +82,11 @@ pin_project! {
     pub struct ThrottleLatest<S: Stream, T: Timer, Item = <S as Stream>::Item> {
         #[pin]
         reader: Reader<S>,
-        // Rings when the next item may be given.
+        // Rings when the next item may be yielded.
         alarm: Alarm<T>,
         gap: Duration,
         latest: Option<Item>,
-        // It is to be given as it is.
+        // It is to be yielded as it is.
         due: bool,
         is_error: IsError<Item>,
     }
@@ -98,7 +98,7 @@ impl<S: Stream, T: Timer> ThrottleLatest<S, T> {
         ThrottleLatest { reader, alarm, gap, latest: None, due: false, is_error }
     }
 
-    /// The source, and an item of it that was not given yet.
+    /// Returns the source, and an item of it that was not yielded yet.
     pub fn into_parts(self) -> (S, Option<S::Item>) {
         (self.reader.into_inner(), self.latest)
     }

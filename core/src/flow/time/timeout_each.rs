@@ -21,12 +21,12 @@ impl<S: Source> Flow<S> {
     /// timeout_each(3)    a--!--b-|
     /// ```
     ///
-    /// An item comes through as `Ok`. Where one takes longer, an [`Elapsed`] is given, once for
+    /// An item comes through as `Ok`. Where one takes longer, an [`Elapsed`] is yielded, once for
     /// that gap; the source is not disturbed, and the item comes when it comes. To give up
     /// instead, let the operation fail at the first `Err`.
     ///
     /// A gap begins when the item is asked for, so the time that the consumer takes does not
-    /// count; it goes on while the consumer is busy. The source is asked before the timer: an item
+    /// count; it runs on while the consumer is busy. The source is asked before the timer: an item
     /// that comes with the limit counts, and so does an error of the source.
     ///
     /// With no time at all, there is one `Elapsed` for each item that is not there at once. With
@@ -84,7 +84,7 @@ pin_project! {
 }
 
 impl<S: Stream, T: Timer> TimeoutEach<S, T> {
-    /// The source, and what it has given that was not taken yet.
+    /// Returns the source, and what it has yielded that was not taken yet.
     pub fn into_parts(self) -> (S, Option<Result<S::Item, Elapsed>>) {
         (self.reader.into_inner(), self.parked)
     }

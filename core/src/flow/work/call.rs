@@ -3,9 +3,10 @@
 use alloc::vec::Vec;
 use core::{fmt, future::Future};
 
-/// How a bounded map turns an item into work, and work into what it gives.
+/// How a bounded map turns an item into work, and work into values.
 ///
-/// Implemented by what [`map_concurrent`](crate::flow::Flow::map_concurrent) and its kin return, and by nothing else.
+/// Implemented by what [`map_concurrent`](crate::flow::Flow::map_concurrent) and its kin return,
+/// and by nothing else.
 pub trait Work<Item>: sealed::Work<Item> {}
 
 impl<Item, W: sealed::Work<Item>> Work<Item> for W {}
@@ -106,7 +107,8 @@ where
     }
 }
 
-/// Calls a function with a resource and each item. Made by [`map_with`](crate::flow::Flow::map_with).
+/// Calls a function with a resource and each item. Made by
+/// [`map_with`](crate::flow::Flow::map_with).
 pub struct CallWith<I, R, F> {
     pub(in crate::flow) init: I,
     pub(in crate::flow) idle: Vec<R>,

@@ -17,12 +17,12 @@ use core::{
 use pin_project_lite::pin_project;
 
 impl<S: Source, W: Work<S::Item>> Flow<MapConcurrent<S, W>> {
-    /// Gives a panic of the work as an error, so that it ends nothing but the work on its item.
+    /// Yields a panic of the work as an error, so that it ends nothing but the work on its item.
     ///
     /// A panic counts wherever it happens: in the function that is called with the item, in its
     /// future, or when the future is dropped because it is ready (the value is dropped then). A
-    /// panic of the source or of a weight still goes through. Call it before the operators that
-    /// use the values; a fallible `f` gives `Result<Result<T, E>, Panic>`.
+    /// panic of the source or of a weight still propagates. Call it before the operators that
+    /// use the values; a fallible `f` yields `Result<Result<T, E>, Panic>`.
     ///
     /// A resource of [`map_with`](Flow::map_with) is lost in a panic; a new one is made.
     ///

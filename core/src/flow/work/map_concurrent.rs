@@ -23,15 +23,15 @@ use pin_project_lite::pin_project;
 
 impl<S: Source> Flow<S> {
     /// Calls `f` with every item, has at most `limit` of its futures under way at the same time,
-    /// and gives their values in the order of the items. futures' `buffered`, repaired.
+    /// and yields their values in the order of the items. futures' `buffered`, repaired.
     ///
     /// The futures run in the task that drives the flow, and may borrow from around it. `f` is
     /// called in the order of the source, when there is room for one more; its future is polled at
-    /// once, and then whenever its waker fires. All of them keep running while whoever takes the
+    /// once, and then whenever its waker fires. All of them keep running while the consumer of the
     /// values is busy.
     ///
     /// No more than [`window`](Flow::window) items are started and not yet delivered: `limit`
-    /// unless given. [`unordered`](Flow::unordered) gives values as they come.
+    /// unless given. [`unordered`](Flow::unordered) yields values as they come.
     ///
     /// # Cancel safety
     ///
@@ -40,7 +40,7 @@ impl<S: Source> Flow<S> {
     ///
     /// # Panics
     ///
-    /// At once when `limit` is 0. A panic of the source, of `f` or of the work goes through; the rest
+    /// At once when `limit` is 0. A panic of the source, of `f` or of the work propagates; the rest
     /// of the work is dropped with the flow. It panics when polled after that.
     ///
     /// # Fairness
@@ -84,8 +84,8 @@ impl<S: Source> Flow<S> {
         self.work(limit.into_limit().into(), Call(f))
     }
 
-    /// [`map_concurrent`](Self::map_concurrent) in which the items have weights: those of all work under way are at most
-    /// `capacity` together.
+    /// [`map_concurrent`](Self::map_concurrent) in which the items have weights: those of all work
+    /// under way are at most `capacity` together.
     ///
     /// Items start in the order of the source: one that does not fit yet is held, and not overtaken
     /// by later ones. One that is heavier than `capacity` runs alone. One that weighs nothing runs
@@ -123,9 +123,10 @@ impl<S: Source> Flow<S> {
         self.work(capacity.into_limit().into(), CallWeighted { weigh, f })
     }
 
-    /// [`map_concurrent`](Self::map_concurrent) in which each piece of work has a resource to itself: a connection, say.
+    /// [`map_concurrent`](Self::map_concurrent) in which each piece of work has a resource to
+    /// itself: a connection, say.
     ///
-    /// `f` is given the resource and gives it back with its value. `init` makes one when none is
+    /// `f` gets the resource and returns it with its value. `init` makes one when none is
     /// idle, so at most `limit` times, unless some were lost in a panic.
     ///
     /// # Examples
@@ -167,8 +168,9 @@ impl<S: Source> Flow<S> {
         self.work(limit.into_limit().into(), CallWith { init, idle: Vec::new(), f })
     }
 
-    /// Runs items that are futures, at most `limit` at the same time, and gives their values in the
-    /// order of the items. As [`map_concurrent`](Self::map_concurrent) with a function that returns its argument.
+    /// Runs items that are futures, at most `limit` at the same time, and yields their values in
+    /// the order of the items. As [`map_concurrent`](Self::map_concurrent) with a function that
+    /// returns its argument.
     ///
     /// # Examples
     ///
@@ -199,7 +201,24 @@ impl<S: Source> Flow<S> {
 }
 
 impl<S: Source, W: Work<S::Item>> Flow<MapConcurrent<S, W>> {
-    /// Gives values as they come, and not in the order of the items.
+    /// Yields values as they are ready, instead of in the order of the items.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use anyscope::flow;
+    ///
+    /// # smol::block_on(async {
+    /// let work = async |n| {
+    ///     if n == 1 {
+    ///         smol::future::yield_now().await;
+    ///     }
+    ///     n
+    /// };
+    /// let all: Vec<_> = flow::iter([1, 2]).map_concurrent(2, work).unordered().collect().await;
+    /// assert_eq!(all, [2, 1]);
+    /// # });
+    /// ```
     pub fn unordered(mut self) -> Self {
         self.source.ordered = false;
         // If it was polled before: nothing waits for those before it any more.
@@ -207,8 +226,8 @@ impl<S: Source, W: Work<S::Item>> Flow<MapConcurrent<S, W>> {
         self
     }
 
-    /// How many items may be started and not yet delivered. The limit of the map unless given; at
-    /// least that is used.
+    /// Sets how many items may be started and not yet delivered. By default, and at least, this
+    /// is the limit of the map.
     ///
     /// In order, values wait for those before them: with a larger window, a slow one does not keep
     /// others from being started. Unordered, values wait for the consumer only.
@@ -216,6 +235,19 @@ impl<S: Source, W: Work<S::Item>> Flow<MapConcurrent<S, W>> {
     /// # Panics
     ///
     /// When `window` is 0.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use anyscope::flow;
+    ///
+    /// # smol::block_on(async {
+    /// // Two at a time; up to eight wait for a slow one before them.
+    /// let all: Vec<_> =
+    ///     flow::iter(1..=3).map_concurrent(2, async |n| n * n).window(8).collect().await;
+    /// assert_eq!(all, [1, 4, 9]);
+    /// # });
+    /// ```
     #[track_caller]
     pub fn window(mut self, window: impl IntoLimit<Limit = Limit>) -> Self {
         self.source.window = window.into_limit().get();
@@ -224,9 +256,9 @@ impl<S: Source, W: Work<S::Item>> Flow<MapConcurrent<S, W>> {
 
     /// Calls `take` with values that were ready, but are not delivered because the flow is dropped.
     ///
-    /// In the order in which they would have been delivered. Work that is not ready is dropped. So is
-    /// a value that was delivered to an operation that had no use for it: an item that the body of
-    /// [`drive`](Flow::drive) asked for and did not take.
+    /// In the order in which they would have been delivered. Work that is not ready is dropped. So
+    /// is a value that was delivered to an operation that had no use for it: an item that the body
+    /// of [`drive`](Flow::drive) asked for and did not take.
     ///
     /// # Panics
     ///
@@ -363,12 +395,12 @@ where
         }
     }
 
-    /// How many items are worked on at the moment.
+    /// Returns how many items are worked on at the moment.
     pub fn running(&self) -> usize {
         self.children.len()
     }
 
-    /// How many values are ready, and not delivered.
+    /// Returns how many values are ready, and not delivered.
     pub fn undelivered(&self) -> usize {
         self.done.iter().flatten().count()
     }
@@ -615,7 +647,7 @@ where
     S: Source,
     W: Work<S::Item>,
 {
-    /// Ends the map, and gives back what it holds: nothing that was taken from the source is lost,
+    /// Ends the map, and returns what it holds: nothing that was taken from the source is lost,
     /// but for the work under way, which is dropped.
     ///
     /// For a map that has been polled this needs a source that is [`Unpin`].

@@ -1,26 +1,26 @@
 //! What a source was asked last, for operations that ask one.
 //!
 //! An operation with a limit asks its source for an item ([`poll_next`](futures_core::Stream)) when
-//! there is room for one, and to go on without an item ([`poll_progress`](crate::flow::Source)) when there
-//! is none. It asks when it has a reason, and not each time it is polled:
+//! there is room for one, and to go on without an item ([`poll_progress`](crate::flow::Source))
+//! when there is none. It asks when it has a reason, and not each time it is polled:
 //!
 //! | asked last | there is room | there is none |
 //! |---|---|---|
-//! | nothing: it gave an item, or was never asked | for an item | to go on |
+//! | nothing: it yielded an item, or was never asked | for an item | to go on |
 //! | for an item, for which it will wake us | when it has woken us | to go on when it has woken us |
 //! | to go on | for an item | to go on when it has woken us |
 //! | it has ended | nothing | nothing |
 //!
-//! Three rules keep wakes from being lost; whoever asks a source by these methods keeps the first
+//! Three rules keep wakes from being lost; code that asks a source by these methods keeps the first
 //! two.
 //!
 //! - **A wake counts from the moment the source is asked**: what came before is forgotten first, and
-//!   what comes while it is asked has it asked again. A wake that comes while it gives an item is
+//!   what comes while it is asked has it asked again. A wake that comes while it yields an item is
 //!   for what it does next.
 //! - **Asked to go on for the first time, it is asked twice if it has woken us**: the first call
 //!   after an item says no more than that no other is wanted yet, and for a plain stream does nothing
 //!   else ([`FromStream`](crate::flow::FromStream)). The wake was for the second.
-//! - **Whether it has anything left to do does not matter to whoever asks**: it is asked for an item
+//! - **Whether it has anything left to do does not matter to the caller**: it is asked for an item
 //!   as soon as there is room, also if it has not woken us since.
 
 use core::{mem, task::Poll};
@@ -36,7 +36,7 @@ pub(in crate::flow) struct Upstream {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(usize)]
 pub(in crate::flow) enum Asked {
-    /// Nothing since it gave an item, or ever.
+    /// Nothing since it yielded an item, or ever.
     Nothing,
     /// For an item, for which it will wake us.
     Item,

@@ -68,7 +68,7 @@ impl<K, S> KeyedHandle<K, S> {
         }
     }
 
-    /// Whether the merge was dropped.
+    /// Returns whether the merge was dropped.
     pub fn is_closed(&self) -> bool {
         self.shared.closed.load(Ordering::Relaxed)
     }
@@ -110,7 +110,7 @@ impl<K, S> Clone for KeyedHandle<K, S> {
 
 impl<K, S> Drop for KeyedHandle<K, S> {
     fn drop(&mut self) {
-        // Release: whoever sees that none is left sees what they have pushed.
+        // Release: a thread that sees that none is left sees what they have pushed.
         if self.shared.handles.fetch_sub(1, Ordering::Release) == 1 {
             let mut wakers = Wakers::new();
             wakers.add(self.shared.merge.take());

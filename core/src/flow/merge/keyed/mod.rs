@@ -42,11 +42,11 @@ use handle::{Command, Owned};
 /// # Cancel safety
 ///
 /// Dropping the merge drops its sources, and those in commands that it has not seen;
-/// [`into_parts`](KeyedMerge::into_parts) gives them back. The handles then refuse more.
+/// [`into_parts`](KeyedMerge::into_parts) returns them. The handles then refuse more.
 ///
 /// # Panics
 ///
-/// A panic of a source goes through. That source is dropped, without an event, and its key is
+/// A panic of a source propagates. That source is dropped, without an event, and its key is
 /// free; the others may be polled.
 ///
 /// # Fairness
@@ -109,7 +109,7 @@ pub enum KeyedEvent<K, T, S> {
 }
 
 impl<K, T, S> KeyedEvent<K, T, S> {
-    /// The item and its key, if it is one.
+    /// Returns the item and its key, if it is one.
     pub fn into_item(self) -> Option<(K, T)> {
         match self {
             KeyedEvent::Item(key, item) => Some((key, item)),
@@ -117,7 +117,7 @@ impl<K, T, S> KeyedEvent<K, T, S> {
         }
     }
 
-    /// The key.
+    /// Returns the key.
     pub fn key(&self) -> &K {
         match self {
             KeyedEvent::Item(key, _)
@@ -146,17 +146,17 @@ pub struct KeyedMerge<K, S> {
 type Event<K, S> = KeyedEvent<K, <S as Stream>::Item, S>;
 
 impl<K: Ord + Clone, S: Source> KeyedMerge<K, S> {
-    /// How many sources there are, without those in commands that were not carried out.
+    /// Returns how many sources there are, without those in commands that were not carried out.
     pub fn len(&self) -> usize {
         self.pool.slab.len()
     }
 
-    /// Whether there is none.
+    /// Returns whether there is no source.
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
 
-    /// Ends the merge, and gives back all sources with their keys: also those that were inserted
+    /// Ends the merge, and returns all sources with their keys: also those that were inserted
     /// and not seen yet, or would have been refused.
     pub fn into_parts(mut self) -> Vec<(K, S)>
     where

@@ -29,10 +29,10 @@ pub use schedule::{Adaptive, Exponential, Fixed, Progressive, Schedule};
 
 mod schedule;
 
-/// A flow of what `f` finds, which is asked again and again.
+/// Creates a flow of what `f` finds, by asking it again and again.
 ///
 /// `f` answers `Poll::Ready(Some(item))`, `Poll::Ready(None)` for the end, or `Poll::Pending` for
-/// nothing yet; it has nobody to wake. It is asked at once when an item is wanted, and after each
+/// nothing yet; it has no waker to fire. It is asked at once when an item is wanted, and after each
 /// empty answer once the `schedule` has it. Between the two it is left alone, however often the
 /// task is woken for something else. After the end it is not asked again.
 ///
@@ -44,7 +44,7 @@ mod schedule;
 ///
 /// # Cancel safety
 ///
-/// Loses nothing: [`into_parts`](PollSource::into_parts) hands back `f` and the item that is held.
+/// Loses nothing: [`into_parts`](PollSource::into_parts) returns `f` and the item that is held.
 ///
 /// # Panics
 ///
@@ -111,7 +111,7 @@ pin_project! {
 }
 
 impl<T: Timer, F, I> PollSource<T, F, I> {
-    /// The function, and an item of it that was not taken yet.
+    /// Returns the function, and an item of it that was not taken yet.
     pub fn into_parts(self) -> (F, Option<I>) {
         (self.f, self.parked)
     }
