@@ -34,7 +34,7 @@ pub use anyscope_threads as threads;
 #[doc(inline)]
 pub use anyscope_tokio as tokio;
 
-/// The code of that page.
+/// The code of the other pages.
 #[cfg(all(
     doctest,
     feature = "progress",
@@ -43,5 +43,13 @@ pub use anyscope_tokio as tokio;
     feature = "threads",
     feature = "sim"
 ))]
-#[doc = include_str!("../docs/coming-from.md")]
-struct ComingFrom;
+mod pages {
+    #[doc = include_str!("../docs/coming-from.md")]
+    struct ComingFrom;
+
+    #[doc = include_str!("../docs/writing-an-adapter.md")]
+    struct WritingAnAdapter;
+
+    #[doc = include_str!("../docs/writing-an-operator.md")]
+    struct WritingAnOperator;
+}
