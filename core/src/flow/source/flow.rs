@@ -38,6 +38,16 @@ pub struct Flow<S> {
 }
 
 /// A flow of the items of an iterator, or of anything that can be iterated over.
+///
+/// # Examples
+///
+/// ```
+/// use anyscope::flow;
+///
+/// # smol::block_on(async {
+/// assert_eq!(flow::iter([1, 2]).collect::<Vec<_>>().await, [1, 2]);
+/// # });
+/// ```
 pub fn iter<I: IntoIterator>(items: I) -> Flow<Iter<I::IntoIter>> {
     source(Iter { iter: Some(items.into_iter()) })
 }
@@ -47,6 +57,17 @@ pub fn iter<I: IntoIterator>(items: I) -> Flow<Iter<I::IntoIter>> {
 /// The stream is not polled again once it has ended. A read of it that has begun is never
 /// suspended: it continues while the operation has no room for the item, which is then kept until
 /// it has. So at most one item is taken ahead.
+///
+/// # Examples
+///
+/// ```
+/// use anyscope::flow;
+///
+/// # smol::block_on(async {
+/// let stream = smol::stream::iter([1, 2]);
+/// assert_eq!(flow::stream(stream).collect::<Vec<_>>().await, [1, 2]);
+/// # });
+/// ```
 pub fn stream<S: Stream>(stream: S) -> Flow<FromStream<S>> {
     source(FromStream { stream, ended: false, parked: None, settled: false })
 }
