@@ -70,6 +70,8 @@ impl Error for Cancelled {}
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
+// A word, as the outcomes of children have their tags in it: those of a byte are moved in pieces.
+#[repr(usize)]
 pub enum CancelledBy {
     /// Its scope was cancelled: on request, because a sibling failed, or because the scope was
     /// dropped.
