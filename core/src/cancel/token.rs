@@ -69,8 +69,6 @@ struct Node {
     children: Group<Node>,
     /// How many children were ever made.
     made: AtomicUsize,
-    /// How many of them are [gone](Self::gone).
-    left: AtomicUsize,
     /// No handle is left, neither of this token nor of a descendant.
     gone: AtomicBool,
 }
@@ -88,9 +86,22 @@ impl Drop for Alive {
         self.node.gone.store(true, Ordering::Release);
         let mut parent = self.parent.take();
         while let Some(alive) = parent {
-            alive.node.child_has_left();
+            alive.child_has_left();
             parent = Arc::try_unwrap(alive).ok().and_then(|mut last| last.parent.take());
         }
+    }
+}
+
+impl Alive {
+    /// Sweeps if many children are gone. New children sweep too, but after a flood of children there
+    /// may never be a new one.
+    fn child_has_left(self: &Arc<Self>) {
+        // Every child that is not gone holds a count of this, and so does every handle. That is an
+        // upper bound on the children alive, which costs no counter of its own. A stale count only
+        // moves a sweep: what is swept out has ended in any case. The caller holds one count.
+        let alive = Arc::strong_count(self) - 1;
+        let made = self.node.made.load(Ordering::Relaxed);
+        self.node.children.sweep_if_sparse(made, alive);
     }
 }
 
@@ -103,6 +114,9 @@ impl Ends for Node {
 /// Long chains of tokens are dropped one after the other, not recursively.
 impl Drop for Node {
     fn drop(&mut self) {
+        if self.children.is_empty() {
+            return;
+        }
         let mut members = Vec::new();
         self.children.drain(&mut members);
         while let Some(member) = members.pop() {
@@ -150,12 +164,18 @@ impl CancelToken {
         let (node, added) = self.node.children.add(Node::new());
         let child = Self::of(node, Some(self.alive.clone()));
         if !added {
-            // The reason was set before the group was closed, and a refused member sees what
-            // happened before that. No task waits for the child yet, so there is no waker to fire.
-            let reason = self.node.reason.get().expect("cancelled for a reason").clone();
-            child.node.cancel(reason, &mut Wakers::new());
+            child.cancel_as(self);
         }
         child
+    }
+
+    /// Cancels a child that `parent` has refused because it was cancelled already.
+    #[cold]
+    fn cancel_as(&self, parent: &CancelToken) {
+        // The reason was set before the group was closed, and a refused member sees what
+        // happened before that. No task waits for the child yet, so there is no waker to fire.
+        let reason = parent.node.reason.get().expect("cancelled for a reason").clone();
+        self.node.cancel(reason, &mut Wakers::new());
     }
 
     /// Cancels this token and all of its descendants.
@@ -310,19 +330,8 @@ impl Node {
             requested: LazyEvent::new(),
             children: Group::new(),
             made: AtomicUsize::new(0),
-            left: AtomicUsize::new(0),
             gone: AtomicBool::new(false),
         }
-    }
-
-    /// Counts a child that is gone, and sweeps if many are. New children sweep too, but after a flood
-    /// of children there may never be a new one.
-    fn child_has_left(&self) {
-        // AcqRel: every child that left was made before, so `made` below is not smaller than `left`.
-        // With a weaker order it could be, and the difference would wrap around.
-        let left = self.left.fetch_add(1, Ordering::AcqRel) + 1;
-        let made = self.made.load(Ordering::Relaxed);
-        self.children.sweep_if_sparse(made, made.wrapping_sub(left));
     }
 
     fn cancel(&self, reason: CancelReason, wakers: &mut Wakers) {
@@ -356,7 +365,9 @@ impl Node {
             return;
         }
         // Before the flag, so that a thread that sees the flag finds the reason. The first stays.
-        let _ = self.reason.set(reason.clone());
+        if self.reason.get().is_none() {
+            let _ = self.reason.set(reason.clone());
+        }
         self.cancelled.store(true, Ordering::Release);
         self.children.close(|child| below.push(child));
         self.requested.collect(usize::MAX, wakers);

@@ -114,6 +114,11 @@ impl<T: Ends> Group<T> {
         }
     }
 
+    /// Whether no member was added, or none is left after a [`drain`](Self::drain).
+    pub(crate) fn is_empty(&mut self) -> bool {
+        self.0.is_empty()
+    }
+
     /// Moves every member to `members`.
     pub(crate) fn drain(&mut self, members: &mut Vec<Arc<Member<T>>>) {
         self.0.drain(|member| {

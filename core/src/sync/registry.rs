@@ -315,6 +315,12 @@ impl<L: Listed> Registry<L> {
 }
 
 impl<L: Listed> Registry<L> {
+    /// Whether no member ever entered, or [`drain`](Self::drain) has taken all of them. A sweep never
+    /// unlinks the newest member, so nothing is unlinked then either.
+    pub(crate) fn is_empty(&mut self) -> bool {
+        untagged(self.head.0.load(Ordering::Relaxed)).is_null()
+    }
+
     /// Takes every member out, and calls `f` with each. `f` receives the registry's share.
     pub(crate) fn drain(&mut self, mut f: impl FnMut(NonNull<L>)) {
         let newest = untagged(self.head.0.load(Ordering::Acquire));
