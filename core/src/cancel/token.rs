@@ -86,7 +86,7 @@ impl Drop for Alive {
         self.node.gone.store(true, Ordering::Release);
         let mut parent = self.parent.take();
         while let Some(alive) = parent {
-            alive.child_has_left();
+            Alive::child_has_left(&alive);
             parent = Arc::try_unwrap(alive).ok().and_then(|mut last| last.parent.take());
         }
     }
@@ -95,13 +95,13 @@ impl Drop for Alive {
 impl Alive {
     /// Sweeps if many children are gone. New children sweep too, but after a flood of children there
     /// may never be a new one.
-    fn child_has_left(self: &Arc<Self>) {
+    fn child_has_left(this: &Arc<Self>) {
         // Every child that is not gone holds a count of this, and so does every handle. That is an
         // upper bound on the children alive, which costs no counter of its own. A stale count only
         // moves a sweep: what is swept out has ended in any case. The caller holds one count.
-        let alive = Arc::strong_count(self) - 1;
-        let made = self.node.made.load(Ordering::Relaxed);
-        self.node.children.sweep_if_sparse(made, alive);
+        let alive = Arc::strong_count(this) - 1;
+        let made = this.node.made.load(Ordering::Relaxed);
+        this.node.children.sweep_if_sparse(made, alive);
     }
 }
 

@@ -231,6 +231,7 @@ impl<L: Listed> Registry<L> {
     }
 
     /// Releases the unlinked members. If something walks, that is left to the last walker.
+    #[inline]
     fn release_retired(&self) {
         loop {
             // Stands between what we have changed (a walker has left, a member is unlinked, the turn
@@ -248,22 +249,29 @@ impl<L: Listed> Registry<L> {
             fence(Ordering::SeqCst);
             // Acquire: all that a walker did before it left happens before the release.
             let unseen = self.walkers.load(Ordering::Acquire) == 0;
-            let mut runs = self.retired.with_mut(|retired| {
-                // SAFETY: `sweeping` was set by this thread alone.
-                let retired = unsafe { &mut *retired };
-                if unseen { mem::take(retired) } else { Vec::new() }
-            });
-            if unseen {
-                self.has_retired.store(false, Ordering::Relaxed);
-            }
-            self.let_sweep();
-            // Only now, with nothing held: a member may own a `KeepAlive` of an executor, and its
-            // destructor may do anything.
-            // SAFETY: the runs were unlinked by sweepers before us, there was no walker after that,
-            // and the shares are the registry's.
-            unsafe { release_all(&mut runs) };
-            self.give_back(runs);
+            self.take_and_release(unseen);
         }
+    }
+
+    /// Releases what is retired if it is `unseen`, and leaves the turn to sweep, which is ours. Apart
+    /// from the checks, as there is seldom something to release.
+    #[inline(never)]
+    fn take_and_release(&self, unseen: bool) {
+        let mut runs = self.retired.with_mut(|retired| {
+            // SAFETY: `sweeping` was set by this thread alone.
+            let retired = unsafe { &mut *retired };
+            if unseen { mem::take(retired) } else { Vec::new() }
+        });
+        if unseen {
+            self.has_retired.store(false, Ordering::Relaxed);
+        }
+        self.let_sweep();
+        // Only now, with nothing held: a member may own a `KeepAlive` of an executor, and its
+        // destructor may do anything.
+        // SAFETY: the runs were unlinked by sweepers before us, there was no walker after that,
+        // and the shares are the registry's.
+        unsafe { release_all(&mut runs) };
+        self.give_back(runs);
     }
 
     /// Keeps the memory of an empty list for the next sweep, so that not every sweep allocates.
