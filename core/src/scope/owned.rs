@@ -29,7 +29,7 @@ use core::{
 ///
 /// - Children may run on any executor, and spawn siblings.
 /// - `spawn` returns a handle. The value of a child whose handle was dropped is freed when the
-/// child completes, so a scope that spawns for a year stays small; there is nothing to drain.
+///   child completes, so a scope that spawns for a year stays small; there is nothing to drain.
 /// - A drop leaves no idle child behind, and `close` propagates a panic that no handle received.
 /// - A spawn after the end is refused, and the handle says so; it cannot race with the end.
 ///
