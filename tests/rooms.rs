@@ -23,20 +23,6 @@ const UNSAFE: &[(&str, &str)] = &[
     ("model.rs", "for models only"),
 ];
 
-/// Longer than is good, and to be split. Whoever splits one strikes it off.
-const LONG: &[&str] = &["flow/work/map_concurrent.rs", "set/slab/mod.rs"];
-
-/// `mod.rs` that do more than say what is where, and are to be moved to files with a name. Whoever
-/// moves one strikes it off.
-const FULL: &[&str] = &[
-    "flow/merge/keyed/mod.rs",
-    "flow/merge/mod.rs",
-    "flow/parallel/mod.rs",
-    "flow/source/poll_source/mod.rs",
-    "flow/time/mod.rs",
-    "set/slab/mod.rs",
-];
-
 const LINES: usize = 600;
 
 /// Given the picture in DESIGN.md, then it has every room of core, and no other.
@@ -93,11 +79,7 @@ fn root_files_say_what_is_where() {
             full.push((file.path.clone(), item));
         }
     }
-    let unlisted: Vec<_> = full.iter().filter(|(path, _)| !FULL.contains(&&**path)).collect();
-    assert!(unlisted.is_empty(), "move to files with a name: {unlisted:?}");
-    let done: Vec<_> =
-        FULL.iter().filter(|path| full.iter().all(|(other, _)| other != *path)).collect();
-    assert!(done.is_empty(), "strike off `FULL`: {done:?}");
+    assert!(full.is_empty(), "move to files with a name: {full:?}");
 }
 
 /// Given a file of core, then it has no more than so many lines.
@@ -108,11 +90,7 @@ fn no_file_is_too_long() {
         .map(|file| (file.path.clone(), file.text.lines().count()))
         .filter(|(_, lines)| *lines > LINES)
         .collect();
-    let unlisted: Vec<_> = long.iter().filter(|(path, _)| !LONG.contains(&&**path)).collect();
-    assert!(unlisted.is_empty(), "split what has more than {LINES} lines: {unlisted:?}");
-    let done: Vec<_> =
-        LONG.iter().filter(|path| long.iter().all(|(other, _)| other != *path)).collect();
-    assert!(done.is_empty(), "strike off `LONG`: {done:?}");
+    assert!(long.is_empty(), "split what has more than {LINES} lines: {long:?}");
 }
 
 /// Given `unsafe` in core, then it is in one of few places, and each block and each implementation

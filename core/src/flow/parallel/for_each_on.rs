@@ -5,7 +5,7 @@ use super::{
     hub::Hub,
     op::Op,
     shard::Outlet,
-    shards,
+    shards::shards,
 };
 use crate::{
     cancel::Cancelled,

@@ -5,7 +5,7 @@ use super::{
     hub::Hub,
     op::Op,
     outcomes::{Outbox, Outcomes},
-    shards,
+    shards::shards,
 };
 use crate::{
     child::JoinError,

@@ -4,7 +4,7 @@ use super::{
     hub::Hub,
     outcomes::{Outbox, Outcomes, discard},
     shard::Shard,
-    shards,
+    shards::shards,
 };
 use crate::{
     cancel::{Cancelled, CancelledBy},

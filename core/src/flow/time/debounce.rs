@@ -1,6 +1,6 @@
 //! The last item of a burst.
 
-use super::{Alarm, IsError};
+use super::{Alarm, is_error::IsError};
 use crate::{
     flow::{Flow, POLLS, Source, source::reader::Reader},
     time::Timer,

@@ -35,6 +35,7 @@ mod chunks_timeout;
 mod deadline;
 mod debounce;
 mod delay_each;
+mod is_error;
 mod sample;
 mod take_until;
 mod throttle;
@@ -51,6 +52,3 @@ pub use take_until::TakeUntil;
 pub use throttle::Throttle;
 pub use throttle_latest::ThrottleLatest;
 pub use timeout_each::TimeoutEach;
-
-/// Which items are not to be dropped or kept waiting.
-type IsError<T> = fn(&T) -> bool;

@@ -1,6 +1,6 @@
 //! The newest item, now and then.
 
-use super::{Alarm, IsError};
+use super::{Alarm, is_error::IsError};
 use crate::{
     flow::{Flow, POLLS, Source, source::reader::Reader},
     time::Timer,

@@ -2,6 +2,7 @@
 //!
 //! | file | what |
 //! |---|---|
+//! | [`methods`] | the bounded map, as users call it |
 //! | [`map_concurrent`] | the bounded map |
 //! | [`call`] | how an item becomes work, and work a value |
 //! | [`catch_unwind`] | panics of work as values |
@@ -11,6 +12,7 @@ pub(super) mod call;
 #[cfg(feature = "std")]
 mod catch_unwind;
 pub(super) mod map_concurrent;
+mod methods;
 pub(super) mod upstream;
 
 pub(super) use call::sealed;

@@ -1,0 +1,246 @@
+//! The merge, and what it asks of what it merges.
+
+use super::{
+    Boxed, TryItem,
+    sealed::{self, Ends, Rules},
+};
+use crate::flow::{
+    item::until_error::UntilError,
+    source::{Flow, Source, into_flow::IntoFlow},
+};
+use alloc::vec::Vec;
+use core::{
+    fmt,
+    pin::Pin,
+    task::{Context, Poll},
+};
+use futures_core::{FusedStream, Stream};
+use pin_project_lite::pin_project;
+
+/// Merges several sources: each item as soon as its source has it.
+///
+/// ```text
+/// a        a---c-----f-|
+/// b        -b-----d|
+/// merge    ab--c--d--f-|
+/// ```
+///
+/// `sources` are flows or streams (see [`IntoFlow`]): a tuple of two to eight, whose items may
+/// have different types and come as [`OneOf2`](super::OneOf2) to [`OneOf8`](super::OneOf8); or an
+/// array or a [`Vec`] of one type. The items of each source keep their order. The merge ends when all of them have ended,
+/// at once if there is none; see [`until_any_ends`](Flow::until_any_ends). A source is dropped
+/// when it has ended.
+///
+/// While the consumer is busy, sources go on with what they have begun, and each has at most what
+/// it takes ahead itself: for a plain stream, one item. The merge holds none.
+///
+/// # Cancel safety
+///
+/// Dropping it drops the sources, and what they have taken ahead.
+/// [`into_parts`](Merge::into_parts) returns them.
+///
+/// # Panics
+///
+/// A panic of a source propagates. That source is not polled again, the others may be.
+///
+/// # Fairness
+///
+/// In passes: of any N items, each of k sources that are always ready yields at least ⌊N/k⌋ − 1.
+/// See [`biased`](Flow::biased).
+///
+/// # Cost
+///
+/// Up to eight sources are polled by hand with the waker of the task, and each wake asks all of
+/// them. Nothing is allocated but what a vector of them needs, and, when they first go on for a
+/// busy consumer, one block of memory. Of more, each has a waker of its own and is polled only when
+/// that has fired: O(1) per item and per wake, whatever their number.
+///
+/// # Examples
+///
+/// ```
+/// use anyscope::flow::{self, OneOf2};
+/// # use smol::stream::{self, StreamExt};
+///
+/// # smol::block_on(async {
+/// let readings = flow::iter([20.5, 21.0]);
+/// let updates = stream::iter(["on"]); // a stream will do as well
+/// let all: Vec<_> = flow::merge((readings, updates)).into_stream().collect().await;
+/// assert_eq!(all, [OneOf2::First(20.5), OneOf2::Second("on"), OneOf2::First(21.0)]);
+/// # });
+/// ```
+pub fn merge<I: IntoMerge>(sources: I) -> Flow<Merge<I::Inputs>> {
+    let rules = Rules { ends: Ends::All, biased: false };
+    crate::flow::source(Merge { inputs: sources.into_inputs(), rules })
+}
+
+/// Merges all flows or streams of an iterator. As [`merge`] of a vector of them.
+///
+/// # Examples
+///
+/// ```
+/// use anyscope::flow;
+/// # use smol::stream::StreamExt;
+///
+/// # smol::block_on(async {
+/// let sources = (0..3).map(|n| flow::iter([n, n + 10]));
+/// let all: Vec<_> = flow::merge_all(sources).into_stream().collect().await;
+/// assert_eq!(all, [0, 1, 2, 10, 11, 12]);
+/// # });
+/// ```
+pub fn merge_all<I>(sources: I) -> Flow<Merge<Boxed<<I::Item as IntoFlow>::Source>>>
+where
+    I: IntoIterator<Item: IntoFlow>,
+{
+    merge(sources.into_iter().collect::<Vec<_>>())
+}
+
+/// Merges sources whose items are results, up to the first error.
+///
+/// ```text
+/// a            a---c-----f-|
+/// b            -b-----X
+/// try_merge    ab--c--X      the error, and the end
+/// ```
+///
+/// As [`merge`] with [`until_error`](Flow::until_error): the other sources are dropped, then the
+/// error is yielded, and that is the end. Values of a tuple come as `Result<OneOf2<A, B>, E>`.
+///
+/// # Examples
+///
+/// ```
+/// use anyscope::flow;
+/// # use smol::stream::StreamExt;
+///
+/// # smol::block_on(async {
+/// let sources = [flow::iter(vec![Ok(1), Ok(2)]), flow::iter(vec![Err("broken")])];
+/// let all: Vec<_> = flow::try_merge(sources).into_stream().collect().await;
+/// assert_eq!(all, [Ok(1), Err("broken")]);
+/// # });
+/// ```
+pub fn try_merge<I>(sources: I) -> Flow<UntilError<Merge<I::Inputs>>>
+where
+    I: IntoMerge<Item: TryItem>,
+{
+    merge(sources).until_error()
+}
+
+impl<I: Inputs> Flow<Merge<I>> {
+    /// Ends as soon as any of the sources has ended, and not when all have.
+    ///
+    /// Each of the others is then asked once more, so that an item which it has taken ahead is
+    /// delivered. Then they are dropped.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use anyscope::flow;
+    /// # use smol::stream::StreamExt;
+    ///
+    /// # smol::block_on(async {
+    /// let sources = [flow::iter(vec![1, 2, 3, 4]), flow::iter(vec![10])];
+    /// let all: Vec<_> = flow::merge(sources).until_any_ends().into_stream().collect().await;
+    /// assert_eq!(all, [1, 10, 2, 3]);
+    /// # });
+    /// ```
+    pub fn until_any_ends(mut self) -> Self {
+        self.source.rules.ends = Ends::Any;
+        self
+    }
+
+    /// Ends as soon as the source at this place has ended, counted from zero, and not when all
+    /// have. As [`until_any_ends`](Self::until_any_ends) otherwise.
+    ///
+    /// # Panics
+    ///
+    /// If there are not so many sources.
+    #[track_caller]
+    pub fn until_ends(mut self, place: usize) -> Self {
+        let sources = self.source.inputs.len();
+        assert!(place < sources, "no source {place} among {sources}: pass its place in the merge");
+        self.source.rules.ends = Ends::One(place);
+        self
+    }
+
+    /// Takes each item from the first source that has one, in the order in which they were passed.
+    ///
+    /// So a source that is always ready keeps those after it waiting for ever.
+    ///
+    /// # Cost
+    ///
+    /// More than eight sources are kept in a heap while they are ready: O(log k) per item.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use anyscope::flow;
+    /// # use smol::stream::StreamExt;
+    ///
+    /// # smol::block_on(async {
+    /// let sources = [flow::iter([1, 2]), flow::iter([10, 20])];
+    /// let all: Vec<_> = flow::merge(sources).biased().into_stream().collect().await;
+    /// assert_eq!(all, [1, 2, 10, 20]);
+    /// # });
+    /// ```
+    pub fn biased(mut self) -> Self {
+        self.source.rules.biased = true;
+        self
+    }
+}
+
+/// What [`merge`] can be called with: tuples, arrays and vectors of what is [`IntoFlow`].
+pub trait IntoMerge {
+    /// The type of its items.
+    type Item;
+    /// The sources, ready to be polled.
+    type Inputs: Inputs<Item = Self::Item>;
+
+    #[doc(hidden)]
+    fn into_inputs(self) -> Self::Inputs;
+}
+
+/// The sources of a [`Merge`]. Implemented by those of [`IntoMerge`], and by nothing else.
+pub trait Inputs: sealed::Inputs {}
+
+impl<I: sealed::Inputs> Inputs for I {}
+
+pin_project! {
+    /// Source of [`merge`] and [`merge_all`].
+    #[must_use = "streams do nothing unless polled"]
+    pub struct Merge<I> {
+        #[pin]
+        pub(super) inputs: I,
+        rules: Rules,
+    }
+}
+
+impl<I: Inputs> Stream for Merge<I> {
+    type Item = I::Item;
+
+    #[inline]
+    fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<I::Item>> {
+        let this = self.project();
+        this.inputs.poll_item(cx, *this.rules)
+    }
+
+    fn size_hint(&self) -> (usize, Option<usize>) {
+        self.inputs.size_hint(self.rules.ends)
+    }
+}
+
+impl<I: Inputs> Source for Merge<I> {
+    fn poll_progress(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
+        self.project().inputs.poll_progress(cx)
+    }
+}
+
+impl<I: Inputs> FusedStream for Merge<I> {
+    fn is_terminated(&self) -> bool {
+        self.inputs.is_over()
+    }
+}
+
+impl<I: Inputs> fmt::Debug for Merge<I> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Merge").field("rules", &self.rules).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,57 @@
+//! What a merge asks of its sources.
+
+use core::{
+    pin::Pin,
+    task::{Context, Poll},
+};
+
+#[allow(unnameable_types, reason = "sealed")]
+pub trait Inputs {
+    type Item;
+
+    fn len(&self) -> usize;
+
+    fn poll_item(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        rules: Rules,
+    ) -> Poll<Option<Self::Item>>;
+
+    fn poll_progress(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()>;
+
+    fn size_hint(&self, ends: Ends) -> (usize, Option<usize>);
+
+    fn is_over(&self) -> bool;
+}
+
+/// How a merge goes.
+#[allow(unnameable_types, reason = "sealed")]
+#[derive(Clone, Copy, Debug)]
+pub struct Rules {
+    pub ends: Ends,
+    pub biased: bool,
+}
+
+/// When a merge ends.
+#[allow(unnameable_types, reason = "sealed")]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Ends {
+    /// When all sources have ended.
+    All,
+    /// When any of them has.
+    Any,
+    /// When the one at this place has.
+    One(usize),
+}
+
+impl Ends {
+    /// Returns whether a merge ends with the source at this place.
+    #[inline]
+    pub fn with(self, place: usize) -> bool {
+        match self {
+            Ends::All => false,
+            Ends::Any => true,
+            Ends::One(one) => one == place,
+        }
+    }
+}

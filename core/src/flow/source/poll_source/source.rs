@@ -1,0 +1,166 @@
+//! What can only be polled, as a source.
+
+use super::schedule::{Pace, Schedule};
+use crate::flow::source::source;
+use crate::flow::{Flow, Source, time::Alarm};
+use crate::time::Timer;
+use core::{
+    fmt,
+    pin::Pin,
+    task::{Context, Poll, ready},
+};
+use futures_core::Stream;
+use pin_project_lite::pin_project;
+
+/// Creates a flow of what `f` finds, by asking it again and again.
+///
+/// `f` answers `Poll::Ready(Some(item))`, `Poll::Ready(None)` for the end, or `Poll::Pending` for
+/// nothing yet; it has no waker to fire. It is asked at once when an item is wanted, and after each
+/// empty answer once the `schedule` has it. Between the two it is left alone, however often the
+/// task is woken for something else. After the end it is not asked again.
+///
+/// A wait of no time is none: `f` is asked whenever the executor comes round to the task, which
+/// keeps a core busy. A wait of [`Duration::MAX`](core::time::Duration::MAX) never ends.
+///
+/// While the consumer is busy nothing is asked, except when it is waiting for an item already; one
+/// that is found then is held.
+///
+/// # Cancel safety
+///
+/// Loses nothing: [`into_parts`](PollSource::into_parts) returns `f` and the item that is held.
+///
+/// # Panics
+///
+/// When the schedule makes no sense; each says when.
+///
+/// # Cost
+///
+/// One sleep for each empty poll.
+///
+/// # Examples
+///
+/// ```
+/// use anyscope::flow::{self, poll_source::Fixed};
+/// use std::{task::Poll, time::Duration};
+///
+/// let mut readings = [None, None, Some(20), Some(21)].into_iter();
+///
+/// anyscope::sim::Sim::new(7).run(async |sim| {
+///     flow::poll_source(&sim, Fixed { every: Duration::from_secs(1) }, || match readings.next() {
+///         Some(Some(reading)) => Poll::Ready(Some(reading)),
+///         Some(None) => Poll::Pending,
+///         None => Poll::Ready(None),
+///     })
+///     .for_each_concurrent(1, async |reading| assert!(reading >= 20))
+///     .await;
+///     assert_eq!(sim.elapsed().as_secs(), 2);
+/// })
+/// .unwrap();
+/// ```
+#[track_caller]
+pub fn poll_source<T, F, I>(
+    timer: T,
+    schedule: impl Into<Schedule>,
+    f: F,
+) -> Flow<PollSource<T, F, I>>
+where
+    T: Timer,
+    F: FnMut() -> Poll<Option<I>>,
+{
+    let pace = Pace::new(schedule.into());
+    source(PollSource {
+        alarm: Alarm::new(timer),
+        pace,
+        f,
+        reading: false,
+        over: false,
+        parked: None,
+    })
+}
+
+pin_project! {
+    /// Source of [`poll_source`](fn@poll_source).
+    #[must_use = "streams do nothing unless polled"]
+    pub struct PollSource<T: Timer, F, I> {
+        // Off, or rung: `f` may be asked.
+        alarm: Alarm<T>,
+        pace: Pace,
+        f: F,
+        // An item is wanted.
+        reading: bool,
+        over: bool,
+        parked: Option<I>,
+    }
+}
+
+impl<T: Timer, F, I> PollSource<T, F, I> {
+    /// Returns the function, and an item of it that was not taken yet.
+    pub fn into_parts(self) -> (F, Option<I>) {
+        (self.f, self.parked)
+    }
+}
+
+impl<T: Timer, F: FnMut() -> Poll<Option<I>>, I> PollSource<T, F, I> {
+    fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<I>> {
+        let this = self.project();
+        if *this.over {
+            return Poll::Ready(None);
+        }
+        if *this.reading {
+            ready!(this.alarm.poll(cx));
+        }
+        match (this.f)() {
+            Poll::Ready(item) => {
+                this.alarm.clear();
+                this.pace.found();
+                *this.reading = false;
+                *this.over = item.is_none();
+                Poll::Ready(item)
+            }
+            Poll::Pending => {
+                *this.reading = true;
+                this.alarm.set(this.pace.wait());
+                if this.alarm.poll(cx).is_ready() {
+                    cx.waker().wake_by_ref();
+                }
+                Poll::Pending
+            }
+        }
+    }
+}
+
+impl<T: Timer, F: FnMut() -> Poll<Option<I>>, I> Stream for PollSource<T, F, I> {
+    type Item = I;
+
+    fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<I>> {
+        match self.as_mut().project().parked.take() {
+            Some(item) => Poll::Ready(Some(item)),
+            None => self.poll_read(cx),
+        }
+    }
+
+    fn size_hint(&self) -> (usize, Option<usize>) {
+        let parked = usize::from(self.parked.is_some());
+        (parked, self.over.then_some(parked))
+    }
+}
+
+impl<T: Timer, F: FnMut() -> Poll<Option<I>>, I> Source for PollSource<T, F, I> {
+    fn poll_progress(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
+        if self.reading && self.parked.is_none() {
+            let found = ready!(self.as_mut().poll_read(cx));
+            *self.project().parked = found;
+        }
+        Poll::Ready(())
+    }
+}
+
+impl<T: Timer, F, I> fmt::Debug for PollSource<T, F, I> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("PollSource")
+            .field("pace", &self.pace)
+            .field("alarm", &self.alarm)
+            .field("over", &self.over)
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,32 @@
+//! What is dropped when a poll panics.
+
+use super::{chunk::Chunk, slab::Slab};
+use crate::unwind;
+use core::ptr::{self, NonNull};
+
+/// Drops a child whose first poll panics.
+pub(super) struct DropPlace<F>(pub(super) NonNull<F>);
+
+impl<F> Drop for DropPlace<F> {
+    #[cold]
+    fn drop(&mut self) {
+        // SAFETY: made by `start`, for a child that the slab does not know of.
+        unwind::contain(|| unsafe { ptr::drop_in_place(self.0.as_ptr()) });
+    }
+}
+
+/// Drops a child whose poll panics.
+pub(super) struct DropChild<'a, F> {
+    pub(super) slab: &'a mut Slab<F>,
+    pub(super) chunk: Chunk<F>,
+    pub(super) slot: usize,
+}
+
+impl<F> Drop for DropChild<'_, F> {
+    #[cold]
+    fn drop(&mut self) {
+        self.slab.vacate(self.chunk, self.slot);
+        // SAFETY: the slot had a child, which the slab does not know any more.
+        unwind::contain(|| unsafe { ptr::drop_in_place(self.chunk.slot(self.slot).as_ptr()) });
+    }
+}
