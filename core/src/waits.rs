@@ -1,4 +1,4 @@
-//! Who waits for what.
+//! Reports what a future waits for.
 
 #[cfg(feature = "std")]
 pub use listen::{Listening, WaitListener, listen_to_waits};
@@ -6,7 +6,7 @@ pub use listen::{Listening, WaitListener, listen_to_waits};
 #[cfg(feature = "std")]
 pub(crate) use listen::waits_for;
 
-/// Without `std` nobody listens.
+/// Does nothing: without `std` there are no listeners.
 #[cfg(not(feature = "std"))]
 pub(crate) fn waits_for(_: core::fmt::Arguments<'_>) {}
 
@@ -14,18 +14,21 @@ pub(crate) fn waits_for(_: core::fmt::Arguments<'_>) {}
 mod listen {
     use core::{cell::Cell, fmt, marker::PhantomData};
 
-    /// Is told what the futures of this crate wait for.
+    /// A function that is told what a future of this crate waits for.
     pub type WaitListener = fn(fmt::Arguments<'_>);
 
     std::thread_local! {
         static LISTENER: Cell<Option<WaitListener>> = const { Cell::new(None) };
     }
 
-    /// Until the answer is dropped, `listener` is called on this thread whenever a future of this
-    /// crate is polled and has to wait, with words for what it waits for.
+    /// Calls `listener` on this thread whenever a future of this crate is polled and has to wait,
+    /// until the returned guard is dropped. The argument says what the future waits for.
     ///
-    /// For executors that explain why a task is stuck: listen around the poll of the task. Without a
-    /// listener it costs a look at a thread-local each time.
+    /// For executors that explain why a task is stuck: listen around the poll of the task.
+    ///
+    /// # Cost
+    ///
+    /// Without a listener, one read of a thread-local for each poll that has to wait.
     ///
     /// # Examples
     ///
@@ -47,12 +50,13 @@ mod listen {
         Listening { outer: replace(Some(listener)), _thread: PhantomData }
     }
 
-    /// Somebody listens while this lives; see [`listen_to_waits`]. Guards are dropped in reverse order.
+    /// The guard of [`listen_to_waits`]: its listener is called until this is dropped. Drop guards
+    /// in the reverse order of their creation.
     #[must_use = "the listener is called only while this lives"]
     #[derive(Debug)]
     pub struct Listening {
         outer: Option<WaitListener>,
-        /// Belongs to the thread that made it.
+        /// Restores the listener of this thread, so the guard must not move to another.
         _thread: PhantomData<*const ()>,
     }
 
@@ -62,12 +66,13 @@ mod listen {
         }
     }
 
-    /// Nobody listens on a thread that is ending, and whose thread-locals are gone.
+    /// Replaces the listener of this thread. Does nothing on a thread that is ending, whose
+    /// thread-locals are gone.
     fn replace(listener: Option<WaitListener>) -> Option<WaitListener> {
         LISTENER.try_with(|now| now.replace(listener)).ok().flatten()
     }
 
-    /// Tells who listens on this thread that a future waits, and for what.
+    /// Tells the listener of this thread, if there is one, what a future waits for.
     pub(crate) fn waits_for(what: fmt::Arguments<'_>) {
         if let Ok(Some(listener)) = LISTENER.try_with(Cell::get) {
             listener(what);

@@ -1,16 +1,16 @@
-//! Whatever is not determined is chosen here: which task goes next, whether a fault happens.
+//! Makes the choices of a run: which task is polled next, and whether a fault happens.
 
 use crate::trace::Digest;
 use fastrand::Rng;
 
-/// How a run chooses.
+/// How a run makes its choices.
 #[derive(Clone, Debug)]
 pub(crate) enum Choices {
-    /// The first, always: tasks in the order in which they became ready.
+    /// Always the first option: tasks run in the order in which they became ready.
     First,
-    /// By a generator with a seed. Every choice is possible, and none is likelier.
+    /// A random option, from a generator with a seed. All options are equally likely.
     Random(Rng),
-    /// As a script says, and the first from its end on.
+    /// What a script says, and the first option after its end.
     Script(Script),
 }
 
@@ -19,12 +19,13 @@ impl Choices {
         Choices::Random(Rng::with_seed(seed))
     }
 
-    /// One of `0..options`, after a run that was `before`. `options` is not zero.
+    /// Returns one of `0..options`. `before` is the digest of the run so far; `options` is not
+    /// zero.
     pub(crate) fn choose(&mut self, options: usize, before: Digest) -> usize {
         match self {
             _ if options == 1 => 0,
             Choices::First => 0,
-            // Not `rng.usize`, which draws other numbers where pointers have 32 bits.
+                // Not `rng.usize`, which yields other numbers where pointers have 32 bits.
             Choices::Random(rng) => {
                 let chosen = rng.u64(..options as u64);
                 usize::try_from(chosen).expect("less than `options`")
@@ -33,7 +34,8 @@ impl Choices {
         }
     }
 
-    /// Whether something happens that happens once in `times`. Never, unless choices are random.
+    /// Returns true once in `times` calls, on average. Always false if `times` is zero or the
+    /// choices are not random.
     pub(crate) fn once_in(&mut self, times: u32) -> bool {
         match self {
             Choices::Random(rng) => times != 0 && rng.u32(..times) == 0,
@@ -45,12 +47,13 @@ impl Choices {
 /// A walk through the tree of all choices, depth first.
 ///
 /// The technique is that of "exhaustigen" (A. Kladov, "Generate All the Things", 2021): a run
-/// replays the choices of the one before but for the last that has an option left.
+/// replays the choices of the previous run up to the last one that has an option left, and takes
+/// the next option there.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Script {
     made: Vec<Choice>,
     next: usize,
-    /// A replayed choice was another question than the first time.
+    /// A replayed choice had other options, or came at another point, than the first time.
     strayed: bool,
 }
 
@@ -58,7 +61,7 @@ pub(crate) struct Script {
 struct Choice {
     chosen: usize,
     options: usize,
-    /// What the run had done by then.
+    /// The digest of the run before this choice.
     before: Digest,
 }
 
@@ -73,13 +76,14 @@ impl Script {
         if self.strayed { 0 } else { choice.chosen }
     }
 
-    /// Whether the run did not ask the questions that the script has the answers to: the same
-    /// answers led somewhere else, so the test is not deterministic.
+    /// Returns whether the run did not ask for the choices that the script has. Then the same
+    /// choices led to another run, so the test is not deterministic.
     pub(crate) fn has_strayed(&self) -> bool {
         self.strayed || self.next < self.made.len()
     }
 
-    /// The script of the next run, unless this one, which has not strayed, was the last.
+    /// Returns the script of the next run, or `None` if this was the last. Requires that the run
+    /// has not strayed.
     pub(crate) fn advance(mut self) -> Option<Self> {
         while let Some(last) = self.made.pop() {
             if last.chosen + 1 < last.options {
@@ -115,9 +119,9 @@ mod tests {
         assert_eq!(leaves, [(0, 9), (1, 0), (1, 1), (2, 9)]);
     }
 
-    /// Another number of options, another way there, or no such question.
+    /// Another number of options, another run before the choice, or no such choice.
     #[test]
-    fn a_script_notices_that_it_is_in_another_play() {
+    fn a_script_notices_another_run() {
         let second = || {
             let mut script = Script::default();
             let _ = (script.choose(2, start()), script.choose(2, start()));
@@ -141,9 +145,9 @@ mod tests {
         assert!(!script.has_strayed());
     }
 
-    /// The numbers are those of every machine.
+    /// The numbers are the same on every machine.
     #[test]
-    fn a_seed_says_it_all() {
+    fn a_seed_determines_the_choices() {
         let draw = |seed| {
             let mut choices = Choices::random(seed);
             (0..20).map(|_| choices.choose(100, start())).collect::<Vec<_>>()

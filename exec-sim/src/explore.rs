@@ -1,4 +1,4 @@
-//! The same test in many orders.
+//! Runs the same test in many orders.
 
 use crate::{
     choice::{Choices, Script},
@@ -24,12 +24,16 @@ use std::{
     thread,
 };
 
-/// Runs `test` in many orders, one for each seed from 0 to `schedules`, and fails with the first
-/// that fails; see [`Explorer`].
+/// Runs `test` in many orders, one for each seed in `0..schedules`, and panics with the first
+/// failure; see [`Explorer`].
+///
+/// # Panics
+///
+/// As [`Explorer::run`].
 ///
 /// # Examples
 ///
-/// A cache that computes a value twice if two tasks ask at the wrong moment is found out:
+/// This finds that a cache computes a value twice if two tasks ask at the wrong moment:
 ///
 /// ```should_panic
 /// use anyscope::{scope, sim::explore};
@@ -63,20 +67,42 @@ where
     Explorer::new(schedules).run(test);
 }
 
-/// How to run a test in many orders.
+/// Runs a test in many orders.
 ///
-/// Each run has a seed, which decides everything. Runs are spread over the processors. One in 64
-/// is run a second time, to see whether it does the same; if not, the test depends on something
-/// outside, and nothing found could be repeated.
+/// The seed of a run determines all its choices. Runs are spread over the processors. One run in 64
+/// is made twice and compared. If the two differ, the test depends on something outside of the
+/// simulation, so a failure could not be repeated; this is reported.
 ///
-/// When a run fails, the rest is called off, and a panic says what happened, where each task was
-/// that waited, and with which line this run alone is repeated: with the environment variable
-/// `ANYSCOPE_SIM_SEED`, only that seed is run, and its last steps are printed, with the names of its
-/// tasks and where they were spawned. With `ANYSCOPE_SIM_SCHEDULES` there are as many runs as it
-/// says, whatever the test asked for.
+/// When a run fails, no further run begins. A panic says what happened, which tasks waited and for
+/// what, and which command repeats this run alone.
 ///
-/// A run that fails is run once more, and only then is the panic hook told of panics: so there is
-/// one message and one backtrace, whatever fails elsewhere at the same time.
+/// | environment variable | effect |
+/// |---|---|
+/// | `ANYSCOPE_SIM_SEED` | runs only this seed, and prints its last steps, with the names of the tasks and where they were spawned |
+/// | `ANYSCOPE_SIM_SCHEDULES` | sets the number of runs, whatever the test asks for |
+///
+/// A run that fails is repeated once, and only the repetition calls the panic hook. So there is one
+/// message and one backtrace, even if several runs fail at the same time.
+///
+/// # Examples
+///
+/// ```
+/// use anyscope::{Timer, concurrent, sim::{Explorer, Faults}};
+/// use std::time::Duration;
+///
+/// Explorer::new(100)
+///     .first_seed(1000)
+///     .faults(Faults { spurious_polls: 10, ..Faults::default() })
+///     .max_jumps(10)
+///     .run(async |sim| {
+///         concurrent(async |s| {
+///             s.spawn(sim.sleep(Duration::from_secs(1)));
+///             s.spawn(sim.sleep(Duration::from_secs(2)));
+///         })
+///         .await;
+///         assert_eq!(sim.elapsed(), Duration::from_secs(2));
+///     });
+/// ```
 #[derive(Clone, Debug)]
 #[must_use = "an explorer does nothing before `run`"]
 pub struct Explorer {
@@ -85,57 +111,69 @@ pub struct Explorer {
     rules: Rules,
 }
 
-/// How many runs there are for one that is run twice.
+/// One run in this many is made twice.
 const CHECK_EVERY: u64 = 64;
 /// How many steps of a failed run are printed.
 const LAST_STEPS: usize = 50;
 
 impl Explorer {
-    /// With so many runs.
+    /// Creates an explorer that makes `schedules` runs.
     pub fn new(schedules: u64) -> Self {
         Explorer { schedules, first_seed: 0, rules: Rules::default() }
     }
 
-    /// The seed of the first run; the others follow.
+    /// Sets the seed of the first run. The other runs have the seeds after it.
     pub fn first_seed(mut self, seed: u64) -> Self {
         self.first_seed = seed;
         self
     }
 
-    /// What goes wrong in every run.
+    /// Sets which faults happen in every run, and how often.
     pub fn faults(mut self, faults: Faults) -> Self {
         self.rules.faults = faults;
         self
     }
 
-    /// See [`Builder::max_polls`](crate::Builder::max_polls).
+    /// Sets how many polls a run may make while the clock stands still; see
+    /// [`Builder::max_polls`](crate::Builder::max_polls).
     pub fn max_polls(mut self, polls: u64) -> Self {
         self.rules.max_polls = polls;
         self
     }
 
-    /// See [`Builder::max_jumps`](crate::Builder::max_jumps).
+    /// Sets how often the clock of a run may jump; see
+    /// [`Builder::max_jumps`](crate::Builder::max_jumps).
     pub fn max_jumps(mut self, jumps: u64) -> Self {
         self.rules.max_jumps = jumps;
         self
     }
 
-    /// See [`Builder::parallelism`](crate::Builder::parallelism).
+    /// Sets how many threads the executor claims to have; see
+    /// [`Builder::parallelism`](crate::Builder::parallelism).
     ///
     /// # Panics
     ///
-    /// When it is zero.
+    /// Panics if `threads` is zero.
     #[track_caller]
     pub fn parallelism(mut self, threads: usize) -> Self {
         self.rules.parallelism = NonZeroUsize::new(threads).expect("parallelism is at least 1");
         self
     }
 
-    /// Runs the test.
+    /// Runs the test in all orders that were asked for.
     ///
     /// # Panics
     ///
-    /// With the first failure, or the first panic of a test, and the line that repeats it.
+    /// Panics with the [`Failure`] or the panic of the smallest failing seed that was run, and
+    /// prints the command that repeats it.
+    ///
+    /// # Examples
+    ///
+    /// ```should_panic
+    /// use anyscope::sim::Explorer;
+    ///
+    /// Explorer::new(10).run(async |_| std::future::pending::<()>().await); // a deadlock
+    /// ```
     #[track_caller]
     pub fn run<F, Fut>(&self, test: F)
     where
@@ -150,9 +188,20 @@ impl Explorer {
         }
     }
 
-    /// The smallest seed that fails, if one of those that were run did.
+    /// Returns the smallest seed that failed among those that were run, or `None` if none failed.
     ///
-    /// For tests of tests: [`run`](Self::run) is what reports it.
+    /// For a test that another test fails. [`run`](Self::run) reports a failure instead.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use anyscope::sim::Explorer;
+    ///
+    /// let seed = Explorer::new(100).find_failing_seed(async |sim| {
+    ///     assert_ne!(sim.choose(3), 2, "the third choice fails");
+    /// });
+    /// assert!(seed.is_some());
+    /// ```
     pub fn find_failing_seed<F, Fut>(&self, test: F) -> Option<u64>
     where
         F: Fn(SimHandle) -> Fut + Sync,
@@ -181,7 +230,8 @@ impl Explorer {
                     self.attempt(&Choices::random(seed), n % CHECK_EVERY == 0, false, test);
                 progress.add();
                 if let Err(trouble) = outcome {
-                    // Nobody begins another; smaller seeds that are under way come first.
+                    // No further run begins. The smallest failing seed of those already begun
+                    // is reported.
                     next.fetch_max(schedules, Ordering::Relaxed);
                     let mut found = found.lock().unwrap_or_else(PoisonError::into_inner);
                     if found.as_ref().is_none_or(|(smallest, _)| seed < *smallest) {
@@ -192,7 +242,8 @@ impl Explorer {
         };
         let threads = thread::available_parallelism().map_or(1, usize::from);
         thread::scope(|scope| {
-            // The output of tests is captured by thread, and so is the name of the test.
+            // The calling thread works too: the test harness captures the output of that thread,
+            // and its name is the test's.
             (1..threads.min(usize::try_from(schedules).unwrap_or(threads))).for_each(|_| {
                 scope.spawn(work);
             });
@@ -201,7 +252,7 @@ impl Explorer {
         found.into_inner().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// One run, without a word to the panic hook; or two, to see that they are the same.
+    /// Makes one run without calling the panic hook; or two, and compares them.
     fn attempt<F, Fut>(
         &self,
         choices: &Choices,
@@ -222,7 +273,7 @@ impl Explorer {
         if twice {
             let (result, second) = once(keep);
             if result.is_err() || first.trace.digest() != second.trace.digest() {
-                // Once more, if need be, with all that happens.
+                // Both again, with all their steps, if those were not kept.
                 let [first, second] =
                     if keep { [first, second] } else { [(); 2].map(|()| once(true).1) };
                 return Err(Trouble::not_deterministic(&first.trace, &second.trace));
@@ -245,7 +296,7 @@ impl Explorer {
         }
     }
 
-    /// Repeats a run that failed, aloud.
+    /// Repeats a run that failed, with the panic hook, and panics.
     #[track_caller]
     fn report<F, Fut>(&self, trouble: Trouble, choices: Choices, repeat: &str, test: &F) -> !
     where
@@ -279,27 +330,27 @@ impl Explorer {
     }
 }
 
-/// How far [`exhaust`] got.
+/// The result of [`exhaust`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Exhausted {
     /// How many schedules were run.
     pub schedules: u64,
-    /// Whether these were all there are.
+    /// Whether these were all the schedules that the test has.
     pub complete: bool,
 }
 
-/// Runs `test` in *every* order, one after the other, or in the first `most`.
+/// Runs `test` in *every* order, one after the other, or in the first `most` orders.
 ///
 /// For small tests: the number of orders grows with the factorial of the number of tasks that can
-/// run at the same time. Besides the order, [choices](SimHandle::choose) are gone through.
+/// run at the same time. All combinations of orders and [choices](SimHandle::choose) are run.
 ///
-/// Each run repeats the choices of the one before up to a point, and is compared with it up to
-/// there; some are run twice. So a test that is not deterministic is
-/// [found out](Failure::NotDeterministic), rather than called complete.
+/// Each run repeats the choices of the previous run up to some point, and must be the same up to
+/// there. One run in 64 is made twice. So a test that is not deterministic is
+/// [reported](Failure::NotDeterministic) instead of being called complete.
 ///
 /// # Panics
 ///
-/// With the first failure, or the first panic of the test.
+/// Panics with the first [`Failure`], or the first panic of the test.
 ///
 /// # Examples
 ///
@@ -345,15 +396,15 @@ where
     Exhausted { schedules: most, complete: false }
 }
 
-/// What is wrong with a run.
+/// How a run failed.
 enum Trouble {
     Failure(Failure),
-    /// And what the panic hook would have been told.
+    /// The payload, and the message that the panic hook would have printed.
     Panic(Box<dyn Any + Send>, Option<String>),
 }
 
 impl Trouble {
-    /// From what two runs did that should have been the same.
+    /// Describes the first difference of two runs that should have been the same.
     fn not_deterministic(first: &Recorder, second: &Recorder) -> Self {
         let step = first.first_difference(second);
         Trouble::Failure(Failure::NotDeterministic {

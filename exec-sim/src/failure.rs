@@ -1,35 +1,35 @@
-//! What is wrong with a test, said instead of a hang.
+//! How a run fails: a report instead of a hang.
 
 use crate::trace::TaskId;
 use anyscope_core::Instant;
 use std::{error::Error, fmt, panic::Location, thread::ThreadId};
 
-/// Why a run did not come to a good end.
+/// Why a run failed.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub enum Failure {
-    /// Nothing can run and no timer is set: whoever waits does so for ever.
+    /// Nothing can run and no timer is set: the tasks that wait would wait for ever.
     Deadlock {
-        /// When.
+        /// When, in virtual time.
         at: Instant,
-        /// Everybody who waits, the test itself first.
+        /// All tasks that wait, the test itself first.
         tasks: Vec<Parked>,
     },
-    /// Tasks ran on and on while the clock stood still.
+    /// Tasks ran without end while the clock stood still.
     Livelock {
-        /// When.
+        /// When, in virtual time.
         at: Instant,
-        /// How many polls there were.
+        /// How many polls were made.
         polls: u64,
         /// All tasks.
         tasks: Vec<Parked>,
     },
-    /// The clock jumped and jumped, and the test did not end: a timer that is set again and again
-    /// keeps a hang from being a deadlock.
+    /// The clock jumped again and again, and the test did not end. A timer that is set again and
+    /// again turns a deadlock into this.
     Endless {
-        /// When.
+        /// When, in virtual time.
         at: Instant,
-        /// How many jumps there were.
+        /// How often the clock jumped.
         jumps: u64,
         /// All tasks.
         tasks: Vec<Parked>,
@@ -38,20 +38,20 @@ pub enum Failure {
     Leak {
         /// Tasks that have not ended.
         tasks: Vec<Parked>,
-        /// How many sleeps somebody still holds.
+        /// How many sleeps were neither finished nor dropped.
         timers: usize,
-        /// How many tasks have wakers that are still held when all futures are gone: a ring of
-        /// references, usually.
+        /// How many tasks have wakers that are still held after all futures were dropped: usually
+        /// in a reference cycle.
         wakers: usize,
     },
-    /// Another thread woke a task, so a run cannot be repeated.
+    /// Another thread woke a task, so the run cannot be repeated.
     ForeignWake {
         /// Which thread.
         thread: ThreadId,
     },
-    /// The same choices led to something else the second time.
+    /// The same choices led to another run the second time.
     NotDeterministic {
-        /// The first step that was not the same.
+        /// The number of the first step that differs.
         step: usize,
         /// What it was the first time.
         first: String,
@@ -68,12 +68,12 @@ pub struct Parked {
     pub task: TaskId,
     /// Its name, if it was given one.
     pub name: Option<String>,
-    /// Where it was spawned. Nothing for the test itself.
+    /// Where it was spawned. `None` for the test itself.
     pub spawned_at: Option<&'static Location<'static>>,
-    /// What it waits for: children, scopes and the like by themselves, anything else if it has a
-    /// [label](crate::SimHandle::label).
+    /// What it waits for. Children, scopes and the like are named without your help, anything else
+    /// if it has a [label](crate::SimHandle::label).
     pub waits: Vec<String>,
-    /// Nobody had woken it, and yet it got on when it was polled: a wake was lost.
+    /// It had not been woken, yet it made progress when it was polled: a wake was lost.
     pub lost_wake: bool,
 }
 
@@ -148,7 +148,7 @@ impl fmt::Display for Failure {
 
 impl Error for Failure {}
 
-/// Tasks, one a line.
+/// Writes the tasks, one a line.
 fn list(tasks: &[Parked], f: &mut fmt::Formatter<'_>) -> fmt::Result {
     tasks.iter().try_for_each(|task| write!(f, "\n  {} {task}", task.task))
 }

@@ -1,4 +1,4 @@
-//! What a test and its tasks have of the simulation.
+//! The handle of a simulation, for a test and its tasks.
 
 use crate::{
     state::{Shared, TimerKey, Work},
@@ -16,16 +16,17 @@ use std::{
     time::Duration,
 };
 
-/// A handle to a simulation: executor, timer and clock, and what only a simulation can do.
+/// A handle of a simulation: its executor, timer and clock, and operations that only a simulation
+/// has.
 ///
-/// Cheap to clone. After the run, children are refused and clocks stand still.
+/// Cheap to clone. After the run, new children are dropped and the clock stands still.
 #[derive(Clone)]
 pub struct SimHandle {
     pub(crate) shared: Arc<Shared>,
 }
 
 impl SimHandle {
-    /// Waits until no other task can run, before the clock jumps.
+    /// Waits until no other task can run. The clock does not jump before that.
     ///
     /// # Examples
     ///
@@ -64,7 +65,7 @@ impl SimHandle {
         .await;
     }
 
-    /// Lets the other tasks run, as far as the order of this run has it.
+    /// Yields once, so that other tasks may run first. The order of the run decides which ones do.
     pub async fn yield_now(&self) {
         let mut yielded = false;
         poll_fn(|cx| {
@@ -77,14 +78,31 @@ impl SimHandle {
         .await;
     }
 
-    /// One of `0..options`: at random in [`explore`](crate::explore), each in turn in
+    /// Returns one of `0..options`: a random one in [`explore`](crate::explore), each in turn in
     /// [`exhaust`](crate::exhaust).
     ///
-    /// For whatever else of a test is open: how long a message takes, which request comes first.
+    /// For everything that may differ besides the order of tasks: how long a message takes, which
+    /// request comes first.
     ///
     /// # Panics
     ///
-    /// When `options` is zero.
+    /// Panics if `options` is zero.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use anyscope::sim::exhaust;
+    /// use std::sync::Mutex;
+    ///
+    /// let seen = Mutex::new(Vec::new());
+    /// let all = exhaust(10, async |sim| {
+    ///     seen.lock().unwrap().push(sim.choose(3));
+    /// });
+    /// assert_eq!(all.schedules, 3);
+    /// let mut seen = seen.into_inner().unwrap();
+    /// seen.dedup(); // one run in 64 is made twice
+    /// assert_eq!(seen, [0, 1, 2]);
+    /// ```
     pub fn choose(&self, options: usize) -> usize {
         assert!(options > 0, "there is nothing to choose from");
         let mut state = self.shared.lock();
@@ -93,9 +111,10 @@ impl SimHandle {
         chosen
     }
 
-    /// Waits for some part of `most`, or not at all: a [choice](Self::choose) of five.
+    /// Waits for no time, a quarter, a half, three quarters or all of `most`, as
+    /// [chosen](Self::choose).
     ///
-    /// Put into the loop of a consumer, it makes a slow one; before a reply, a slow network.
+    /// In the loop of a consumer, it simulates a slow consumer; before a reply, a slow network.
     ///
     /// # Examples
     ///
@@ -119,11 +138,11 @@ impl SimHandle {
         }
     }
 
-    /// Runs `future`, and drops it at one of the points where it waits; which one is a
-    /// [choice](Self::choose). Nothing if it was dropped.
+    /// Runs `future`, and may drop it at one of the points where it waits, as
+    /// [chosen](Self::choose). Returns `None` if it was dropped.
     ///
-    /// So [`exhaust`](crate::exhaust) cancels at every point, and [`explore`](crate::explore) at
-    /// some. What must hold wherever a future is dropped is checked after this.
+    /// So [`exhaust`](crate::exhaust) cancels at every such point, and [`explore`](crate::explore)
+    /// at some. Check after this what must hold wherever the future is dropped.
     ///
     /// # Examples
     ///
@@ -161,7 +180,19 @@ impl SimHandle {
         .await
     }
 
-    /// Says what `future` waits for, for the report of a deadlock.
+    /// Runs `future`, and names what it waits for in the report of a deadlock.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use anyscope::sim::Sim;
+    /// use std::future::pending;
+    ///
+    /// let hang = Sim::new(7).run(async |sim| {
+    ///     sim.label(format_args!("reply {}", 3), pending::<()>()).await;
+    /// });
+    /// assert!(hang.unwrap_err().to_string().contains("waits for reply 3"));
+    /// ```
     pub async fn label<F: Future>(&self, what: impl fmt::Display, future: F) -> F::Output {
         let mut future = pin!(future);
         poll_fn(|cx| {
@@ -174,12 +205,46 @@ impl SimHandle {
         .await
     }
 
-    /// How many sleeps there are that have not ended: to see that what is done has left none.
+    /// Returns how many sleeps exist that have not ended. To check that a future that is done or
+    /// dropped has left none.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use anyscope::{Timer, sim::Sim};
+    /// use std::time::Duration;
+    ///
+    /// Sim::new(7)
+    ///     .run(async |sim| {
+    ///         let sleep = sim.sleep(Duration::from_secs(1));
+    ///         assert_eq!(sim.timers(), 1);
+    ///         drop(sleep);
+    ///         assert_eq!(sim.timers(), 0);
+    ///     })
+    ///     .unwrap();
+    /// ```
     pub fn timers(&self) -> usize {
         self.shared.lock().timers()
     }
 
-    /// How much time has passed since the run began.
+    /// Returns how much virtual time has passed since the run began.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use anyscope::{Timer, sim::Sim};
+    /// use std::time::Duration;
+    ///
+    /// const HOUR: Duration = Duration::from_secs(3600);
+    ///
+    /// Sim::new(7)
+    ///     .run(async |sim| {
+    ///         assert_eq!(sim.elapsed(), Duration::ZERO);
+    ///         sim.sleep(HOUR).await; // takes no real time
+    ///         assert_eq!(sim.elapsed(), HOUR);
+    ///     })
+    ///     .unwrap();
+    /// ```
     pub fn elapsed(&self) -> Duration {
         self.now().since_epoch()
     }
@@ -190,14 +255,14 @@ impl Spawn for SimHandle {
         self.shared.add(Work::Child(child));
     }
 
-    /// A number of the rules, so that a seed means the same on every machine; see
-    /// [`Builder::parallelism`](crate::Builder::parallelism).
+    /// Returns the number that was set for the simulation, so that a seed means the same on every
+    /// machine; see [`Builder::parallelism`](crate::Builder::parallelism).
     fn parallelism(&self) -> NonZeroUsize {
         self.shared.rules.parallelism
     }
 }
 
-/// A job runs in one step, on the thread of the simulation.
+/// A job runs as one step, on the thread of the simulation.
 impl SpawnBlocking for SimHandle {
     fn spawn_blocking(&self, job: Box<dyn FnOnce() + Send>) {
         self.shared.add(Work::Job(job));
@@ -239,7 +304,7 @@ impl Future for Sleep {
         if self.shared.lock().now >= self.timer.0 {
             return Poll::Ready(());
         }
-        // Cloned and dropped without the lock.
+        // Cloned and dropped outside of the lock.
         let waker = cx.waker().clone();
         let old = self.shared.lock().wait_for(self.timer, waker);
         drop(old);

@@ -1,24 +1,24 @@
-//! A deterministic executor for tests of anything that is written for
-//! [anyscope](https://crates.io/crates/anyscope)'s traits.
+//! A deterministic executor, to test any code that is written for the traits of
+//! [anyscope](https://crates.io/crates/anyscope).
 //!
-//! A test takes its executor, its timer and its clock as values; so it can be given simulated
-//! ones. [`explore`] runs it in many orders and reports the first that fails, with one line that
-//! repeats it; [`exhaust`] runs a small one in all orders. A hang is a [verdict](Failure), and an
-//! hour passes in no time.
+//! Such code takes its executor, its timer and its clock as values, so a test can pass simulated
+//! ones. [`explore`] runs a test in many orders and reports the first that fails, with one line
+//! that repeats it. [`exhaust`] runs a small test in all orders. A hang is reported as a
+//! [`Failure`], and an hour of virtual time passes at once.
 //!
 //! | to | use |
 //! |---|---|
 //! | run a test once, in virtual time | [`Sim::run`] |
 //! | run it in many orders | [`explore`], [`Explorer`] |
 //! | run it in every order | [`exhaust`] |
-//! | leave something open | [`SimHandle::choose`] |
-//! | see whether sleeps are left | [`SimHandle::timers`] |
+//! | let the order decide something else | [`SimHandle::choose`] |
+//! | check that no sleeps are left | [`SimHandle::timers`] |
 //! | drop a future at every point where it waits | [`SimHandle::cancel_somewhere`] |
-//! | be slow | [`SimHandle::dawdle`] |
-//! | wait until all others wait | [`SimHandle::idle`] |
-//! | write and read streams as pictures | [`SimHandle::marble`], [`SimHandle::draw`] |
-//! | make things go wrong | [`Faults`] |
-//! | name what is waited for in reports | [`SimHandle::label`] |
+//! | simulate a slow task or network | [`SimHandle::dawdle`] |
+//! | wait until all other tasks wait | [`SimHandle::idle`] |
+//! | write and read streams as diagrams | [`SimHandle::marble`], [`SimHandle::draw`] |
+//! | inject faults | [`Faults`] |
+//! | name in reports what a task waits for | [`SimHandle::label`] |
 
 #![cfg_attr(docsrs, feature(doc_cfg))]
 #![forbid(unsafe_code)]

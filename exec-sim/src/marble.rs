@@ -1,4 +1,4 @@
-//! Streams as pictures: `a-b-|`.
+//! Streams as diagrams: `a-b-|`.
 
 use crate::{SimHandle, Sleep};
 use anyscope_core::Timer;
@@ -12,25 +12,25 @@ use std::{
     time::Duration,
 };
 
-/// What a dash stands for.
+/// How long a dash lasts.
 const TICK: Duration = Duration::from_secs(1);
 
 impl SimHandle {
-    /// A stream that does what a diagram says, from the first poll on.
+    /// Creates a stream that does what `diagram` says, from its first poll on.
     ///
     /// | | |
     /// |---|---|
     /// | `-` | a second passes |
-    /// | any other character | the stream gives it, and a second passes |
-    /// | `[ab]` | the stream gives each at the same moment, and a second passes |
+    /// | any other character | the stream yields it, and a second passes |
+    /// | `[ab]` | the stream yields each at the same moment, and a second passes |
     /// | `\|` | the stream ends |
     /// | a space | nothing: for alignment |
     ///
-    /// Without a `|`, it never ends: it is pending from then on.
+    /// Without a `|`, the stream never ends: it is pending after the diagram.
     ///
     /// # Panics
     ///
-    /// When the diagram goes on after `|`, or a bracket is left open, closed twice or nested.
+    /// Panics if something follows `|`, or a bracket is left open, closed twice or nested.
     ///
     /// # Examples
     ///
@@ -49,10 +49,25 @@ impl SimHandle {
         Marble { sim: self.clone(), steps: parse(diagram), waits: None }
     }
 
-    /// Runs a stream to its end and draws what came when, as [`marble`](Self::marble) reads it.
-    /// What does not fall on a full second is drawn at the second before.
+    /// Runs a stream to its end and returns a diagram of when it yielded what, as
+    /// [`marble`](Self::marble) reads it. An item between two full seconds is drawn at the first of
+    /// them.
     ///
-    /// Items are drawn as they are displayed; those of one character are easiest to read.
+    /// Items are drawn as they are displayed. Items of one character are easiest to read.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use anyscope::{flow::Flow, sim::Sim};
+    ///
+    /// Sim::new(7)
+    ///     .run(async |sim| {
+    ///         let (letters, digits) = (sim.marble("a---b|"), sim.marble("--1|"));
+    ///         let merged = anyscope::flow::stream(letters).merge(anyscope::flow::stream(digits));
+    ///         assert_eq!(sim.draw(merged.into_stream()).await, "a-1-b|");
+    ///     })
+    ///     .unwrap();
+    /// ```
     pub async fn draw<S: Stream<Item: fmt::Display>>(&self, stream: S) -> String {
         let mut stream = pin!(stream);
         let start = self.elapsed();
@@ -70,7 +85,7 @@ impl SimHandle {
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Step {
-    Give(char),
+    Yield(char),
     Pass,
     End,
 }
@@ -94,7 +109,7 @@ fn parse(diagram: &str) -> VecDeque<Step> {
                 }
             }
             item => {
-                steps.push_back(Step::Give(item));
+                steps.push_back(Step::Yield(item));
                 if !grouped {
                     steps.push_back(Step::Pass);
                 }
@@ -124,7 +139,7 @@ impl Stream for Marble {
                 self.waits = None;
             }
             match self.steps.front() {
-                Some(Step::Give(item)) => {
+                Some(Step::Yield(item)) => {
                     let item = *item;
                     self.steps.pop_front();
                     return Poll::Ready(Some(item));
@@ -133,7 +148,7 @@ impl Stream for Marble {
                     self.waits = Some(Box::pin(self.sim.sleep(TICK)));
                     self.steps.pop_front();
                 }
-                // It stays: a stream that has ended has ended.
+                // The step stays: a stream that has ended stays ended.
                 Some(Step::End) => return Poll::Ready(None),
                 None => return Poll::Pending,
             }
@@ -141,13 +156,13 @@ impl Stream for Marble {
     }
 }
 
-/// A diagram in the making.
+/// A diagram that is being drawn.
 #[derive(Default)]
 struct Drawing {
     done: String,
     /// How many ticks `done` covers.
     ticks: u64,
-    /// What came in the next tick.
+    /// The items of the next tick.
     now: Vec<String>,
 }
 
@@ -195,7 +210,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_drawn_is_what_was_given() {
+    fn what_is_drawn_is_what_was_written() {
         for diagram in ["|", "--|", "a|", "a-b-|", "abc|", "-[ab]c--|", "a--d--g--j--[k|]"] {
             assert_eq!(redraw(diagram), diagram);
         }

@@ -1,4 +1,4 @@
-//! A bar on the terminal, for explorations that take a while.
+//! Draws a progress bar on the terminal, for long explorations.
 
 use std::{
     io::{IsTerminal, Write, stderr},
@@ -10,18 +10,19 @@ use std::{
     time::{Duration, Instant},
 };
 
-/// Nothing is shown before this, nor more often.
+/// The bar is first drawn after this time.
 const AFTER: Duration = Duration::from_secs(1);
+/// The bar is drawn at most this often.
 const EVERY: Duration = Duration::from_millis(100);
 const WIDTH: u64 = 30;
 
-/// How many of the runs are done.
+/// Counts the runs that are done, and draws the bar.
 pub(crate) struct Progress {
     name: String,
     all: u64,
     done: AtomicU64,
     start: Instant,
-    /// When it is to be drawn next; nothing if stderr is not a terminal.
+    /// When the bar is drawn next. `None` if stderr is not a terminal.
     next: Option<Mutex<Duration>>,
 }
 
@@ -36,15 +37,16 @@ impl Progress {
         }
     }
 
-    /// One more is done.
+    /// Counts one more run, and draws the bar if it is time.
     pub(crate) fn add(&self) {
         let done = self.done.fetch_add(1, Ordering::Relaxed) + 1;
-        // Whoever does not get the lock has nothing newer to show.
+        // If the lock is taken, another thread is drawing a bar that is as new.
         let Some(Ok(mut next)) = self.next.as_ref().map(Mutex::try_lock) else { return };
         let elapsed = self.start.elapsed();
         if elapsed >= *next {
             *next = elapsed + EVERY;
-            // Past the capture of tests, which would keep it. A bar that cannot be drawn is none.
+            // Not by `eprint`, whose output the test harness would capture. A bar that cannot be
+            // drawn is left out.
             let _ = write!(stderr(), "\r{}\x1b[K", line(&self.name, done, self.all, elapsed));
         }
     }
@@ -60,6 +62,7 @@ impl Drop for Progress {
     }
 }
 
+/// Returns the text of the bar.
 fn line(name: &str, done: u64, all: u64, elapsed: Duration) -> String {
     let part = done as f64 / all.max(1) as f64;
     let full = ((part * WIDTH as f64) as u64).min(WIDTH);
@@ -79,7 +82,7 @@ mod tests {
             line("race", 100, 300, Duration::from_secs(2)),
             "race [==========                    ] 100/300 schedules, 50/s, 4 s left"
         );
-        // More than there are, as when the rest is called off: no matter.
+        // More than there are, as when the remaining runs are skipped.
         assert!(line("race", 5, 3, Duration::from_secs(2)).contains("] 5/3 schedules"));
     }
 }

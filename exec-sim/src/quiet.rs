@@ -1,7 +1,7 @@
-//! Panics that nobody is told of, as they will be repeated aloud.
+//! Hides panics from the panic hook, because the failing run will be repeated with the hook.
 //!
-//! A run that fails is one of many, on one of several threads, perhaps beside others that fail: if
-//! each told its panic, with a backtrace, a reader would not know which one it is about.
+//! A run that fails is one of many, on one of several threads, perhaps beside other runs that fail.
+//! If each printed its panic and a backtrace, a reader would not know which one is reported.
 
 use std::{
     cell::RefCell,
@@ -11,31 +11,32 @@ use std::{
 };
 
 thread_local! {
-    /// The first panic on this thread, while it is to be quiet.
+    /// The message of the first panic on this thread, while panics are hidden.
     static FIRST: RefCell<Option<Option<String>>> = const { RefCell::new(None) };
 }
 
-/// Calls `f`. The panic hook is not called meanwhile on this thread; this is what the first panic
-/// had to say.
+/// Calls `f` without calling the panic hook on this thread. Returns the result, and the message of
+/// the first panic.
 pub(crate) fn quietly<R>(f: impl FnOnce() -> R) -> (R, Option<String>) {
     install();
     let outer = replace(Some(None));
-    // A test's panic is caught in `f`; one of ours would end the process or the test anyway.
+    // `f` catches the panics of a test. A panic of this crate would end the test or the process
+    // anyway.
     let result = f();
     (result, replace(outer).flatten())
 }
 
 fn replace(first: Option<Option<String>>) -> Option<Option<String>> {
-    // A thread that ends may have dropped it: then panics are told.
+    // Fails on a thread that is ending. Then panics are not hidden.
     FIRST.try_with(|now| now.replace(first)).ok().flatten()
 }
 
-/// Puts a hook before whichever there is. Where a hook of the user's replaces it, panics are told
-/// more often than they need be.
+/// Installs a hook that calls the previous hook unless panics are hidden. If user code replaces it,
+/// panics of runs that are repeated later are printed too.
 fn install() {
     static INSTALLED: Once = Once::new();
     if thread::panicking() {
-        // Hooks cannot be changed now.
+        // The hook cannot be changed during a panic.
         return;
     }
     INSTALLED.call_once(|| {
@@ -48,6 +49,7 @@ fn install() {
     });
 }
 
+/// Returns whether panics are hidden on this thread, and keeps the message of the first.
 fn is_quiet(info: &PanicHookInfo<'_>) -> bool {
     let quiet = FIRST.try_with(|first| {
         let mut first = first.try_borrow_mut().ok()?;

@@ -1,14 +1,14 @@
-//! The line that repeats a run.
+//! The command that repeats a run.
 
 use std::{env, path::Path, thread};
 
-/// A command that runs this test and no other, with this seed.
+/// Returns a command that runs only this test, with this seed.
 pub(crate) fn command(seed: u64) -> String {
     let args: Vec<_> = env::args().skip(1).collect();
     let thread = thread::current();
     let test = match thread.name() {
         Some(name) if name != "main" => Some(name),
-        // With one test at a time, it runs on the main thread.
+        // With `--test-threads=1`, tests run on the main thread.
         _ => exact_filter(&args),
     };
     let directory = env::var("CARGO_MANIFEST_DIR").ok();
@@ -43,16 +43,16 @@ fn exact_filter(args: &[String]) -> Option<&str> {
     args.iter().map(String::as_str).find(|arg| exact && !arg.starts_with('-'))
 }
 
-/// What a test binary is called, without the hash that cargo appends.
+/// Returns the name of a test binary without the hash that cargo appends.
 fn name_of_target(binary: &str) -> Option<&str> {
     let (name, hash) = binary.rsplit_once('-')?;
     (hash.len() == 16 && hash.bytes().all(|byte| byte.is_ascii_hexdigit())).then_some(name)
 }
 
-/// The option that chooses the target of this name, if it is in the usual place.
+/// Returns the option that selects the target of this name, if it is in the usual place.
 fn target(package: &str, name: &str, exists: impl Fn(&str) -> bool) -> Option<String> {
     let is_test = exists(&format!("tests/{name}.rs")) || exists(&format!("tests/{name}/main.rs"));
-    // A library and a program may have the same name.
+    // A library and a binary may have the same name.
     let is_lib =
         name == package.replace('-', "_") && exists("src/lib.rs") && !exists("src/main.rs");
     match (is_test, is_lib) {
@@ -91,7 +91,7 @@ mod tests {
     }
 
     #[test]
-    fn on_the_main_thread_the_arguments_know_the_test() {
+    fn on_the_main_thread_the_arguments_name_the_test() {
         let args = |args: &[&str]| args.iter().map(|arg| arg.to_string()).collect::<Vec<_>>();
         let exact = args(&["--nocapture", "mine::pays", "--exact"]);
         assert_eq!(exact_filter(&exact), Some("mine::pays"));

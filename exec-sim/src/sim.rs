@@ -22,8 +22,8 @@ use std::{
 /// The owner of a simulated executor.
 ///
 /// Everything runs on the thread that calls [`run`](Self::run) or [`block_on`](BlockOn::block_on),
-/// one task at a time, in an order that the seed decides. The clock starts at zero, and jumps to
-/// the next timer when nothing can run; so no test waits for real time to pass.
+/// one task at a time, in an order that the seed determines. The clock starts at zero, and jumps to
+/// the next timer when nothing can run. So no test waits for real time to pass.
 ///
 /// # Examples
 ///
@@ -47,7 +47,7 @@ use std::{
 /// assert_eq!(elapsed, 3 * HOUR);
 /// ```
 ///
-/// A hang is a verdict:
+/// A hang is reported:
 ///
 /// ```
 /// use anyscope::sim::{Failure, Sim};
@@ -64,34 +64,34 @@ pub struct Sim {
 }
 
 impl Sim {
-    /// A simulation whose choices are made by a generator with this seed.
+    /// Creates a simulation that makes random choices, from a generator with this seed.
     pub fn new(seed: u64) -> Self {
         Self::builder().seed(seed).build()
     }
 
-    /// A simulation in which tasks run in the order in which they became ready, unless told
-    /// otherwise.
+    /// Returns a builder of a simulation. Unless set otherwise, tasks run in the order in which
+    /// they became ready.
     pub fn builder() -> Builder {
         Builder { choices: Choices::First, rules: Rules::default(), keep_trace: false }
     }
 
-    /// A handle, for tests that do not use [`run`](Self::run).
+    /// Returns a handle, for tests that do not use [`run`](Self::run).
     pub fn handle(&self) -> SimHandle {
         self.handle.clone()
     }
 
-    /// Runs a test to its end, with whatever it spawned, and looks what it left behind.
+    /// Runs a test and everything it spawned to the end, and checks that nothing is left over.
     ///
     /// When the future of the test is ready, tasks that can still run do so, but the clock stands
     /// still from then on.
     ///
     /// # Errors
     ///
-    /// A [`Failure`] instead of a hang, and if tasks, sleeps or wakers are left over.
+    /// Returns a [`Failure`] instead of hanging, and if tasks, sleeps or wakers are left over.
     ///
     /// # Panics
     ///
-    /// With the panic of the test.
+    /// Propagates a panic of the test.
     pub fn run<F, Fut>(self, test: F) -> Result<Fut::Output, Failure>
     where
         F: FnOnce(SimHandle) -> Fut,
@@ -100,7 +100,7 @@ impl Sim {
         self.run_traced(test).0
     }
 
-    /// As [`run`](Self::run), with what happened.
+    /// As [`run`](Self::run). Returns also the steps and choices of the run.
     pub(crate) fn run_traced<F, Fut>(self, test: F) -> (Result<Fut::Output, Failure>, Ran)
     where
         F: FnOnce(SimHandle) -> Fut,
@@ -139,8 +139,8 @@ impl Sim {
         }
     }
 
-    /// Asks a parked task what it waits for, by polling it once more. All is lost already, so
-    /// this changes nothing for the worse; and if the task gets on by it, then a wake was lost.
+    /// Asks a parked task what it waits for, by polling it once more. The run has failed already,
+    /// so an extra poll does no harm. If the task makes progress, a wake was lost.
     fn question<F: Future>(&self, parked: &mut Parked, test: Pin<&mut F>) {
         let shared = &self.handle.shared;
         let Some((slot, mut work, waker)) = shared.lock().take(parked.task) else { return };
@@ -155,7 +155,7 @@ impl Sim {
         shared.put_back(slot, work);
     }
 
-    /// Runs what can run without the test and without time.
+    /// Runs what can run without the test's future and without a jump of the clock.
     fn settle(&self) -> Result<(), Failure> {
         while let Some(next) = self.handle.shared.next_ready() {
             match next {
@@ -206,7 +206,7 @@ impl Sim {
     }
 }
 
-/// What happened in a run.
+/// The steps and choices of a run.
 pub(crate) struct Ran {
     pub(crate) trace: Recorder,
     pub(crate) choices: Choices,
@@ -219,7 +219,7 @@ impl Ran {
     }
 }
 
-/// How to make a [`Sim`].
+/// A builder of a [`Sim`].
 #[derive(Clone, Debug)]
 #[must_use = "a builder does nothing before `build`"]
 pub struct Builder {
@@ -229,46 +229,46 @@ pub struct Builder {
 }
 
 impl Builder {
-    /// Chooses by a generator with this seed, among them which task is polled next.
+    /// Makes random choices, such as which task is polled next, from a generator with this seed.
     pub fn seed(self, seed: u64) -> Self {
         self.choices(Choices::random(seed))
     }
 
-    /// What goes wrong. Happens only with a seed.
+    /// Sets which faults happen, and how often. They happen only with a seed.
     pub fn faults(mut self, faults: Faults) -> Self {
         self.rules.faults = faults;
         self
     }
 
-    /// How many polls there may be while the clock stands still, before that counts as a
-    /// [livelock](Failure::Livelock). A million unless told otherwise.
+    /// Sets how many polls may be made while the clock stands still. More count as a
+    /// [livelock](Failure::Livelock). A million unless set.
     pub fn max_polls(mut self, polls: u64) -> Self {
         self.rules.max_polls = polls;
         self
     }
 
-    /// How often the clock may jump in one run, before that counts as [endless](Failure::Endless). Ten
-    /// million unless told otherwise.
+    /// Sets how often the clock may jump in one run. More jumps count as
+    /// [endless](Failure::Endless). Ten million unless set.
     pub fn max_jumps(mut self, jumps: u64) -> Self {
         self.rules.max_jumps = jumps;
         self
     }
 
-    /// How many threads the executor claims to have ([`Spawn::parallelism`]), which decides for
-    /// instance in how many parts `map_on` shares out its work. 4 unless told otherwise, whatever the
+    /// Sets how many threads the executor claims to have ([`Spawn::parallelism`]). This determines,
+    /// for instance, into how many shards `map_on` splits its work. 4 unless set, whatever the
     /// machine has, so that a seed means the same everywhere.
     ///
     /// # Panics
     ///
-    /// When it is zero.
+    /// Panics if `threads` is zero.
     #[track_caller]
     pub fn parallelism(mut self, threads: usize) -> Self {
         self.rules.parallelism = NonZeroUsize::new(threads).expect("parallelism is at least 1");
         self
     }
 
-    /// Lets other threads wake tasks: when nothing can run and no timer is set, the run waits for
-    /// them instead of reporting a deadlock. It cannot be repeated then.
+    /// Allows other threads to wake tasks. When nothing can run and no timer is set, the run waits
+    /// for them instead of reporting a deadlock. Such a run cannot be repeated.
     pub fn foreign_threads(mut self, allowed: bool) -> Self {
         self.rules.foreign_threads = allowed;
         self
@@ -289,7 +289,16 @@ impl Builder {
         self
     }
 
-    /// Makes the simulation. Nothing runs before [`Sim::run`].
+    /// Creates the simulation. Nothing runs before [`Sim::run`].
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use anyscope::{BlockOn, sim::Sim};
+    ///
+    /// let sim = Sim::builder().seed(7).max_polls(1000).parallelism(2).build();
+    /// assert_eq!(sim.block_on(async { 42 }), 42);
+    /// ```
     pub fn build(self) -> Sim {
         let shared = Shared::new(self.choices, self.rules, self.keep_trace);
         Sim { handle: SimHandle { shared } }
@@ -298,7 +307,7 @@ impl Builder {
 
 /// # Panics
 ///
-/// With the message of the [`Failure`] instead of a hang.
+/// `block_on` panics with the message of the [`Failure`] instead of hanging.
 impl BlockOn for Sim {
     fn block_on<F: Future>(&self, future: F) -> F::Output {
         let key = Arc::as_ptr(&self.handle.shared).addr();

@@ -1,4 +1,4 @@
-//! The world of one run: tasks, timers, the clock.
+//! The state of one run: tasks, timers, the clock.
 
 use crate::{
     choice::Choices,
@@ -20,9 +20,10 @@ use std::{
     time::Duration,
 };
 
-/// What goes wrong, and how often: once in so many times, at random; never if zero.
+/// The faults that a simulation injects. Each number `n` means once in `n` times on average, at
+/// random; zero means never.
 ///
-/// Faults happen only where order is random, so not in [`exhaust`](crate::exhaust).
+/// Faults happen only in runs with a random order, so not in [`exhaust`](crate::exhaust).
 ///
 /// # Examples
 ///
@@ -36,13 +37,13 @@ use std::{
 /// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Faults {
-    /// A task is polled although nobody woke it: once in so many polls.
+    /// A task is polled although it was not woken: once in so many polls.
     pub spurious_polls: u32,
     /// A wake takes effect only after other tasks have run: once in so many wakes.
     pub late_wakes: u32,
     /// The executor drops a child instead of polling it: once in so many polls.
     pub drops: u32,
-    /// The clock jumps further than the next timer, as when a machine sleeps: by up to this.
+    /// The clock jumps past the next timer, as when a machine sleeps: by up to this.
     pub oversleep: Duration,
 }
 
@@ -50,17 +51,18 @@ pub struct Faults {
 #[derive(Clone, Debug)]
 pub(crate) struct Rules {
     pub(crate) faults: Faults,
-    /// How many polls there may be before time goes on.
+    /// How many polls may be made while the clock stands still.
     pub(crate) max_polls: u64,
     /// How often the clock may jump.
     pub(crate) max_jumps: u64,
     /// Whether other threads may wake tasks.
     pub(crate) foreign_threads: bool,
-    /// What the executor says of itself: the machine's would make a seed's run the machine's.
+    /// What the executor claims. With the number of the machine, a seed would mean another run on
+    /// another machine.
     pub(crate) parallelism: NonZeroUsize,
 }
 
-/// The number of threads that a simulation makes believe to have.
+/// The number of threads that a simulation claims to have, unless set.
 const PARALLELISM: NonZeroUsize = NonZeroUsize::new(4).unwrap();
 
 impl Default for Rules {
@@ -104,9 +106,9 @@ pub(crate) struct State {
     late: Vec<usize>,
     timers: BTreeMap<TimerKey, Option<Waker>>,
     timers_made: u64,
-    /// Who wants to know when nothing is runnable.
+    /// The wakers to fire when no task can run.
     idle: Vec<Waker>,
-    /// How many polls there were at this moment of the clock.
+    /// How many polls were made since the clock last jumped.
     polls: u64,
     /// The thread that runs this.
     driver: Option<ThreadId>,
@@ -126,18 +128,18 @@ struct Task {
     waker: Option<Waker>,
 }
 
-/// What is to be done for a task.
+/// What a poll of a task does.
 pub(crate) enum Work {
-    /// Nothing: the place is free.
+    /// Nothing: the slot is free.
     None,
-    /// Somebody is at it: the future of the test, or a task that is being polled.
+    /// The work is not here: this is the future of the test, or a task that is being polled.
     Elsewhere,
     Child(Child),
     Job(Box<dyn FnOnce() + Send>),
 }
 
 impl Work {
-    /// For reports. There is nothing to say of a place that is free.
+    /// Describes the task for reports. Returns `None` for a free slot.
     fn describe(&self, task: TaskId) -> Option<Parked> {
         let (name, spawned_at) = match self {
             Work::None => return None,
@@ -187,11 +189,11 @@ impl Shared {
     }
 
     pub(crate) fn lock(&self) -> MutexGuard<'_, State> {
-        // Nothing of the user's runs under the lock, so nothing is left half done.
+        // No user code runs under the lock, so a panic leaves nothing half done.
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// A new task, ready to be polled; refused when all is over.
+    /// Adds a task, ready to be polled. Drops it if the run is over.
     pub(crate) fn add(self: &Arc<Self>, work: Work) {
         let mut state = self.lock();
         if state.over {
@@ -215,12 +217,12 @@ impl Shared {
         self.woken.notify_one();
     }
 
-    /// Puts back what was taken for a poll and is not ready.
+    /// Puts back work that was taken for a poll and is not ready.
     pub(crate) fn put_back(&self, slot: usize, work: Work) {
         self.lock().tasks[slot].work = work;
     }
 
-    /// A task is over.
+    /// Ends a task.
     pub(crate) fn end(&self, slot: usize) {
         let mut state = self.lock();
         let id = state.tasks[slot].id;
@@ -264,7 +266,7 @@ impl Shared {
         }
     }
 
-    /// Chooses what to do next if something is ready now.
+    /// Chooses what to do next, if something is ready now.
     pub(crate) fn next_ready(&self) -> Option<Next> {
         let mut state = self.lock();
         if state.ready.is_empty() {
@@ -274,7 +276,7 @@ impl Shared {
         state.pick(&self.rules)
     }
 
-    /// Ends it all: drops the tasks, and the wakers that somebody waits with.
+    /// Ends the run: drops all tasks, and all wakers of timers and idle waits.
     pub(crate) fn end_all(&self) {
         let mut state = self.lock();
         state.over = true;
@@ -284,23 +286,23 @@ impl Shared {
         state.free.clear();
         state.ready.clear();
         state.late.clear();
-        // Without the lock, as destructors spawn, wake, and end sleeps.
+        // Outside of the lock, because destructors may spawn, wake, and end sleeps.
         drop(state);
         drop((tasks, timers, idle));
     }
 
-    /// How many tasks have wakers that somebody still holds.
+    /// Returns how many tasks have wakers that are still held.
     pub(crate) fn wakers(&self) -> usize {
         self.wakers.load(Ordering::Relaxed)
     }
 }
 
-/// Wakes all of them, whatever one of them does; the first panic then goes on.
+/// Fires all wakers, even if one panics. Then resumes the first panic.
 fn wake_all(wakers: Vec<Waker>) {
     let panics = wakers
         .into_iter()
         .filter_map(|waker| catch_unwind(AssertUnwindSafe(|| waker.wake())).err());
-    // All of them first.
+    // Collected, so that all are fired before the first panic is resumed.
     if let Some(first) = panics.collect::<Vec<_>>().into_iter().next() {
         resume_unwind(first);
     }
@@ -311,7 +313,7 @@ impl State {
         self.choices.choose(options, self.trace.digest())
     }
 
-    /// From now on this thread runs the tasks, and the future of the test is to be polled.
+    /// Makes this thread the one that runs the tasks, and queues the future of the test.
     pub(crate) fn start(&mut self) {
         self.driver = Some(thread::current().id());
         if !mem::replace(&mut self.tasks[MAIN].queued, true) {
@@ -329,11 +331,11 @@ impl State {
         (due, self.timers_made)
     }
 
-    /// Waits for a timer; gives back what was there for it.
+    /// Stores a waker for a timer. Returns the waker to drop, outside of the lock.
     pub(crate) fn wait_for(&mut self, timer: TimerKey, waker: Waker) -> Option<Waker> {
         match self.timers.get_mut(&timer) {
             Some(slot) => slot.replace(waker),
-            // It will never be due.
+            // The timer will never be due.
             None => Some(waker),
         }
     }
@@ -346,7 +348,7 @@ impl State {
         self.idle.push(waker);
     }
 
-    /// How many tasks there are besides the test itself.
+    /// Returns how many tasks exist besides the test itself.
     pub(crate) fn tasks(&self) -> usize {
         self.tasks.iter().skip(1).filter(|task| !matches!(task.work, Work::None)).count()
     }
@@ -355,7 +357,7 @@ impl State {
         self.timers.len()
     }
 
-    /// Takes a task that is not about to be polled, for a poll out of turn.
+    /// Takes a task that is not queued, for an extra poll.
     pub(crate) fn take(&mut self, id: TaskId) -> Option<(usize, Work, Waker)> {
         let slot = self.tasks.iter().position(|task| task.id == id && task.waker.is_some())?;
         let task = &mut self.tasks[slot];
@@ -363,14 +365,14 @@ impl State {
         Some((slot, work, task.waker.clone()?))
     }
 
-    /// Forgets what is ready; whether something was.
+    /// Removes all tasks from the ready queue. Returns whether there were any.
     pub(crate) fn forget_ready(&mut self) -> bool {
         let ready = mem::take(&mut self.ready);
         ready.iter().for_each(|slot| self.tasks[*slot].queued = false);
         !ready.is_empty()
     }
 
-    /// Who waits.
+    /// Describes all tasks.
     pub(crate) fn parked(&self) -> Vec<Parked> {
         self.tasks.iter().filter_map(|task| task.work.describe(task.id)).collect()
     }
@@ -379,7 +381,8 @@ impl State {
         self.timers.first_key_value().map(|((due, _), _)| *due)
     }
 
-    /// Moves the clock, and takes the wakers of whatever is due, in the order of the sleeps' begin.
+    /// Moves the clock, and takes the wakers of all timers that are due: by time, and of those due
+    /// at the same time, in the order in which the sleeps began.
     fn jump(&mut self, due: Instant, rules: &Rules) -> Vec<Waker> {
         self.now = due;
         let most = u64::try_from(rules.faults.oversleep.as_nanos()).unwrap_or(u64::MAX);
@@ -401,7 +404,7 @@ impl State {
         due
     }
 
-    /// What is ready to be polled, one of it.
+    /// Picks one of the tasks that are ready to be polled.
     fn pick(&mut self, rules: &Rules) -> Option<Next> {
         if !self.late.is_empty() && self.choices.once_in(4) {
             let late = self.late.swap_remove(0);
@@ -456,7 +459,7 @@ impl State {
         slot.expect("something is ready")
     }
 
-    /// Frees the place of a task. Drop the answer without the lock.
+    /// Frees the slot of a task. Returns a waker, to be dropped outside of the lock.
     fn vacate(&mut self, slot: usize) -> Option<Waker> {
         let task = &mut self.tasks[slot];
         task.work = Work::None;
@@ -483,7 +486,7 @@ impl fmt::Debug for Shared {
     }
 }
 
-/// What wakes a task.
+/// The waker of a task.
 struct TaskWaker {
     shared: Arc<Shared>,
     slot: usize,
@@ -503,7 +506,7 @@ impl Wake for TaskWaker {
         }
         let faults = self.shared.rules.faults;
         let Some(task) = state.tasks.get_mut(self.slot) else { return };
-        // The place may have another tenant by now.
+        // Another task may have this slot by now.
         if task.id != self.id
             || matches!(task.work, Work::None)
             || mem::replace(&mut task.queued, true)

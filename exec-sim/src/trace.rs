@@ -1,4 +1,4 @@
-//! What happened in a run, step by step.
+//! The steps of a run.
 
 use crate::failure::Parked;
 use anyscope_core::Instant;
@@ -8,26 +8,26 @@ use std::{collections::BTreeSet, fmt};
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Step {
-    /// A task came into being.
+    /// A task was spawned.
     Spawn(TaskId),
     /// A task was polled.
     Poll(TaskId),
-    /// A task was woken that was not going to be polled already.
+    /// A task was woken, and no poll of it was due already.
     Wake(TaskId),
     /// A task ended, or was dropped.
     End(TaskId),
-    /// A sleep began that ends at this moment.
+    /// A sleep began that ends at this time.
     Sleep(Instant),
-    /// Nothing was runnable, and the clock jumped here.
+    /// No task could run, and the clock jumped to this time.
     Jump(Instant),
-    /// The test asked for a choice out of so many, and got this one.
+    /// The test asked for a [choice](crate::SimHandle::choose).
     Choose {
-        /// How many options there were.
+        /// The number of options.
         options: usize,
-        /// Which one it was.
+        /// The option that was chosen.
         chosen: usize,
     },
-    /// The simulation made something go wrong; see [`Faults`](crate::Faults).
+    /// The simulation injected a fault; see [`Faults`](crate::Faults).
     Fault(Fault),
 }
 
@@ -50,11 +50,11 @@ impl Step {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct TaskId(pub(crate) u64);
 
-/// Something that the simulation made go wrong.
+/// A fault that the simulation injected.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Fault {
-    /// A task was polled although nobody had woken it.
+    /// A task was polled although it had not been woken.
     SpuriousPoll(TaskId),
     /// A wake of a task was held back for a while.
     LateWake(TaskId),
@@ -101,18 +101,18 @@ impl fmt::Display for Fault {
 pub(crate) struct Recorder {
     digest: u64,
     count: u64,
-    kept: Option<KeepAlive>,
+    kept: Option<Kept>,
 }
 
-/// All that happened, for whoever reads it.
+/// All steps, and descriptions of all tasks, for reports.
 #[derive(Clone, Debug, Default)]
-struct KeepAlive {
+struct Kept {
     steps: Vec<Step>,
-    /// By their numbers.
+    /// Indexed by the numbers of the tasks.
     tasks: Vec<Parked>,
 }
 
-/// What tells two runs apart.
+/// A digest of a run. Two runs that differ have different digests, with high probability.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Digest {
     digest: u64,
@@ -121,7 +121,7 @@ pub(crate) struct Digest {
 
 impl Recorder {
     pub(crate) fn new(keep: bool) -> Self {
-        Recorder { digest: 0, count: 0, kept: keep.then(KeepAlive::default) }
+        Recorder { digest: 0, count: 0, kept: keep.then(Kept::default) }
     }
 
     pub(crate) fn add(&mut self, step: Step) {
@@ -149,7 +149,7 @@ impl Recorder {
         }
     }
 
-    /// What reports say of the next task.
+    /// Keeps the description of the next task, if steps are kept.
     pub(crate) fn add_task(&mut self, describe: impl FnOnce() -> Option<Parked>) {
         if let Some(kept) = &mut self.kept {
             kept.tasks.extend(describe());
@@ -169,7 +169,7 @@ impl Recorder {
         known.tasks.get(usize::try_from(task.0).ok()?)
     }
 
-    /// The step with this number, with the name of its task.
+    /// Returns the text of the step with this number, with the name of its task.
     pub(crate) fn show_step(&self, number: usize) -> String {
         let Some(step) = self.steps().get(number) else { return "the end".into() };
         match step.task().and_then(|task| self.task(task)) {
@@ -181,7 +181,7 @@ impl Recorder {
         }
     }
 
-    /// The last steps, `most` of them, one a line, and who the tasks in them are.
+    /// Returns the text of the last steps, at most `most`, one a line, and the tasks in them.
     pub(crate) fn show_last(&self, most: usize) -> String {
         let steps = self.steps();
         let first = steps.len().saturating_sub(most);
@@ -197,13 +197,13 @@ impl Recorder {
         lines
     }
 
-    /// The number of the first step that two runs do not have in common.
+    /// Returns the number of the first step in which two runs differ.
     pub(crate) fn first_difference(&self, other: &Recorder) -> usize {
         self.steps().iter().zip(other.steps()).take_while(|(a, b)| a == b).count()
     }
 }
 
 fn nanos(moment: Instant) -> u64 {
-    // An `Instant` is 64 bits of nanoseconds.
+    // Not truncated: an `Instant` has 64 bits of nanoseconds.
     moment.since_epoch().as_nanos() as u64
 }

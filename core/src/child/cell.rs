@@ -1,21 +1,22 @@
 //! A whole child: header, scope and future or outcome, in one allocation.
 //!
-//! The functions here are the typed half of [`Raw`]: it has made sure who may do what, they do
-//! it. A child ends in [`finish`], in this order:
+//! The functions here are the typed half of [`Raw`]. `Raw` ensures that the caller may call them.
+//! A child ends in [`finish`](Cell::finish), in this order:
 //!
-//! 1. the future is dropped in place, as whatever it borrows must be free from then on;
-//! 2. the scope looks at the outcome (and may cancel the siblings);
-//! 3. the outcome is stored and the child is done;
-//! 4. without a handle the outcome is dropped, with a waiting one its waker is fired;
-//! 5. the executor is told that it holds an empty shell;
-//! 6. the child leaves its scope, which is its last access to it.
+//! 1. The future is dropped in place, because whatever it borrows must be free from then on.
+//! 2. The scope receives the outcome, and may cancel the siblings.
+//! 3. The outcome is stored, and the child is done.
+//! 4. Without a handle, the outcome is dropped. With a waiting handle, its waker is fired.
+//! 5. The executor's waker is fired, if another thread ended the child: the executor holds an empty
+//!    shell.
+//! 6. The child leaves its scope. This is its last access to the scope.
 //!
-//! Steps 1 to 5 run code of others. Each is caught by itself, and no step rests on what that code
-//! did: from step 3 on it may poll the handle or the shell, or drop the scope. A panic goes to the
-//! scope, which is why the wakers are fired before step 6.
+//! Steps 1 to 5 run user code. A panic of each is caught separately, and no step relies on what
+//! that code did: from step 3 on it may poll the handle or the shell, or drop the scope. A panic is
+//! reported to the scope, so the wakers are fired before step 6.
 //!
 //! So a child that has left its scope holds nothing of its future. Its outcome is gone too, or
-//! owned by the handle.
+//! belongs to the handle.
 
 use super::{
     ChildId, JoinError, Panic,
@@ -48,7 +49,7 @@ use core::{
 #[repr(C)]
 pub(super) struct Cell<F: Future, S: Receive<F::Output, Via>, Via> {
     header: Header,
-    /// Valid until the child leaves its scope. None if it never was in one.
+    /// Valid until the child leaves its scope. `None` if the child never was in one.
     scope: Option<NonNull<S>>,
     stage: UnsafeCell<Stage<F, S::Value, S>>,
     tail: Tail,
@@ -58,16 +59,17 @@ pub(super) struct Cell<F: Future, S: Receive<F::Output, Via>, Via> {
 pub(super) enum Stage<F, V, S> {
     Running(F),
     Value(V),
-    /// With the scope, to report to if the handle never looks.
+    /// With the scope, which receives the panic if the handle never takes it.
     Panicked(Box<(Panic, Arc<S>)>),
-    /// The scope has the failure. With the scope, to wait for its end.
+    /// The scope has the failure. With the scope, so that the handle can wait for its end.
     Failed(Option<Arc<S>>),
-    /// With the scope, if it is coming down or has a reason. The cause is in the state.
+    /// With the scope, if it is shutting down or has a reason. What cancelled the child is in the
+    /// state.
     Cancelled(Option<Arc<S>>),
     Taken,
 }
 
-/// How a child came to its end.
+/// How a child ended.
 enum End<O> {
     Output(O),
     Panicked(Panic),
@@ -85,7 +87,7 @@ impl<F: Future, S: Receive<F::Output, Via>, Via> Cell<F, S, Via> {
         free: Self::free,
     };
 
-    /// With a share for each keeper that `state` names.
+    /// Allocates a child, with a share for each keeper that `state` names.
     pub(super) fn allocate(
         scope: Option<NonNull<S>>,
         stage: Stage<F, S::Value, S>,
@@ -108,12 +110,14 @@ impl<F: Future, S: Receive<F::Output, Via>, Via> Cell<F, S, Via> {
         Raw::new(NonNull::from(Box::leak(cell)).cast())
     }
 
+    /// Returns the cell that `raw` points to.
+    ///
     /// # Safety
     ///
     /// `raw` was made by `Self::allocate`, and is kept alive for `'a`.
     unsafe fn from_raw<'a>(raw: Raw) -> &'a Self {
         // SAFETY: promised by the caller; the header is the first field of a `repr(C)` struct,
-        // and the pointer was made from one to the whole.
+        // and the pointer was derived from a pointer to the whole.
         unsafe { &*raw.as_ptr().cast::<Self>() }
     }
 
@@ -121,29 +125,29 @@ impl<F: Future, S: Receive<F::Output, Via>, Via> Cell<F, S, Via> {
     unsafe fn poll(raw: Raw, before: Snapshot, cx: &mut Context<'_>) -> Polled {
         // SAFETY: this is the vtable of the cell, and the caller keeps it.
         let cell = unsafe { Self::from_raw(raw) };
-        // A shield that has ended elsewhere, with the end of the child behind it.
-        // SAFETY: `RUNNING` is the caller's, and so is the slot.
+        // The shield has ended outside of this child's polls, and the child was asked to end.
+        // SAFETY: the caller holds `RUNNING`, and so owns the slot.
         let ends = before.is_shielded()
             && before.is_asked_to_end()
             && unsafe { !cell.tail.shields.is_up() };
         if ends && !cell.header.state.end_poll(false) {
             cell.forget_runner();
-            // SAFETY: `RUNNING` is still ours.
+            // SAFETY: we still hold `RUNNING`.
             let gone = unsafe { Self::finish(raw, End::Cancelled, By::Poller) };
             return if gone { Polled::Gone } else { Polled::Ready };
         }
         let on_unwind = || {
-            // SAFETY: without `std` the poll unwinds through here, and `RUNNING` is still ours.
+            // SAFETY: without `std` the poll unwinds through here, and we still hold `RUNNING`.
             unsafe { Self::finish(raw, End::Panicked(Panic::unknown()), By::Dropper) };
         };
         let polled = unwind::catch_or(on_unwind, || {
             let scope = cell.scope.map_or(ptr::null(), |scope| scope.as_ptr().cast_const().cast());
-            // SAFETY: `RUNNING` is the caller's until this has been left.
+            // SAFETY: the caller holds `RUNNING` until this closure returns.
             let about = unsafe { Running::new(cell) };
             let frame = Frame { child: raw.as_ptr().cast_const().cast(), scope, about: &about };
             current::framed(frame, || {
                 let poll = cell.stage.with_mut(|stage| {
-                    // SAFETY: `RUNNING` is the caller's, and so is `stage`.
+                    // SAFETY: the caller holds `RUNNING`, and so owns `stage`.
                     let Stage::Running(future) = (unsafe { &mut *stage }) else {
                         unreachable!("an idle child has its future");
                     };
@@ -170,19 +174,19 @@ impl<F: Future, S: Receive<F::Output, Via>, Via> Cell<F, S, Via> {
             Ok((Poll::Ready(output), _)) => End::Output(output),
             Err(payload) => End::Panicked(Panic::new(payload)),
         };
-        // SAFETY: `RUNNING` is still ours.
+        // SAFETY: we still hold `RUNNING`.
         if unsafe { Self::finish(raw, end, By::Poller) } { Polled::Gone } else { Polled::Ready }
     }
 
-    /// Keeps the executor's waker, to let it know of a cancel. Requires `RUNNING`.
+    /// Keeps the executor's waker, which a cancel fires. Requires `RUNNING`.
     fn remember_runner(&self, cx: &Context<'_>) {
-        // SAFETY: `RUNNING` is the caller's, and so is `runner`.
+        // SAFETY: the caller holds `RUNNING`, and so owns `runner`.
         unsafe { raw::remember(&self.tail.runner, cx.waker()) };
     }
 
     /// Drops the executor's waker. Requires `RUNNING`.
     fn forget_runner(&self) {
-        // SAFETY: `RUNNING` is the caller's, and so is `runner`.
+        // SAFETY: the caller holds `RUNNING`, and so owns `runner`.
         unwind::discard(self.tail.runner.with_mut(|runner| unsafe { (*runner).take() }));
     }
 
@@ -192,14 +196,14 @@ impl<F: Future, S: Receive<F::Output, Via>, Via> Cell<F, S, Via> {
         unsafe { Self::finish(raw, End::Cancelled, by) };
     }
 
-    /// Ends the child; see the [module](self). Never unwinds. True if the poller's share of the
-    /// memory has been given up with it.
+    /// Ends the child; see the [module](self). Never unwinds. Returns true if this also gave up the
+    /// poller's share of the memory.
     ///
     /// # Safety
     ///
-    /// The caller holds `RUNNING` and keeps the child; [`By::Poller`] with the executor's share.
+    /// The caller holds `RUNNING` and keeps the child, a [`By::Poller`] with the executor's share.
     unsafe fn finish(raw: Raw, mut end: End<F::Output>, by: By) -> bool {
-        // SAFETY: this is the code of the cell, and the caller keeps it.
+        // SAFETY: this is a function of the cell's type, and the caller keeps the cell.
         let cell = unsafe { Self::from_raw(raw) };
         let header = &cell.header;
         // SAFETY: the child has not left its scope.
@@ -209,16 +213,16 @@ impl<F: Future, S: Receive<F::Output, Via>, Via> Cell<F, S, Via> {
             None => unwind::discard(payload),
         };
 
-        // The future is dropped in place. What is left of the stage is not looked at before it is
-        // written again below.
+        // The future is dropped in place. What is left of the stage is not read before it is
+        // overwritten below.
         let dropped = unwind::catch(|| {
-            // SAFETY: `RUNNING` is ours, and so is `stage`.
+            // SAFETY: we hold `RUNNING`, and so own `stage`.
             cell.stage.with_mut(|stage| unsafe { stage.drop_in_place() });
         });
         if let Err(payload) = dropped {
             let panic = Panic::new(payload);
             match (&end, scope) {
-                // It was dropped because of that one, which goes first.
+                // The future was dropped because of the first panic, which takes precedence.
                 (End::Panicked(_), Some(scope)) => {
                     scope.on_second_panic(panic.in_child(&cell.tail.origin));
                 }
@@ -231,23 +235,23 @@ impl<F: Future, S: Receive<F::Output, Via>, Via> Cell<F, S, Via> {
             lost(payload);
             Stage::Taken
         });
-        // SAFETY: as above; nothing is left there that would have to be dropped.
+        // SAFETY: as above; the slot holds nothing that must be dropped.
         cell.stage.with_mut(|slot| unsafe { slot.write(stage) });
         let now = header.state.now();
-        // A child that never was pending has no runner, and this thread need not look.
+        // A child that never was pending has no waker of the executor, so the slot is not read.
         let runner = now.has_runner().then(|| {
-            // SAFETY: `RUNNING` is ours, and so is `runner`.
+            // SAFETY: we hold `RUNNING`, and so own `runner`.
             cell.tail.runner.with_mut(|runner| unsafe { (*runner).take() })
         });
         let member = cell.scope;
         if now.is_shielded() {
-            // SAFETY: `RUNNING` is ours, and so is the slot.
+            // SAFETY: we hold `RUNNING`, and so own the slot.
             unwind::catch(|| unsafe { cell.tail.shields.clear() }).unwrap_or_else(lost);
         }
 
         let released = by == By::Poller && header.state.finish_and_release();
         if !released {
-            // SAFETY: `RUNNING` is ours, and the caller still keeps the child.
+            // SAFETY: we hold `RUNNING`, and the caller still keeps the child.
             unsafe { cell.finish_slowly(lost) };
         }
         if let Some(runner) = runner.flatten() {
@@ -256,13 +260,14 @@ impl<F: Future, S: Receive<F::Output, Via>, Via> Cell<F, S, Via> {
                 .unwrap_or_else(lost);
         }
         if let Some(scope) = member {
-            // SAFETY: the child entered its scope, and leaves it once: here.
+            // SAFETY: the child entered its scope, and leaves it only here.
             unsafe { parent::leave(scope, now.is_daemon()) };
         }
         released
     }
 
-    /// Makes the child done. Without a handle the outcome is dropped, and a waiting one is woken.
+    /// Makes the child done. Drops the outcome if there is no handle, and wakes a handle that
+    /// waits.
     ///
     /// # Safety
     ///
@@ -270,16 +275,16 @@ impl<F: Future, S: Receive<F::Output, Via>, Via> Cell<F, S, Via> {
     unsafe fn finish_slowly(&self, lost: impl Fn(Payload)) {
         let before = self.header.state.finish();
         if !before.has_handle() {
-            // SAFETY: the handle is gone, so the outcome is ours.
+            // SAFETY: the handle is gone, so we own the outcome.
             unwind::catch(|| unsafe { self.drop_outcome() }).unwrap_or_else(lost);
         } else if before.has_joiner() {
-            // SAFETY: `JOIN_WAKER` was set when we set `DONE`, so `joiner` is ours.
+            // SAFETY: `JOIN_WAKER` was set when we set `DONE`, so we own `joiner`.
             let joiner = self.tail.joiner.with_mut(|joiner| unsafe { (*joiner).take() });
             unwind::catch(|| joiner.map_or((), Waker::wake)).unwrap_or_else(lost);
         }
     }
 
-    /// What is to be stored for the handle.
+    /// Reports the end to the scope, and returns what to store for the handle.
     fn judge(&self, scope: Option<&S>, end: End<F::Output>) -> Stage<F, S::Value, S> {
         let Some(scope) = scope else {
             unwind::discard(end);
@@ -288,8 +293,8 @@ impl<F: Future, S: Receive<F::Output, Via>, Via> Cell<F, S, Via> {
         let now = self.header.state.now();
         let info =
             Info { id: ChildId::new(now.number(), now.is_daemon()), origin: &self.tail.origin };
-        // If the handle goes away after this, what is kept for it is discarded.
-        // SAFETY: the child has not left.
+        // If the handle is dropped after this, what is kept for it is discarded.
+        // SAFETY: the child has not left its scope.
         let keep =
             || now.has_handle().then_some(self.scope).flatten().map(|s| unsafe { parent::keep(s) });
         match end {
@@ -327,10 +332,10 @@ impl<F: Future, S: Receive<F::Output, Via>, Via> Cell<F, S, Via> {
             Stage::Panicked(panicked) => Err(JoinError::Panicked(panicked.0)),
             Stage::Failed(_) => Err(JoinError::Failed),
             Stage::Cancelled(scope) => {
-                let cause = cell.header.state.now().cancelled().unwrap_or(CancelledBy::Scope);
-                let scope = scope.as_ref().filter(|_| cause == CancelledBy::Scope);
+                let by = cell.header.state.now().cancelled().unwrap_or(CancelledBy::Scope);
+                let scope = scope.as_ref().filter(|_| by == CancelledBy::Scope);
                 let reason = scope.and_then(|scope| scope.cancel_reason());
-                Err(JoinError::Cancelled(Cancelled::new(cause, reason)))
+                Err(JoinError::Cancelled(Cancelled::new(by, reason)))
             }
             Stage::Taken => Err(JoinError::Taken),
             Stage::Running(_) => unreachable!("a child that is done has no future"),
@@ -345,9 +350,11 @@ impl<F: Future, S: Receive<F::Output, Via>, Via> Cell<F, S, Via> {
         unsafe { Self::from_raw(raw).drop_outcome() };
     }
 
+    /// Drops the outcome. Reports a panic that the handle has not taken to the scope.
+    ///
     /// # Safety
     ///
-    /// The child is done, and the outcome is the caller's.
+    /// The child is done, and the caller owns the outcome.
     unsafe fn drop_outcome(&self) {
         // SAFETY: promised by the caller.
         if let Stage::Panicked(panicked) = unsafe { self.take_stage() } {
@@ -356,9 +363,11 @@ impl<F: Future, S: Receive<F::Output, Via>, Via> Cell<F, S, Via> {
         }
     }
 
+    /// Takes the outcome.
+    ///
     /// # Safety
     ///
-    /// The child is done, and the outcome is the caller's.
+    /// The child is done, and the caller owns the outcome.
     unsafe fn take_stage(&self) -> Stage<F, S::Value, S> {
         // SAFETY: promised by the caller.
         self.stage.with_mut(|stage| unsafe { mem::replace(&mut *stage, Stage::Taken) })
@@ -369,7 +378,7 @@ impl<F: Future, S: Receive<F::Output, Via>, Via> Cell<F, S, Via> {
         // SAFETY: the caller keeps the cell, which is done, and is the handle.
         let cell = unsafe { Self::from_raw(raw) };
         let refused = cell.header.state.now().cancelled() == Some(CancelledBy::Scope);
-        // Not with a reference into the stage, as the scope may run code of others.
+        // Cloned first: the scope may run user code, which must not run while `stage` is borrowed.
         // SAFETY: as above.
         let scope = cell.stage.with(|stage| match unsafe { &*stage } {
             Stage::Failed(Some(scope)) | Stage::Cancelled(Some(scope)) => Some(scope.clone()),
@@ -382,17 +391,17 @@ impl<F: Future, S: Receive<F::Output, Via>, Via> Cell<F, S, Via> {
     unsafe fn free(raw: Raw) {
         // SAFETY: `allocate` made the cell with `Box`, and the caller gave up the last share.
         let cell = unsafe { Box::from_raw(raw.as_ptr().cast::<Self>()) };
-        // Whoever comes last may be another child, or in the middle of something: what panics here
-        // goes no further.
+        // The last keeper may be another child, or be in the middle of another protocol. So panics
+        // are caught here.
         for slot in [&cell.tail.joiner, &cell.tail.runner] {
-            // Left there only by a handle or a poll that has panicked.
+            // A waker is left here only if a handle or a poll has panicked.
             // SAFETY: as above.
             if slot.with(|slot| unsafe { (*slot).is_some() }) {
                 // SAFETY: as above.
                 unwind::discard(slot.with_mut(|slot| unsafe { (*slot).take() }));
             }
         }
-        // Of others, what an executor wanted kept is all that is left.
+        // The only user value left in the cell is the executor's `KeepAlive`.
         unwind::discard(cell);
     }
 }
@@ -401,9 +410,11 @@ impl<F: Future, S: Receive<F::Output, Via>, Via> Cell<F, S, Via> {
 struct Running<'a, F: Future, S: Receive<F::Output, Via>, Via>(&'a Cell<F, S, Via>);
 
 impl<'a, F: Future, S: Receive<F::Output, Via>, Via> Running<'a, F, S, Via> {
+    /// Wraps a cell that is being polled.
+    ///
     /// # Safety
     ///
-    /// The caller holds `RUNNING` as long as this is used.
+    /// The caller holds `RUNNING` as long as the result is used.
     unsafe fn new(cell: &'a Cell<F, S, Via>) -> Self {
         Running(cell)
     }
@@ -420,7 +431,7 @@ impl<F: Future, S: Receive<F::Output, Via>, Via> About for Running<'_, F, S, Via
     }
 
     fn with_shields(&self, f: &mut dyn FnMut(&mut Option<Arc<Shields>>)) {
-        // SAFETY: whoever made this holds `RUNNING`, and so the slot is ours.
+        // SAFETY: the caller of `new` holds `RUNNING`, and so we own the slot.
         unsafe { self.0.tail.shields.with(f) };
     }
 

@@ -1,7 +1,7 @@
-//! Work that a scope keeps for its end: the part of it that knows no types.
+//! Work that a scope keeps for its end: the part that does not depend on the future's type.
 //!
-//! A finalizer is a [`Child`] of nobody: one allocation, polled by whoever brings the scope to its
-//! end. What it reports, it reports by itself.
+//! A finalizer is a [`Child`] of no scope: one allocation, polled by the code that shuts the scope
+//! down. Its future reports panics to the scope itself.
 
 use super::{
     Anywhere, Child, LocalChild, SameThread,
@@ -17,13 +17,13 @@ use core::future::Future;
 pub(crate) struct Deferred {
     /// The oldest first.
     pub(crate) finalizers: Stack<Child>,
-    /// How long they may take all together. The last one counts.
+    /// Ends when the finalizers have used up their time. The last budget set replaces the others.
     pub(crate) budget: AtomicBox<Child>,
-    /// Takes over finalizers when nobody awaits the scope any more.
+    /// Takes over finalizers when the scope is dropped before its end.
     pub(crate) runner: OnceBox<Runner>,
-    /// How many finalizers there are, those under way included.
+    /// How many finalizers have not ended, including those that are running.
     pub(crate) pending: AtomicUsize,
-    /// How many were taken out of the list and have not ended.
+    /// How many were taken off the list and have not ended.
     pub(crate) under_way: AtomicUsize,
 }
 
@@ -46,7 +46,7 @@ pub(crate) trait Defers: Parent {
     fn deferred(&self) -> &Deferred;
 }
 
-/// What of [`Deferred`] something is.
+/// The kind of an entry of [`Deferred`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Entry {
     Finalizer,
@@ -69,7 +69,7 @@ where
     F: Future<Output = ()> + 'static,
     S: OfKind<SameThread> + Defers,
 {
-    // SAFETY: it borrows nothing, and the scope stays on this thread, as its kind says.
+    // SAFETY: the future borrows nothing, and the scope stays on this thread, as its kind says.
     unsafe { keep(scope, entry, origin, future) }
 }
 
@@ -79,19 +79,19 @@ where
     F: Future<Output = ()> + Send + 'env,
     S: OfKind<Inline<'env, Anywhere>> + Defers,
 {
-    // SAFETY: it is `Send`. The scope owns an `Inline<'env, _>`, and so is not reached after the
-    // borrow; what keeps it beyond that, as a finalizer does which holds a count of its own scope,
-    // neither drops nor touches it.
+    // SAFETY: the future is `Send`. The scope owns an `Inline<'env, _>`, so it is not reached after
+    // the end of the borrow. A value that keeps the scope beyond that, such as a finalizer that
+    // holds a count of its own scope, neither drops nor touches the future.
     unsafe { keep(scope, entry, origin, future) }
 }
 
-/// [`inline`] for a future that stays on this thread.
+/// As [`inline`], for a future that stays on this thread.
 pub(crate) fn inline_local<'env, F, S>(scope: &Arc<S>, entry: Entry, origin: Origin, future: F)
 where
     F: Future<Output = ()> + 'env,
     S: OfKind<Inline<'env, SameThread>> + Defers,
 {
-    // SAFETY: as `inline`, and the scope stays on this thread, as its kind says.
+    // SAFETY: as in `inline`, and the scope stays on this thread, as its kind says.
     unsafe { keep(scope, entry, origin, future) }
 }
 
@@ -100,8 +100,8 @@ where
 /// # Safety
 ///
 /// - Threads: if `F` is not `Send`, then `scope` stays on this thread.
-/// - Lifetimes: if `F` borrows, then the finalizers of `scope` are polled or dropped by nobody
-///   after the end of that borrow.
+/// - Lifetimes: if `F` borrows, then the finalizers of `scope` are neither polled nor dropped after
+///   the end of that borrow.
 pub(crate) unsafe fn keep<F, S>(scope: &Arc<S>, entry: Entry, origin: Origin, future: F)
 where
     F: Future<Output = ()>,
@@ -115,7 +115,7 @@ where
     }
 }
 
-/// Has `exec` take over finalizers, by `spawn`.
+/// Makes `exec` take over finalizers, through `spawn`.
 pub(crate) fn run_on<E, S>(scope: &Arc<S>, exec: &E, spawn: fn(&E, Child))
 where
     E: Clone + Send + Sync + 'static,
@@ -123,12 +123,12 @@ where
 {
     if scope.deferred().runner.get().is_none() {
         let exec = exec.clone();
-        // If another thread was first, its runner does as well.
+        // If another thread was first, its runner serves as well.
         let _ = scope.deferred().runner.set(Box::new(move |child| spawn(&exec, child)));
     }
 }
 
-/// Has `exec` take over finalizers of a scope that stays on this thread.
+/// Makes `exec` take over finalizers of a scope that stays on this thread.
 pub(crate) fn run_on_local<E, S>(scope: &Arc<S>, exec: &E, spawn: fn(&E, LocalChild))
 where
     E: Clone + 'static,
@@ -141,7 +141,7 @@ where
     }
 }
 
-/// Something that is used and dropped on one thread, whatever its type says.
+/// A value that is used and dropped on one thread only, so it may be `Send` whatever its type.
 struct OnThisThread<T>(T);
 
 impl<T> OnThisThread<T> {
@@ -150,8 +150,8 @@ impl<T> OnThisThread<T> {
     }
 }
 
-// SAFETY: made by `run_on_local` only, for a scope that stays on its thread, as its kind says, and
-// owns this.
+// SAFETY: only `run_on_local` makes one. The scope that owns it stays on its thread, as its kind
+// says.
 unsafe impl<T> Send for OnThisThread<T> {}
 // SAFETY: as above.
 unsafe impl<T> Sync for OnThisThread<T> {}

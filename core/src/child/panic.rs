@@ -7,9 +7,9 @@ use core::{any::Any, error::Error, fmt, panic::Location};
 
 /// A caught panic.
 ///
-/// Its message, like that of the [`JoinError`](crate::JoinError) around it, contains the name of the
-/// child, if it has one, and the place where it was spawned. [`resume`](Self::resume) resumes the
-/// payload alone.
+/// Its message, like that of the [`JoinError`](crate::JoinError) around it, contains the name of
+/// the child, if it has one, and the place where it was spawned. [`resume`](Self::resume) resumes
+/// the payload alone.
 ///
 /// `Sync`, although payloads are not, so that a `JoinError` is an ordinary error. Dropping it
 /// drops the payload; the panic is not resumed.
@@ -31,11 +31,11 @@ use core::{any::Any, error::Error, fmt, panic::Location};
 /// # });
 /// ```
 pub struct Panic {
-    // One word, as every outcome has room for it.
-    caught: Box<CatchUnwind>,
+    // One word, because every outcome reserves room for it.
+    caught: Box<Caught>,
 }
 
-struct CatchUnwind {
+struct Caught {
     payload: Payload,
     /// The name of the child, if it has one.
     name: Option<Cow<'static, str>>,
@@ -49,7 +49,7 @@ unsafe impl Sync for Panic {}
 
 impl Panic {
     pub(crate) fn new(payload: Payload) -> Self {
-        Panic { caught: Box::new(CatchUnwind { payload, name: None, spawned_at: None }) }
+        Panic { caught: Box::new(Caught { payload, name: None, spawned_at: None }) }
     }
 
     /// Returns the same panic, with the name of the child and where it was spawned.
@@ -64,7 +64,7 @@ impl Panic {
         Panic::new(Box::new("not captured: anyscope-core was built without `std`"))
     }
 
-    /// Returns the message, if the panic had one, as those of `panic!` have.
+    /// Returns the message, if the panic has one. Panics of `panic!` have one.
     pub fn message(&self) -> Option<&str> {
         let payload: &(dyn Any + Send) = &*self.caught.payload;
         payload
@@ -87,7 +87,7 @@ impl Panic {
         unwind::resume(self.caught.payload)
     }
 
-    /// Drops it. A panic of the payload's destructor goes no further.
+    /// Drops the payload. A panic of its destructor is caught.
     pub(crate) fn discard(self) {
         unwind::discard(self.caught.payload);
     }

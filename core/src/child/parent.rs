@@ -1,11 +1,11 @@
-//! What a child asks of its scope, and how it is a member of it.
+//! What a child requires of its scope, and how it enters and leaves the scope.
 //!
-//! A child does not hold a count of its scope, which would cost two contended additions a child.
-//! The scope's owner does: it keeps the scope until the [`Gates`] are closed, or hands its count to
-//! the children that are left. So the step that counts a child out is its last access, unless the
-//! gate says that somebody waits: then the child takes a count first. (Without one, this would be
-//! the bug of `std::thread::scope`, rust-lang/rust#98498, where the last child touched a scope that
-//! its owner had already freed.)
+//! A child does not hold a count of its scope: that would cost two contended additions per child.
+//! The owner of the scope holds one. It keeps the scope until the [`Gates`] are closed, or passes
+//! its count to the children that are left. So the step that counts a child out is the child's last
+//! access to the scope, unless the gate is watched: then the child takes a count first. (Without
+//! that count, this would be the bug of `std::thread::scope`, rust-lang/rust#98498, where the last
+//! child touched a scope that its owner had already freed.)
 
 use super::{
     Panic,
@@ -43,7 +43,7 @@ pub struct Anywhere(());
 pub struct SameThread(PhantomData<*const ()>);
 
 /// Marks scopes whose children are polled by the scope's own future and may borrow for `'env`.
-/// Children wait here for their first poll.
+/// Children wait in `new` for their first poll.
 pub(crate) struct Inline<'env, M> {
     pub(crate) new: Stack<super::InlineChild<'env>>,
     mode: PhantomData<M>,
@@ -58,13 +58,13 @@ impl<M> Default for Inline<'_, M> {
 /// The children of a scope that have not ended.
 #[derive(Debug)]
 pub(crate) struct Gates {
-    /// Those that the scope waits for.
+    /// The children that the scope waits for.
     pub(crate) tasks: Door,
-    /// Those that end when there are no others.
+    /// The children that are cancelled when only daemons are left.
     pub(crate) daemons: Door,
 }
 
-/// A gate as the scope has it: children come and go by a [`Place`] only.
+/// A gate as the scope sees it: only a [`Place`] lets children enter and leave.
 #[derive(Debug)]
 pub(crate) struct Door(Gate);
 
@@ -79,12 +79,12 @@ impl Door {
         self.0.watch();
     }
 
-    /// How many are inside.
+    /// Returns how many children are inside.
     pub(crate) fn count(&self) -> usize {
         self.0.count()
     }
 
-    /// How many ever entered. Wraps around.
+    /// Returns how many children ever entered. Wraps around.
     pub(crate) fn entered(&self) -> usize {
         self.0.entered()
     }
@@ -95,12 +95,12 @@ impl Gates {
         Gates { tasks: Door(Gate::new()), daemons: Door(Gate::new()) }
     }
 
-    /// How many children ever entered. Wraps around.
+    /// Returns how many children ever entered. Wraps around.
     pub(crate) fn entered(&self) -> usize {
         self.tasks.entered().wrapping_add(self.daemons.entered())
     }
 
-    /// How many are inside. May be too high by those who leave at this moment.
+    /// Returns how many children are inside. May still count children that leave during the call.
     pub(crate) fn count(&self) -> usize {
         self.tasks.count() + self.daemons.count()
     }
@@ -110,63 +110,65 @@ impl Gates {
     }
 }
 
-/// What a child asks of its scope.
+/// What a child requires of its scope.
 ///
 /// # Safety
 ///
-/// `gates` answers with one and the same field. As long as a gate is not closed, somebody holds a
-/// count of the scope.
+/// `gates` always returns the same field. As long as a gate is not closed, a count of the scope is
+/// held.
 pub(crate) unsafe trait Parent: Sized {
+    /// Returns the gates of this scope.
     fn gates(&self) -> &Gates;
 
-    /// Where the children of this scope are listed.
+    /// Returns the list of the children of this scope.
     fn registry(&self) -> &Children;
 
-    /// Whether a child with this origin is refused although the registry is open.
+    /// Returns whether a child with this origin is refused although the registry is open.
     fn refuses(&self, origin: &Origin) -> bool;
 
-    /// Whether [`on_leave`](Self::on_leave) is to be called.
+    /// Returns whether a child that leaves must call [`on_leave`](Self::on_leave).
     fn watches_leaves(&self) -> bool;
 
-    /// A child that the scope waits for has left. Never unwinds; collects whom to wake.
+    /// Called when a child that the scope waits for has left. Never unwinds. Collects the wakers to
+    /// fire.
     fn on_leave(&self, wakers: &mut Wakers);
 
-    /// A gate that is watched has become empty. As [`on_leave`](Self::on_leave).
+    /// Called when a watched gate has become empty; otherwise as [`on_leave`](Self::on_leave).
     fn on_empty(&self, wakers: &mut Wakers);
 
-    /// A child panicked. The answer is the panic again if the child's handle is to get it.
+    /// Called when a child has panicked. Returns the panic if the child's handle receives it.
     fn on_panic(&self, panic: Panic, info: Info<'_>) -> Option<Panic>;
 
-    /// A panic has nobody to go to. Never unwinds.
+    /// Called with a panic that no handle receives. Never unwinds.
     fn on_lost_panic(&self, panic: Panic);
 
-    /// A child that has panicked panics again when its future is dropped.
+    /// Called when a child that has panicked panics again while its future is dropped.
     fn on_second_panic(&self, panic: Panic);
 
-    /// The executor dropped a child before its end.
+    /// Called when the executor dropped a child before its end.
     fn on_refused(&self, info: Info<'_>);
 
-    /// A child was dropped unpolled because the scope had ended.
+    /// Called when a child was dropped without a poll because the scope had ended.
     fn on_closed(&self, info: Info<'_>);
 
-    /// Whether the scope is coming down because of a failure or a cancel, and its body with it.
+    /// Returns whether the scope shuts down because of a failure or a cancel, and its body with it.
     fn is_failing(&self) -> bool;
 
-    /// The scope is dropped: ends all children, shields or not. Those that are idle have been
+    /// Ends all children because the scope is dropped; ignores shields. All idle children have been
     /// dropped when this returns.
     fn abandon_children(&self);
 
-    /// Why the children are to end, if they are.
+    /// Returns why the children were asked to end, if they were.
     fn asks_children(&self) -> Option<Cancelled>;
 
-    /// The token that is cancelled when the children are to end; it is the scope's own.
+    /// Returns the scope's own token, which is cancelled when the children are asked to end.
     fn own_token(&self) -> CancelToken;
 
-    /// Why the scope was cancelled, if somebody gave a reason.
+    /// Returns the reason with which the scope was cancelled, if one was given.
     fn cancel_reason(&self) -> Option<&CancelReason>;
 
-    /// What becomes of whoever awaits, here, the value of a child that has none. It was `refused`
-    /// if it was cancelled with the scope.
+    /// Returns what happens to the calling code, which awaits the value of a child that has none.
+    /// The child was `refused` if it was cancelled with the scope.
     fn without_value(&self, refused: bool) -> Sequel;
 }
 
@@ -174,25 +176,26 @@ pub(crate) unsafe trait Parent: Sized {
 ///
 /// # Safety
 ///
-/// The type owns a `K`, so that it is no more `Send` and `Sync`, and lives no longer, than that.
+/// The type owns a `K`, so it is `Send` or `Sync` only if `K` is, and does not outlive `K`.
 pub(crate) unsafe trait OfKind<K>: Parent {}
 
-/// What a child asks of its scope when it returns an `O`. `Via` tells apart the ways in which
-/// scopes take the same types.
+/// What a child that returns an `O` requires of its scope. `Via` distinguishes the ways in which
+/// scopes receive the same type.
 pub(crate) trait Receive<O, Via>: Parent {
-    /// What the handle gets.
+    /// What the handle receives.
     type Value;
 
-    /// The value for the handle, or none if `output` was a failure, which the scope keeps.
+    /// Returns the value for the handle, or `None` if `output` was a failure, which the scope
+    /// keeps.
     fn receive(&self, output: O, info: Info<'_>) -> Option<Self::Value>;
 
-    /// The executor dropped such a child before its end.
+    /// Called when the executor dropped such a child before its end.
     fn lost(&self, info: Info<'_>) {
         self.on_refused(info);
     }
 }
 
-/// A place for one child in a scope that has not ended. Dropping it leaves.
+/// A place for one child in a scope that has not ended. Dropping it leaves the scope.
 pub(crate) struct Place<'s, S: Parent> {
     scope: &'s Arc<S>,
     number: usize,
@@ -206,7 +209,7 @@ impl<'s, S: Parent> Place<'s, S> {
         Some(Place { scope, number, daemon })
     }
 
-    /// Counts a child in that the scope waits for, if there are less than `limit` of them.
+    /// Counts a child in that the scope waits for, if fewer than `limit` such children are inside.
     pub(crate) fn take_below(scope: &'s Arc<S>, limit: usize) -> Result<Self, Refusal> {
         let number = scope.gates().tasks.0.enter_below(limit)?;
         Ok(Place { scope, number, daemon: false })
@@ -216,39 +219,39 @@ impl<'s, S: Parent> Place<'s, S> {
         self.daemon
     }
 
-    /// How many entered by the same gate before this one.
+    /// Returns how many children entered through the same gate before this one.
     pub(super) fn number(&self) -> usize {
         self.number
     }
 
-    /// The scope, for as long as the place is taken.
+    /// Returns the scope, valid as long as the place is taken.
     pub(super) fn into_member(self) -> NonNull<S> {
         let place = mem::ManuallyDrop::new(self);
-        // As `Arc::into_raw` would answer, which also `Arc::from_raw` takes.
+        // The pointer that `Arc::into_raw` would return, so `Arc::from_raw` accepts it.
         NonNull::from(&**place.scope)
     }
 }
 
 impl<S: Parent> Drop for Place<'_, S> {
     fn drop(&mut self) {
-        // SAFETY: taken, and not handed on.
+        // SAFETY: the place is taken, and `into_member` did not give it away.
         unsafe { leave(NonNull::from(&**self.scope), self.daemon) };
     }
 }
 
-/// Gives a place back. Runs no code of the child, and never unwinds.
+/// Gives a place back. Runs no code of the child. Never unwinds.
 ///
 /// # Safety
 ///
 /// `scope` came from [`Place::into_member`] (or its drop), and leaves once. The scope may be freed
 /// by this call, or at any time after.
 pub(super) unsafe fn leave<S: Parent>(scope: NonNull<S>, daemon: bool) {
-    // SAFETY: the place is still counted, so the scope is there.
+    // SAFETY: the place is still counted, so the scope is alive.
     let parent = unsafe { scope.as_ref() };
     let always = !daemon && parent.watches_leaves();
     // SAFETY: `hold` is called while the place is still counted.
     let left = parent.gates().of(daemon).leave(always, || unsafe { keep(scope) });
-    // Without a count of our own, that was the last access.
+    // Without a count of our own, `leave` was the last access to the scope.
     if let Some((parent, last)) = left {
         let mut wakers = Wakers::new();
         if last {
@@ -260,7 +263,7 @@ pub(super) unsafe fn leave<S: Parent>(scope: NonNull<S>, daemon: bool) {
         if always {
             parent.on_leave(&mut wakers);
         }
-        // All is done: what follows runs code of others.
+        // All steps of the protocol are done: what follows runs user code.
         if let Err(payload) = wakers.fire() {
             parent.on_lost_panic(Panic::new(payload));
         }
@@ -268,14 +271,15 @@ pub(super) unsafe fn leave<S: Parent>(scope: NonNull<S>, daemon: bool) {
     }
 }
 
-/// A count of its own for somebody who outlasts the child's membership.
+/// Returns a count of the scope, for a user that may outlast the child's membership.
 ///
 /// # Safety
 ///
 /// `scope` came from [`Place::into_member`], and the child has not left.
 pub(super) unsafe fn keep<S: Parent>(scope: NonNull<S>) -> Arc<S> {
     let scope = scope.as_ptr().cast_const();
-    // SAFETY: the pointer is that of an `Arc`, and somebody holds a count of it.
+    // SAFETY: the pointer is that of an `Arc`. The child has not left, so its gate is not closed,
+    // so a count of the scope is held.
     unsafe {
         Arc::increment_strong_count(scope);
         Arc::from_raw(scope)
@@ -288,7 +292,7 @@ impl<M> fmt::Debug for Inline<'_, M> {
     }
 }
 
-/// Polls the body of `scope` with `poll`; `slot` is for its shields.
+/// Polls the body of `scope` by calling `poll`. `slot` holds the body's shields.
 pub(crate) fn in_body<S: Parent, R>(
     scope: &S,
     slot: &mut Option<Arc<Shields>>,

@@ -1,8 +1,7 @@
-//! The part of a child that knows nothing of the type of its future.
+//! The part of a child that does not depend on the type of its future.
 //!
-//! A [`Raw`] is a pointer to it, as cheap to copy as it is dangerous to keep: it is valid while
-//! its holder has a share of the memory (one of the [`Keeper`]s in the state word), and the
-//! methods below say which share they count on.
+//! A [`Raw`] is a pointer to a child. It is valid while its holder has a share of the memory (one
+//! of the [`Keeper`]s in the state word). Each method below says which share it requires.
 
 use super::{
     ChildId, JoinError, KeepAlive,
@@ -26,7 +25,7 @@ use core::{
     task::{Context, Poll, Waker},
 };
 
-/// The head of a child's allocation: what an executor that runs the child has to look at.
+/// The head of a child's allocation: what an executor accesses when it polls the child.
 pub(crate) struct Header {
     pub(super) state: State,
     pub(super) vtable: &'static VTable,
@@ -34,16 +33,18 @@ pub(crate) struct Header {
     pub(super) next: AtomicPtr<Header>,
 }
 
-/// The tail of it: what only pending, awaited or failing children need.
+/// The tail of a child's allocation: what only pending, awaited or failing children need.
 pub(super) struct Tail {
-    /// What the handle waits with. The handle's, or the finisher's: see `JOIN_WAKER`.
+    /// The waker of the handle. Belongs to the handle or to the thread that ends the child: see
+    /// `JOIN_WAKER`.
     pub(super) joiner: UnsafeCell<Option<Waker>>,
-    /// What lets the executor know that a cancelled child is an empty shell. `RUNNING`'s.
+    /// The waker of the executor, fired when a cancel leaves it an empty shell. Belongs to the
+    /// holder of `RUNNING`.
     pub(super) runner: UnsafeCell<Option<Waker>>,
-    /// What the executor wants kept with the child. The spawner's until it has spawned, then
-    /// nobody's.
+    /// What the executor keeps with the child. Belongs to the spawner until the child is spawned.
+    /// No thread accesses it after that, until the child is freed.
     pub(super) kept: UnsafeCell<Option<KeepAlive>>,
-    /// The shields in the future, if there ever were any. `RUNNING`'s.
+    /// The shields in the future, if there ever were any. Belongs to the holder of `RUNNING`.
     pub(super) shields: ShieldSlot,
     pub(super) origin: Origin,
 }
@@ -66,59 +67,60 @@ impl Drop for Tail {
     }
 }
 
-/// What depends on the type of the future. All of these require that the child is kept alive by
-/// the caller for the time of the call.
+/// What depends on the type of the future. All functions require that the caller keeps the child
+/// alive during the call.
 pub(super) struct VTable {
-    /// Where the tail is, in bytes from the header.
+    /// The offset of the tail from the header, in bytes.
     pub(super) tail: usize,
-    /// Polls the future, and ends the child when it is ready or panics. Requires `RUNNING`; the
-    /// state is that of the beginning of the poll.
+    /// Polls the future, and ends the child if the future is ready or panics. Requires `RUNNING`.
+    /// The snapshot is the state at the beginning of the poll.
     pub(super) poll: unsafe fn(Raw, Snapshot, &mut Context<'_>) -> Polled,
     /// Ends the child as cancelled. Requires `RUNNING`.
     pub(super) end: unsafe fn(Raw, By),
-    /// Moves the outcome to where the pointer leads: room for a `Result<T, JoinError>`, which is
-    /// written. Requires `DONE` and to be the handle.
+    /// Moves the outcome to the pointer's target, which must be valid for the write of a
+    /// `Result<T, JoinError>`. Requires `DONE` and that the caller is the handle.
     pub(super) take: unsafe fn(Raw, NonNull<()>),
-    /// Drops the outcome. Requires `DONE` and to be the handle. May run destructors that panic.
+    /// Drops the outcome. Requires `DONE` and that the caller is the handle. May run destructors
+    /// that panic.
     pub(super) discard: unsafe fn(Raw),
-    /// What becomes of whoever awaits the value here, if there is none. Requires `DONE` and to be
-    /// the handle.
+    /// Returns what happens to the code that awaits the value, if there is none. Requires `DONE`
+    /// and that the caller is the handle.
     pub(super) without_value: unsafe fn(Raw) -> Sequel,
-    /// Frees the memory. Requires that no keeper is left.
+    /// Frees the memory. Requires that the last share has been given up to the caller.
     pub(super) free: unsafe fn(Raw),
 }
 
-/// What a poll came to.
+/// The result of a poll.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Polled {
     Pending,
-    /// The executor is rid of the child: it is done, or somebody else is ending it.
+    /// The executor need not poll again: the child is done, or another thread is ending it.
     Ready,
-    /// Besides, the executor's share has been given up.
+    /// As `Ready`, and the executor's share has been given up.
     Gone,
 }
 
-/// Who ends a child.
+/// What ends a child.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum By {
     /// The executor, in a poll.
     Poller,
     /// The executor, by dropping the child.
     Dropper,
-    /// Somebody else: the executor has to be told that it holds an empty shell.
+    /// Another thread or task: the executor must be woken, because it holds an empty shell.
     Canceller,
-    /// As a canceller, but shields do not count: nobody is left to wait for their end.
+    /// As a canceller, but shields are ignored: nothing is left that could wait for their end.
     Abandoner,
 }
 
-/// What becomes of whoever awaits the value of a child that has none.
+/// What happens to the code that awaits the value of a child that has none.
 #[derive(Debug)]
 pub(crate) enum Sequel {
-    /// It panics, and says why there is none.
+    /// It panics, with a message that says why there is no value.
     Panics,
-    /// It is dropped with the scope, which is coming down.
+    /// It is dropped with the scope, which is shutting down.
     Dropped,
-    /// Look again when this fires, if it has not been dropped by then.
+    /// It checks again when this fires, unless it has been dropped by then.
     Later(EventListener),
 }
 
@@ -127,7 +129,7 @@ pub(crate) enum Sequel {
 pub(crate) struct Raw(NonNull<Header>);
 
 impl Raw {
-    /// From the pointer to a whole cell, of which the header is the first field.
+    /// Wraps a pointer to a whole cell, of which the header is the first field.
     pub(super) fn new(cell: NonNull<Header>) -> Self {
         Raw(cell)
     }
@@ -140,24 +142,28 @@ impl Raw {
         self.0
     }
 
+    /// Returns the head of the child.
+    ///
     /// # Safety
     ///
     /// The child must be kept alive for `'a`.
     pub(super) unsafe fn header<'a>(self) -> &'a Header {
-        // SAFETY: the caller keeps the child, and nobody has a `&mut Header` to one that is kept.
+        // SAFETY: the caller keeps the child, and no `&mut Header` exists to a child that is kept.
         unsafe { self.0.as_ref() }
     }
 
+    /// Returns the tail of the child.
+    ///
     /// # Safety
     ///
     /// The child must be kept alive for `'a`.
     pub(super) unsafe fn tail<'a>(self) -> &'a Tail {
-        // SAFETY: the caller keeps the child, whose tail is there, in the same allocation that the
-        // pointer was made of.
+        // SAFETY: the caller keeps the child. Its tail is at this offset, in the same allocation
+        // from which the pointer was derived.
         unsafe { self.0.byte_add(self.header().vtable.tail).cast::<Tail>().as_ref() }
     }
 
-    /// The state now.
+    /// Returns the current state.
     ///
     /// # Safety
     ///
@@ -167,7 +173,7 @@ impl Raw {
         unsafe { self.header() }.state.now()
     }
 
-    /// Which child this is.
+    /// Returns which child this is.
     ///
     /// # Safety
     ///
@@ -188,31 +194,31 @@ impl Raw {
         // SAFETY: the executor keeps the child.
         let header = unsafe { self.header() };
         let Some(before) = header.state.begin_poll() else { return Polled::Ready };
-        // SAFETY: kept by the executor, and `begin_poll` made us the holder of `RUNNING`.
+        // SAFETY: the executor keeps the child, and `begin_poll` made us the holder of `RUNNING`.
         unsafe { (header.vtable.poll)(self, before, cx) }
     }
 
-    /// Asks for the end of the child. An idle one has been dropped when this returns; one that
-    /// is being polled is dropped right after that poll, and one behind a shield after that, unless
-    /// `by` does not care. Never unwinds. False if there was nothing to do: the child is done, or has
-    /// been asked before.
+    /// Asks for the end of the child. An idle child has been dropped when this returns. A child
+    /// that is being polled is dropped right after that poll, and a child behind a shield after the
+    /// shield, unless `by` ignores shields. Never unwinds. Returns false if there was nothing to
+    /// do: the child is done, or has been asked before.
     ///
     /// # Safety
     ///
     /// The child must be kept alive during the call.
-    pub(super) unsafe fn cancel(self, cause: CancelledBy, by: By) -> bool {
+    pub(super) unsafe fn cancel(self, cancelled_by: CancelledBy, by: By) -> bool {
         // SAFETY: promised by the caller.
         let header = unsafe { self.header() };
         let force = matches!(by, By::Dropper | By::Abandoner);
-        let step = header.state.cancel(cause, force);
+        let step = header.state.cancel(cancelled_by, force);
         if step == CancelStep::Claimed {
-            // SAFETY: kept by the caller, and `cancel` made us the holder of `RUNNING`.
+            // SAFETY: the caller keeps the child, and `cancel` made us the holder of `RUNNING`.
             unsafe { (header.vtable.end)(self, by) };
         }
         step != CancelStep::Nothing
     }
 
-    /// Gives up `keeper`'s share; the last one frees the memory.
+    /// Gives up `keeper`'s share, and frees the memory if it was the last.
     ///
     /// # Safety
     ///
@@ -231,7 +237,7 @@ impl Raw {
     ///
     /// # Panics
     ///
-    /// When called from inside the child: it would wait for itself.
+    /// Panics if called from inside the child, which would wait for itself.
     ///
     /// # Safety
     ///
@@ -252,7 +258,8 @@ impl Raw {
             waits::waits_for(format_args!("{}", tail.origin));
             return Poll::Pending;
         }
-        // SAFETY: as above. Whoever finds `JOIN_WAKER` unset need not look for a waker.
+        // SAFETY: as above. The thread that ended the child saw `JOIN_WAKER` unset, so it does not
+        // touch `joiner`.
         unwind::discard(tail.joiner.with_mut(|joiner| unsafe { (*joiner).take() }));
         Poll::Ready(())
     }
@@ -264,7 +271,8 @@ impl Raw {
     /// The caller is the handle, the child is done, and the cell was made for values of type `T`.
     pub(super) unsafe fn take<T>(self) -> Result<T, JoinError> {
         let mut outcome = MaybeUninit::<Result<T, JoinError>>::uninit();
-        // SAFETY: promised by the caller; the pointer leads to room for a `Result<T, JoinError>`.
+        // SAFETY: promised by the caller; the pointer is valid for the write of a
+        // `Result<T, JoinError>`.
         unsafe {
             (self.header().vtable.take)(self, NonNull::from(&mut outcome).cast());
         }
@@ -272,7 +280,8 @@ impl Raw {
         unsafe { outcome.assume_init() }
     }
 
-    /// What the handle does when it is dropped.
+    /// Gives up the handle's share, when the handle is dropped. Drops the outcome of a child that
+    /// is done.
     ///
     /// # Safety
     ///
@@ -283,14 +292,14 @@ impl Raw {
         let now = header.state.now();
         if !now.is_done() && (!now.has_joiner() || header.state.retract_joiner()) {
             if now.has_joiner() {
-                // SAFETY: `JOIN_WAKER` is not set any more, so `joiner` is the handle's.
+                // SAFETY: `JOIN_WAKER` is no longer set, so `joiner` belongs to the handle.
                 unwind::discard(tail.joiner.with_mut(|joiner| unsafe { (*joiner).take() }));
             }
             if header.state.leave_handle() {
                 return;
             }
         }
-        // SAFETY: we are the handle until then, and the guard runs last, even if a destructor of
+        // SAFETY: we are the handle until the guard runs, and it runs last, even if a destructor of
         // the outcome panics.
         let _release = unwind::Finally::new(|| unsafe { self.release(Keeper::Handle) });
         // SAFETY: the child is done, and we are the handle.
@@ -298,12 +307,13 @@ impl Raw {
     }
 }
 
-/// Puts `waker` into `slot`, unless it is there already. Code of the wakers' runs before and after
-/// the access, not in it.
+/// Stores a clone of `waker` in `slot`, unless the slot has an equivalent one. The waker is cloned
+/// before the slot is written, and the old waker is dropped after that: no such code runs while the
+/// slot is being changed.
 ///
 /// # Safety
 ///
-/// The slot is the caller's.
+/// The caller owns the slot.
 pub(super) unsafe fn remember(slot: &UnsafeCell<Option<Waker>>, waker: &Waker) {
     // SAFETY: promised by the caller.
     let known = slot.with(|slot| unsafe { (*slot).as_ref() }.is_some_and(|w| w.will_wake(waker)));
@@ -318,24 +328,24 @@ pub(super) unsafe fn remember(slot: &UnsafeCell<Option<Waker>>, waker: &Waker) {
 pub(crate) type Children = Registry<Header>;
 
 impl Children {
-    /// Closes the list and cancels every child in it, the newest first. All that are idle have
-    /// been dropped when this returns. False if it was closed already.
-    pub(crate) fn close_and_cancel(&self, cause: CancelledBy, by: By) -> bool {
+    /// Closes the list and cancels every child in it, the newest first. All idle children have been
+    /// dropped when this returns. Returns false if the list was closed already.
+    pub(crate) fn close_and_cancel(&self, cancelled_by: CancelledBy, by: By) -> bool {
         // SAFETY: `close` keeps each child alive for the call.
         self.close(|child| unsafe {
-            Raw(child).cancel(cause, by);
+            Raw(child).cancel(cancelled_by, by);
         })
     }
 
-    /// Cancels every child in it, closed or not.
-    pub(crate) fn cancel_all(&self, cause: CancelledBy, by: By) {
+    /// Cancels every child in the list, closed or not.
+    pub(crate) fn cancel_all(&self, cancelled_by: CancelledBy, by: By) {
         // SAFETY: `visit` keeps each child alive for the call.
         self.visit(|child| unsafe {
-            Raw(child).cancel(cause, by);
+            Raw(child).cancel(cancelled_by, by);
         });
     }
 
-    /// Cancels every child that `select` selects; answers how many it has.
+    /// Cancels every child that `select` selects. Returns how many were selected.
     pub(crate) fn cancel_where(&self, mut select: impl FnMut(Info<'_>) -> bool) -> usize {
         let mut selected = 0;
         self.each(|child, info| {
@@ -348,8 +358,8 @@ impl Children {
         selected
     }
 
-    /// Calls `f` with every child that has not ended, but for those of the scope's own, the newest
-    /// first.
+    /// Calls `f` with every child that has not ended, the newest first. Skips the children that the
+    /// scope spawned for its own use.
     pub(crate) fn each(&self, mut f: impl FnMut(Raw, Info<'_>)) {
         self.visit(|child| {
             let child = Raw(child);
@@ -364,7 +374,7 @@ impl Children {
     }
 }
 
-// SAFETY: `next` is a field that only the registry uses; a child keeps its memory until its
+// SAFETY: only the registry uses the field `next`; the memory of a child is kept until its
 // `Keeper::Registry` is released; and a child that is done stays done.
 unsafe impl Listed for Header {
     fn next(&self) -> &AtomicPtr<Header> {

@@ -1,4 +1,4 @@
-//! Where a child has its shields.
+//! The slot of a child that holds its shields.
 
 use crate::{
     cancel::shields::Shields,
@@ -6,8 +6,8 @@ use crate::{
 };
 use core::{mem, task::Waker};
 
-/// Where the shields of a child are, if there ever were any. It belongs to whoever polls or ends
-/// the child.
+/// The shields of a child, if there ever were any. The slot belongs to the thread that polls or
+/// ends the child.
 pub(crate) struct ShieldSlot(UnsafeCell<Option<Arc<Shields>>>);
 
 impl ShieldSlot {
@@ -19,9 +19,9 @@ impl ShieldSlot {
     ///
     /// # Safety
     ///
-    /// The slot is the caller's.
+    /// The caller owns the slot.
     pub(super) unsafe fn with(&self, f: &mut dyn FnMut(&mut Option<Arc<Shields>>)) {
-        // Not with a reference into the slot, whatever `f` does.
+        // `f` may run user code, so no reference into the slot is held during the call.
         // SAFETY: promised by the caller.
         let mut shields = self.0.with_mut(|slot| unsafe { (*slot).take() });
         f(&mut shields);
@@ -29,17 +29,21 @@ impl ShieldSlot {
         drop(self.0.with_mut(|slot| unsafe { mem::replace(&mut *slot, shields) }));
     }
 
+    /// Returns whether a shield is up.
+    ///
     /// # Safety
     ///
-    /// The slot is the caller's.
+    /// The caller owns the slot.
     pub(super) unsafe fn is_up(&self) -> bool {
         // SAFETY: promised by the caller.
         self.0.with(|slot| unsafe { (*slot).as_ref().is_some_and(|shields| shields.is_up()) })
     }
 
+    /// Returns whether a shield is up after a poll with `waker`; see [`Shields::is_up_after`].
+    ///
     /// # Safety
     ///
-    /// The slot is the caller's.
+    /// The caller owns the slot.
     pub(super) unsafe fn is_up_after(&self, waker: &Waker) -> bool {
         // SAFETY: promised by the caller.
         self.0.with(|slot| unsafe {
@@ -47,11 +51,11 @@ impl ShieldSlot {
         })
     }
 
-    /// Lets go of the waker, whose destructor may panic.
+    /// Drops the child's share of the shields, and with it a waker, whose destructor may panic.
     ///
     /// # Safety
     ///
-    /// The slot is the caller's.
+    /// The caller owns the slot.
     pub(super) unsafe fn clear(&self) {
         // SAFETY: promised by the caller.
         drop(self.0.with_mut(|slot| unsafe { (*slot).take() }));

@@ -1,32 +1,34 @@
-//! The state word of a child: who may touch what, and who keeps it alive.
+//! The state word of a child: which thread may touch what, and what keeps the memory alive.
 //!
 //! | bit | set by | cleared by | while it is set |
 //! |---|---|---|---|
-//! | `RUNNING` | whoever polls the child or ends it, by compare-and-swap | the same thread | `stage` and `runner` belong to that thread |
-//! | `DONE` | the same thread, in the step that clears `RUNNING` | never | the future is gone; `stage` holds the outcome, for the handle if there is one |
-//! | `CANCELLED` | the first canceller | `end_poll`, for `CANCEL_DEFERRED`, if the child is behind a shield | nobody starts another poll; whoever holds `RUNNING` ends the child |
-//! | `SHIELDED` | `end_poll` | the next `end_poll` | the child is idle behind a shield, or was and is being polled again |
-//! | `CANCEL_DEFERRED` | a canceller that finds `SHIELDED`, or `end_poll` | never | the child ends when its shield does |
-//! | `FORCED` | a canceller that shields do not stop | never | `end_poll` leaves `CANCELLED` as it is |
-//! | `JOIN_WAKER` | the handle, after it wrote `joiner` | the handle, before `DONE` | `joiner` belongs to whoever sets `DONE`; otherwise it is the handle's |
+//! | `RUNNING` | the thread that polls or ends the child, when it claims the child | the same thread | `stage` and `runner` belong to that thread |
+//! | `DONE` | the same thread, in the step that clears `RUNNING` | never | the future has been dropped; `stage` holds the outcome for the handle, if there is one |
+//! | `CANCELLED` | the first canceller | `end_poll`, for `CANCEL_DEFERRED`, if the child is behind a shield | no other poll starts; the thread that holds `RUNNING` ends the child |
+//! | `SHIELDED` | `end_poll` | the next `end_poll` | the child is idle behind a shield, or was idle there and is being polled again |
+//! | `CANCEL_DEFERRED` | a canceller that finds `SHIELDED`, or `end_poll` | never | the child ends when its shield ends |
+//! | `FORCED` | a canceller that ignores shields | never | `end_poll` does not defer `CANCELLED` |
+//! | `JOIN_WAKER` | the handle, after it wrote `joiner` | the handle, before `DONE` | `joiner` belongs to the thread that sets `DONE`; otherwise it belongs to the handle |
 //! | `HANDLE` | birth | the handle's drop | one owner of the memory: the handle |
 //! | `EXEC` | birth | the executor's drop, or its last poll | one owner of the memory: the executor |
 //! | `LISTED` | birth | the registry | one owner of the memory: the registry of the scope |
-//! | `EXEC_WAKER` | whoever polls the child, when it goes idle | never | `runner` holds a waker, to be taken by whoever ends the child |
+//! | `EXEC_WAKER` | `end_poll`, when the child becomes idle | never | `runner` holds a waker, which the thread that ends the child takes |
 //! | `DAEMON` | birth | never | the child does not keep its scope open |
-//! | cause (3 bits) | with the first of `CANCELLED` and `CANCEL_DEFERRED` | never | who cancelled: [`CancelledBy`] |
+//! | `BY` (3 bits) | with the first of `CANCELLED` and `CANCEL_DEFERRED` | never | what cancelled the child: [`CancelledBy`] |
 //! | the rest | birth | never | the child's number, see [`Snapshot::number`] |
 //!
-//! `RUNNING` and `DONE` exclude each other, but for a moment in which a late poll finds out that it
-//! is late. A child that is neither is *idle*: its future is
-//! there and nobody touches it, so a canceller may claim it and drop the future at once, unless it
-//! is `SHIELDED`: then the end of the shield wakes the child, and its next poll finds `CANCEL_DEFERRED`. If the
-//! child is `RUNNING`, the canceller leaves its bit, and the poller, which must pass through
-//! [`end_poll`](State::end_poll), ends the child.
+//! `RUNNING` and `DONE` exclude each other, except for a moment: a poll that comes after the end
+//! sets `RUNNING`, sees `DONE` and clears `RUNNING` again. A child that has neither bit is *idle*:
+//! its future is there and no thread touches it. A canceller may claim an idle child and drop its
+//! future at once, unless the child is `SHIELDED`. Then the end of the shield wakes the child, and
+//! its next poll finds `CANCEL_DEFERRED`. If the child is `RUNNING`, the canceller sets
+//! `CANCELLED`, and the poller ends the child, because every poll must pass through
+//! [`end_poll`](State::end_poll).
 //!
-//! The memory is freed by whoever clears the last of `HANDLE`, `EXEC` and `LISTED`.
+//! Clearing the last of `HANDLE`, `EXEC` and `LISTED` obliges the caller to free the memory.
 //!
-//! Nothing here waits: every method is a load or one successful compare-and-swap.
+//! No method waits: each is a load, one read-modify-write, or a loop up to one successful
+//! compare-and-swap.
 
 #[cfg(anyscope_loom)]
 use crate::sync::Freed;
@@ -45,14 +47,14 @@ const EXEC: usize = 1 << 5;
 const LISTED: usize = 1 << 6;
 const DAEMON: usize = 1 << 7;
 const EXEC_WAKER: usize = 1 << 8;
-const CAUSE_SHIFT: u32 = 9;
-const CAUSE: usize = 0b111 << CAUSE_SHIFT;
+const BY_SHIFT: u32 = 9;
+const BY: usize = 0b111 << BY_SHIFT;
 const SHIELDED: usize = 1 << 12;
 const CANCEL_DEFERRED: usize = 1 << 13;
 const FORCED: usize = 1 << 14;
 const NUMBER_SHIFT: u32 = 15;
 
-/// Who keeps the memory of a child.
+/// An owner of a share of a child's memory.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(usize)]
 pub(super) enum Keeper {
@@ -73,43 +75,43 @@ pub(super) struct Snapshot(usize);
 /// What [`State::cancel`] found.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum CancelStep {
-    /// The child was idle and is the caller's to end.
+    /// The child was idle. The caller holds `RUNNING`, and must end the child.
     Claimed,
-    /// It is being polled, and will be ended right after; or it is behind a shield, and will be
-    /// ended after that.
+    /// The child is being polled, and will be ended right after; or it is behind a shield, and will
+    /// be ended after the shield.
     Requested,
-    /// It is done, or was cancelled before.
+    /// The child is done, or was cancelled before.
     Nothing,
 }
 
 impl State {
-    /// An idle child with the given keepers.
+    /// Creates the state of an idle child with the given keepers.
     pub(super) fn new(keepers: &[Keeper], daemon: bool, number: usize) -> Self {
         let bits = keepers.iter().fold(0, |bits, keeper| bits | *keeper as usize);
         let daemon = if daemon { DAEMON } else { 0 };
         State(AtomicUsize::new(bits | daemon | number << NUMBER_SHIFT))
     }
 
-    /// A child that was refused before it lived: done, with a handle.
-    pub(super) fn cancelled_at_birth(cause: CancelledBy) -> Self {
-        State(AtomicUsize::new(DONE | CANCELLED | HANDLE | cause.to_bits() << CAUSE_SHIFT))
+    /// Creates the state of a child that was refused before its first poll: done, with a handle.
+    pub(super) fn cancelled_at_birth(by: CancelledBy) -> Self {
+        State(AtomicUsize::new(DONE | CANCELLED | HANDLE | by.to_bits() << BY_SHIFT))
     }
 
-    /// The state now. Acquire: if the child is done, its outcome can be read.
+    /// Returns the current state. Acquire: if the child is done, its outcome can be read.
     pub(super) fn now(&self) -> Snapshot {
         Snapshot(self.0.load(Ordering::Acquire))
     }
 
-    /// Idle to running; answers the state before. Nothing if the child is done, or somebody is
-    /// ending it.
+    /// Changes idle to running, and returns the state before. Returns `None` if the child is done,
+    /// is being polled, or is being ended.
     pub(super) fn begin_poll(&self) -> Option<Snapshot> {
-        // One read-modify-write, before any load: the line comes from the spawner's core, and
-        // should come once, to be written. Acquire: the last poll, on another thread, happened
-        // before ours.
+        // One read-modify-write, before any load: the cache line comes from the spawner's core, and
+        // should be fetched once, to be written. Acquire: the last poll, on another thread,
+        // happened before ours.
         if self.0.fetch_or(RUNNING, Ordering::Acquire) & RUNNING != 0 {
             return None;
         }
-        // Nobody sets `DONE` while we are `RUNNING`.
+        // No other thread sets `DONE` while we hold `RUNNING`.
         let now = self.0.load(Ordering::Relaxed);
         if now & DONE != 0 {
             self.0.fetch_and(!RUNNING, Ordering::Relaxed);
@@ -118,9 +120,9 @@ impl State {
         Some(Snapshot(now))
     }
 
-    /// Running to idle, with a waker in `runner`; behind a shield, if `shielded`. False if the
-    /// child was cancelled, and no shield is in the way: it is still running, and the caller's to
-    /// end.
+    /// Changes running to idle, with a waker in `runner`; behind a shield, if `shielded`. Returns
+    /// false if the child was cancelled and no shield defers that: then the caller still holds
+    /// `RUNNING`, and must end the child.
     pub(super) fn end_poll(&self, shielded: bool) -> bool {
         let mut now = self.0.load(Ordering::Relaxed);
         loop {
@@ -128,7 +130,7 @@ impl State {
                 let pending = if now & CANCELLED != 0 { CANCEL_DEFERRED } else { 0 };
                 now & !(RUNNING | CANCELLED) | EXEC_WAKER | SHIELDED | pending
             } else if now & (CANCELLED | CANCEL_DEFERRED) != 0 {
-                // The cause is there; this makes it known.
+                // `BY` was written with the first request. This makes it visible as a cancel.
                 self.0.fetch_or(CANCELLED, Ordering::Relaxed);
                 return false;
             } else {
@@ -142,9 +144,9 @@ impl State {
         }
     }
 
-    /// Asks for the end of the child; an idle one becomes the caller's to end, unless it is behind
-    /// a shield. With `force`, shields do not count.
-    pub(super) fn cancel(&self, cause: CancelledBy, force: bool) -> CancelStep {
+    /// Asks for the end of the child. Claims an idle child for the caller to end, unless it is
+    /// behind a shield. With `force`, shields are ignored.
+    pub(super) fn cancel(&self, by: CancelledBy, force: bool) -> CancelStep {
         let mut now = self.0.load(Ordering::Relaxed);
         loop {
             let known = now & (CANCELLED | CANCEL_DEFERRED) != 0;
@@ -152,11 +154,11 @@ impl State {
             if now & DONE != 0 || known && !forces {
                 return CancelStep::Nothing;
             }
-            let cause = if known { 0 } else { cause.to_bits() << CAUSE_SHIFT };
+            let by = if known { 0 } else { by.to_bits() << BY_SHIFT };
             let forced = if force { FORCED } else { 0 };
             let claims = now & RUNNING == 0 && (force || now & SHIELDED == 0);
             let asked = now
-                | cause
+                | by
                 | forced
                 | match (claims, now & RUNNING != 0) {
                     (true, _) => CANCELLED | RUNNING,
@@ -172,19 +174,19 @@ impl State {
         }
     }
 
-    /// Running to done; answers the state before. The caller has written the outcome.
+    /// Changes running to done, and returns the state before. Requires that the outcome is written.
     pub(super) fn finish(&self) -> Snapshot {
-        // Release: the outcome is there for the joiner, and the future is gone for everybody.
+        // Release: a thread that sees `DONE` sees the outcome, and that the future is gone.
         // Acquire: see the waker behind `JOIN_WAKER`.
         Snapshot(self.0.fetch_add(DONE - RUNNING, Ordering::AcqRel))
     }
 
-    /// Running to done, for the executor that has polled the child for the last time: gives up
-    /// its share in the same step, if that is all there is to do. That is, if the handle is there
-    /// and does not wait. Otherwise nothing happens, and the answer is false.
+    /// Changes running to done after the executor's last poll, and gives up the executor's share in
+    /// the same step. Does so only if nothing else is to do, that is, if the handle exists and does
+    /// not wait. Otherwise changes nothing and returns false.
     pub(super) fn finish_and_release(&self) -> bool {
         let now = self.0.load(Ordering::Relaxed);
-        // The registry's share is there as long as the child is not done, so this is not the last.
+        // The registry keeps its share until the child is done, so ours is not the last.
         now & (HANDLE | JOIN_WAKER | LISTED) == HANDLE | LISTED
             && self
                 .0
@@ -198,27 +200,29 @@ impl State {
                 .is_ok()
     }
 
-    /// Hands the waker in `joiner` to whoever ends the child. False if it is done already, and
-    /// `joiner` stays the handle's.
+    /// Publishes the waker in `joiner` to the thread that ends the child. Returns false if the
+    /// child is done already: then `joiner` still belongs to the handle.
     pub(super) fn publish_joiner(&self) -> bool {
-        // Release: the waker was written before.
+        // Release: the thread that takes the waker sees it written.
         self.change_unless_done(|now| now | JOIN_WAKER)
     }
 
-    /// Takes the waker in `joiner` back. False if the child is done, and the waker is gone.
+    /// Retracts the waker in `joiner`. Returns false if the child is done: then the waker has been
+    /// taken.
     pub(super) fn retract_joiner(&self) -> bool {
         self.change_unless_done(|now| now & !JOIN_WAKER)
     }
 
-    /// The handle is gone, and never looks at the outcome. False if the child is done already:
-    /// then the outcome is the handle's to drop, and it must [`release`](Self::release) itself.
-    /// Requires that the handle has no published joiner.
+    /// Gives up the handle's share and its claim to the outcome. Returns false if the child is done
+    /// already: then the handle must drop the outcome and [`release`](Self::release) its share.
+    /// Requires that no joiner is published.
     pub(super) fn leave_handle(&self) -> bool {
         self.change_unless_done(|now| now & !HANDLE)
     }
 
+    /// Replaces the word by `change` of it, unless the child is done. Returns whether it did.
     fn change_unless_done(&self, change: impl Fn(usize) -> usize) -> bool {
-        // Acquire, here and on failure: if the child is done, its outcome is looked at next.
+        // Acquire, here and on failure: if the child is done, the caller reads its outcome next.
         let mut now = self.0.load(Ordering::Acquire);
         loop {
             if now & DONE != 0 {
@@ -236,16 +240,17 @@ impl State {
         }
     }
 
-    /// Gives up one keeper's share of the memory. True if it was the last: free it.
+    /// Gives up one keeper's share of the memory. Returns true if it was the last: then the caller
+    /// must free the memory.
     pub(super) fn release(&self, keeper: Keeper) -> bool {
-        // Acquire: as below. Nobody else is left who could change the word.
+        // Acquire: as below. No other keeper is left that could change the word.
         if self.0.load(Ordering::Acquire) & KEEPERS == keeper as usize {
             return true;
         }
-        // Release: all this keeper did happens before the memory is freed. Acquire: so does
-        // what the others did.
+        // Release: everything this keeper did happens before the memory is freed. Acquire: so does
+        // everything the other keepers did.
         let before = self.0.fetch_sub(keeper as usize, Ordering::AcqRel);
-        debug_assert!(before & keeper as usize != 0, "a keeper let go twice");
+        debug_assert!(before & keeper as usize != 0, "a keeper released its share twice");
         before & KEEPERS == keeper as usize
     }
 }
@@ -279,32 +284,32 @@ impl Snapshot {
         self.0 & EXEC_WAKER != 0
     }
 
-    /// Whether the child is idle behind a shield, or was before this poll.
+    /// Returns whether the child is idle behind a shield, or was so before this poll.
     pub(super) fn is_shielded(self) -> bool {
         self.0 & SHIELDED != 0
     }
 
-    /// Whether somebody asked for the end of the child, shield or not.
+    /// Returns whether the child was asked to end, shielded or not.
     pub(super) fn is_asked_to_end(self) -> bool {
         self.0 & (CANCELLED | CANCEL_DEFERRED) != 0
     }
 
-    /// Who asked for it.
+    /// Returns what asked the child to end. Requires that it was asked.
     pub(super) fn by(self) -> CancelledBy {
-        CancelledBy::from_bits((self.0 & CAUSE) >> CAUSE_SHIFT)
+        CancelledBy::from_bits((self.0 & BY) >> BY_SHIFT)
     }
 
     pub(super) fn is_daemon(self) -> bool {
         self.0 & DAEMON != 0
     }
 
-    /// How many children of the same scope and kind were spawned before. Wraps around: after 2^49
-    /// children, or 2^17 where a word has 32 bits.
+    /// Returns how many children of the same scope and kind were spawned before. Wraps around after
+    /// 2^49 children, or after 2^17 where a word has 32 bits.
     pub(super) fn number(self) -> usize {
         self.0 >> NUMBER_SHIFT
     }
 
-    /// Who cancelled the child, if somebody did.
+    /// Returns what cancelled the child, if it was cancelled and no shield defers that.
     pub(super) fn cancelled(self) -> Option<CancelledBy> {
         (self.0 & CANCELLED != 0).then(|| self.by())
     }
@@ -389,8 +394,8 @@ mod tests {
     }
 
     #[test]
-    fn every_cause_survives_the_word() {
-        for cause in [
+    fn every_canceller_survives_the_word() {
+        for by in [
             CancelledBy::Scope,
             CancelledBy::Finished,
             CancelledBy::Closed,
@@ -398,8 +403,8 @@ mod tests {
             CancelledBy::Executor,
         ] {
             let state = State::new(&[], false, 1 << 20);
-            state.cancel(cause, false);
-            assert_eq!(state.now().cancelled(), Some(cause));
+            state.cancel(by, false);
+            assert_eq!(state.now().cancelled(), Some(by));
             assert_eq!(state.now().number() % (1 << 17), (1 << 20) % (1 << 17));
         }
     }

@@ -3,10 +3,10 @@
 //!
 //! The registry is a list of pointers. Entering pushes a member (Treiber's stack); ending does not
 //! touch the list. So in a scope of short children a spawn costs one compare-and-swap, and an end
-//! costs nothing. Members that have ended are swept out by an entering thread when the list may have
-//! doubled, and by one in many leaving children when less than half of the list may be alive. So a
-//! scope that runs for a year, or has seen a flood of children, holds at most twice its live members
-//! and a constant.
+//! costs nothing. Members that have ended are swept out by an entering thread when the list may
+//! have doubled, and by one in many leaving children when less than half of the list may be alive.
+//! So a scope that runs for a year, or has seen a flood of children, holds at most twice its live
+//! members and a constant.
 //!
 //! ```text
 //! head ──► newest ──► … ──► oldest        links: `Listed::next`
@@ -171,7 +171,7 @@ impl<L: Listed> Registry<L> {
                 Err(now) => head = now,
             }
         }
-        // Nobody was there, and nobody comes any more.
+        // An empty list stays empty: no member can be pushed any more.
         if !head.is_null() {
             self.visit(visit);
         }
@@ -183,8 +183,8 @@ impl<L: Listed> Registry<L> {
         is_closed(self.head.0.load(Ordering::Relaxed))
     }
 
-    /// Calls `visit` with every member that is in the list now, the newest first. Each is kept alive
-    /// for its call.
+    /// Calls `visit` with every member that is in the list now, the newest first. Each is kept
+    /// alive for its call.
     pub(crate) fn visit(&self, mut visit: impl FnMut(NonNull<L>)) {
         self.walkers.fetch_add(1, Ordering::Relaxed);
         // Release: all we did happens before a sweeper that sees no walker releases a member.
@@ -198,8 +198,8 @@ impl<L: Listed> Registry<L> {
         let mut next = untagged(self.head.0.load(Ordering::Acquire));
         while let Some(member) = NonNull::new(next) {
             visit(member);
-            // SAFETY: the member is in the list, or was unlinked while we were announced. Either way
-            // it has not been released.
+            // SAFETY: the member is in the list, or was unlinked while we were announced. Either
+            // way it has not been released.
             next = unsafe { member.as_ref() }.next().load(Ordering::Acquire);
         }
     }
@@ -234,10 +234,10 @@ impl<L: Listed> Registry<L> {
     #[inline]
     fn release_retired(&self) {
         loop {
-            // Stands between what we have changed (a walker has left, a member is unlinked, the turn
-            // to sweep is free) and the reads of what other threads have changed. If two threads
-            // leave the release to each other, at least one of them sees that it has to do it. With
-            // a weaker order neither might, and the members would stay unreleased.
+            // Stands between what we have changed (a walker has left, a member is unlinked, the
+            // turn to sweep is free) and the reads of what other threads have changed. If two
+            // threads leave the release to each other, at least one of them sees that it has to do
+            // it. With a weaker order neither might, and the members would stay unreleased.
             fence(Ordering::SeqCst);
             if !self.has_retired.load(Ordering::Relaxed)
                 || self.walkers.load(Ordering::Relaxed) > 0
@@ -253,8 +253,8 @@ impl<L: Listed> Registry<L> {
         }
     }
 
-    /// Releases what is retired if it is `unseen`, and leaves the turn to sweep, which is ours. Apart
-    /// from the checks, as there is seldom something to release.
+    /// Releases what is retired if it is `unseen`, and leaves the turn to sweep, which is ours.
+    /// Apart from the checks, as there is seldom something to release.
     #[inline(never)]
     fn take_and_release(&self, unseen: bool) {
         let mut runs = self.retired.with_mut(|retired| {
@@ -323,8 +323,8 @@ impl<L: Listed> Registry<L> {
 }
 
 impl<L: Listed> Registry<L> {
-    /// Whether no member ever entered, or [`drain`](Self::drain) has taken all of them. A sweep never
-    /// unlinks the newest member, so nothing is unlinked then either.
+    /// Whether no member ever entered, or [`drain`](Self::drain) has taken all of them. A sweep
+    /// never unlinks the newest member, so nothing is unlinked then either.
     pub(crate) fn is_empty(&mut self) -> bool {
         untagged(self.head.0.load(Ordering::Relaxed)).is_null()
     }
