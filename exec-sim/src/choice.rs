@@ -25,7 +25,7 @@ impl Choices {
         match self {
             _ if options == 1 => 0,
             Choices::First => 0,
-                // Not `rng.usize`, which yields other numbers where pointers have 32 bits.
+            // Not `rng.usize`, which yields other numbers where pointers have 32 bits.
             Choices::Random(rng) => {
                 let chosen = rng.u64(..options as u64);
                 usize::try_from(chosen).expect("less than `options`")

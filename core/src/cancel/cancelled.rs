@@ -20,19 +20,19 @@ use core::{error::Error, fmt};
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Cancelled {
-    cause: CancelledBy,
+    by: CancelledBy,
     reason: Option<CancelReason>,
 }
 
 impl Cancelled {
     /// Creates the error. The reason is none if no caller gave one.
-    pub(crate) fn new(cause: CancelledBy, reason: Option<&CancelReason>) -> Self {
-        Cancelled { cause, reason: reason.cloned() }
+    pub(crate) fn new(by: CancelledBy, reason: Option<&CancelReason>) -> Self {
+        Cancelled { by, reason: reason.cloned() }
     }
 
     /// Returns what cancelled it.
     pub fn by(&self) -> CancelledBy {
-        self.cause
+        self.by
     }
 
     /// Returns why, if the caller that cancelled gave a reason.
@@ -45,7 +45,7 @@ impl fmt::Display for Cancelled {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.reason {
             Some(reason) => write!(f, "cancelled: {reason}"),
-            None => write!(f, "cancelled: {}", self.cause),
+            None => write!(f, "cancelled: {}", self.by),
         }
     }
 }

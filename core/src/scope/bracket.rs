@@ -6,19 +6,19 @@ use core::future::Future;
 
 /// Acquires a resource, uses it, and releases it, whatever happens in between.
 ///
-/// `release` runs when what `use_it` returned has ended, failed by a panic, or was dropped because
-/// the returned future was: then on `exec`. It runs once, and not at all if `acquire` was dropped
-/// before it was ready. To acquire several, or to have children that use them, see
-/// [`Scope::acquire`](super::Scope::acquire), of which this is made.
+/// `release` runs when the future of `use_it` has ended, has panicked, or was dropped. If it was
+/// dropped because the returned future was, `release` runs on `exec`. It runs once, and not at all
+/// if `acquire` did not complete. To acquire several resources, or to use them in children, see
+/// [`Scope::acquire`](super::Scope::acquire), on which this is built.
 ///
 /// # Cancel safety
 ///
-/// Dropping the returned future drops `acquire`, or the use of the resource; `release` then
-/// continues without it.
+/// Dropping the returned future drops `acquire`, or the future that uses the resource. In the
+/// second case `release` still runs.
 ///
 /// # Panics
 ///
-/// With the panic of any of the three, after the resource was released.
+/// Propagates a panic of any of the three futures, after the resource was released.
 ///
 /// # Examples
 ///

@@ -1,11 +1,11 @@
-//! What runs at the end of a scope, when its body and its children are gone.
+//! Finalizers: the futures that run at the end of a scope, when its body and its children are gone.
 //!
 //! | the scope | its finalizers are |
 //! |---|---|
-//! | is awaited to its end | polled by the task that awaits it |
-//! | is an owned one, and closed | handed to its executor, and waited for |
-//! | is dropped before, and they own what they use | handed to its executor, after the last child |
-//! | is dropped before, and they may borrow | dropped, and reported |
+//! | is awaited to its end | polled by the task that awaits the scope |
+//! | is an [`OwnedScope`](super::OwnedScope) and is closed | passed to its executor, and waited for |
+//! | is dropped earlier, and the finalizers own what they use | passed to its executor, after the last child |
+//! | is dropped earlier, and the finalizers may borrow | dropped, and reported as an event |
 
 use super::{
     flags::*,
@@ -35,7 +35,7 @@ use core::{
 };
 use pin_project_lite::pin_project;
 
-/// The finalizers of a scope, on the way to its end: the last one first.
+/// The finalizers of a scope that is ending, run in reverse order.
 #[derive(Default)]
 pub(super) struct CleanUp {
     left: Vec<Child>,
@@ -48,7 +48,7 @@ impl CleanUp {
         deferred.finalizers.take_into(&mut self.left);
         let taken = self.left.len() - before;
         if taken > 0 {
-            // Relaxed: counted before any of them can end, and by the thread that hands them on.
+            // Relaxed: counted by the thread that runs them or passes them on, before any can end.
             deferred.under_way.fetch_add(taken, Ordering::Relaxed);
         }
         if let Some(last) = deferred.budget.take() {
@@ -82,7 +82,7 @@ impl Future for CleanUp {
     }
 }
 
-/// The last ones go first, as they would if they ran.
+/// Drops them in the order in which they would have run.
 impl Drop for CleanUp {
     fn drop(&mut self) {
         self.drop_all();
@@ -90,7 +90,7 @@ impl Drop for CleanUp {
 }
 
 impl<P: Policy, K> Owner<P, K> {
-    /// Runs the finalizers, those included that are added meanwhile.
+    /// Runs the finalizers, including those that are added meanwhile.
     pub(super) fn poll_clean_up(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         let (shared, cleanup) = self.parts();
         loop {
@@ -104,36 +104,37 @@ impl<P: Policy, K> Owner<P, K> {
 }
 
 impl<P: Policy, K> Shared<P, K> {
-    /// Whether there are finalizers that have not ended.
+    /// Returns whether there are finalizers that have not ended.
     pub(super) fn has_finalizers(&self) -> bool {
-        // Acquire: what they did happens before the end of the scope.
+        // Acquire: everything that the ended ones did happens before the end of the scope.
         self.deferred.pending.load(Ordering::Acquire) > 0
     }
 
-    /// Hands the finalizers to the executor unless some are under way there: then those come after
-    /// them. Requires that no child is left.
+    /// Passes the finalizers to the executor, unless earlier ones still run there: then they follow
+    /// when those have ended. Requires that no child is left.
     pub(super) fn hand_over_in_turn(&self) {
         let under_way = &self.deferred.under_way;
-        // Acquire: what ran before happens before what runs next. One for us, so that of several
-        // threads that close the scope only one does it.
+        // Acquire: the finalizers that ran before happen before those that run next. We count
+        // ourselves as one that runs, so that only one of several closing threads passes them on.
         if under_way.compare_exchange(0, 1, Ordering::Acquire, Ordering::Relaxed).is_ok() {
             self.hand_over(CleanUp::default());
             self.finalizer_is_gone();
         }
     }
 
-    /// One less is under way. After the last, the waiter for the end looks again, and finds
-    /// those that they have deferred.
+    /// Counts one finalizer out of those that run. The last one wakes the tasks that wait for the
+    /// end, which then find the finalizers that were deferred meanwhile.
     fn finalizer_is_gone(&self) {
         if self.deferred.under_way.fetch_sub(1, Ordering::AcqRel) == 1 {
             self.tell_of_change();
         }
     }
 
-    /// Hands the finalizers to the executor, or drops them if there is none. See
+    /// Passes the finalizers to the executor, or drops them if there is none. Requires
     /// [`may_hand_over`](Self::may_hand_over).
     pub(super) fn hand_over(&self, mut cleanup: CleanUp) {
-        // Pairs with the fence in `after_defer`: this finds what was added, or that sees the end.
+        // Pairs with the fence in `after_defer`: either we find the finalizer that was added, or
+        // `after_defer` sees the end.
         fence(Ordering::SeqCst);
         cleanup.take_from(&self.deferred);
         if cleanup.left.is_empty() {
@@ -147,13 +148,15 @@ impl<P: Policy, K> Shared<P, K> {
 }
 
 impl<P: Policy, K> Shared<P, K> {
-    /// Whether it is time for it: when no child is left, for those that run. Those without a
-    /// runner may borrow, and must be gone before the last child has left: nothing waits longer.
+    /// Returns whether [`hand_over`](Self::hand_over) may be called. Finalizers with a runner must
+    /// wait until no child is left. Finalizers without a runner may borrow, and must be gone before
+    /// the last child has left, because nothing waits for them after that.
     pub(super) fn may_hand_over(&self) -> bool {
         self.deferred.runner.get().is_none() || self.close_all()
     }
 
-    /// After a finalizer was added: if the scope has ended, nothing else looks any more.
+    /// Called after a finalizer was added. Passes it on if the scope has ended, because nothing
+    /// else looks for finalizers then.
     pub(super) fn after_defer(&self) {
         // Pairs with the fence in `hand_over`.
         fence(Ordering::SeqCst);
@@ -176,11 +179,11 @@ impl<P: Policy, K> Shared<P, K> {
 }
 
 pin_project! {
-    /// A future that a user deferred.
+    /// A future that user code deferred.
     pub(super) struct Finalizer<F, P: Policy, K> {
         #[pin]
         future: F,
-        // Last: the scope is told when the future is gone.
+        // Last field: the scope learns of the end only after the future was dropped.
         report: Report<P, K>,
     }
 }
@@ -191,7 +194,8 @@ struct Report<P: Policy, K> {
     over: bool,
 }
 
-/// A finalizer of `shared`, with what else [`keep`](crate::child::deferred::keep) wants of it.
+/// Creates a finalizer of `shared`, and the other arguments of
+/// [`keep`](crate::child::deferred::keep).
 #[track_caller]
 pub(super) fn finalizer<F, P, K>(
     shared: &Arc<Shared<P, K>>,

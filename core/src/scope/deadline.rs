@@ -1,4 +1,4 @@
-//! Deadlines of scopes, which can be moved.
+//! Deadlines of scopes, and the handle that moves them.
 
 use crate::{
     sync::{Arc, AtomicUsize, EventListener, LazyEvent, Ordering, atomic_box::AtomicBox},
@@ -14,24 +14,24 @@ use core::{
 };
 use pin_project_lite::pin_project;
 
-/// A deadline of a scope, to be moved; see [`Scope::deadline`](super::Scope::deadline).
+/// A handle that moves a deadline of a scope; see [`Scope::deadline`](super::Scope::deadline).
 ///
-/// Dropping this leaves the deadline as it is.
+/// Dropping the handle leaves the deadline as it is.
 pub struct DeadlineHandle {
     moves: Arc<Moves>,
 }
 
 struct Moves {
-    /// Where the deadline was moved to, if that has not been looked at yet. Not a queue: the
-    /// scope may be gone, and then it would never be read.
+    /// The new deadline, if the watch has not taken it yet. Not a queue: if the scope is gone, a
+    /// queue would never be read and would grow.
     to: AtomicBox<Instant>,
-    /// How many handles can move it.
+    /// How many handles can move the deadline.
     movers: AtomicUsize,
     moved: LazyEvent,
 }
 
 impl DeadlineHandle {
-    /// A deadline, and the future that is ready when it has passed.
+    /// Creates a deadline, and the future that is ready when it has passed.
     pub(super) fn new<T: Timer + Clock>(timer: T, at: Instant) -> (Self, Watch<T>) {
         let moves = Arc::new(Moves {
             to: AtomicBox::new(),
@@ -44,8 +44,31 @@ impl DeadlineHandle {
 
     /// Moves the deadline to `at`, earlier or later; [`Instant::NEVER`] removes it.
     ///
-    /// The last call counts. Once a deadline has passed, moving it has no effect: the scope stays
+    /// The last call counts. Once the deadline has passed, moving it has no effect: the scope stays
     /// cancelled.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use anyscope::{Clock, Timer, sim::Sim, try_scope};
+    /// use std::time::Duration;
+    ///
+    /// const SECOND: Duration = Duration::from_secs(1);
+    ///
+    /// Sim::new(7).run(async |sim| {
+    ///     let upload = try_scope(&sim, async |s| {
+    ///         let deadline = s.deadline(&sim, sim.now().saturating_add(2 * SECOND));
+    ///         for _ in 0..3 {
+    ///             sim.sleep(SECOND).await; // .. a part of the upload ..
+    ///             deadline.move_to(sim.now().saturating_add(2 * SECOND)); // it makes progress
+    ///         }
+    ///         Ok::<_, String>("uploaded")
+    ///     });
+    ///     assert_eq!(upload.await.unwrap(), "uploaded");
+    ///     assert_eq!(sim.elapsed(), 3 * SECOND);
+    /// })
+    /// .unwrap();
+    /// ```
     pub fn move_to(&self, at: Instant) {
         self.moves.to.put(Box::new(at));
         self.moves.moved.notify(usize::MAX);
@@ -54,7 +77,7 @@ impl DeadlineHandle {
 
 impl Clone for DeadlineHandle {
     fn clone(&self) -> Self {
-        // Relaxed: a new one is made from one that exists.
+        // Relaxed: a new handle is made from one that exists.
         self.moves.movers.fetch_add(1, Ordering::Relaxed);
         DeadlineHandle { moves: self.moves.clone() }
     }
@@ -62,7 +85,7 @@ impl Clone for DeadlineHandle {
 
 impl Drop for DeadlineHandle {
     fn drop(&mut self) {
-        // Release: a thread that sees that none is left sees where they have moved it.
+        // Release: a thread that sees that no handle is left sees their last move.
         if self.moves.movers.fetch_sub(1, Ordering::Release) == 1 {
             self.moves.moved.notify(usize::MAX);
         }
@@ -76,9 +99,9 @@ impl fmt::Debug for DeadlineHandle {
 }
 
 pin_project! {
-    /// Ready when a deadline has passed, with true, or when it never will, with false.
+    /// Ready with true when the deadline has passed, or with false when it never will.
     pub(super) struct Watch<T: Timer> {
-        // None while there is nothing to wait for, or that has to be found out.
+        // None if there is no time to wait for, or the time is not known yet.
         #[pin]
         sleep: Option<T::Sleep>,
         timer: T,
@@ -94,13 +117,13 @@ impl<T: Timer + Clock> Future for Watch<T> {
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<bool> {
         let mut this = self.project();
         loop {
-            // First listen, then look, so that no move is missed.
+            // Listens before it reads, so that no move is missed.
             let listener = this.listener.get_or_insert_with(|| this.moves.moved.listen());
             if Pin::new(listener).poll(cx).is_ready() {
                 *this.listener = None;
                 continue;
             }
-            // Before the last look at where it was moved. Acquire: see that.
+            // Read before `to`. Acquire: if no handle is left, we see their last move.
             let stays = this.moves.movers.load(Ordering::Acquire) == 0;
             if let Some(at) = this.moves.to.take() {
                 *this.at = *at;

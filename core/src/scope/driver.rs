@@ -5,8 +5,8 @@
 //!      │                                  ▲
 //!      └─failure, panic, cancel: dropped ─┘ (and children cancelled)
 //!
-//! dropped before the result: children cancelled first, then the body dropped, then finalizers
-//! handed to the executor
+//! dropped before the result: children are cancelled, then the body is dropped, then finalizers
+//! are passed to the executor
 //! ```
 
 use super::{
@@ -30,7 +30,7 @@ use core::{
 use pin_project_lite::pin_project;
 
 pin_project! {
-    /// The body of a scope, and what became of it. All scope futures are made of one.
+    /// The body of a scope, then its value. Every scope future contains a driver.
     pub(super) struct Driver<Fut, P, K, V = <P as Accept<<Fut as Future>::Output>>::Value>
     where
         Fut: Future,
@@ -39,13 +39,13 @@ pin_project! {
     {
         #[pin]
         body: Option<Fut>,
-        // Those in the body.
+        // The shields in the body.
         shields: Option<Arc<Shields>>,
         value: Option<V>,
         over: bool,
         // Whether it has been polled.
         begun: bool,
-        // Last: finalizers go on without the body.
+        // Last field: finalizers may run on after the body was dropped.
         owner: Owner<P, K>,
     }
 
@@ -56,7 +56,8 @@ pin_project! {
         P: Accept<Fut::Output, Value = V>,
     {
         fn drop(this: Pin<&mut Self>) {
-            // First: the children go before the body, as they may use what it made.
+            // Before any field: the children end before the body, because they may use what it
+            // made.
             this.project().owner.abandon();
         }
     }
@@ -75,29 +76,30 @@ where
         self.owner.shared()
     }
 
-    /// Cancels the children without waiting for them. Answers the first panic so far.
+    /// Cancels the children without waiting for them. Returns the first panic so far.
     pub(super) fn abandon(self: Pin<&mut Self>) -> Option<Panic> {
         let owner = self.project().owner;
         owner.abandon();
         owner.take_panic()
     }
 
-    /// Whether the body is to be dropped, and nothing is in the way.
+    /// Returns whether the body must be dropped, and no shield defers that.
     pub(super) fn must_drop_body(&self) -> bool {
         self.body.is_some() && self.owner.is_stopped() && !shields::is_up(&self.shields)
     }
 
-    /// Whether the body has returned or was dropped.
+    /// Returns whether the body has returned or was dropped.
     pub(super) fn body_is_gone(&self) -> bool {
         self.body.is_none()
     }
 
-    /// Polls the body, or drops it if it must not go on. False if it is still there.
+    /// Polls the body, or drops it if it must not be polled again. Returns whether it is gone.
     pub(super) fn poll_body(self: Pin<&mut Self>, cx: &mut Context<'_>) -> bool {
         let mut this = self.project();
         let Some(body) = this.body.as_mut().as_pin_mut() else { return true };
         if !mem::replace(this.begun, true) {
-            // Not earlier: where a scope is polled is where it is, wherever it was made.
+            // At the first poll: the scopes around this one are those in which it is polled, not
+            // those in which it was created.
             this.owner.look_around();
         }
         let slot = this.shields;
@@ -131,7 +133,7 @@ where
         true
     }
 
-    /// Waits for the children once the body is gone, and then for the result.
+    /// Waits for the children and the finalizers once the body is gone. Ready with the result.
     pub(super) fn poll_end(
         self: Pin<&mut Self>,
         cx: &mut Context<'_>,
@@ -144,7 +146,7 @@ where
         ready!(this.owner.poll_clean_up(cx));
         this.owner.end();
         *this.over = true;
-        // Always, so that no error is left behind in the shared part: it may outlive us.
+        // In any case, so that no error stays in the shared part, which may outlive us.
         let output = unwind::catch(|| {
             let stopped = this.owner.is_stopped();
             let value = this.value.take();
@@ -163,11 +165,11 @@ where
         }
     }
 
-    /// Polls a scope whose children run elsewhere.
+    /// Polls a scope whose children are polled by an executor.
     ///
     /// # Panics
     ///
-    /// When polled after it was ready.
+    /// Panics if polled after it was ready.
     pub(super) fn poll(
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
@@ -176,7 +178,8 @@ where
         if !self.as_mut().poll_body(cx) {
             self.owner.register(cx);
             self.as_mut().project().owner.offer_room(cx);
-            // A stop between the poll of the body and the registration.
+            // The scope may have been stopped after the poll of the body, before the
+            // registration.
             if !self.must_drop_body() {
                 return Poll::Pending;
             }
@@ -186,6 +189,7 @@ where
         self.poll_end(cx)
     }
 
+    /// Panics if the scope has returned its result.
     pub(super) fn check_not_over(&self) {
         assert!(!self.over, "a scope was polled after it had returned its result");
     }
@@ -204,7 +208,7 @@ where
     }
 }
 
-/// The result of a scope, or its panic.
+/// Returns the result of a scope, or resumes its panic.
 pub(super) fn unwrap<T>(result: Result<T, Panic>) -> T {
     result.unwrap_or_else(|panic| panic.resume())
 }

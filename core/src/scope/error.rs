@@ -1,4 +1,4 @@
-//! How a fail-fast scope fails.
+//! The error of a fail-fast scope.
 
 use crate::{cancel::Cancelled, time::Elapsed};
 use alloc::vec::Vec;
@@ -6,20 +6,41 @@ use core::{error::Error, fmt};
 
 /// Why a fail-fast scope has no value.
 ///
-/// It converts into `Box<dyn Error>` and the like with `?`, also when `E` is itself such a box.
+/// Converts into `Box<dyn Error>` and the like with `?`, also if `E` is itself such a box.
+///
+/// # Examples
+///
+/// ```
+/// use anyscope::{ScopeError, try_concurrent};
+///
+/// # smol::block_on(async {
+/// let result = try_concurrent(async |s| {
+///     s.spawn(async { "two".parse::<u32>() });
+///     std::future::pending().await // dropped when the child fails
+/// });
+/// match result.await {
+///     Ok(()) => unreachable!(),
+///     Err(ScopeError::Failed { first, rest }) => {
+///         assert_eq!(first.to_string(), "invalid digit found in string");
+///         assert!(rest.is_empty());
+///     }
+///     Err(other) => panic!("{other}"),
+/// }
+/// # });
+/// ```
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum ScopeError<E> {
     /// A child or the body returned an error.
     Failed {
-        /// The first in time. It ended the scope.
+        /// The first error in time. It ended the scope.
         first: E,
-        /// The errors of children that were being polled when the scope came down, in the order
-        /// they came. Children that merely were cancelled contribute none.
+        /// The errors of children that were being polled while the scope was shut down, in the
+        /// order in which they came. Children that were only cancelled have no error here.
         rest: Vec<E>,
     },
-    /// The scope was cancelled before its body returned; or the executor refused a child or dropped
-    /// it before its end, whether the body had returned or not. The cause then is
+    /// The scope was cancelled before its body returned. Or the executor refused a child or dropped
+    /// it before its end, whether the body had returned or not; then the scope was cancelled by the
     /// [`Executor`](crate::CancelledBy::Executor).
     Cancelled(Cancelled),
     /// The deadline of the scope passed before its body returned.
@@ -27,7 +48,7 @@ pub enum ScopeError<E> {
 }
 
 impl<E> ScopeError<E> {
-    /// The first error, if a child or the body failed.
+    /// Returns the first error, if a child or the body failed.
     pub fn into_first(self) -> Option<E> {
         match self {
             ScopeError::Failed { first, .. } => Some(first),
@@ -35,7 +56,7 @@ impl<E> ScopeError<E> {
         }
     }
 
-    /// The first error, if a child or the body failed.
+    /// Returns a reference to the first error, if a child or the body failed.
     pub fn first(&self) -> Option<&E> {
         match self {
             ScopeError::Failed { first, .. } => Some(first),
@@ -65,6 +86,6 @@ impl<E: fmt::Display> fmt::Display for ScopeError<E> {
     }
 }
 
-/// Asks no more of `E` than what boxed errors have. The message contains that of the first error,
-/// which is therefore no `source`.
+/// Requires no more of `E` than boxed errors have. The message contains that of the first error, so
+/// `source` does not return that error.
 impl<E: fmt::Debug + fmt::Display> Error for ScopeError<E> {}

@@ -1,8 +1,8 @@
-//! What the end of a child means for its scope.
+//! Policies: what the end of a child means for its scope.
 //!
 //! | policy | a child returns | its handle yields | a failure |
 //! |---|---|---|---|
-//! | [`Supervise`] | any `T` | `T` | goes to the handle, and affects nothing else |
+//! | [`Supervise`] | any `T` | `T` | is received by the handle, and affects nothing else |
 //! | [`FailFast<E>`] | `Result<T, E>` | `T` | ends siblings and body; the scope returns it |
 
 use super::ScopeError;
@@ -11,12 +11,12 @@ use core::{convert::Infallible, fmt};
 
 /// What a scope does when a child ends. Implemented by [`Supervise`] and [`FailFast`].
 ///
-/// Sealed for now: its methods will change when users can write policies of their own.
+/// Sealed for now: its methods will change when user code can implement policies.
 pub trait Policy: sealed::Sealed + Default {
-    /// How a child of the scope fails.
+    /// The error of a child of the scope.
     type Error;
 
-    /// Whether a failure, a cancel or a panic of a child ends siblings and body at once.
+    /// Whether a failure or a panic of a child, or a cancel, ends siblings and body at once.
     #[doc(hidden)]
     const FAIL_FAST: bool;
 
@@ -29,16 +29,16 @@ pub trait Policy: sealed::Sealed + Default {
     fn clear(&self);
 }
 
-/// A [`Policy`] that can take children that return an `O`.
+/// A [`Policy`] that accepts children that return an `O`.
 #[diagnostic::on_unimplemented(
     message = "a child of this scope cannot return `{O}`",
     note = "children of a fail-fast scope (`try_scope` and its kin) return a `Result<T, E>` with the `E` of the scope: convert the error, or wrap the value in `Ok`"
 )]
 pub trait Accept<O>: Policy {
-    /// The value in the handle of such a child.
+    /// What the handle of such a child yields.
     type Value;
 
-    /// Tells values from failures.
+    /// Separates values from failures.
     #[doc(hidden)]
     fn judge(output: O) -> Result<Self::Value, Self::Error>;
 }
@@ -52,8 +52,8 @@ pub trait Conclude<B>: Accept<B> {
     /// What the scope returns.
     type Output;
 
-    /// The result of the scope, when all is over. Without a value the body failed, or was dropped
-    /// because of a failure or because of what `ended` says.
+    /// Returns the result of the scope, after everything in it has ended. `value` is `None` if the
+    /// body failed, or was dropped because of a failure or because of what `ended` says.
     #[doc(hidden)]
     fn conclude(&self, value: Option<Self::Value>, ended: Ended) -> Self::Output;
 }
@@ -61,19 +61,20 @@ pub trait Conclude<B>: Accept<B> {
 /// How a scope ended without a value of its body.
 #[derive(Debug)]
 pub enum Ended {
-    /// It was cancelled.
+    /// The scope was cancelled.
     Cancelled(Cancelled),
-    /// Its deadline passed.
+    /// The deadline of the scope passed.
     Elapsed,
 }
 
-/// Children look after themselves: how they end is their handle's to know.
+/// Children fail independently: only the handle of a child learns how it ended.
 ///
 /// Only a panic that no handle receives ends the scope.
 #[derive(Debug, Default)]
 pub struct Supervise(());
 
-/// The first failure ends everything: siblings and body are dropped, and the scope returns it.
+/// The first failure ends the scope: siblings and body are dropped, and the scope returns the
+/// failure.
 pub struct FailFast<E> {
     errors: Stack<E>,
 }

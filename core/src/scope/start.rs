@@ -1,4 +1,4 @@
-//! Children that say when they are ready.
+//! Children that signal when they are ready.
 
 use super::policy::{Accept, Policy};
 use crate::{
@@ -17,9 +17,9 @@ use core::{
 };
 use pin_project_lite::pin_project;
 
-/// How a child started with `start` says that it is ready.
+/// The means by which a child started with `start` signals that it is ready.
 ///
-/// Dropping it without a signal means that the child never will be ready: the start fails with
+/// Dropping it without a signal means that the child will never be ready: the start fails with
 /// [`StartError::NeverStarted`], and the child is cancelled.
 pub struct Ready<V> {
     handshake: Arc<Handshake<V>>,
@@ -27,20 +27,42 @@ pub struct Ready<V> {
 
 /// Between a [`Ready`] and a [`Start`].
 struct Handshake<V> {
-    /// One at most: a value, or that there will be none.
+    /// At most one entry: a value, or `None` if there will be no value.
     signal: Stack<Option<V>>,
     signalled: AtomicBool,
-    /// Fires with the signal, or when there is trouble.
+    /// Fires with the signal, or when the child fails before it.
     fired: LazyEvent,
 }
 
 impl<V> Ready<V> {
     /// Signals that the child is ready, and sends `value` to the caller of `start`.
     ///
-    /// From here on the child is one like any other. If the starter has gone, which cancels the
-    /// child, `value` is dropped.
+    /// From then on the child is an ordinary child. If the caller has dropped the start, which
+    /// cancels the child, `value` is dropped.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use anyscope::{Ready, concurrent};
+    ///
+    /// # smol::block_on(async {
+    /// concurrent(async |s| {
+    ///     let (port, server) = s
+    ///         .start(async |ready: Ready<u16>| {
+    ///             let port = 8080; // .. listen ..
+    ///             ready.signal(port);
+    ///             "served"
+    ///         })
+    ///         .await
+    ///         .unwrap();
+    ///     assert_eq!((port, server.await.unwrap()), (8080, "served"));
+    /// })
+    /// .await;
+    /// # });
+    /// ```
     pub fn signal(self, value: V) {
-        // Relaxed: read by the child, of which the caller is a part or which got the `Ready`.
+        // Relaxed: only the child reads this, and it received the `Ready`: it signals itself, or
+        // waits for the code to which it passed the `Ready`, or else races with that code anyway.
         self.handshake.signalled.store(true, Ordering::Relaxed);
         self.handshake.signal.push(Some(value));
         self.handshake.fired.notify(1);
@@ -62,7 +84,7 @@ impl<V> fmt::Debug for Ready<V> {
     }
 }
 
-/// Why a child did not become ready. The scope it was started in knows nothing of it.
+/// Why a child did not become ready. The failure is not reported to the scope of the child.
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum StartError<E = Infallible> {
@@ -72,8 +94,8 @@ pub enum StartError<E = Infallible> {
     Panicked(Panic),
     /// The child returned, or dropped its [`Ready`], without a signal.
     NeverStarted,
-    /// The child was cancelled before it was ready: it alone, or with its scope, or because that
-    /// had been cancelled or had ended before.
+    /// The child was cancelled before it was ready: alone, or with its scope, or because the scope
+    /// had already been cancelled or ended.
     Cancelled(Cancelled),
 }
 
@@ -89,10 +111,10 @@ impl<E: fmt::Display> fmt::Display for StartError<E> {
     }
 }
 
-/// As for [`ScopeError`](super::ScopeError), the message contains the cause.
+/// As for [`ScopeError`](super::ScopeError), the message contains that of the inner error.
 impl<E: fmt::Debug + fmt::Display> Error for StartError<E> {}
 
-/// Makes the child's future, and the starter's once it has the handle.
+/// Creates the future of the child, and the [`Start`] of its caller, which still needs the handle.
 pub(super) fn prepare<V, C, F, P>(child: C) -> (Starting<V, F, P>, Prepared<V, P::Error>)
 where
     C: FnOnce(Ready<V>) -> F,
@@ -111,8 +133,8 @@ where
 }
 
 pin_project! {
-    /// A child in a scope of policy `P` that is to become ready. Ends with `None` if it did
-    /// something wrong before that, and leaves what it was to the starter.
+    /// A child, in a scope of policy `P`, that has to become ready. Ends with `None` if it failed
+    /// before that, and stores the failure for the starter.
     pub(super) struct Starting<V, F, P: Policy> {
         #[pin]
         future: Option<F>,
@@ -170,14 +192,14 @@ impl<V, E> Prepared<V, E> {
 
 /// Future of `start`, for instance [`Scope::start`](super::Scope::start).
 ///
-/// Ready with the child's value and handle, or with what went wrong before, when the child is
-/// gone. Dropping it before that cancels the child.
+/// Ready with the signalled value and the child's handle; or, when the child has ended without a
+/// signal, with the failure. Dropping it before that cancels the child.
 #[must_use = "dropping a start cancels the child"]
 pub struct Start<'a, V, T, E = Infallible, M = Anywhere> {
     handshake: Arc<Handshake<V>>,
     trouble: Arc<Stack<StartError<E>>>,
     handle: Option<JoinHandle<'a, T, M>>,
-    /// There will be no signal: whether the child is on its way out because we asked it to be.
+    /// `Some` if there will be no signal; then true if our request to end the child was the first.
     unsignalled: Option<bool>,
     fired: Option<EventListener>,
 }
@@ -196,15 +218,15 @@ impl<'a, V, T, E, M> Future for Start<'a, V, T, E, M> {
             match this.handshake.signal.take().pop() {
                 Some(Some(value)) => return Poll::Ready(Ok((value, handle))),
                 Some(None) => {
-                    // A child that is being dropped, for a reason that counts, has been asked
-                    // before.
+                    // A child that drops its `Ready` because it was cancelled has been asked to
+                    // end before us.
                     this.unsignalled = Some(handle.ask_to_end());
                     continue;
                 }
                 None => {}
             }
-            // Not before: a child that drops its `Ready` on its way out tells what went wrong after
-            // that.
+            // Only once it is gone: a child that fails drops its `Ready` before it stores its
+            // failure.
             if gone {
                 return Poll::Ready(Err(match this.trouble.take().pop() {
                     Some(StartError::Panicked(panic)) => {
@@ -221,7 +243,7 @@ impl<'a, V, T, E, M> Future for Start<'a, V, T, E, M> {
                 }));
             }
             match &mut this.fired {
-                // Look again, now that nothing can be missed.
+                // Check again: from now on no signal can be missed.
                 None => this.fired = Some(this.handshake.fired.listen()),
                 Some(fired) => {
                     if Pin::new(fired).poll(cx).is_pending() {

@@ -39,7 +39,7 @@ impl<P: Policy, K> Shared<P, K> {
     /// Asks all children to end, and lets no new ones in.
     pub(super) fn ask(&self) {
         let mut wakers = Wakers::new();
-        // From here on children are refused, but for those of the scope's own that watch the end of
+        // From here on children are refused, except the scope's own child that watches the end of
         // the grace: so the registry stays open.
         if self.flags.fetch_or(CANCELLED, Ordering::AcqRel) & CANCELLED == 0 {
             self.freed.collect(usize::MAX, &mut wakers);
@@ -48,8 +48,8 @@ impl<P: Policy, K> Shared<P, K> {
         self.fire(wakers);
     }
 
-    /// The scope's time is no longer watched: it shuts down at once rather than never. A grace is
-    /// over then; otherwise the reason says `what` happened.
+    /// Called when the scope's time is no longer watched. Shuts the scope down at once, rather than
+    /// never. A grace is over then; otherwise the reason says `what` happened.
     fn lost_watch(&self, what: &'static str, info: Info<'_>) {
         self.emit(|| observe::Event::Refused { child: info.into() });
         if !self.has(SWEPT) {
@@ -59,14 +59,14 @@ impl<P: Policy, K> Shared<P, K> {
         }
     }
 
-    /// Why children are to end, if they are.
+    /// Returns why the children were asked to end, if they were.
     pub(super) fn asks_to_end(&self) -> Option<Cancelled> {
         if !self.has(CANCELLED | STOPPED) {
             let reason = self.request.around.cancelled()?;
             return Some(Cancelled::new(CancelledBy::Scope, reason));
         }
-        let cause = if self.has(ELAPSED) { CancelledBy::Deadline } else { CancelledBy::Scope };
-        Some(Cancelled::new(cause, self.request.reason()))
+        let by = if self.has(ELAPSED) { CancelledBy::Deadline } else { CancelledBy::Scope };
+        Some(Cancelled::new(by, self.request.reason()))
     }
 
     pub(super) fn is_cancelled(&self) -> bool {
@@ -77,15 +77,15 @@ impl<P: Policy, K> Shared<P, K> {
         self.has(STOPPED)
     }
 
-    /// Links this scope to what is asked of the child or body in which this code runs.
+    /// Links this scope to the token of the child or body in which this code runs.
     pub(super) fn look_around(&self) {
         if let Some(token) = current::token_around() {
             self.request.around.set(token);
         }
     }
 
-    /// A token that is cancelled when this scope shuts down, for whatever reason, or when a scope
-    /// around it asks its children to end.
+    /// Returns a token that is cancelled when this scope shuts down, for whatever reason, or when a
+    /// scope around it asks its children to end.
     pub(super) fn token(&self) -> CancelToken {
         // Not the token itself: cancelling one caller's token must not cancel the others.
         self.request_token().child_token()
@@ -110,21 +110,21 @@ impl<P: Policy, K> Shared<P, K> {
         self.request.token.get().expect("set above")
     }
 
-    /// How the scope ended, if it did without a value of its body.
+    /// Returns how the scope ended, if it ended without a value of its body.
     pub(super) fn ended(&self) -> Ended {
         if self.has(ELAPSED) {
             return Ended::Elapsed;
         }
-        let cause = if self.has(REFUSED) { CancelledBy::Executor } else { CancelledBy::Scope };
-        Ended::Cancelled(Cancelled::new(cause, self.request.reason()))
+        let by = if self.has(REFUSED) { CancelledBy::Executor } else { CancelledBy::Scope };
+        Ended::Cancelled(Cancelled::new(by, self.request.reason()))
     }
 
-    /// Whether a deadline of this scope has passed before it ended.
+    /// Returns whether a deadline of this scope passed before it ended.
     pub(super) fn has_elapsed(&self) -> bool {
         self.has(ELAPSED)
     }
 
-    /// The flag for the body, if it is stopped with the children.
+    /// Returns the flag that stops the body, if the body is stopped with the children.
     pub(super) fn whole() -> usize {
         if P::FAIL_FAST { STOPPED } else { 0 }
     }
@@ -133,16 +133,16 @@ impl<P: Policy, K> Shared<P, K> {
 impl<P, K> Shared<P, K> {
     /// Sets `flags`, then cancels the children and wakes all waiters. Without a reason from
     /// outside, tokens get `why`.
-    pub(super) fn stop(&self, flags: usize, cause: CancelledBy, why: &'static str) {
-        self.bring_down(flags, cause, why, false);
+    pub(super) fn stop(&self, flags: usize, cancelled_by: CancelledBy, why: &'static str) {
+        self.shut_down(flags, cancelled_by, why, false);
     }
 
-    /// [`stop`](Self::stop), whatever shields there are.
-    pub(super) fn stop_by_force(&self, flags: usize, cause: CancelledBy, why: &'static str) {
-        self.bring_down(flags, cause, why, true);
+    /// As [`stop`](Self::stop), but ignores shields.
+    pub(super) fn stop_by_force(&self, flags: usize, cancelled_by: CancelledBy, why: &'static str) {
+        self.shut_down(flags, cancelled_by, why, true);
     }
 
-    fn bring_down(&self, flags: usize, cause: CancelledBy, why: &'static str, force: bool) {
+    fn shut_down(&self, flags: usize, cancelled_by: CancelledBy, why: &'static str, force: bool) {
         // Before the children go, because their handles ask `is_failing`. AcqRel: a thread that
         // sees the flags sees what led to them.
         let before = self.flags.fetch_or(flags | SWEPT, Ordering::AcqRel);
@@ -150,13 +150,13 @@ impl<P, K> Shared<P, K> {
         let mut wakers = Wakers::new();
         if before & SWEPT == 0 || force {
             self.request.tell(why, &mut wakers);
-            if !self.registry.close_and_cancel(cause, by) {
-                // They were asked before, and have had their grace.
-                self.registry.cancel_all(cause, by);
+            if !self.registry.close_and_cancel(cancelled_by, by) {
+                // The children were asked before, and have had their grace.
+                self.registry.cancel_all(cancelled_by, by);
             }
             self.freed.collect(usize::MAX, &mut wakers);
         }
-        // Only once: an owner that has seen it waits for nothing but the children.
+        // Only once: an owner that has seen the flag waits only for the children.
         if flags & !before & STOPPED != 0 {
             wakers.add(self.owner.take());
         }
@@ -164,7 +164,7 @@ impl<P, K> Shared<P, K> {
     }
 }
 
-/// How a daemon of the scope's own is spawned, which users need not know of.
+/// Returns the spec of a daemon that the scope spawns for its own use. User code does not see it.
 #[track_caller]
 pub(super) fn daemon(name: &'static str) -> Spec {
     Spec { origin: Origin::here().own(name), daemon: true }

@@ -1,4 +1,4 @@
-//! All items, in a collection.
+//! Collects all items.
 
 use super::super::{Flow, Source};
 use crate::set::budget::Budget;
@@ -22,7 +22,7 @@ impl<S: Source> Flow<S> {
     ///
     /// # Panics
     ///
-    /// When polled after it was ready.
+    /// Panics if polled after it was ready.
     ///
     /// # Examples
     ///
@@ -41,11 +41,11 @@ impl<S: Source> Flow<S> {
         Collect { items: Some(C::default()), source: Some(self.source) }
     }
 
-    /// Counts the items, dropping each.
+    /// Counts the items, and drops each.
     ///
     /// # Panics
     ///
-    /// When polled after it was ready.
+    /// Panics if polled after it was ready.
     ///
     /// # Examples
     ///
@@ -65,13 +65,13 @@ impl<S, T, E> Flow<S>
 where
     S: Source<Item = Result<T, E>>,
 {
-    /// Collects values until there is an error.
+    /// Collects values until the first error.
     ///
     /// # Errors
     ///
-    /// The first error that comes: in an ordered flow that of the first item that failed, all of
-    /// those before it having succeeded. The work under way, later values and the source are
-    /// dropped before it is returned.
+    /// Returns the first error that comes. In an ordered flow, this is the error of the first item
+    /// that failed, and all items before it have succeeded. The work under way, later values and
+    /// the source are dropped before the error is returned.
     ///
     /// # Cancel safety, panics
     ///
@@ -100,9 +100,10 @@ where
         TryCollect { items: Some(C::default()), source: Some(self.source) }
     }
 
-    /// Collects successes and failures apart, each with its index.
+    /// Collects successes and failures separately, each with its index.
     ///
-    /// The index is that of the item as it comes: in an ordered flow, that of the source.
+    /// The index counts the items as they come. In an ordered flow, it is also the index in the
+    /// source.
     ///
     /// # Cancel safety, panics
     ///
@@ -262,7 +263,7 @@ where
 
 const GONE: &str = "polled after it was ready";
 
-/// Takes items until there is none any more, or `each` breaks; then drops the source.
+/// Takes items until the source ends or `each` breaks, then drops the source.
 fn poll_items<S: Source, B>(
     mut source: Pin<&mut Option<S>>,
     cx: &mut Context<'_>,

@@ -1,4 +1,4 @@
-//! A loop over the items of a flow that is never snoozed.
+//! A loop over the items of a flow that keeps running during the loop's awaits.
 
 use super::super::{Flow, Source};
 use crate::{
@@ -18,31 +18,33 @@ use pin_project_lite::pin_project;
 impl<S: Source> Flow<S> {
     /// Runs `body`, which takes the items of this flow in a loop of its own.
     ///
-    /// Unlike a loop over a stream, the flow keeps running while the body awaits something else:
-    /// work that has started keeps running, up to the limits of the flow. The body may borrow from
-    /// around it, return early, and use `?`.
+    /// Unlike in a loop over a stream, the flow keeps running while the body awaits something else:
+    /// the flow starts and continues work, up to its limits. The body may borrow from around it,
+    /// return early, and use `?`.
     ///
-    /// Ready with the value of the body. The flow is dropped then, and what of it was not taken.
+    /// Ready with the value of the body. The flow is dropped first, with the items that were not
+    /// taken.
     ///
     /// # Cancel safety
     ///
-    /// Dropping the future drops the body, then the flow. A dropped [`next`](Items::next) loses
-    /// nothing: what it has asked for is kept for the next one, and dropped if the body ends
-    /// before. So is an item that was taken ahead from a [`stream`](crate::flow::stream) while the
-    /// body was busy.
+    /// Dropping the future drops the body, then the flow. Dropping a [`next`](Items::next) loses
+    /// nothing: the item that it asked for is kept for the following `next`, and dropped if the
+    /// body ends before. The same holds for an item that was taken ahead from a
+    /// [`stream`](crate::flow::stream) while the body was busy.
     ///
     /// # Panics
     ///
-    /// A panic of the body or of the flow propagates. It panics when polled after it was ready.
+    /// Propagates a panic of the body or of the flow. Panics if polled after it was ready.
     ///
     /// # Cost
     ///
-    /// One allocation; for each item, the price of a waker.
+    /// One allocation; for each item, the cost of storing and firing a waker.
     ///
     /// # Examples
     ///
-    /// A lock on both sides of the loop. Over a `buffered` stream this loop would wait for ever:
-    /// what holds the lock would not be polled while the body waits for it.
+    /// A lock that both the flow and the loop take. Over a `buffered` stream of `futures`, this
+    /// loop would wait for ever: the future that holds the lock is not polled while the body waits
+    /// for the lock.
     ///
     /// ```
     /// use anyscope::flow;
@@ -82,14 +84,14 @@ impl<S: Source> Flow<S> {
 
 /// The items of a flow, for the body of [`drive`](Flow::drive).
 ///
-/// Also a [`Stream`]. There are no more items once the flow has ended, or has been dropped.
+/// Also a [`Stream`]. It ends when the flow has ended or was dropped.
 pub struct Items<T> {
     exchange: Arc<Handoff<T>>,
 }
 
 impl<T> Items<T> {
-    /// Returns the next item; none after the last.
-    #[allow(clippy::should_implement_trait, reason = "what it is called on every stream")]
+    /// Returns the next item, or `None` after the last.
+    #[allow(clippy::should_implement_trait, reason = "the usual name for streams")]
     pub fn next(&mut self) -> NextItem<'_, T> {
         NextItem { items: self }
     }
@@ -121,7 +123,7 @@ pin_project! {
     /// Future of [`Flow::drive`].
     #[must_use = "futures do nothing unless you `.await` or poll them"]
     pub struct Drive<S: Source, Fut, Item = <S as Stream>::Item> {
-        // Dropped before the flow, and gone when it is ready.
+        // Dropped before the flow. `None` once it was ready.
         #[pin]
         body: Option<Fut>,
         #[pin]
@@ -132,7 +134,7 @@ pin_project! {
 
     impl<S: Source, Fut, Item> PinnedDrop for Drive<S, Fut, Item> {
         fn drop(this: Pin<&mut Self>) {
-            // The body may have moved its items to another task, which waits for them.
+            // The body may have moved its `Items` to another task, which waits for an item.
             let mut this = this.project();
             let mut wakers = Wakers::new();
             wakers.add(this.exchange.end());
@@ -161,7 +163,7 @@ impl<S: Source, Fut: Future> Future for Drive<S, Fut> {
             let Some(source) = this.source.as_mut().as_pin_mut() else { return Poll::Pending };
             let wanted = this.exchange.is_wanted();
             let taker = if !wanted {
-                // Whether it is done or not, the body is what is waited for.
+                // Whether it is ready or not, this task waits for the body.
                 let _ = source.poll_progress(cx);
                 None
             } else if *this.ended {
@@ -190,8 +192,7 @@ impl<S: Source, Fut: Future> Future for Drive<S, Fut> {
     }
 }
 
-/// Wakes the task that waits for an item, unless it is the body itself, which is about to be
-/// polled.
+/// Wakes the task that waits for an item, unless it is this task, which polls the body next.
 fn wake_unless_same(taker: Option<Waker>, cx: &Context<'_>) {
     if let Some(waker) = taker.filter(|waker| !waker.will_wake(cx.waker())) {
         waker.wake();

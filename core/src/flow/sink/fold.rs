@@ -1,4 +1,4 @@
-//! One value made of all items, one after the other.
+//! Folds all items into one value.
 
 use super::super::{Flow, Source};
 use crate::set::budget::Budget;
@@ -15,18 +15,18 @@ use pin_project_lite::pin_project;
 impl<S: Source> Flow<S> {
     /// Folds the items into one value, with an async function of the value so far and an item.
     ///
-    /// One step at a time, in the order in which the items come; the flow keeps running while a
-    /// step awaits something.
+    /// Runs one step at a time, in the order in which the items come. The flow keeps running while
+    /// a step awaits something.
     ///
     /// # Cancel safety
     ///
-    /// Dropping the future drops the step under way, then the flow. One item may have been taken
-    /// ahead from a [`stream`](crate::flow::stream) meanwhile; it goes with it.
+    /// Dropping the future drops the step under way, then the flow, and with it an item that may
+    /// have been taken ahead from a [`stream`](crate::flow::stream).
     ///
     /// # Panics
     ///
-    /// A panic of the flow, of `f` or of a step propagates. It panics when polled after that, or
-    /// after it was ready.
+    /// Propagates a panic of the flow, of `f` or of a step. Panics if polled after that, or after
+    /// it was ready.
     ///
     /// # Examples
     ///
@@ -49,11 +49,32 @@ impl<S: Source> Flow<S> {
         Fold { steps: Steps::new(self.source, init, f) }
     }
 
-    /// [`fold`](Self::fold) with a step that may fail: the first error ends it.
+    /// Folds the items as [`fold`](Self::fold), with steps that may fail. The first error ends the
+    /// operation.
     ///
     /// # Errors
     ///
-    /// The first error of a step. The flow has been dropped then.
+    /// Returns the first error of a step, after the flow was dropped.
+    ///
+    /// # Cancel safety, panics
+    ///
+    /// As [`fold`](Self::fold).
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use anyscope::flow;
+    ///
+    /// # smol::block_on(async {
+    /// let sum = async |lines: [&'static str; 2]| {
+    ///     flow::iter(lines)
+    ///         .try_fold(0, async |sum, line: &str| line.parse::<u32>().map(|n| sum + n))
+    ///         .await
+    /// };
+    /// assert_eq!(sum(["1", "2"]).await, Ok(3));
+    /// assert!(sum(["1", "two"]).await.is_err());
+    /// # });
+    /// ```
     pub fn try_fold<T, F, Fut, E>(self, init: T, f: F) -> TryFold<S, T, F, Fut>
     where
         F: FnMut(T, S::Item) -> Fut,
@@ -111,14 +132,14 @@ where
 }
 
 pin_project! {
-    /// The machine of both.
+    /// The state machine of both.
     struct Steps<S, T, F, Fut> {
         // Dropped before the flow.
         #[pin]
         step: Option<Fut>,
         #[pin]
         source: Option<S>,
-        // Moves into a step, and out of it.
+        // Moved into each step, and back out of its output.
         value: Option<T>,
         // A poll has panicked.
         broken: bool,
@@ -161,7 +182,7 @@ where
             let mut source = this.source.as_mut().as_pin_mut().expect("polled after it was ready");
             if let Some(step) = this.step.as_mut().as_pin_mut() {
                 let Poll::Ready(output) = step.poll(cx) else {
-                    // Whether it is done or not, the step is what is waited for.
+                    // Whether it is ready or not, this task waits for the step.
                     let _ = source.poll_progress(cx);
                     return Poll::Pending;
                 };

@@ -18,9 +18,9 @@ use pin_project_lite::pin_project;
 impl<S: Source> Flow<S> {
     /// Runs `f` for every item, with at most `limit` at the same time, in the awaiting task.
     ///
-    /// `f` is called with the items in the order of the source, when there is room for one more;
-    /// its future is polled at once, and then whenever its waker fires. What `f` and its futures
-    /// borrow may live outside the operation.
+    /// Calls `f` with the items in the order of the source, as soon as there is room under the
+    /// limit. Its future is polled at once, and then whenever its waker fires. `f` and its futures
+    /// may borrow from outside the operation.
     ///
     /// Ready when the source has ended and all work is done.
     ///
@@ -32,19 +32,19 @@ impl<S: Source> Flow<S> {
     ///
     /// # Panics
     ///
-    /// At once when `limit` is 0. A panic of the source, of `f` or of the work propagates; the rest
-    /// of the work is dropped with the future. It panics when polled after that, or after it was
+    /// Panics at once if `limit` is 0. Propagates a panic of the source, of `f` or of the work; the
+    /// rest of the work is dropped with the future. Panics if polled after that, or after it was
     /// ready.
     ///
     /// # Fairness
     ///
-    /// In passes: whatever was woken when a pass begins is polled once in it before anything is
-    /// polled again. After 64 polls or two passes the task yields to its executor.
+    /// Work is polled in passes. A pass polls each piece of work once that was woken before the
+    /// pass began. After 64 polls or two passes the task yields to its executor.
     ///
     /// # Cost
     ///
-    /// No allocation per item: memory for the work is allocated for up to 64 pieces at a time and
-    /// used again. O(1) per item and per wake.
+    /// No allocation per item: memory is allocated for up to 64 pieces of work at a time, and
+    /// reused. O(1) per item and per wake.
     ///
     /// # Examples
     ///
@@ -74,9 +74,10 @@ impl<S: Source> Flow<S> {
         ForEachConcurrent { map: self.map_concurrent(limit, f).unordered().source, over: false }
     }
 
-    /// Runs `f` for every item, one after the other. As
-    /// [`for_each_concurrent`](Self::for_each_concurrent) with a limit of 1: while `f` waits, the
-    /// flow in front of it keeps running.
+    /// Runs `f` for every item, one after the other.
+    ///
+    /// As [`for_each_concurrent`](Self::for_each_concurrent) with a limit of 1: the flow before it
+    /// keeps running while a future of `f` waits.
     ///
     /// # Examples
     ///
@@ -101,12 +102,13 @@ impl<S: Source> Flow<S> {
         self.for_each_concurrent(1, f)
     }
 
-    /// Runs `f` for every item, one after the other, until one fails. As
-    /// [`try_for_each_concurrent`](Self::try_for_each_concurrent) with a limit of 1.
+    /// Runs `f` for every item, one after the other, until one fails.
+    ///
+    /// As [`try_for_each_concurrent`](Self::try_for_each_concurrent) with a limit of 1.
     ///
     /// # Errors
     ///
-    /// The first error of `f`'s futures.
+    /// Returns the first error of a future of `f`.
     ///
     /// # Examples
     ///
@@ -128,13 +130,13 @@ impl<S: Source> Flow<S> {
 
     /// Runs `f` for every item, with at most `limit` at the same time, until one fails.
     ///
-    /// As [`for_each_concurrent`](Self::for_each_concurrent); but the first error in time ends the
-    /// operation: nothing more is taken from the source, the work under way and the source are
-    /// dropped, and the error is returned.
+    /// As [`for_each_concurrent`](Self::for_each_concurrent), but the first error in time ends the
+    /// operation: no more items are taken, and the work under way and the source are dropped before
+    /// the error is returned.
     ///
     /// # Errors
     ///
-    /// The first error of `f`'s futures.
+    /// Returns the first error of a future of `f`.
     ///
     /// # Cancel safety, panics, fairness, cost
     ///
@@ -240,7 +242,7 @@ where
     }
 }
 
-/// Takes the values of a map until there is none any more, or one is an error.
+/// Takes the values of a map until it ends, or until `judge` returns an error.
 fn poll_values<S, W, E>(
     mut map: Pin<&mut MapConcurrent<S, W>>,
     cx: &mut Context<'_>,

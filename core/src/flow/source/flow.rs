@@ -1,4 +1,4 @@
-//! What a flow comes from.
+//! Sources of items, and flows of them.
 
 use core::{
     mem,
@@ -10,34 +10,34 @@ use pin_project_lite::pin_project;
 
 /// A stream that can make progress while its next item is not wanted.
 ///
-/// A [`Stream`] only works while it is asked for an item. What it has under way (a request that
-/// was sent, a lock that was taken) then waits until its consumer is done with the item before, and
-/// may never be done itself if the consumer waits for it. Every operation of this module is a
-/// `Source`, asks the sources it stands on to go on in the same way, and so stays awake through a
-/// whole chain.
+/// A [`Stream`] works only while it is polled for an item. While its consumer is busy with the
+/// previous item, the work that the stream has under way (a request that was sent, a lock that was
+/// taken) is suspended. If the consumer waits for that work, neither makes progress. Every
+/// operation of this module is a `Source` and lets its own sources make progress, so work continues
+/// through a whole chain.
 ///
-/// [`stream`] makes a source of any stream; implement this trait for a stream of your own that has
-/// work under way, and enter it with [`source`].
+/// [`stream`] turns any stream into a flow. For a stream of your own that has work under way,
+/// implement this trait and turn it into a flow with [`source`].
 pub trait Source: Stream {
-    /// Goes on with what has started, without giving an item.
+    /// Continues the work that has started, without yielding an item.
     ///
-    /// Ready when nothing is left to do before the next item is asked for. Pending when something
-    /// is: the task is then woken when it is worth calling again. May be called at any time, also
+    /// Ready when there is nothing to do before the next item is asked for. Pending when there is:
+    /// the task is then woken when this should be called again. May be called at any time, also
     /// after the end.
     ///
-    /// An operation at its limit calls it once after the last item that it took, and then for each
-    /// time that its source has woken it.
+    /// An operation at its limit calls this once after the last item that it took, and then each
+    /// time the source has woken it.
     fn poll_progress(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()>;
 }
 
-/// A source of items, ready for an operation with a limit. See the [module](crate::flow).
+/// A source of items, with the operations of the [module](crate::flow).
 #[derive(Clone, Debug)]
 #[must_use = "a flow does nothing unless an operation drives it"]
 pub struct Flow<S> {
     pub(in crate::flow) source: S,
 }
 
-/// A flow of the items of an iterator, or of anything that can be iterated over.
+/// Creates a flow of the items of an iterator, or of any value that can be iterated over.
 ///
 /// # Examples
 ///
@@ -52,11 +52,11 @@ pub fn iter<I: IntoIterator>(items: I) -> Flow<Iter<I::IntoIter>> {
     source(Iter { iter: Some(items.into_iter()) })
 }
 
-/// A flow of the items of a stream.
+/// Creates a flow of the items of a stream.
 ///
 /// The stream is not polled again once it has ended. A read of it that has begun is never
-/// suspended: it continues while the operation has no room for the item, which is then kept until
-/// it has. So at most one item is taken ahead.
+/// suspended: it continues while the operation has no room for the item. The item is then kept
+/// until there is room. So at most one item is taken ahead.
 ///
 /// # Examples
 ///
@@ -72,7 +72,37 @@ pub fn stream<S: Stream>(stream: S) -> Flow<FromStream<S>> {
     source(FromStream { stream, ended: false, parked: None, settled: false })
 }
 
-/// A flow of the items of a [`Source`].
+/// Creates a flow of the items of a [`Source`].
+///
+/// # Examples
+///
+/// ```
+/// use anyscope::flow::{self, Source};
+/// use futures_core::Stream;
+/// use std::{pin::Pin, task::{Context, Poll}};
+///
+/// /// Yields 2, 1, and has no work of its own.
+/// struct Countdown(u32);
+///
+/// impl Stream for Countdown {
+///     type Item = u32;
+///
+///     fn poll_next(mut self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Option<u32>> {
+///         self.0 -= 1;
+///         Poll::Ready((self.0 > 0).then_some(self.0))
+///     }
+/// }
+///
+/// impl Source for Countdown {
+///     fn poll_progress(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<()> {
+///         Poll::Ready(())
+///     }
+/// }
+///
+/// # smol::block_on(async {
+/// assert_eq!(flow::source(Countdown(3)).collect::<Vec<_>>().await, [2, 1]);
+/// # });
+/// ```
 pub fn source<S: Source>(source: S) -> Flow<S> {
     Flow { source }
 }
@@ -80,11 +110,24 @@ pub fn source<S: Source>(source: S) -> Flow<S> {
 impl<S: Source> Flow<S> {
     /// Returns the items as a stream, for code that takes one.
     ///
-    /// **What a stream cannot promise:** it works only while it is asked for an item. A loop that
+    /// **What a stream cannot promise:** it works only while it is polled for an item. A loop that
     /// awaits something else between two items suspends all work that this flow has under way, and
     /// deadlocks if it awaits something that this work holds. Prefer an operation that owns the
     /// loop, such as [`for_each_concurrent`](Flow::for_each_concurrent); or call
     /// [`poll_progress`](Source::poll_progress) of the stream while you wait.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use anyscope::flow;
+    /// use smol::stream::StreamExt;
+    ///
+    /// # smol::block_on(async {
+    /// let words = flow::iter(["to", "be"]).map_concurrent(2, async |word| word.len());
+    /// let mut lengths = words.into_stream();
+    /// assert_eq!(lengths.next().await, Some(2));
+    /// # });
+    /// ```
     pub fn into_stream(self) -> S {
         self.source
     }
@@ -126,13 +169,13 @@ pin_project! {
     /// The source of a stream; see [`stream`].
     #[derive(Debug)]
     pub struct FromStream<S: Stream, Item = <S as Stream>::Item> {
-        // Stays when it has ended: what it owns may be used by the work on its items.
+        // Kept after its end: the work on its items may use what it owns.
         #[pin]
         stream: S,
         ended: bool,
-        // Taken while it was not wanted.
+        // An item that was taken ahead.
         parked: Option<Item>,
-        // Asked to go on since it last yielded an item.
+        // Polled, or let to make progress, since it last yielded an item.
         settled: bool,
     }
 }
@@ -164,7 +207,7 @@ impl<S: Stream> Stream for FromStream<S> {
 
     #[inline]
     fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<S::Item>> {
-        // Not `take` alone, which would copy an item that is hardly ever there.
+        // Not `take` alone, which would copy an item that is rarely there.
         if self.parked.is_some() {
             return Poll::Ready(self.as_mut().project().parked.take());
         }
@@ -183,7 +226,7 @@ impl<S: Stream> Source for FromStream<S> {
         if self.parked.is_some() || self.ended {
             return Poll::Ready(());
         }
-        // No read has begun as far as we know; if the stream has one under way, it wakes us.
+        // We have begun no read. If the stream has work under way nevertheless, it wakes us.
         if !mem::replace(self.as_mut().project().settled, true) {
             return Poll::Pending;
         }

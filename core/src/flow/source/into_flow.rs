@@ -1,21 +1,21 @@
-//! What can be taken for a flow.
+//! The types that can be passed as a flow.
 
 use super::{Flow, FromStream, Source};
 use futures_core::Stream;
 
-/// Something that becomes a [`Flow`]: a flow, or any stream.
+/// A value that converts into a [`Flow`]: a flow, or any stream.
 ///
-/// Operations on several sources take them in this form, so that both can be passed side by side. A
-/// stream is wrapped as [`flow::stream`](crate::flow::stream()) does. A [`Source`] of your own is
-/// passed as [`flow::source(s)`](crate::flow::source()), or else it is taken for a plain stream,
-/// and an iterator as [`flow::iter(i)`](crate::flow::iter()).
+/// Operations on several sources accept both, side by side. A stream is wrapped by
+/// [`flow::stream`](crate::flow::stream()). Pass a [`Source`] of your own as
+/// [`flow::source(s)`](crate::flow::source()), because otherwise it counts as a plain stream; and
+/// an iterator as [`flow::iter(i)`](crate::flow::iter()).
 pub trait IntoFlow {
-    /// The type of its items.
+    /// The type of the items.
     type Item;
-    /// What its flow comes from.
+    /// The source of the flow.
     type Source: Source<Item = Self::Item>;
 
-    /// The flow.
+    /// Converts into a flow.
     fn into_flow(self) -> Flow<Self::Source>;
 }
 

@@ -1,11 +1,11 @@
-//! What a flow comes from.
+//! Sources: where the items of a flow come from.
 //!
 //! | file | what |
 //! |---|---|
-//! | [`flow`] | [`Source`] and [`Flow`]; what makes a flow of an iterator or a stream |
-//! | [`into_flow`] | what can stand for a flow |
-//! | [`poll_source`] | a flow of what can only be asked again and again |
-//! | [`reader`] | a source read by an operator with a clock of its own |
+//! | [`flow`] | [`Source`] and [`Flow`]; flows of an iterator or a stream |
+//! | [`into_flow`] | what can be passed as a flow |
+//! | [`poll_source`] | a flow of what can only be polled again and again |
+//! | [`reader`] | a source that is read by an operator with a timer |
 
 mod flow;
 pub(super) mod into_flow;

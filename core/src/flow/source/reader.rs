@@ -1,4 +1,4 @@
-//! A source that is read by an operator with a clock of its own.
+//! A source that is read by an operator with a timer.
 
 use crate::flow::Source;
 use core::{
@@ -9,9 +9,9 @@ use futures_core::Stream;
 use pin_project_lite::pin_project;
 
 pin_project! {
-    /// A source, and whether a read of it has begun, or it has ended.
+    /// A source, whether a read of it is under way, and whether it has ended.
     ///
-    /// A read that has begun continues while its item is not wanted: the operator then keeps the
+    /// A read that has begun continues while the consumer is busy: the operator then keeps the
     /// item.
     #[derive(Debug)]
     pub(in crate::flow) struct Reader<S> {
@@ -27,12 +27,12 @@ impl<S> Reader<S> {
         Reader { source, reading: false, over: false }
     }
 
-    /// Whether the last read has not yielded an item yet.
+    /// Returns whether a read has begun and has not yielded an item yet.
     pub(in crate::flow) fn is_reading(&self) -> bool {
         self.reading
     }
 
-    /// Whether the source has ended.
+    /// Returns whether the source has ended.
     pub(in crate::flow) fn is_over(&self) -> bool {
         self.over
     }
@@ -43,7 +43,7 @@ impl<S> Reader<S> {
 }
 
 impl<S: Stream> Reader<S> {
-    /// The next item; a source that has ended is not polled again.
+    /// Polls for the next item. Does not poll a source that has ended.
     pub(in crate::flow) fn poll_next(
         self: Pin<&mut Self>,
         cx: &mut Context<'_>,
@@ -62,7 +62,7 @@ impl<S: Stream> Reader<S> {
         if self.over { (0, Some(0)) } else { self.source.size_hint() }
     }
 
-    /// The size hint of the source, plus `held` items.
+    /// Returns the size hint of the source, plus `held` items.
     pub(in crate::flow) fn size_hint_with(&self, held: usize) -> (usize, Option<usize>) {
         let (low, high) = self.size_hint();
         (low.saturating_add(held), high.and_then(|high| high.checked_add(held)))
@@ -76,8 +76,8 @@ impl<S: Source> Reader<S> {
         if *this.over { Poll::Ready(()) } else { this.source.poll_progress(cx) }
     }
 
-    /// Continues a read that has begun, into `parked`, which has room if one has; otherwise lets
-    /// the source make progress.
+    /// Continues a read that has begun, and stores its item in `parked`. Otherwise lets the source
+    /// make progress. Requires that `parked` is empty if a read has begun.
     pub(in crate::flow) fn poll_park(
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,

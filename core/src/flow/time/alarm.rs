@@ -1,4 +1,4 @@
-//! A sleep that is begun again and again.
+//! A sleep that can be set again and again.
 
 use crate::time::Timer;
 use alloc::boxed::Box;
@@ -12,12 +12,12 @@ use core::{
 
 /// A timer with room for one sleep.
 ///
-/// A sleep of no time has rung at once, and one of [`Duration::MAX`] never rings: neither is
-/// left to the timer, as some round up to their next tick.
+/// A sleep of zero has rung at once, and a sleep of [`Duration::MAX`] never rings. The timer is not
+/// asked for either, because some timers round up to their next tick.
 pub(in crate::flow) struct Alarm<T: Timer> {
     timer: T,
-    // In a box of its own, which is made once: so that what has an alarm can be taken apart, even
-    // after it was polled, also where the sleeps must not be moved.
+    // In a box, allocated once, so that an operator can be taken apart after it was polled,
+    // although a sleep may have to stay pinned.
     sleep: Pin<Box<Option<T::Sleep>>>,
     rung: bool,
 }
@@ -26,22 +26,22 @@ pub(in crate::flow) struct Alarm<T: Timer> {
 impl<T: Timer> Unpin for Alarm<T> {}
 
 impl<T: Timer> Alarm<T> {
-    /// An alarm that is off.
+    /// Creates an alarm that is off.
     pub(in crate::flow) fn new(timer: T) -> Self {
         Alarm { timer, sleep: Box::pin(None), rung: false }
     }
 
-    /// An alarm that has rung.
+    /// Creates an alarm that has rung.
     pub(in crate::flow) fn rung(timer: T) -> Self {
         Alarm { rung: true, ..Alarm::new(timer) }
     }
 
-    /// Whether it was seen to ring, and not set since.
+    /// Returns whether a poll saw the alarm ring, and it was not set or cleared since.
     pub(in crate::flow) fn has_rung(&self) -> bool {
         self.rung
     }
 
-    /// Whether it never will ring as things are.
+    /// Returns whether the alarm has not rung, and will not unless it is set.
     pub(in crate::flow) fn is_off(&self) -> bool {
         self.sleep.is_none() && !self.rung
     }
@@ -50,7 +50,7 @@ impl<T: Timer> Alarm<T> {
         &self.timer
     }
 
-    /// Lets it ring after this time; what it was set to before is forgotten.
+    /// Sets the alarm to ring after this time, instead of what it was set to before.
     pub(in crate::flow) fn set(&mut self, after: Duration) {
         self.rung = after.is_zero();
         self.sleep.set(match after {
@@ -59,13 +59,13 @@ impl<T: Timer> Alarm<T> {
         });
     }
 
-    /// Turns it off, and releases the timer.
+    /// Turns the alarm off, and drops its sleep.
     pub(in crate::flow) fn clear(&mut self) {
         self.rung = false;
         self.sleep.set(None);
     }
 
-    /// Ready once it has rung, until it is set or cleared; pending while it is off.
+    /// Ready once the alarm has rung, until it is set or cleared. Pending while it is off.
     pub(in crate::flow) fn poll(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         if let Some(sleep) = self.sleep.as_mut().as_pin_mut() {
             if sleep.poll(cx).is_ready() {

@@ -1,4 +1,4 @@
-//! Items in groups that do not wait for ever.
+//! Items in groups, with a time limit.
 
 use super::Alarm;
 use crate::{
@@ -16,25 +16,26 @@ use futures_core::Stream;
 use pin_project_lite::pin_project;
 
 impl<S: Source> Flow<S> {
-    /// Yields the items in vectors of up to `size`: when one is full, or its first item is
-    /// `limit` old, or the source ends. None is empty.
+    /// Yields the items in vectors of up to `size`. A chunk is yielded when it is full, when its
+    /// first item is `limit` old, or when the source ends. No chunk is empty.
     ///
     /// ```text
     /// source                 ab-c-----d|
     /// chunks_timeout(2, 4)   -ab-----c--[d|]
     /// ```
     ///
-    /// The source is asked before the timer: items that come with the limit belong to the chunk.
+    /// The source is polled before the timer: items that come just as the limit passes belong to
+    /// the chunk.
     ///
-    /// With no time at all, a chunk is what is there at once. With [`Duration::MAX`] it is
+    /// With a limit of zero, a chunk is what is there at once. With [`Duration::MAX`] this is
     /// [`chunks`](Flow::chunks).
     ///
-    /// A chunk that has begun is filled further, and gets older, while the consumer is busy; it is
+    /// A chunk that has begun is filled further, and gets older, while the consumer is busy. It is
     /// then closed and kept. So one chunk may be taken ahead.
     ///
     /// # Cancel safety, fairness
     ///
-    /// Those of [`chunks`](Flow::chunks).
+    /// As [`chunks`](Flow::chunks).
     ///
     /// # Cost
     ///
@@ -81,7 +82,7 @@ pin_project! {
     pub struct ChunksTimeout<S: Stream, T: Timer, Item = <S as Stream>::Item> {
         #[pin]
         reader: Reader<S>,
-        // Set with the first item of a chunk; when it has rung, the chunk is closed.
+        // Set with the first item of a chunk. When it has rung, the chunk is closed.
         alarm: Alarm<T>,
         limit: Duration,
         chunk: Chunk<Item>,

@@ -13,24 +13,24 @@ use futures_core::Stream;
 use pin_project_lite::pin_project;
 
 impl<S: Source> Flow<S> {
-    /// Yields the items of the flow until the moment `at`.
+    /// Yields the items of the flow until the time `at`.
     ///
     /// ```text
     /// source         a-b-c-d-|
     /// deadline(5)    a-b-c[!|]
     /// ```
     ///
-    /// An item comes through as `Ok`. If the source ends in time, that is the end. If the moment
-    /// comes first, there is one [`Elapsed`] before the end: so the two can be told apart, and an
-    /// operation that fails at the first `Err` fails with it. To end without a word, use
-    /// [`take_until`](Flow::take_until) with a sleep.
+    /// An item is yielded as `Ok`. If the source ends before the deadline, the flow ends too. If
+    /// the deadline comes first, the flow yields one [`Elapsed`] and ends. So the two ends differ,
+    /// and an operation that fails at the first `Err` fails at the deadline. To end without an
+    /// error, use [`take_until`](Flow::take_until) with a sleep.
     ///
-    /// The source is asked before the clock: an item that is there at that moment counts, and so
-    /// does the end. With a moment that has passed, the source is asked once.
-    /// [`Instant::NEVER`] is no limit.
+    /// The source is polled before the clock is read: an item that is there at that time counts,
+    /// and so does the end. With a time in the past, the source is polled once. [`Instant::NEVER`]
+    /// is no limit.
     ///
-    /// From the deadline on the source is not polled any more, whether the consumer is busy or
-    /// not. It is dropped with the flow, which an operation does at the end.
+    /// After the deadline the source is not polled again, whether the consumer is busy or not. It
+    /// is dropped with the flow, which an operation does at the end.
     ///
     /// # Cancel safety
     ///
@@ -39,7 +39,7 @@ impl<S: Source> Flow<S> {
     ///
     /// # Cost
     ///
-    /// The clock is read for each item; one sleep in all.
+    /// One read of the clock for each item, and one sleep in all.
     ///
     /// # Examples
     ///
@@ -86,7 +86,7 @@ pin_project! {
 #[derive(Clone, Copy, Debug, PartialEq)]
 enum State {
     Open,
-    /// The time is over, and the consumer does not know.
+    /// The deadline has passed, and the error has not been yielded yet.
     Elapsed,
     Told,
 }
@@ -104,7 +104,7 @@ impl<S: Stream, T: Timer> Deadline<S, T> {
 }
 
 impl<S: Stream, T: Timer + Clock> Deadline<S, T> {
-    /// Looks whether the time is over, and leaves a wake with the timer if not.
+    /// Checks whether the deadline has passed, and registers with the timer if not.
     fn poll_alarm(self: Pin<&mut Self>, cx: &mut Context<'_>) {
         let this = self.project();
         if *this.state == State::Open && *this.at != Instant::NEVER {
@@ -130,8 +130,7 @@ impl<S: Stream, T: Timer + Clock> Stream for Deadline<S, T> {
         if *this.state == State::Open {
             match this.reader.as_mut().poll_next(cx) {
                 Poll::Ready(Some(item)) => {
-                    // A source that is always ready must not go on for ever; and no timer is
-                    // needed to see it.
+                    // Also for a source that is always ready. Reading the clock is enough here.
                     if this.alarm.timer().now() >= *this.at {
                         this.alarm.clear();
                         *this.state = State::Elapsed;

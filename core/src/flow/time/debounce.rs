@@ -14,22 +14,22 @@ use futures_core::Stream;
 use pin_project_lite::pin_project;
 
 impl<S: Source> Flow<S> {
-    /// Yields an item once no other has come for `quiet`.
+    /// Yields an item once no other item has come for `quiet`.
     ///
     /// ```text
     /// source         abc----d-e|
     /// debounce(2)    ----c-----[e|]
     /// ```
     ///
-    /// **Drops** items that are followed by another one within `quiet`, and no others. The last one
-    /// is yielded with the end, without a wait.
+    /// **Drops** items that are followed by another item within `quiet`, and no others. The last
+    /// item is yielded when the source ends, without a wait.
     ///
-    /// The source is asked before the timer: an item that comes when it has just been quiet for
-    /// long enough replaces the one before. While the consumer is busy, newer items replace the
-    /// one that is held until it has been quiet; then that one stays, and nothing more is read. A
-    /// source that is never quiet yields nothing before its end.
+    /// The source is polled before the timer: an item that comes just as `quiet` is over replaces
+    /// the previous item. While the consumer is busy, newer items replace the held item until
+    /// `quiet` is over. Then the held item stays, and no more items are read. From a source that is
+    /// never quiet, nothing is yielded before its end.
     ///
-    /// With no time at all, every item is yielded. With [`Duration::MAX`] only the last is.
+    /// With a time of zero, every item is yielded. With [`Duration::MAX`], only the last one is.
     ///
     /// # Cancel safety
     ///
@@ -41,7 +41,7 @@ impl<S: Source> Flow<S> {
     ///
     /// # Cost
     ///
-    /// One sleep for each burst of items that are there at the same moment.
+    /// One sleep for each burst of items that are read in one poll.
     ///
     /// # Examples
     ///
@@ -60,8 +60,27 @@ impl<S: Source> Flow<S> {
         Flow { source: Debounce::new(self.source, timer, quiet, |_| false) }
     }
 
-    /// As [`debounce`](Self::debounce), but an error is yielded at once and is never dropped. An
-    /// item that is held when it comes is dropped.
+    /// Yields a value once no other item has come for `quiet`, and every error at once.
+    ///
+    /// As [`debounce`](Self::debounce), but errors are never dropped. A value that is held when an
+    /// error comes is dropped.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use anyscope::flow;
+    /// use std::time::Duration;
+    ///
+    /// anyscope::sim::Sim::new(7).run(async |sim| {
+    ///     let typed = flow::stream(sim.marble("ab!c----d|"))
+    ///         .map(|key| if key == '!' { Err(key) } else { Ok(key) })
+    ///         .try_debounce(&sim, Duration::from_secs(2))
+    ///         .into_stream();
+    /// #   let typed = futures_lite::StreamExt::map(typed, |key| key.unwrap_or_else(|error| error));
+    ///     assert_eq!(sim.draw(typed).await, "--!--c---[d|]");
+    /// })
+    /// .unwrap();
+    /// ```
     pub fn try_debounce<T: Timer, I, E>(self, timer: T, quiet: Duration) -> Flow<Debounce<S, T>>
     where
         S: Source<Item = Result<I, E>>,
@@ -77,11 +96,11 @@ pin_project! {
     pub struct Debounce<S: Stream, T: Timer, Item = <S as Stream>::Item> {
         #[pin]
         reader: Reader<S>,
-        // Rings when it has been quiet since the latest item.
+        // Rings when no item has come for `quiet`.
         alarm: Alarm<T>,
         quiet: Duration,
         latest: Option<Item>,
-        // It is to be yielded as it is.
+        // `latest` must be yielded, and is not replaced any more.
         due: bool,
         is_error: IsError<Item>,
     }
@@ -98,7 +117,7 @@ impl<S: Stream, T: Timer> Debounce<S, T> {
         (self.reader.into_inner(), self.latest)
     }
 
-    /// Ready when an item is due, or none will come.
+    /// Ready when an item is due, or no item will come.
     fn poll_due(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
         let mut this = self.project();
         if *this.due {
@@ -131,7 +150,7 @@ impl<S: Stream, T: Timer> Debounce<S, T> {
                 }
             }
         }
-        // It has not been quiet, whatever the alarm of an item before says.
+        // Items have come since: an alarm that was set before does not count.
         this.alarm.set(*this.quiet);
         cx.waker().wake_by_ref();
         Poll::Pending

@@ -1,4 +1,4 @@
-//! Items that come later.
+//! Items, delayed.
 
 use super::Alarm;
 use crate::{
@@ -16,7 +16,7 @@ use futures_core::Stream;
 use pin_project_lite::pin_project;
 
 impl<S: Source> Flow<S> {
-    /// Yields each item `delay` after it came, with at most `limit` of them waiting.
+    /// Yields each item `delay` after it came, with at most `limit` items waiting.
     ///
     /// ```text
     /// source               ab-c|
@@ -24,16 +24,16 @@ impl<S: Source> Flow<S> {
     /// delay_each(2, 1)     --a--b---c|
     /// ```
     ///
-    /// Items wait side by side, and keep their order and their distance. When `limit` wait,
-    /// nothing is taken from the source; an item comes, as far as this is concerned, when it is
-    /// taken. With a limit of one, so, each item is taken and waits after the one before was
-    /// given. Nothing is dropped. The end comes with the last item, or with that of the source if
-    /// that is later.
+    /// Items wait at the same time, and keep their order and their distance. While `limit` items
+    /// wait, none is taken from the source. The delay of an item begins when it is taken. So with a
+    /// limit of 1, an item is taken, and begins to wait, only after the previous one was yielded.
+    /// No item is dropped. The flow ends with the last item, or with the source if that ends later.
     ///
-    /// With no time at all, items pass as they come. With [`Duration::MAX`] none is ever yielded.
+    /// With a delay of zero, items are yielded as they come. With [`Duration::MAX`] none is ever
+    /// yielded.
     ///
-    /// While the consumer is busy the items that wait go on to wait, and nothing more is taken but
-    /// what is being read.
+    /// While the consumer is busy, the delays pass, and only a read that has begun takes another
+    /// item.
     ///
     /// # Cancel safety
     ///
@@ -42,11 +42,11 @@ impl<S: Source> Flow<S> {
     ///
     /// # Panics
     ///
-    /// When `limit` is 0.
+    /// Panics if `limit` is 0.
     ///
     /// # Cost
     ///
-    /// The clock is read and a sleep made for each item; memory for `limit` items at most.
+    /// One read of the clock and one sleep for each item; memory for at most `limit` items.
     ///
     /// # Examples
     ///
@@ -90,7 +90,7 @@ pin_project! {
     pub struct DelayEach<S: Stream, T: Timer, Item = <S as Stream>::Item> {
         #[pin]
         reader: Reader<S>,
-        // Of the first item that waits.
+        // Rings when the first waiting item is due.
         alarm: Alarm<T>,
         delay: Duration,
         limit: usize,
@@ -106,7 +106,7 @@ impl<S: Stream, T: Timer, Item> DelayEach<S, T, Item> {
 }
 
 impl<S: Stream, T: Timer + Clock> DelayEach<S, T> {
-    /// Lets one more item wait; false if there is none now.
+    /// Takes one item, to wait. Returns false if there is none now.
     fn poll_one(self: Pin<&mut Self>, cx: &mut Context<'_>) -> bool {
         let this = self.project();
         let Poll::Ready(Some(item)) = this.reader.poll_next(cx) else { return false };
@@ -138,7 +138,7 @@ impl<S: Source, T: Timer + Clock> Stream for DelayEach<S, T> {
         }
         if this.alarm.poll(cx).is_pending() {
             if !this.reader.is_reading() {
-                // Only the items wait.
+                // The source may have work under way.
                 let _ = this.reader.poll_progress(cx);
             }
             return Poll::Pending;
@@ -153,7 +153,7 @@ impl<S: Source, T: Timer + Clock> Stream for DelayEach<S, T> {
 }
 
 impl<S: Source, T: Timer + Clock> Source for DelayEach<S, T> {
-    // The delays pass by themselves.
+    // The delays need no poll to pass.
     fn poll_progress(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
         if self.reader.is_reading() {
             self.as_mut().poll_one(cx);

@@ -1,4 +1,4 @@
-//! Items that operators which drop or delay let pass.
+//! Which items pass at once through operators that drop or delay items.
 
-/// Which items are not to be dropped or kept waiting.
+/// Returns whether an item is an error, which is neither dropped nor delayed.
 pub(super) type IsError<T> = fn(&T) -> bool;

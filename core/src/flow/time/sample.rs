@@ -14,26 +14,26 @@ use futures_core::Stream;
 use pin_project_lite::pin_project;
 
 impl<S: Source> Flow<S> {
-    /// Looks at the source every `window`, and yields the newest item if there is one.
+    /// Yields the newest item of each `window`, if there is one.
     ///
     /// ```text
     /// source       ab----cde|
     /// sample(3)    ---b--c--[e|]
     /// ```
     ///
-    /// **Drops** items that are followed by another one in the same window, and the item of a
-    /// window which the source's end cuts off (as Kotlin's `sample`; to have that one, see
-    /// [`throttle_latest`](Flow::throttle_latest)). An empty window yields nothing.
+    /// **Drops** items that are followed by another item in the same window, and the item of a
+    /// window that is cut off by the end of the source (as Kotlin's `sample` does; to keep that
+    /// item, use [`throttle_latest`](Flow::throttle_latest)). An empty window yields nothing.
     ///
-    /// The first window begins when the first item is asked for. The next one begins when a window
-    /// ends and, if that yielded an item, when it is taken. The source is asked before the timer:
-    /// an item that comes as a window ends is in it, and a window that ends with the source has
-    /// ended.
+    /// The first window begins when the first item is asked for. Each further window begins when
+    /// the previous one ends or, if that yielded an item, when the item is taken. The source is
+    /// polled before the timer: an item that comes just as a window ends is in that window, and a
+    /// window that ends together with the source is not cut off.
     ///
-    /// While the consumer is busy, an open window with an item in it runs on; when it has ended,
-    /// its item stays, and nothing more is read.
+    /// While the consumer is busy, a window that has an item continues. When it has ended, its item
+    /// stays, and no more items are read.
     ///
-    /// With no time at all, every item is yielded. With [`Duration::MAX`] none is.
+    /// With a window of zero, every item is yielded. With [`Duration::MAX`] none is.
     ///
     /// # Cancel safety
     ///
@@ -64,8 +64,27 @@ impl<S: Source> Flow<S> {
         Flow { source: Sample::new(self.source, timer, window, |_| false) }
     }
 
-    /// As [`sample`](Self::sample), but an error is yielded at once and is never dropped: it ends
-    /// its window, and the item of that window is dropped.
+    /// Yields the newest value of each `window`, and every error at once.
+    ///
+    /// As [`sample`](Self::sample), but errors are never dropped. An error ends its window, and the
+    /// value of that window is dropped.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use anyscope::flow;
+    /// use std::time::Duration;
+    ///
+    /// anyscope::sim::Sim::new(7).run(async |sim| {
+    ///     let samples = flow::stream(sim.marble("a!-bc----|"))
+    ///         .map(|value| if value == '!' { Err(value) } else { Ok(value) })
+    ///         .try_sample(&sim, Duration::from_secs(3))
+    ///         .into_stream();
+    /// #   let samples = futures_lite::StreamExt::map(samples, |value| value.unwrap_or_else(|e| e));
+    ///     assert_eq!(sim.draw(samples).await, "-!--c----|");
+    /// })
+    /// .unwrap();
+    /// ```
     pub fn try_sample<T: Timer, I, E>(self, timer: T, window: Duration) -> Flow<Sample<S, T>>
     where
         S: Source<Item = Result<I, E>>,
@@ -86,7 +105,7 @@ pin_project! {
         window: Duration,
         started: bool,
         latest: Option<Item>,
-        // It is to be yielded as it is.
+        // `latest` must be yielded, and is not replaced any more.
         due: bool,
         is_error: IsError<Item>,
     }
@@ -98,12 +117,12 @@ impl<S: Stream, T: Timer> Sample<S, T> {
         Sample { reader, alarm, window, started: false, latest: None, due: false, is_error }
     }
 
-    /// Returns the source, and an item of it that was not given.
+    /// Returns the source, and an item of it that was not yielded yet.
     pub fn into_parts(self) -> (S, Option<S::Item>) {
         (self.reader.into_inner(), self.latest)
     }
 
-    /// Ready when an item is due, or none will come.
+    /// Ready when an item is due, or no item will come.
     fn poll_due(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
         let mut this = self.project();
         if *this.due {
@@ -122,7 +141,7 @@ impl<S: Stream, T: Timer> Sample<S, T> {
                 return Poll::Ready(());
             }
         }
-        // Twice: a window may begin here.
+        // Twice, because a window may end and the next one begin here.
         for _ in 0..2 {
             let ends = this.alarm.poll(cx).is_ready();
             *this.due = ends && this.latest.is_some();

@@ -1,4 +1,4 @@
-//! An end from outside.
+//! An end that a future decides.
 
 use crate::flow::{Flow, Source, source::reader::Reader};
 use core::{
@@ -11,18 +11,18 @@ use futures_core::Stream;
 use pin_project_lite::pin_project;
 
 impl<S: Source> Flow<S> {
-    /// Ends the flow when `future` is ready, or with its source.
+    /// Ends the flow when `future` is ready, or when the source ends.
     ///
     /// ```text
     /// source                  a-b-c-d-|
     /// take_until(sleep(4))    a-b-|
     /// ```
     ///
-    /// `future` is asked first: once it is ready nothing more is taken from the source, not even
-    /// what is there. It is polled while the consumer is busy too, and dropped when it is ready or
-    /// the source has ended.
+    /// `future` is polled before the source: once it is ready, no more items are taken, not even an
+    /// item that is there. It is polled while the consumer is busy too, and dropped when it is
+    /// ready or the source has ended.
     ///
-    /// After the end the source is not polled any more. It is dropped with the flow, which an
+    /// After the end the source is not polled again. It is dropped with the flow, which an
     /// operation does at the end.
     ///
     /// # Cancel safety
@@ -66,7 +66,7 @@ pin_project! {
     > {
         #[pin]
         reader: Reader<S>,
-        // None when it is ready, or the source has ended.
+        // `None` once it was ready, or the source has ended.
         #[pin]
         future: Option<F>,
         output: Option<T>,
@@ -85,7 +85,7 @@ impl<S: Stream, F: Future> TakeUntil<S, F> {
         (self.reader.into_inner(), self.parked, self.output)
     }
 
-    /// Whether the flow continues.
+    /// Polls the future. Returns whether the flow continues.
     fn poll_future(self: Pin<&mut Self>, cx: &mut Context<'_>) -> bool {
         let mut this = self.project();
         let Some(future) = this.future.as_mut().as_pin_mut() else { return false };

@@ -14,22 +14,22 @@ use futures_core::Stream;
 use pin_project_lite::pin_project;
 
 impl<S: Source> Flow<S> {
-    /// Yields every item, and lets at least `gap` pass between two of them.
+    /// Yields every item, with at least `gap` between two of them.
     ///
     /// ```text
     /// source         abc-----d|
     /// throttle(3)    a--b--c-----d|
     /// ```
     ///
-    /// The first one comes at once, and so does one after a longer pause. Nothing is dropped: the
-    /// source is slowed down. To have the newest item instead of every one, see
+    /// The first item is yielded at once, and so is an item that comes after a longer pause. No
+    /// item is dropped: the source is slowed down. To get only the newest item after each gap, use
     /// [`throttle_latest`](Flow::throttle_latest).
     ///
-    /// While the gap lasts, the next item is read and held. So a slow source adds nothing to the
-    /// gap, and the end comes when the source ends. A gap begins when an item is taken.
+    /// During a gap the next item is read and held. So a slow source does not make the gap longer,
+    /// and the flow ends when the source ends. A gap begins when an item is taken.
     ///
-    /// With no time at all, items pass as they come. With [`Duration::MAX`] the second one never
-    /// comes.
+    /// With a gap of zero, items are yielded as they come. With [`Duration::MAX`] the second item
+    /// is never yielded.
     ///
     /// # Cancel safety
     ///
@@ -99,7 +99,7 @@ impl<S: Source, T: Timer> Stream for Throttle<S, T> {
             return Poll::Ready(None);
         }
         if this.alarm.poll(cx).is_pending() {
-            // Only the item waits.
+            // The source may have work under way.
             let _ = this.reader.poll_progress(cx);
             return Poll::Pending;
         }
@@ -113,7 +113,7 @@ impl<S: Source, T: Timer> Stream for Throttle<S, T> {
 }
 
 impl<S: Source, T: Timer> Source for Throttle<S, T> {
-    // The gap passes by itself.
+    // The gap needs no poll to pass.
     fn poll_progress(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
         let mut this = self.project();
         let polled = this.reader.as_mut().poll_park(cx, this.held);

@@ -1,4 +1,4 @@
-//! The newest item, now and then.
+//! The newest item after each gap.
 
 use super::{Alarm, is_error::IsError};
 use crate::{
@@ -14,23 +14,23 @@ use futures_core::Stream;
 use pin_project_lite::pin_project;
 
 impl<S: Source> Flow<S> {
-    /// Yields the first item at once, and then the newest one whenever `gap` has passed.
+    /// Yields the first item at once, and then the newest item each time `gap` has passed.
     ///
     /// ```text
     /// source                abcdefghijk|
     /// throttle_latest(3)    a--d--g--j--[k|]
     /// ```
     ///
-    /// **Drops** items that are followed by another one before the gap is over, and no others. One
-    /// that comes when no gap is running is yielded at once. The last one is yielded in any case,
-    /// and the gap before it is kept; the end then comes with it.
+    /// **Drops** items that are followed by another item before the gap is over, and no others. An
+    /// item that comes after the gap is over is yielded at once. The last item is always yielded,
+    /// after its gap, and the flow ends with it.
     ///
-    /// The source is asked before the timer: an item that comes as the gap ends is the newest. A
-    /// gap begins when an item is taken. While the consumer is busy, newer items replace the one
-    /// that is held until the gap is over; then that one stays, and nothing more is read.
+    /// The source is polled before the timer: an item that comes just as the gap ends is the
+    /// newest. A gap begins when an item is taken. While the consumer is busy, newer items replace
+    /// the held item until the gap is over. Then the held item stays, and no more items are read.
     ///
-    /// With no time at all, every item is yielded. With [`Duration::MAX`] the first is, and the
-    /// last with the end.
+    /// With a gap of zero, every item is yielded. With [`Duration::MAX`], the first item is
+    /// yielded, and the last one when the source ends.
     ///
     /// # Cancel safety
     ///
@@ -61,8 +61,27 @@ impl<S: Source> Flow<S> {
         Flow { source: ThrottleLatest::new(self.source, timer, gap, |_| false) }
     }
 
-    /// As [`throttle_latest`](Self::throttle_latest), but an error is yielded at once, whatever the
-    /// gap, and is never dropped. An item that is held when it comes is older, and dropped.
+    /// Yields the newest value each time `gap` has passed, and every error at once.
+    ///
+    /// As [`throttle_latest`](Self::throttle_latest), but errors are never dropped, and do not wait
+    /// for the gap. A value that is held when an error comes is dropped.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use anyscope::flow;
+    /// use std::time::Duration;
+    ///
+    /// anyscope::sim::Sim::new(7).run(async |sim| {
+    ///     let newest = flow::stream(sim.marble("ab!cd---|"))
+    ///         .map(|value| if value == '!' { Err(value) } else { Ok(value) })
+    ///         .try_throttle_latest(&sim, Duration::from_secs(3))
+    ///         .into_stream();
+    /// #   let newest = futures_lite::StreamExt::map(newest, |value| value.unwrap_or_else(|e| e));
+    ///     assert_eq!(sim.draw(newest).await, "a-!--d--|");
+    /// })
+    /// .unwrap();
+    /// ```
     pub fn try_throttle_latest<T: Timer, I, E>(
         self,
         timer: T,
@@ -86,7 +105,7 @@ pin_project! {
         alarm: Alarm<T>,
         gap: Duration,
         latest: Option<Item>,
-        // It is to be yielded as it is.
+        // `latest` must be yielded, and is not replaced any more.
         due: bool,
         is_error: IsError<Item>,
     }
@@ -103,7 +122,7 @@ impl<S: Stream, T: Timer> ThrottleLatest<S, T> {
         (self.reader.into_inner(), self.latest)
     }
 
-    /// Ready when an item is due, or none will come.
+    /// Ready when an item is due, or no item will come.
     fn poll_due(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
         let mut this = self.project();
         if *this.due {
@@ -115,7 +134,7 @@ impl<S: Stream, T: Timer> ThrottleLatest<S, T> {
                     let first = this.latest.is_none();
                     *this.due = (this.is_error)(&item);
                     *this.latest = Some(item);
-                    // Perhaps no gap is running.
+                    // The gap may be over already.
                     *this.due |= first && this.alarm.poll(cx).is_ready();
                     if *this.due {
                         return Poll::Ready(());
@@ -132,14 +151,14 @@ impl<S: Stream, T: Timer> ThrottleLatest<S, T> {
                 }
                 return Poll::Pending;
             }
-            // A gap without an end is not kept before the last item.
+            // The last item does not wait for a gap that never ends.
             if !(ended && this.alarm.is_off()) {
                 ready!(this.alarm.poll(cx));
             }
             *this.due = true;
             return Poll::Ready(());
         }
-        // The source may never be done; the gap is.
+        // A source that is always ready must not delay the end of the gap.
         *this.due = this.alarm.poll(cx).is_ready();
         if *this.due {
             return Poll::Ready(());

@@ -21,21 +21,21 @@ impl<S: Source> Flow<S> {
     /// timeout_each(3)    a--!--b-|
     /// ```
     ///
-    /// An item comes through as `Ok`. Where one takes longer, an [`Elapsed`] is yielded, once for
-    /// that gap; the source is not disturbed, and the item comes when it comes. To give up
-    /// instead, let the operation fail at the first `Err`.
+    /// An item is yielded as `Ok`. If an item takes longer, one [`Elapsed`] is yielded for that
+    /// gap. The source is polled as before, and the item is yielded when it comes. To give up
+    /// instead, use an operation that fails at the first `Err`.
     ///
-    /// A gap begins when the item is asked for, so the time that the consumer takes does not
-    /// count; it runs on while the consumer is busy. The source is asked before the timer: an item
-    /// that comes with the limit counts, and so does an error of the source.
+    /// A gap begins when an item is asked for, so the time that the consumer takes before does not
+    /// count. The gap continues while the consumer is busy. The source is polled before the timer:
+    /// an item that comes just as the limit passes is in time, and so is an error of the source.
     ///
-    /// With no time at all, there is one `Elapsed` for each item that is not there at once. With
-    /// [`Duration::MAX`] there is none. The end is the source's.
+    /// With a limit of zero, one `Elapsed` is yielded for each item that is not there at once. With
+    /// [`Duration::MAX`] none is. The flow ends when the source ends.
     ///
     /// # Cancel safety
     ///
     /// Loses nothing: an item that came while the consumer was busy is held, and
-    /// [`into_parts`](TimeoutEach::into_parts) hands it back.
+    /// [`into_parts`](TimeoutEach::into_parts) returns it.
     ///
     /// # Cost
     ///
@@ -77,7 +77,7 @@ pin_project! {
         reader: Reader<S>,
         alarm: Alarm<T>,
         limit: Duration,
-        // Since an item was asked for, until it comes; also when its time is over.
+        // An item was asked for and has not come, whether its time is over or not.
         counting: bool,
         parked: Option<Result<Item, Elapsed>>,
     }

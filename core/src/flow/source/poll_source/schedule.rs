@@ -1,21 +1,22 @@
-//! How long to wait between two polls.
+//! Schedules: how long to wait between two polls.
 
 use alloc::borrow::Cow;
 use core::{num::NonZeroU32, time::Duration};
 
-/// When something that can only be polled is polled again; [`Adaptive`] by default.
+/// How long [`poll_source`](fn@super::poll_source) waits after an empty poll; [`Adaptive`] by
+/// default.
 ///
-/// Each kind has a type with its numbers, which have defaults.
+/// The numbers of each kind are fields of its type, and have defaults.
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub enum Schedule {
-    /// Learns how long things take.
+    /// Adapts to the rate of the items.
     Adaptive(Adaptive),
     /// Always waits the same time.
     Fixed(Fixed),
     /// Waits longer each time.
     Exponential(Exponential),
-    /// Waits longer step by step.
+    /// Waits longer from level to level.
     Progressive(Progressive),
 }
 
@@ -29,7 +30,7 @@ impl Default for Schedule {
 ///
 /// # Panics
 ///
-/// A source panics at its construction when `least` exceeds `most`, `on_item` is not from 0 to 1,
+/// Creating a source panics if `least` exceeds `most`, `on_item` is not from 0 to 1,
 /// or `on_empty` is below 1 or infinite.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Adaptive {
@@ -39,7 +40,7 @@ pub struct Adaptive {
     pub on_item: f64,
     /// What an empty poll multiplies it by: 1.3.
     pub on_empty: f64,
-    /// The first empty poll in a row that does so, and all after it: the third. Zero is one.
+    /// How many empty polls in a row are needed before `on_empty` applies: 3. Zero counts as one.
     pub patience: u32,
     /// The shortest wait: 1 ms.
     pub least: Duration,
@@ -73,11 +74,11 @@ impl Default for Fixed {
     }
 }
 
-/// A wait that is multiplied with each empty poll, and starts again with an item.
+/// A wait that is multiplied with each empty poll, and starts again after an item.
 ///
 /// # Panics
 ///
-/// A source panics at its construction when `start` exceeds `most`, or `factor` is below 1 or
+/// Creating a source panics if `start` exceeds `most`, or `factor` is below 1 or
 /// infinite.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Exponential {
@@ -99,14 +100,14 @@ impl Default for Exponential {
     }
 }
 
-/// A wait that goes from level to level, and starts again with an item.
+/// A wait that grows from level to level, and starts again after an item.
 ///
 /// # Panics
 ///
-/// A source panics at its construction when there are no levels.
+/// Creating a source panics if there are no levels.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Progressive {
-    /// The waits: 1, 5, 10, 50 and 100 ms. The last one stays.
+    /// The waits: 1, 5, 10, 50 and 100 ms. The last level has no end.
     pub levels: Cow<'static, [Duration]>,
     /// How many waits of each level: 5.
     pub polls_per_level: NonZeroU32,
@@ -138,11 +139,11 @@ macro_rules! into_schedule {
 
 into_schedule!(Adaptive, Fixed, Exponential, Progressive);
 
-/// A schedule, and where it is.
+/// A schedule and its current state.
 #[derive(Clone, Debug)]
 pub(super) struct Pace {
     schedule: Schedule,
-    /// The next wait of those that multiply.
+    /// The next wait, for the kinds that multiply.
     interval: Duration,
     /// Empty polls since the last item.
     empties: u32,
@@ -176,7 +177,7 @@ impl Pace {
         Pace { schedule, interval, empties: 0 }
     }
 
-    /// An item was found.
+    /// Adapts to an item.
     pub(super) fn found(&mut self) {
         self.empties = 0;
         match &self.schedule {
@@ -188,7 +189,7 @@ impl Pace {
         }
     }
 
-    /// How long to wait after a poll that was empty.
+    /// Returns how long to wait after an empty poll, and adapts to it.
     pub(super) fn wait(&mut self) -> Duration {
         let before = self.empties;
         self.empties = before.saturating_add(1);

@@ -1,4 +1,4 @@
-//! What can only be polled, as a source.
+//! The source for what can only be polled.
 
 use super::schedule::{Pace, Schedule};
 use crate::flow::source::source;
@@ -12,18 +12,18 @@ use core::{
 use futures_core::Stream;
 use pin_project_lite::pin_project;
 
-/// Creates a flow of what `f` finds, by asking it again and again.
+/// Creates a flow of what `f` returns, by calling it again and again.
 ///
-/// `f` answers `Poll::Ready(Some(item))`, `Poll::Ready(None)` for the end, or `Poll::Pending` for
-/// nothing yet; it has no waker to fire. It is asked at once when an item is wanted, and after each
-/// empty answer once the `schedule` has it. Between the two it is left alone, however often the
-/// task is woken for something else. After the end it is not asked again.
+/// `f` returns `Poll::Ready(Some(item))`, `Poll::Ready(None)` for the end, or `Poll::Pending` for
+/// nothing yet; it has no waker to fire. It is called at once when an item is asked for, and after
+/// `Poll::Pending` again when the wait of the `schedule` is over. During the wait it is not called,
+/// however often the task is woken for something else. After the end it is not called again.
 ///
-/// A wait of no time is none: `f` is asked whenever the executor comes round to the task, which
-/// keeps a core busy. A wait of [`Duration::MAX`](core::time::Duration::MAX) never ends.
+/// With a wait of zero, `f` is called each time the executor polls the task, which keeps a core
+/// busy. A wait of [`Duration::MAX`](core::time::Duration::MAX) never ends.
 ///
-/// While the consumer is busy nothing is asked, except when it is waiting for an item already; one
-/// that is found then is held.
+/// While the consumer is busy, `f` is called only if an item was already asked for. The item is
+/// then held.
 ///
 /// # Cancel safety
 ///
@@ -31,7 +31,7 @@ use pin_project_lite::pin_project;
 ///
 /// # Panics
 ///
-/// When the schedule makes no sense; each says when.
+/// Panics if the numbers of the schedule are invalid; each kind says which are.
 ///
 /// # Cost
 ///
@@ -82,11 +82,11 @@ pin_project! {
     /// Source of [`poll_source`](fn@poll_source).
     #[must_use = "streams do nothing unless polled"]
     pub struct PollSource<T: Timer, F, I> {
-        // Off, or rung: `f` may be asked.
+        // While it is off, or has rung, `f` may be called.
         alarm: Alarm<T>,
         pace: Pace,
         f: F,
-        // An item is wanted.
+        // An item was asked for.
         reading: bool,
         over: bool,
         parked: Option<I>,
