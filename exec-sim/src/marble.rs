@@ -58,13 +58,13 @@ impl SimHandle {
     /// # Examples
     ///
     /// ```
-    /// use anyscope::{flow::Flow, sim::Sim};
+    /// use anyscope::{flow, sim::Sim};
     ///
     /// Sim::new(7)
     ///     .run(async |sim| {
     ///         let (letters, digits) = (sim.marble("a---b|"), sim.marble("--1|"));
-    ///         let merged = anyscope::flow::stream(letters).merge(anyscope::flow::stream(digits));
-    ///         assert_eq!(sim.draw(merged.into_stream()).await, "a-1-b|");
+    ///         let merged = flow::merge([letters, digits]).into_stream();
+    ///         assert_eq!(sim.draw(merged).await, "a-1-b|");
     ///     })
     ///     .unwrap();
     /// ```

@@ -1,4 +1,4 @@
-//! A function of each item.
+//! A function that is called with each item.
 
 use crate::flow::source::{Flow, Source, into_flow::IntoFlow};
 use core::{
@@ -10,8 +10,9 @@ use futures_core::Stream;
 use pin_project_lite::pin_project;
 
 pin_project! {
-    /// Source that calls a function with each item, at once. Part of
-    /// [`flat_map`](Flow::flat_map) and its kin.
+    /// Source of the values that a function returns for the items. Part of
+    /// [`flat_map`](Flow::flat_map), [`switch_map`](Flow::switch_map) and
+    /// [`try_flatten`](Flow::try_flatten).
     #[must_use = "streams do nothing unless polled"]
     pub struct Each<S, F> {
         #[pin]
@@ -60,8 +61,8 @@ impl<S, F> fmt::Debug for Each<S, F> {
 }
 
 pin_project! {
-    /// The inner flow of an item that may be an error: its items, or that error as the only one.
-    /// Part of [`try_flatten`](Flow::try_flatten).
+    /// The inner flow of an item that may be an error: the items of the flow, or the error as the
+    /// only item. Part of [`try_flatten`](Flow::try_flatten).
     #[must_use = "streams do nothing unless polled"]
     pub struct OrError<S, E> {
         #[pin]

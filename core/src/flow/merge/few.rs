@@ -1,4 +1,4 @@
-//! A merge of a few sources, polled by hand.
+//! A merge of a few sources, which are polled with the waker of the task.
 
 use super::sealed::{Ends, Inputs, Rules};
 use crate::{flow::source::Source, set::slab::Slab, unwind};
@@ -9,57 +9,57 @@ use core::{
 };
 use pin_project_lite::pin_project;
 
-/// The most sources that are polled by hand.
+/// The largest number of sources that are merged in this way.
 pub(super) const FEW: usize = 8;
-/// How many times sources that wake themselves are polled before the task yields.
+/// How many times sources that wake themselves make progress before the task yields.
 const PASSES: usize = 2;
 
-/// A few sources, each known by its place.
+/// A few sources, each identified by its place.
 pub trait Sources {
     /// The type of the merged items.
     type Item;
 
-    /// How many there are.
+    /// Returns the number of sources, including those that have ended.
     fn len(&self) -> usize;
 
-    /// Asks each that has not ended once for an item, from this place on and then from the first,
-    /// until there is something to tell.
+    /// Polls each source that has not ended once for an item, from place `from` to the last, then
+    /// from the first. Stops at the first result.
     fn poll_around(self: Pin<&mut Self>, from: usize, cx: &mut Context<'_>) -> Around<Self::Item>;
 
-    /// The next item of one of them.
+    /// Polls one source for an item.
     fn poll_one(
         self: Pin<&mut Self>,
         place: usize,
         cx: &mut Context<'_>,
     ) -> Poll<Option<Self::Item>>;
 
-    /// Lets one of them make progress. Returns whether it has nothing to do.
+    /// Lets one source make progress. Returns whether it has nothing left to do.
     fn go_on(self: Pin<&mut Self>, place: usize, cx: &mut Context<'_>) -> bool;
 
-    /// Drops all of them.
+    /// Drops all sources.
     fn clear(self: Pin<&mut Self>);
 
-    /// Whether all of them have ended.
+    /// Returns whether all sources have ended.
     fn are_over(&self) -> bool;
 
-    /// How many items are left.
+    /// Returns how many items are left.
     fn size_hint(&self) -> (usize, Option<usize>);
 }
 
-/// What a few sources have to tell.
+/// The result of polling a few sources.
 #[derive(Debug)]
 pub enum Around<T> {
-    /// The one at this place yielded an item.
+    /// The source at this place yielded an item.
     Item(usize, T),
-    /// The one at this place has ended, and is dropped.
+    /// The source at this place has ended, and was dropped.
     Ended(usize),
-    /// None of them has an item. They will wake us.
+    /// No source has an item. They will wake the task.
     Waits,
-    /// All have ended.
+    /// All sources have ended.
     Over,
 }
 
-/// The next item of a source. It is dropped when it ends or panics.
+/// Polls a source for an item, if it is there. Drops it if it ends or panics.
 #[inline(always)]
 pub(super) fn poll_slot<S: Source>(
     slot: Pin<&mut Option<S>>,
@@ -75,7 +75,8 @@ pub(super) fn poll_slot<S: Source>(
     polled
 }
 
-/// Lets a source make progress, if it is there.
+/// Lets a source make progress, if it is there. Returns whether it has nothing left to do. Drops it
+/// if it panics.
 pub(super) fn go_on_slot<S: Source>(slot: Pin<&mut Option<S>>, cx: &mut Context<'_>) -> bool {
     let mut slot = DropOnUnwind(slot);
     let source = slot.0.as_mut().as_pin_mut();
@@ -95,23 +96,25 @@ impl<S> Drop for DropOnUnwind<'_, S> {
 }
 
 pin_project! {
-    /// Sources that are polled by hand, with the waker of the task.
+    /// Sources that are polled with the waker of the task.
     ///
-    /// It is not known which of them woke the task, so each wake asks all for an item. For so few
-    /// that is cheaper than to find out. But none may go on that was not woken, as it could then
-    /// take an item ahead that is not wanted yet: for that they have wakers of their own.
+    /// It is not known which source woke the task, so each wake polls all of them for an item. For
+    /// so few this is cheaper than to find out. But a source that was not woken must not make
+    /// progress without a wish for items: it could take an item ahead. So for progress, each source
+    /// has a waker of its own.
     pub struct Few<L> {
         #[pin]
         pub(super) sources: L,
-        // Whose turn it is.
+        // The place at which the next round begins.
         turn: usize,
-        // Once the merge is ending: which of them have been asked for the last time.
+        // While the merge ends: the next source to poll for the last time.
         last: Option<usize>,
-        // A child for each source, whose waker it has while it makes progress.
+        // One entry for each source, with the waker that the source has while it makes progress.
         wakers: Option<Slab<()>>,
-        // Those that have such a waker: they were told to go on, and not asked since.
+        // The sources that have such a waker: they were let to make progress, and not polled for an
+        // item since.
         told: usize,
-        // Those of them that have something to do.
+        // The sources among them that have something left to do.
         busy: usize,
     }
 }
@@ -122,7 +125,7 @@ impl<L: Sources> Few<L> {
         Few { sources, turn: 0, last: None, wakers: None, told: 0, busy: 0 }
     }
 
-    /// Asks what is left for the last time.
+    /// Polls the remaining sources for the last time, then drops them.
     #[cold]
     fn poll_last(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<L::Item>> {
         let mut this = self.project();
@@ -190,7 +193,8 @@ impl<L: Sources> Inputs for Few<L> {
         let count = this.sources.len();
         let wakers = this.wakers.get_or_insert_with(|| wakers(count));
         let all = (1 << count) - 1;
-        // Woken, and none of those we know of: the waker of an earlier poll has fired.
+        // If no known waker has fired, the waker of an earlier poll for an item has: then every
+        // source makes progress.
         let mut unknown = true;
         for _ in 0..PASSES {
             let mut turns = take_woken(wakers) | (all & !*this.told);
@@ -224,7 +228,7 @@ impl<L: Sources> Inputs for Few<L> {
     }
 }
 
-/// The places from one to another, around the end.
+/// Returns the places from one to another as bits, passing from the last to the first.
 fn around(from: usize, to: usize) -> usize {
     let until = |place: usize| (1 << place) - 1;
     match from <= to {
@@ -243,7 +247,7 @@ fn wakers(count: usize) -> Slab<()> {
     wakers
 }
 
-/// Those whose wakers have fired.
+/// Returns the sources whose wakers have fired, as bits.
 fn take_woken(wakers: &mut Slab<()>) -> usize {
     let mut woken = 0;
     loop {

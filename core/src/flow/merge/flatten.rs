@@ -1,4 +1,4 @@
-//! Flows of flows, so many open at the same time.
+//! Flattens flows of flows, with a limit on how many are open at the same time.
 
 use super::{
     each::{Each, OrError},
@@ -24,44 +24,46 @@ use futures_core::{FusedStream, Stream};
 use pin_project_lite::pin_project;
 
 impl<S: Source> Flow<S> {
-    /// Yields the items of the flows or streams that are the items of this one, with at most
-    /// `limit` of them open at the same time. futures' `flatten_unordered`, bounded.
+    /// Yields the items of the inner flows, with at most `limit` inner flows open at the same time.
+    ///
+    /// The inner flows are the items of this flow: flows or streams. As `flatten_unordered` of
+    /// `futures`, but bounded.
     ///
     /// ```text
     /// flow          A-B-C--------|      limit 2
     /// A             a--a|
     /// B               b---b|
-    /// C                c--c|            not opened before A has ended
+    /// C                c--c|            opened when A has ended
     /// flatten       a-bac-cb----|
     /// ```
     ///
-    /// Each item comes as soon as its inner flow has it; those of one inner flow keep their order.
-    /// With `limit` open, this flow is not asked for another one until one of them has ended, so
-    /// nothing is ever made that cannot be started. With a limit of one it is concatenation: each
-    /// inner flow is asked for and run when the one before has ended. It ends when this flow and
-    /// all inner ones have ended.
+    /// An item is yielded as soon as its inner flow has it. The items of one inner flow keep their
+    /// order. With `limit` inner flows open, this flow is not polled for another one until one of
+    /// them has ended, so no inner flow is created that cannot be started. With a limit of 1 this
+    /// is concatenation: each inner flow is asked for when the previous one has ended. The result
+    /// ends when this flow and all inner flows have ended.
     ///
-    /// While the consumer is busy, inner flows and this one go on with what they have begun, and
-    /// each has at most what it takes ahead itself; none is opened.
+    /// While the consumer is busy, this flow and the inner flows continue the work that they have
+    /// begun. Each holds at most the items that it takes ahead itself. No inner flow is opened.
     ///
     /// # Cancel safety
     ///
-    /// Dropping it drops the inner flows, then this one, with what they have taken ahead.
-    /// [`into_parts`](Flatten::into_parts) returns them.
+    /// Dropping the flow drops the inner flows, then this one, with the items that they have taken
+    /// ahead. [`into_parts`](Flatten::into_parts) returns them instead.
     ///
     /// # Panics
     ///
-    /// At once when `limit` is 0. A panic of a flow propagates; an inner one is dropped then, and
-    /// the others may be polled.
+    /// Panics at once if `limit` is 0. Propagates a panic of a flow. An inner flow that panics is
+    /// dropped, and the others may be polled.
     ///
     /// # Fairness
     ///
-    /// In passes, as [`merge`](crate::flow::merge()).
+    /// As [`merge`](crate::flow::merge()).
     ///
     /// # Cost
     ///
-    /// O(1) per item and per wake. No allocation per inner flow: their memory is allocated for up
-    /// to 64 at a time and used again.
+    /// O(1) per item and per wake. No allocation per inner flow: memory is allocated for up to 64
+    /// of them at a time, and reused.
     ///
     /// # Examples
     ///
@@ -70,8 +72,8 @@ impl<S: Source> Flow<S> {
     /// # use smol::stream::StreamExt;
     ///
     /// # smol::block_on(async {
-    /// let pages = flow::iter([10, 20, 30]).flat_map(2, |n| flow::iter([n, n + 1]));
-    /// let all: Vec<_> = pages.into_stream().collect().await;
+    /// let pages = flow::iter([10, 20, 30].map(|n| flow::iter([n, n + 1])));
+    /// let all: Vec<_> = pages.flatten(2).into_stream().collect().await;
     /// assert_eq!(all, [10, 20, 11, 21, 30, 31]);
     /// # });
     /// ```
@@ -83,7 +85,21 @@ impl<S: Source> Flow<S> {
         crate::flow::source(Flatten::new(self.source, limit.into_limit().into()))
     }
 
-    /// [`flatten`](Self::flatten) of the flows or streams that `f` makes of the items.
+    /// Yields the items of the flows or streams that `f` returns for the items, with at most
+    /// `limit` of them open at the same time.
+    ///
+    /// As [`flatten`](Self::flatten). `f` is called when there is room under the limit.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use anyscope::flow;
+    ///
+    /// # smol::block_on(async {
+    /// let pages = flow::iter([10, 20, 30]).flat_map(2, |n| flow::iter([n, n + 1]));
+    /// assert_eq!(pages.collect::<Vec<_>>().await, [10, 20, 11, 21, 30, 31]);
+    /// # });
+    /// ```
     #[track_caller]
     pub fn flat_map<F, T>(self, limit: impl IntoLimit, f: F) -> Flow<Flatten<Each<S, F>, T::Source>>
     where
@@ -93,11 +109,13 @@ impl<S: Source> Flow<S> {
         Each::new(self.source, f).flatten(limit)
     }
 
-    /// [`flatten`](Self::flatten) of results, up to the first error.
+    /// Yields the items of the inner flows up to the first error, with at most `limit` inner flows
+    /// open at the same time.
     ///
-    /// The error may come from this flow or from an inner one. All that is open and this flow are
-    /// dropped, then it is yielded, and that is the end. As this flow is not asked at the limit, an
-    /// error of its own is noticed when the next inner flow could be opened.
+    /// As [`flatten`](Self::flatten). The error may come from this flow or from an inner flow. All
+    /// open flows and this one are dropped, then the error is yielded as the last item. This flow
+    /// is not polled at the limit, so its own error is noticed only when the next inner flow could
+    /// be opened.
     ///
     /// # Examples
     ///
@@ -126,16 +144,16 @@ impl<S: Source> Flow<S> {
 pub type TryFlatten<S, I, E> =
     UntilError<Flatten<Each<S, Open<I, E>>, OrError<<I as IntoFlow>::Source, E>>>;
 
-/// How [`Flow::try_flatten`] makes an inner flow of an item.
+/// The function with which [`Flow::try_flatten`] opens an inner flow.
 type Open<I, E> = fn(Result<I, E>) -> Flow<OrError<<I as IntoFlow>::Source, E>>;
 
 pin_project! {
     /// Source of [`Flow::flatten`].
     #[must_use = "streams do nothing unless polled"]
     pub struct Flatten<S, T> {
-        // Dropped before the outer one, of which they may use something.
+        // Dropped before the outer flow, whose data they may use.
         inner: Pool<T, (), true>,
-        // Stays when it has ended.
+        // Kept after its end.
         #[pin]
         outer: S,
         limit: Capacity,
@@ -151,7 +169,7 @@ pin_project! {
 pub struct FlattenParts<S, T> {
     /// The outer source.
     pub outer: S,
-    /// Those inner ones that are open.
+    /// The open inner sources.
     pub open: Vec<T>,
 }
 
@@ -166,9 +184,26 @@ impl<S: Source<Item: IntoFlow<Source = T>>, T: Source> Flatten<S, T> {
         self.inner.slab.len()
     }
 
-    /// Returns the outer source and the open inner ones, with what they hold: this holds nothing.
+    /// Returns the outer source and the open inner sources. The items that were taken ahead are in
+    /// them: this operator holds none.
     ///
-    /// For one that has been polled this needs sources that are [`Unpin`].
+    /// After a poll this needs sources that are [`Unpin`].
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use anyscope::flow;
+    /// use smol::stream::StreamExt;
+    ///
+    /// # smol::block_on(async {
+    /// let pages = flow::iter([flow::iter([1, 2]), flow::iter([3, 4])]);
+    /// let mut pages = pages.flatten(1).into_stream();
+    /// assert_eq!(pages.next().await, Some(1));
+    /// let parts = pages.into_parts();
+    /// assert_eq!(parts.open.len(), 1); // yields 2
+    /// assert_eq!(parts.outer.count().await, 1); // the other page
+    /// # });
+    /// ```
     pub fn into_parts(mut self) -> FlattenParts<S, T>
     where
         T: Unpin,
@@ -200,7 +235,7 @@ impl<S: Source<Item: IntoFlow<Source = T>>, T: Source> Flatten<S, T> {
             let item = this.upstream.next(|| slab.poll_own(|cx| this.outer.poll_next(cx)));
             if let Some(item) = item {
                 this.inner.insert(item.into_flow().source, ());
-                // Without a limit, the outer flow may never wait.
+                // Without a limit, an outer flow that is always ready would never let us return.
                 if !budget.pay_poll() {
                     return;
                 }
@@ -208,19 +243,19 @@ impl<S: Source<Item: IntoFlow<Source = T>>, T: Source> Flatten<S, T> {
         }
     }
 
-    /// Lets the outer flow make progress: it has yielded an item or woken us.
+    /// Lets the outer flow make progress, after it has yielded an item or woken us.
     fn go_on(self: Pin<&mut Self>) {
         let mut this = self.project();
         let slab = &mut this.inner.slab;
         this.upstream.go_on(|| slab.poll_own(|cx| this.outer.as_mut().poll_progress(cx)));
     }
 
-    /// The outer flow, or the limit, has woken us.
+    /// Notes that the outer flow or the limit has woken us.
     fn wake(self: Pin<&mut Self>) {
         self.project().upstream.wake();
     }
 
-    /// Whether it is worth looking at the limit again. If not, we are woken when it is.
+    /// Returns whether the limit differs from `seen`. If not, a change will wake us.
     fn is_limit_changed(self: Pin<&mut Self>, seen: usize) -> bool {
         let this = self.project();
         let Some(live) = this.limit.live() else { return false };
@@ -279,7 +314,7 @@ impl<S: Source<Item: IntoFlow<Source = T>>, T: Source> Source for Flatten<S, T> 
     fn poll_progress(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
         let mut budget = Budget::new();
         loop {
-            // A read that has begun continues when it wakes us.
+            // The outer flow has woken us: a read that has begun continues.
             if self.upstream.is_due(|| false) {
                 self.as_mut().go_on();
             }

@@ -1,4 +1,4 @@
-//! Merging arrays, vectors and iterators: sources of the same type.
+//! Merges of arrays, vectors and iterators: sources of the same type.
 
 use super::{
     IntoMerge, Merge,
@@ -19,10 +19,10 @@ use pin_project_lite::pin_project;
 
 /// Memory for a few sources of the same type: an array, or a boxed slice.
 pub trait Slots<S> {
-    /// All of them.
+    /// Returns all slots.
     fn all(&self) -> &[Option<S>];
 
-    /// One of them.
+    /// Returns the slot at this place.
     fn at(self: Pin<&mut Self>, place: usize) -> Pin<&mut Option<S>>;
 }
 
@@ -48,12 +48,12 @@ impl<S> Slots<S> for Pin<Box<[Option<S>]>> {
     }
 }
 
-/// An element of a pinned slice, pinned with it.
+/// Returns an element of a pinned slice, pinned with it.
 #[inline]
 fn element<T>(slice: Pin<&mut [T]>, place: usize) -> Pin<&mut T> {
     // SAFETY: the element is part of the slice, which is pinned, so it does not move either. It is
-    // dropped in place with the slice; nothing here moves out of it, and a slice has no other
-    // claim to be `Unpin` than that of its elements.
+    // dropped in place with the slice, and nothing here moves out of it. A slice is `Unpin` only if
+    // its elements are.
     unsafe { slice.map_unchecked_mut(|slice| &mut slice[place]) }
 }
 
@@ -223,8 +223,8 @@ impl<S: IntoFlow> IntoMerge for Vec<S> {
 }
 
 impl<S: Source + Unpin, const N: usize> Merge<Array<S, N>> {
-    /// Returns the sources that have not ended, in their order, with what they hold: a merge itself
-    /// holds nothing.
+    /// Returns the sources that have not ended, in their order. The items that were taken ahead are
+    /// in them: a merge holds none.
     pub fn into_parts(self) -> Vec<S> {
         match self.inputs.kind {
             Kind::Few { few } => few.sources.slots.into_iter().flatten().collect(),
@@ -234,8 +234,8 @@ impl<S: Source + Unpin, const N: usize> Merge<Array<S, N>> {
 }
 
 impl<S: Source + Unpin> Merge<Boxed<S>> {
-    /// Returns the sources that have not ended, in their order, with what they hold: a merge itself
-    /// holds nothing.
+    /// Returns the sources that have not ended, in their order. The items that were taken ahead are
+    /// in them: a merge holds none.
     pub fn into_parts(self) -> Vec<S> {
         match self.inputs.kind {
             Kind::Few { few } => {

@@ -13,12 +13,12 @@ use core::{
     task::{Context, Poll},
 };
 
-/// Sources each of which is polled only when its own waker fired.
+/// Sources, each of which is polled only when its own waker has fired.
 pub struct Many<S: Source> {
     pool: Pool<S, Queued, false>,
-    /// For a biased merge: those that were woken.
+    /// The sources that were woken, for a biased merge.
     woken: BinaryHeap<Reverse<usize>>,
-    /// Once the merge is ending: those to be asked for the last time, last one first.
+    /// While the merge ends: the sources to poll for the last time, in reverse order.
     last: Option<Vec<usize>>,
 }
 
@@ -26,7 +26,7 @@ pub struct Many<S: Source> {
 type Queued = bool;
 
 impl<S: Source> Many<S> {
-    /// The sources, whose keys are their places.
+    /// Creates the merge. The keys of the sources are their places.
     pub(super) fn new(sources: impl ExactSizeIterator<Item = S>) -> Self {
         let mut pool = Pool::with_capacity(sources.len());
         for source in sources {
@@ -43,7 +43,7 @@ impl<S: Source> Many<S> {
         keys.into_iter().filter_map(|key| Some(self.pool.slab.take(key)?.source)).collect()
     }
 
-    /// The next item of the first source that has one.
+    /// Polls for an item of the first source that has one.
     fn poll_first(&mut self, cx: &mut Context<'_>, budget: &mut Budget) -> Poll<Got<S::Item>> {
         loop {
             self.pool.resume();
@@ -58,7 +58,7 @@ impl<S: Source> Many<S> {
                     break;
                 }
             }
-            // One at a time: its poll may wake an earlier one.
+            // One at a time, because its poll may wake an earlier source.
             if let Some(Reverse(key)) = self.woken.pop() {
                 if let Some(member) = self.pool.slab.get_pin_mut(key) {
                     *member.project().tag = false;
@@ -78,7 +78,7 @@ impl<S: Source> Many<S> {
         }
     }
 
-    /// Asks what is left for the last time.
+    /// Polls the remaining sources for the last time, then drops them.
     #[cold]
     fn poll_last(&mut self) -> Poll<Option<S::Item>> {
         while let Some(key) = self.last.as_mut().and_then(Vec::pop) {

@@ -1,4 +1,4 @@
-//! The merge, and what it asks of what it merges.
+//! The merge of several sources.
 
 use super::{
     Boxed, TryItem,
@@ -17,7 +17,7 @@ use core::{
 use futures_core::{FusedStream, Stream};
 use pin_project_lite::pin_project;
 
-/// Merges several sources: each item as soon as its source has it.
+/// Merges several sources: yields each item as soon as its source has it.
 ///
 /// ```text
 /// a        a---c-----f-|
@@ -26,34 +26,36 @@ use pin_project_lite::pin_project;
 /// ```
 ///
 /// `sources` are flows or streams (see [`IntoFlow`]): a tuple of two to eight, whose items may
-/// have different types and come as [`OneOf2`](super::OneOf2) to [`OneOf8`](super::OneOf8); or an
-/// array or a [`Vec`] of one type. The items of each source keep their order. The merge ends when all of them have ended,
-/// at once if there is none; see [`until_any_ends`](Flow::until_any_ends). A source is dropped
-/// when it has ended.
+/// have different types and are yielded as [`OneOf2`](super::OneOf2) to [`OneOf8`](super::OneOf8);
+/// or an array or a [`Vec`] of one type. The items of each source keep their order. The merge ends
+/// when all sources have ended, at once if there is none; see
+/// [`until_any_ends`](Flow::until_any_ends). A source is dropped when it has ended.
 ///
-/// While the consumer is busy, sources go on with what they have begun, and each has at most what
-/// it takes ahead itself: for a plain stream, one item. The merge holds none.
+/// While the consumer is busy, the sources continue the work that they have begun. Each holds at
+/// most the items that it takes ahead itself: for a plain stream, one item. The merge holds none.
 ///
 /// # Cancel safety
 ///
-/// Dropping it drops the sources, and what they have taken ahead.
-/// [`into_parts`](Merge::into_parts) returns them.
+/// Dropping the merge drops the sources, with the items that they have taken ahead.
+/// [`into_parts`](Merge::into_parts) returns them instead.
 ///
 /// # Panics
 ///
-/// A panic of a source propagates. That source is not polled again, the others may be.
+/// Propagates a panic of a source. That source is dropped, and the others may be polled.
 ///
 /// # Fairness
 ///
-/// In passes: of any N items, each of k sources that are always ready yields at least ⌊N/k⌋ − 1.
-/// See [`biased`](Flow::biased).
+/// Sources are polled in turn: of any N items, each of k sources that are always ready yields at
+/// least ⌊N/k⌋ − 1. See also [`biased`](Flow::biased).
 ///
 /// # Cost
 ///
-/// Up to eight sources are polled by hand with the waker of the task, and each wake asks all of
-/// them. Nothing is allocated but what a vector of them needs, and, when they first go on for a
-/// busy consumer, one block of memory. Of more, each has a waker of its own and is polled only when
-/// that has fired: O(1) per item and per wake, whatever their number.
+/// Up to eight sources are polled with the waker of the task, and each wake polls all of them. The
+/// merge allocates only the vector of the sources, if there is one, and one block of memory when
+/// the sources first continue while the consumer is busy.
+///
+/// Of more than eight sources, each has a waker of its own and is polled only when that has fired:
+/// O(1) per item and per wake, whatever their number.
 ///
 /// # Examples
 ///
@@ -63,7 +65,7 @@ use pin_project_lite::pin_project;
 ///
 /// # smol::block_on(async {
 /// let readings = flow::iter([20.5, 21.0]);
-/// let updates = stream::iter(["on"]); // a stream will do as well
+/// let updates = stream::iter(["on"]); // a stream works as well
 /// let all: Vec<_> = flow::merge((readings, updates)).into_stream().collect().await;
 /// assert_eq!(all, [OneOf2::First(20.5), OneOf2::Second("on"), OneOf2::First(21.0)]);
 /// # });
@@ -73,7 +75,7 @@ pub fn merge<I: IntoMerge>(sources: I) -> Flow<Merge<I::Inputs>> {
     crate::flow::source(Merge { inputs: sources.into_inputs(), rules })
 }
 
-/// Merges all flows or streams of an iterator. As [`merge`] of a vector of them.
+/// Merges all flows or streams of an iterator, as [`merge`] of a vector.
 ///
 /// # Examples
 ///
@@ -103,7 +105,7 @@ where
 /// ```
 ///
 /// As [`merge`] with [`until_error`](Flow::until_error): the other sources are dropped, then the
-/// error is yielded, and that is the end. Values of a tuple come as `Result<OneOf2<A, B>, E>`.
+/// error is yielded as the last item. Values of a tuple are yielded as `Result<OneOf2<A, B>, E>`.
 ///
 /// # Examples
 ///
@@ -125,10 +127,10 @@ where
 }
 
 impl<I: Inputs> Flow<Merge<I>> {
-    /// Ends as soon as any of the sources has ended, and not when all have.
+    /// Ends as soon as any source has ended, instead of when all have.
     ///
-    /// Each of the others is then asked once more, so that an item which it has taken ahead is
-    /// delivered. Then they are dropped.
+    /// The other sources are then polled once more, so that items that they have taken ahead are
+    /// yielded. Then they are dropped.
     ///
     /// # Examples
     ///
@@ -147,12 +149,26 @@ impl<I: Inputs> Flow<Merge<I>> {
         self
     }
 
-    /// Ends as soon as the source at this place has ended, counted from zero, and not when all
-    /// have. As [`until_any_ends`](Self::until_any_ends) otherwise.
+    /// Ends as soon as the source at `place` has ended, instead of when all have.
+    ///
+    /// Places count from zero, in the order in which the sources were passed. Otherwise as
+    /// [`until_any_ends`](Self::until_any_ends).
     ///
     /// # Panics
     ///
-    /// If there are not so many sources.
+    /// Panics if there is no source at `place`.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use anyscope::flow;
+    ///
+    /// # smol::block_on(async {
+    /// let sources = [flow::iter(vec![1, 2, 3, 4]), flow::iter(vec![10])];
+    /// let all: Vec<_> = flow::merge(sources).until_ends(0).collect().await;
+    /// assert_eq!(all, [1, 10, 2, 3, 4]);
+    /// # });
+    /// ```
     #[track_caller]
     pub fn until_ends(mut self, place: usize) -> Self {
         let sources = self.source.inputs.len();
@@ -161,9 +177,10 @@ impl<I: Inputs> Flow<Merge<I>> {
         self
     }
 
-    /// Takes each item from the first source that has one, in the order in which they were passed.
+    /// Takes each item from the first source that has one, in the order in which the sources were
+    /// passed.
     ///
-    /// So a source that is always ready keeps those after it waiting for ever.
+    /// So a source that is always ready starves those after it.
     ///
     /// # Cost
     ///
@@ -187,9 +204,9 @@ impl<I: Inputs> Flow<Merge<I>> {
     }
 }
 
-/// What [`merge`] can be called with: tuples, arrays and vectors of what is [`IntoFlow`].
+/// The arguments of [`merge`]: tuples, arrays and vectors of [`IntoFlow`] values.
 pub trait IntoMerge {
-    /// The type of its items.
+    /// The type of the merged items.
     type Item;
     /// The sources, ready to be polled.
     type Inputs: Inputs<Item = Self::Item>;
@@ -198,7 +215,7 @@ pub trait IntoMerge {
     fn into_inputs(self) -> Self::Inputs;
 }
 
-/// The sources of a [`Merge`]. Implemented by those of [`IntoMerge`], and by nothing else.
+/// The sources of a [`Merge`]. Sealed: implemented by the types that [`IntoMerge`] names.
 pub trait Inputs: sealed::Inputs {}
 
 impl<I: sealed::Inputs> Inputs for I {}

@@ -1,13 +1,13 @@
-//! An item of one of several sources.
+//! Items that come from one of several sources of different types.
 
-/// What becomes of items that may be errors.
+/// Items that may be errors: a [`Result`], or one of several results.
 pub trait TryItem {
-    /// What the items are when they are no errors.
+    /// The type of the items that are not errors.
     type Ok;
-    /// The error.
+    /// The type of the errors.
     type Err;
 
-    /// The item as a result.
+    /// Returns the item as a result.
     fn into_result(self) -> Result<Self::Ok, Self::Err>;
 }
 
@@ -30,7 +30,7 @@ macro_rules! one_of {
         }
 
         impl<T> $name<$($same),+> {
-            /// Returns the value, when all sources have the same type of items.
+            /// Returns the value, if all sources have items of the same type.
             pub fn into_inner(self) -> T {
                 match self {
                     $($name::$variant(value) => value,)+

@@ -1,4 +1,4 @@
-//! Sources of one task, each polled only when its own waker fired.
+//! Sources of one task, each polled only when its own waker has fired.
 
 use crate::{
     flow::source::Source,
@@ -11,23 +11,24 @@ use core::{
 };
 use pin_project_lite::pin_project;
 
-/// Growing set of sources. With `OWN`, one slot is set apart: see [`Slab::with_own`].
+/// A growing set of sources. With `OWN`, one slot belongs to the operator: see [`Slab::with_own`].
 ///
-/// It is either asked for items, or told to go on. A source that was told to go on is asked for an
-/// item when it is its turn; until then it is told again only if it was woken.
+/// The operator either polls the pool for items, or lets it make progress. A source that was let to
+/// make progress is polled for an item when it is its turn. Until then it makes progress again only
+/// if it was woken.
 pub(crate) struct Pool<S, T, const OWN: bool> {
     pub(crate) slab: Slab<Member<S, T>>,
-    /// Those that yielded an item, to be asked again in the next pass. Not as if they were woken:
-    /// one that was, too, is to be told to go on twice.
+    /// The sources that yielded an item, to be polled again in the next pass. Kept apart from the
+    /// woken sources, because a source that is both must make progress twice.
     again: Vec<usize>,
-    /// Those told to go on, to be asked for an item when one is wanted.
+    /// The sources that were let to make progress, to be polled when an item is asked for.
     aside: VecDeque<usize>,
-    /// How many of them have nothing to do.
+    /// How many of the sources in `aside` have nothing left to do.
     settled: usize,
 }
 
 pin_project! {
-    /// A source, with what its operation knows of it.
+    /// A source, with the operator's data.
     pub(crate) struct Member<S, T> {
         #[pin]
         pub(crate) source: S,
@@ -37,13 +38,13 @@ pin_project! {
     }
 }
 
-/// What a pool has got.
+/// The result of polling a pool.
 pub(crate) enum Got<T> {
-    /// An item of the source with this key. It is asked again in the next pass.
+    /// An item of the source with this key, which is polled again in the next pass.
     Item(usize, T),
-    /// The source with this key has ended. It is still there.
+    /// The source with this key has ended. It is still in the pool.
     Ended(usize),
-    /// The slot that was set apart was woken.
+    /// The operator's own slot was woken.
     Own,
 }
 
@@ -68,7 +69,7 @@ impl<S: Source, T, const OWN: bool> Pool<S, T, OWN> {
         self.slab.remove(key);
     }
 
-    /// Drops all of them.
+    /// Drops all sources.
     pub(crate) fn clear(&mut self) {
         self.again.clear();
         self.aside.clear();
@@ -76,7 +77,7 @@ impl<S: Source, T, const OWN: bool> Pool<S, T, OWN> {
         self.slab.clear();
     }
 
-    /// How many items are left of what is there.
+    /// Returns how many items the sources have left.
     pub(crate) fn size_hint(&self) -> (usize, Option<usize>) {
         self.slab
             .keys()
@@ -84,7 +85,7 @@ impl<S: Source, T, const OWN: bool> Pool<S, T, OWN> {
             .fold((0, Some(0)), super::tuple::add_hints)
     }
 
-    /// The next one that was told to go on, to be asked for an item.
+    /// Returns the next source that was let to make progress, to be polled for an item.
     #[inline]
     pub(crate) fn next_aside(&mut self) -> Option<usize> {
         if self.aside.is_empty() { None } else { self.pop_aside() }
@@ -93,7 +94,7 @@ impl<S: Source, T, const OWN: bool> Pool<S, T, OWN> {
     #[cold]
     fn pop_aside(&mut self) -> Option<usize> {
         let key = self.aside.pop_front()?;
-        // None if it was removed meanwhile.
+        // `None` if the source was removed meanwhile.
         if let Some(member) = self.slab.get_pin_mut(key) {
             let member = member.project();
             *member.aside = false;
@@ -102,8 +103,8 @@ impl<S: Source, T, const OWN: bool> Pool<S, T, OWN> {
         Some(key)
     }
 
-    /// The next item in this pass and the following ones, or what else there is to see to.
-    /// Pending, also when there is no source, if the task is to be woken.
+    /// Polls the woken sources, in this pass and the following ones, up to the first result.
+    /// Pending if there is none, also if there is no source: the task will be woken.
     #[inline(always)]
     pub(crate) fn poll_item(
         &mut self,
@@ -135,7 +136,7 @@ impl<S: Source, T, const OWN: bool> Pool<S, T, OWN> {
         }
     }
 
-    /// Has those that yielded an item asked for another in the next pass.
+    /// Makes the next pass poll the sources that yielded an item.
     #[inline]
     pub(crate) fn resume(&mut self) {
         for key in self.again.drain(..) {
@@ -143,8 +144,8 @@ impl<S: Source, T, const OWN: bool> Pool<S, T, OWN> {
         }
     }
 
-    /// Asks a source for an item, and again in the next pass if it yields one. Pending if there is
-    /// none of this key.
+    /// Polls a source for an item. If it yields one, it is polled again in the next pass. Pending
+    /// if no source has this key.
     #[inline]
     pub(crate) fn poll_one(&mut self, key: usize) -> Poll<Option<S::Item>> {
         let polled = self.slab.poll_with(key, |member, cx| member.project().source.poll_next(cx));
@@ -154,8 +155,8 @@ impl<S: Source, T, const OWN: bool> Pool<S, T, OWN> {
         polled.unwrap_or(Poll::Pending)
     }
 
-    /// Lets those go on that were woken. Ready when the slot that was set apart was woken (true),
-    /// or when no source has anything to do (false).
+    /// Lets the woken sources make progress. Ready with true if the operator's own slot was woken,
+    /// and with false if no source has anything left to do.
     pub(crate) fn poll_progress(
         &mut self,
         cx: &mut Context<'_>,
@@ -196,7 +197,7 @@ impl<S: Source, T, const OWN: bool> Pool<S, T, OWN> {
         self.settled = self.settled + usize::from(settled) - usize::from(before);
     }
 
-    /// Begins a pass: false. Or has the task woken: true.
+    /// Begins a pass and returns false; or arranges that the task is woken and returns true.
     #[inline]
     fn pass_or_park(&mut self, cx: &mut Context<'_>, budget: &mut Budget) -> bool {
         loop {

@@ -1,4 +1,4 @@
-//! What a merge asks of its sources.
+//! What a merge requires of its sources. Sealed.
 
 use core::{
     pin::Pin,
@@ -24,7 +24,7 @@ pub trait Inputs {
     fn is_over(&self) -> bool;
 }
 
-/// How a merge goes.
+/// When a merge ends, and which source it prefers.
 #[allow(unnameable_types, reason = "sealed")]
 #[derive(Clone, Copy, Debug)]
 pub struct Rules {
@@ -38,9 +38,9 @@ pub struct Rules {
 pub enum Ends {
     /// When all sources have ended.
     All,
-    /// When any of them has.
+    /// When any source has ended.
     Any,
-    /// When the one at this place has.
+    /// When the source at this place has ended.
     One(usize),
 }
 

@@ -1,4 +1,4 @@
-//! Flows of flows, the latest one only.
+//! Switches to the newest of the flows in a flow.
 
 use super::each::Each;
 use crate::flow::source::{Flow, Source, into_flow::IntoFlow};
@@ -12,40 +12,43 @@ use futures_core::{FusedStream, Stream};
 use pin_project_lite::pin_project;
 
 impl<S: Source> Flow<S> {
-    /// Yields the items of the latest of the flows or streams that are the items of this one.
+    /// Yields the items of the newest inner flow. The inner flows are the items of this flow: flows
+    /// or streams.
     ///
     /// ```text
     /// flow      A----B-----------|
-    /// A         a-a-a-a-a|               dropped when B is there
+    /// A         a-a-a-a-a|               dropped when B comes
     /// B              b----b----b|
     /// switch    a-a-ab----b----b-|
     /// ```
     ///
-    /// When there is a new one, the one before is dropped, and only then is the new one polled.
-    /// Those that are out of date by the time they are noticed are dropped unpolled. When this
-    /// flow has ended, the last inner one runs to its end; when an inner one has ended, the next
-    /// one is waited for.
+    /// When a new inner flow comes, the previous one is dropped before the new one is polled. If
+    /// several have come, all but the newest are dropped without a poll. When this flow has ended,
+    /// the last inner flow runs to its end. When an inner flow has ended, the next one is waited
+    /// for.
     ///
-    /// While the consumer is busy, the inner flow and this one go on with what they have begun,
-    /// and each has at most what it takes ahead itself.
+    /// While the consumer is busy, this flow and the inner flow continue the work that they have
+    /// begun. Each holds at most the items that it takes ahead itself.
     ///
     /// # Cancel safety
     ///
-    /// Dropping it drops the inner flow, then this one, with what they have taken ahead.
-    /// [`into_parts`](Switch::into_parts) returns them. What an inner flow had taken ahead when
-    /// it is replaced is dropped with it: that is what switching means.
+    /// Dropping the flow drops the inner flow, then this one, with the items that they have taken
+    /// ahead. [`into_parts`](Switch::into_parts) returns them instead. An inner flow that is
+    /// replaced is dropped with the items that it has taken ahead: that is the purpose of
+    /// switching.
     ///
     /// # Panics
     ///
-    /// A panic of a flow propagates. If it was the inner one, it is dropped with the next.
+    /// Propagates a panic of a flow. An inner flow that has panicked is not polled again, and is
+    /// dropped when the next one comes.
     ///
     /// # Fairness
     ///
-    /// After 64 items of this flow in a row, the latest inner one is polled once.
+    /// After 64 inner flows in a row, the newest one is polled once, and the task yields.
     ///
     /// # Cost
     ///
-    /// Nothing is allocated. A wake for one of the two flows asks both.
+    /// No allocation. A wake for one of the two flows polls both.
     ///
     /// # Examples
     ///
@@ -54,10 +57,9 @@ impl<S: Source> Flow<S> {
     /// # use smol::stream::StreamExt;
     ///
     /// # smol::block_on(async {
-    /// let queries = flow::iter(["a", "an", "any"]);
-    /// let answers = queries.switch_map(|query| flow::iter([query.len(), 10 * query.len()]));
-    /// let all: Vec<_> = answers.into_stream().collect().await;
-    /// assert_eq!(all, [3, 30]); // the other queries were out of date at once
+    /// let answers = flow::iter([1, 2, 3].map(|n| flow::iter([n, 10 * n])));
+    /// let all: Vec<_> = answers.switch().into_stream().collect().await;
+    /// assert_eq!(all, [3, 30]); // the other flows were replaced at once
     /// # });
     /// ```
     pub fn switch(self) -> Flow<Switch<S, <S::Item as IntoFlow>::Source>>
@@ -67,7 +69,21 @@ impl<S: Source> Flow<S> {
         crate::flow::source(Switch { inner: None, outer: self.source, ended: false, broken: false })
     }
 
-    /// [`switch`](Self::switch) of the flows or streams that `f` makes of the items.
+    /// Yields the items of the flow or stream that `f` returns for the newest item.
+    ///
+    /// As [`switch`](Self::switch).
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use anyscope::flow;
+    ///
+    /// # smol::block_on(async {
+    /// let queries = flow::iter(["a", "an", "any"]);
+    /// let answers = queries.switch_map(|query| flow::iter([query.len(), 10 * query.len()]));
+    /// assert_eq!(answers.collect::<Vec<_>>().await, [3, 30]); // the others were replaced at once
+    /// # });
+    /// ```
     pub fn switch_map<F, T>(self, f: F) -> Flow<Switch<Each<S, F>, T::Source>>
     where
         F: FnMut(S::Item) -> T,
@@ -81,14 +97,14 @@ pin_project! {
     /// Source of [`Flow::switch`].
     #[must_use = "streams do nothing unless polled"]
     pub struct Switch<S, T> {
-        // Dropped before the outer one, of which it may use something.
+        // Dropped before the outer flow, whose data it may use.
         #[pin]
         inner: Option<T>,
-        // Stays when it has ended.
+        // Kept after its end.
         #[pin]
         outer: S,
         ended: bool,
-        // The inner one has panicked.
+        // The inner flow has panicked.
         broken: bool,
     }
 }
@@ -99,14 +115,15 @@ pin_project! {
 pub struct SwitchParts<S, T> {
     /// The outer source.
     pub outer: S,
-    /// The latest inner one, unless it has ended.
+    /// The newest inner source, unless it has ended.
     pub inner: Option<T>,
 }
 
 impl<S, T> Switch<S, T> {
-    /// Returns the outer source and the inner one, with what they hold: this holds nothing.
+    /// Returns the outer source and the inner source. The items that were taken ahead are in them:
+    /// this operator holds none.
     ///
-    /// For one that has been polled this needs sources that are [`Unpin`].
+    /// After a poll this needs sources that are [`Unpin`].
     pub fn into_parts(self) -> SwitchParts<S, T> {
         SwitchParts { outer: self.outer, inner: self.inner }
     }

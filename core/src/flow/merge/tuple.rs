@@ -1,4 +1,4 @@
-//! Merging tuples: sources of different types.
+//! Merges of tuples: sources of different types.
 
 use super::{
     IntoMerge, Merge,
@@ -12,7 +12,7 @@ use core::{
 };
 use pin_project_lite::pin_project;
 
-/// The sum of what two sources have left.
+/// Adds the size hints of two sources.
 pub(super) fn add_hints(
     (low, high): (usize, Option<usize>),
     hint: (usize, Option<usize>),
@@ -123,10 +123,10 @@ macro_rules! tuples {
         }
 
         impl<$($T: Source),+> Merge<Few<$name<$($T),+>>> {
-            /// Returns the sources that have not ended, with what they hold: a merge itself holds
-            /// nothing.
+            /// Returns the sources that have not ended. The items that were taken ahead are in
+            /// them: a merge holds none.
             ///
-            /// For a merge that has been polled this needs sources that are [`Unpin`].
+            /// After a poll this needs sources that are [`Unpin`].
             pub fn into_parts(self) -> ($(Option<$T>,)+) {
                 let sources = self.inputs.sources;
                 ($(sources.$field,)+)

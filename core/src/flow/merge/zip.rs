@@ -1,4 +1,4 @@
-//! Two flows in step.
+//! Pairs of the items of two flows.
 
 use super::OneOf2;
 use crate::flow::source::{Flow, Source, into_flow::IntoFlow};
@@ -12,32 +12,33 @@ use futures_core::{FusedStream, Stream};
 use pin_project_lite::pin_project;
 
 impl<S: Source> Flow<S> {
-    /// Pairs each item with one of `other`, a flow or stream, until one of them ends.
+    /// Pairs each item with an item of `other`, a flow or stream, until one of the two ends.
     ///
     /// ```text
     /// flow     a--b--c--d--|
     /// other    1-2-----3|
-    /// zip      A--B----C|         (a,1) (b,2) (c,3); d is never asked for
+    /// zip      A--B----C|         (a,1) (b,2) (c,3)
     /// ```
     ///
-    /// Both are asked for their next item at the same time. Once one has ended, the other is not
-    /// asked again. See [`zip_strict`](Self::zip_strict) if both must be of the same length.
+    /// Both flows are polled for their next item at the same time. Once one has ended, the other is
+    /// not polled again. If both must have the same length, use [`zip_strict`](Self::zip_strict).
     ///
-    /// While the consumer is busy, both go on with what they have begun.
+    /// While the consumer is busy, both continue the work that they have begun.
     ///
     /// # Cancel safety
     ///
-    /// Dropping it drops an item that waits for its partner, then both flows.
-    /// [`into_parts`](Zip::into_parts) returns them, also after the end: an item of the longer
-    /// flow may have been taken already when the other one turned out to have ended.
+    /// Dropping the flow drops an item that waits for its partner, and both flows.
+    /// [`into_parts`](Zip::into_parts) returns them instead, also after the end: an item of the
+    /// longer flow may have been taken before the other flow ended.
     ///
     /// # Panics
     ///
-    /// When one of the flows does. It panics no more than they do when it is polled after that.
+    /// Propagates a panic of either flow. May be polled after that if that flow may be.
     ///
     /// # Cost
     ///
-    /// Nothing is allocated. A wake for one of the two asks both, unless its item is there.
+    /// No allocation. A wake for one of the two flows polls both, except a flow whose item is
+    /// there.
     ///
     /// # Examples
     ///
@@ -59,13 +60,15 @@ impl<S: Source> Flow<S> {
         })
     }
 
-    /// [`zip`](Self::zip) of flows that must be of the same length: else the last item is an
-    /// error.
+    /// Pairs each item with an item of `other`, which must have the same length: otherwise the last
+    /// item is an error.
+    ///
+    /// As [`zip`](Self::zip).
     ///
     /// # Errors
     ///
-    /// [`UnequalLengths`], with the first item that has no partner, when one flow has ended and
-    /// the other has not. It is the last item; nothing more is asked for.
+    /// Yields [`UnequalLengths`], with the first item that has no partner, if one flow has ended
+    /// and the other has not. This is the last item, and neither flow is polled again.
     ///
     /// # Examples
     ///
@@ -86,13 +89,13 @@ impl<S: Source> Flow<S> {
     }
 }
 
-/// One of two flows was longer than the other.
+/// The error of [`zip_strict`](Flow::zip_strict): one of the flows was longer than the other.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct UnequalLengths<A, B> {
     /// How many pairs there were.
     pub pairs: usize,
-    /// The item without a partner, of the flow that was longer.
+    /// The item without a partner, from the longer flow.
     pub left: OneOf2<A, B>,
 }
 
@@ -109,7 +112,7 @@ impl<A, B> fmt::Display for UnequalLengths<A, B> {
 impl<A: fmt::Debug, B: fmt::Debug> Error for UnequalLengths<A, B> {}
 
 pin_project! {
-    /// One of the flows.
+    /// One of the two flows.
     struct Half<S: Stream, Item = <S as Stream>::Item> {
         #[pin]
         source: S,
@@ -124,7 +127,7 @@ impl<S: Source> Half<S> {
         Half { source, item: None, ended: false }
     }
 
-    /// Ready when there is an item, or none to come.
+    /// Ready when there is an item, or the flow has ended.
     #[inline]
     fn fill(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
         let this = self.project();
@@ -179,15 +182,15 @@ pub struct ZipParts<A: Stream, B: Stream, ItemA = <A as Stream>::Item, ItemB = <
 impl<A: Source, B: Source> Zip<A, B> {
     /// Returns the sources, and an item that waits for its partner if there is one.
     ///
-    /// For one that has been polled this needs sources that are [`Unpin`].
+    /// After a poll this needs sources that are [`Unpin`].
     pub fn into_parts(self) -> ZipParts<A, B> {
-        // Two would have been yielded as a pair.
+        // There is at most one: two would have been yielded as a pair.
         let one = self.one.item.map(OneOf2::First);
         let waiting = one.or(self.two.item.map(OneOf2::Second));
         ZipParts { one: self.one.source, two: self.two.source, waiting }
     }
 
-    /// The next pair; none when one of them has ended.
+    /// Polls for the next pair. Ready with `None` when one flow has ended.
     #[inline]
     fn poll_pair(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<(A::Item, B::Item)>> {
         let mut this = self.project();
@@ -269,7 +272,7 @@ pin_project! {
 impl<A: Source, B: Source> ZipStrict<A, B> {
     /// Returns the sources, and an item that waits for its partner if there is one.
     ///
-    /// For one that has been polled this needs sources that are [`Unpin`].
+    /// After a poll this needs sources that are [`Unpin`].
     pub fn into_parts(self) -> ZipParts<A, B> {
         self.zip.into_parts()
     }
@@ -287,7 +290,7 @@ impl<A: Source, B: Source> Stream for ZipStrict<A, B> {
         if *this.failed {
             return Poll::Ready(None);
         }
-        // One has ended: the other one should have.
+        // One flow has ended, so the other one should have ended too.
         let zip = this.zip.project();
         let (mut one, mut two) = (zip.one, zip.two);
         ready!(one.as_mut().fill(cx));
@@ -301,7 +304,7 @@ impl<A: Source, B: Source> Stream for ZipStrict<A, B> {
     fn size_hint(&self) -> (usize, Option<usize>) {
         let (one, two) = (self.zip.one.size_hint(), self.zip.two.size_hint());
         let high = match (one.1, two.1) {
-            // The longer one has at most one item more that counts: as an error.
+            // Plus one for the error.
             (Some(one), Some(two)) => one.min(two).checked_add(1),
             _ => None,
         };

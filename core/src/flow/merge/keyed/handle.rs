@@ -1,4 +1,4 @@
-//! The two ends of a keyed merge.
+//! The handle of a keyed merge, and the merge's side of it.
 
 use crate::{
     flow::source::into_flow::IntoFlow,
@@ -10,9 +10,9 @@ use crate::{
 use alloc::{collections::VecDeque, vec::Vec};
 use core::{error::Error, fmt, task::Waker};
 
-/// Inserts and removes the sources of a [`KeyedMerge`](super::KeyedMerge), from anywhere.
+/// A handle that inserts and removes sources of a [`KeyedMerge`](super::KeyedMerge), on any thread.
 ///
-/// Made by [`merge_keyed`](super::merge_keyed). The merge does not end while there is one.
+/// Created by [`merge_keyed`](super::merge_keyed). The merge does not end while a handle exists.
 pub struct KeyedHandle<K, S> {
     shared: Arc<Shared<K, S>>,
 }
@@ -34,12 +34,28 @@ pub(super) enum Command<K, S> {
 impl<K, S> KeyedHandle<K, S> {
     /// Adds a flow or stream under a key.
     ///
-    /// If the key is taken when the merge sees this, it comes back as
+    /// If the key is taken when this takes effect, the merge yields the source in a
     /// [`Refused`](super::KeyedEvent::Refused).
     ///
     /// # Errors
     ///
-    /// [`MergeGone`] with the source, if the merge was dropped.
+    /// Returns [`MergeGone`] with the source if the merge was dropped.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use anyscope::flow::{self, KeyedEvent::*};
+    ///
+    /// # smol::block_on(async {
+    /// let (feeds, events) = flow::merge_keyed();
+    /// feeds.insert("a", flow::iter([1])).unwrap();
+    /// feeds.insert("a", flow::iter([2])).unwrap();
+    /// drop(feeds);
+    ///
+    /// let all: Vec<_> = events.collect().await;
+    /// assert!(matches!(all[..], [Refused("a", _), Item("a", 1), Ended("a")]));
+    /// # });
+    /// ```
     pub fn insert<I>(&self, key: K, source: I) -> Result<(), MergeGone<S>>
     where
         I: IntoFlow<Source = S>,
@@ -47,12 +63,30 @@ impl<K, S> KeyedHandle<K, S> {
         self.start(source, |source| Command::Insert(key, source))
     }
 
-    /// Adds a flow or stream under a key, in place of the one that is there if there is one: that
-    /// is dropped before the new one is first polled.
+    /// Adds a flow or stream under a key, in place of the source that is there, if there is one.
+    ///
+    /// The old source is dropped before the new one is first polled, and the merge yields
+    /// [`Replaced`](super::KeyedEvent::Replaced).
     ///
     /// # Errors
     ///
-    /// [`MergeGone`] with the source, if the merge was dropped.
+    /// Returns [`MergeGone`] with the source if the merge was dropped.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use anyscope::flow::{self, KeyedEvent::*};
+    ///
+    /// # smol::block_on(async {
+    /// let (feeds, events) = flow::merge_keyed();
+    /// feeds.insert("a", flow::iter([1])).unwrap();
+    /// feeds.replace("a", flow::iter([2])).unwrap();
+    /// drop(feeds);
+    ///
+    /// let all: Vec<_> = events.collect().await;
+    /// assert!(matches!(all[..], [Replaced("a"), Item("a", 2), Ended("a")]));
+    /// # });
+    /// ```
     pub fn replace<I>(&self, key: K, source: I) -> Result<(), MergeGone<S>>
     where
         I: IntoFlow<Source = S>,
@@ -60,8 +94,26 @@ impl<K, S> KeyedHandle<K, S> {
         self.start(source, |source| Command::Replace(key, source))
     }
 
-    /// Drops the source under a key, if there is one: then the merge says
-    /// [`Removed`](super::KeyedEvent::Removed), else nothing.
+    /// Drops the source under a key, if there is one.
+    ///
+    /// If there is, the merge yields [`Removed`](super::KeyedEvent::Removed).
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use anyscope::flow::{self, KeyedEvent::*};
+    ///
+    /// # smol::block_on(async {
+    /// let (feeds, events) = flow::merge_keyed();
+    /// feeds.insert("a", flow::iter([1])).unwrap();
+    /// feeds.remove("a");
+    /// feeds.remove("b"); // no event
+    /// drop(feeds);
+    ///
+    /// let all: Vec<_> = events.collect().await;
+    /// assert!(matches!(all[..], [Removed("a")]));
+    /// # });
+    /// ```
     pub fn remove(&self, key: K) {
         if !self.is_closed() {
             self.shared.push(Command::Remove(key));
@@ -90,10 +142,11 @@ impl<K, S> KeyedHandle<K, S> {
 impl<K, S> Shared<K, S> {
     fn push(&self, command: Command<K, S>) {
         self.commands.push(command);
-        // Either we see here that the merge is gone, or its `close` sees the command.
+        // Pairs with the fence in `close`: either we see that the merge is gone, or `close` sees
+        // the command.
         fence(Ordering::SeqCst);
         if self.closed.load(Ordering::Relaxed) {
-            // As if it had been seen right before.
+            // As if `close` had taken it.
             drop(self.commands.take());
         }
         self.merge.wake();
@@ -102,7 +155,7 @@ impl<K, S> Shared<K, S> {
 
 impl<K, S> Clone for KeyedHandle<K, S> {
     fn clone(&self) -> Self {
-        // Relaxed: a new one is made from one that exists.
+        // Relaxed: a new handle is made from one that exists.
         self.shared.handles.fetch_add(1, Ordering::Relaxed);
         KeyedHandle { shared: self.shared.clone() }
     }
@@ -110,7 +163,7 @@ impl<K, S> Clone for KeyedHandle<K, S> {
 
 impl<K, S> Drop for KeyedHandle<K, S> {
     fn drop(&mut self) {
-        // Release: a thread that sees that none is left sees what they have pushed.
+        // Release: a thread that sees that no handle is left sees all commands.
         if self.shared.handles.fetch_sub(1, Ordering::Release) == 1 {
             let mut wakers = Wakers::new();
             wakers.add(self.shared.merge.take());
@@ -125,7 +178,7 @@ impl<K, S> fmt::Debug for KeyedHandle<K, S> {
     }
 }
 
-/// The merge that a source was inserted into is gone. Holds the source.
+/// The error of an insert into a merge that was dropped. Contains the source.
 pub struct MergeGone<S>(pub S);
 
 impl<S> fmt::Debug for MergeGone<S> {
@@ -142,12 +195,13 @@ impl<S> fmt::Display for MergeGone<S> {
 
 impl<S> Error for MergeGone<S> {}
 
-/// The merge's end.
+/// The merge's side.
 pub(super) struct Owned<K, S> {
     shared: Arc<Shared<K, S>>,
     taken: Vec<Command<K, S>>,
 }
 
+/// Creates the two sides.
 pub(super) fn pair<K, S>() -> (Owned<K, S>, KeyedHandle<K, S>) {
     let shared = Arc::new(Shared {
         commands: Stack::new(),
@@ -159,7 +213,7 @@ pub(super) fn pair<K, S>() -> (Owned<K, S>, KeyedHandle<K, S>) {
 }
 
 impl<K, S> Owned<K, S> {
-    /// Has the next command, and the end of the last handle, fire this waker.
+    /// Registers a waker that the next command, or the drop of the last handle, fires.
     pub(super) fn register(&self, waker: &Waker) {
         self.shared.merge.register(waker);
     }
@@ -170,16 +224,16 @@ impl<K, S> Owned<K, S> {
         commands.extend(self.taken.drain(..));
     }
 
-    /// Whether no handle is left. Then there may still be commands.
+    /// Returns whether no handle is left. There may still be commands then.
     pub(super) fn is_abandoned(&self) -> bool {
-        // Acquire: see what they have pushed.
+        // Acquire: see all commands that the handles have pushed.
         self.shared.handles.load(Ordering::Acquire) == 0
     }
 
-    /// Refuses more commands, and takes those that are there.
+    /// Refuses further commands, and takes those that are there.
     pub(super) fn close(&mut self, commands: &mut VecDeque<Command<K, S>>) {
         self.shared.closed.store(true, Ordering::Relaxed);
-        // See `push`.
+        // Pairs with the fence in `push`.
         fence(Ordering::SeqCst);
         self.take(commands);
     }

@@ -1,4 +1,4 @@
-//! The merge of sources that come and go.
+//! The merge of sources that are inserted and removed.
 
 use super::handle::{self, Command, KeyedHandle, Owned};
 use crate::flow::merge::pool::{Got, Pool};
@@ -17,7 +17,7 @@ use core::{
 };
 use futures_core::{FusedStream, Stream};
 
-/// Merges sources that come and go, each under a key, and the handle that inserts them.
+/// Creates a merge of sources that come and go, each under a key, and the handle that inserts them.
 ///
 /// ```text
 /// insert a, b     AB
@@ -27,27 +27,28 @@ use futures_core::{FusedStream, Stream};
 /// events          -aba--A-b--B
 /// ```
 ///
-/// The handle can be cloned and sent anywhere, also to other threads. Whatever it is told takes
-/// effect when the merge is next asked for an event; a command never waits, as it is pushed on a
-/// stack without locks. So it is the merge that knows which keys are taken, and what becomes of a
-/// command that a handle cannot know is an event as well: see [`KeyedEvent`].
+/// The handle can be cloned, and sent to other threads. Its commands never wait, as they are pushed
+/// on a lock-free stack. They take effect when the merge is next polled for an event. So only the
+/// merge knows which keys are taken, and it reports the outcome of a command as an event: see
+/// [`KeyedEvent`].
 ///
-/// The merge ends when it has no source and all handles are gone. Without a source, but with a
+/// The merge ends when it has no source and all handles were dropped. Without a source, but with a
 /// handle, it waits.
 ///
 /// # Cancel safety
 ///
-/// Dropping the merge drops its sources, and those in commands that it has not seen;
-/// [`into_parts`](KeyedMerge::into_parts) returns them. The handles then refuse more.
+/// Dropping the merge drops its sources, and the sources in commands that have not taken effect.
+/// [`into_parts`](KeyedMerge::into_parts) returns all of them instead. After that the handles
+/// refuse sources.
 ///
 /// # Panics
 ///
-/// A panic of a source propagates. That source is dropped, without an event, and its key is
-/// free; the others may be polled.
+/// Propagates a panic of a source. That source is dropped without an event, and its key is free.
+/// The others may be polled.
 ///
 /// # Fairness
 ///
-/// In passes, as [`merge`](crate::flow::merge()). Commands go before items.
+/// As [`merge`](crate::flow::merge()). Commands take effect before items are polled.
 ///
 /// # Cost
 ///
@@ -64,7 +65,7 @@ use futures_core::{FusedStream, Stream};
 /// let (feeds, events) = flow::merge_keyed();
 /// feeds.insert("a", flow::iter(vec![1, 2]))?;
 /// feeds.insert("b", flow::iter(vec![10]))?;
-/// drop(feeds); // else the merge waits for more
+/// drop(feeds); // otherwise the merge would wait for more
 ///
 /// let all: Vec<_> = events.into_stream().collect().await;
 /// assert_eq!(all.len(), 5);
@@ -80,32 +81,32 @@ pub fn merge_keyed<K: Ord + Clone, S: Source>() -> (KeyedHandle<K, S>, Flow<Keye
         keys: BTreeMap::new(),
         owned,
         commands: VecDeque::new(),
-        // To look what was asked for before the first poll.
+        // True, so that the first poll takes the commands before it.
         woken: true,
         ended: false,
     };
     (handle, crate::flow::source(merge))
 }
 
-/// What happens in a [`KeyedMerge`].
+/// An event of a [`KeyedMerge`].
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum KeyedEvent<K, T, S> {
     /// An item of the source under this key.
     Item(K, T),
     /// The source under this key has ended. The key is free.
     Ended(K),
-    /// The source under this key was removed and is dropped: no item of it follows. The key is
+    /// The source under this key was removed, and was dropped: no item of it follows. The key is
     /// free.
     Removed(K),
-    /// The source under this key was replaced and is dropped: what follows under this key comes
-    /// from the new one.
+    /// The source under this key was replaced, and was dropped: the following items under this key
+    /// are those of the new source.
     Replaced(K),
-    /// The key was taken when this source was inserted: here it is back.
+    /// The key was taken when this source was inserted. The source is returned here.
     Refused(K, S),
 }
 
 impl<K, T, S> KeyedEvent<K, T, S> {
-    /// Returns the item and its key, if it is one.
+    /// Returns the key and the item, if the event is an item.
     pub fn into_item(self) -> Option<(K, T)> {
         match self {
             KeyedEvent::Item(key, item) => Some((key, item)),
@@ -129,10 +130,10 @@ impl<K, T, S> KeyedEvent<K, T, S> {
 #[must_use = "streams do nothing unless polled"]
 pub struct KeyedMerge<K, S> {
     pool: Pool<S, K, true>,
-    /// Where the source of a key is. Perhaps nowhere, if it has panicked.
+    /// The place of the source of each key. Out of date if that source has panicked.
     keys: BTreeMap<K, usize>,
     owned: Owned<K, S>,
-    /// Taken, and not carried out.
+    /// The commands that were taken and have not taken effect.
     commands: VecDeque<Command<K, S>>,
     /// A handle has woken us.
     woken: bool,
@@ -142,7 +143,7 @@ pub struct KeyedMerge<K, S> {
 type Event<K, S> = KeyedEvent<K, <S as Stream>::Item, S>;
 
 impl<K: Ord + Clone, S: Source> KeyedMerge<K, S> {
-    /// Returns how many sources there are, without those in commands that were not carried out.
+    /// Returns the number of sources, without those in commands that have not taken effect.
     pub fn len(&self) -> usize {
         self.pool.slab.len()
     }
@@ -152,8 +153,8 @@ impl<K: Ord + Clone, S: Source> KeyedMerge<K, S> {
         self.len() == 0
     }
 
-    /// Ends the merge, and returns all sources with their keys: also those that were inserted
-    /// and not seen yet, or would have been refused.
+    /// Ends the merge, and returns all sources with their keys, including those in commands that
+    /// had not taken effect, also if they would have been refused.
     pub fn into_parts(mut self) -> Vec<(K, S)>
     where
         S: Unpin,
@@ -170,7 +171,7 @@ impl<K: Ord + Clone, S: Source> KeyedMerge<K, S> {
         taken.map(|member| (member.tag, member.source)).chain(refused).collect()
     }
 
-    /// Carries out a command.
+    /// Carries out a command. Returns the event to report.
     fn obey(&mut self, command: Command<K, S>) -> Option<Event<K, S>> {
         match command {
             Command::Insert(key, source) => {
@@ -233,7 +234,7 @@ impl<K: Ord + Clone, S: Source> Stream for KeyedMerge<K, S> {
                 }
             }
             if this.pool.slab.is_empty() && this.owned.is_abandoned() {
-                // What the last handle has said comes before its end.
+                // The last handle may have pushed commands before it was dropped.
                 this.owned.take(&mut this.commands);
                 if this.commands.is_empty() {
                     this.ended = true;
@@ -266,7 +267,7 @@ impl<K: Ord + Clone, S: Source> Source for KeyedMerge<K, S> {
     fn poll_progress(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
         let this = self.get_mut();
         let mut budget = Budget::new();
-        // Commands are for when the next event is asked for: they may be events themselves.
+        // Commands wait until the next event is asked for, because they may lead to events.
         while this.pool.poll_progress(cx, &mut budget) == Poll::Ready(true) {
             this.woken = true;
         }

@@ -2,8 +2,8 @@
 //!
 //! | file | what |
 //! |---|---|
-//! | [`merge`] | the merge, and what happens in it |
-//! | [`handle`] | what inserts and removes |
+//! | [`merge`] | the merge, and its events |
+//! | [`handle`] | the handle that inserts and removes sources |
 
 mod handle;
 mod merge;
