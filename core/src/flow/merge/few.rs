@@ -34,7 +34,7 @@ pub trait Sources {
     ) -> Poll<Option<Self::Item>>;
 
     /// Lets one source make progress. Returns whether it has nothing left to do.
-    fn go_on(self: Pin<&mut Self>, place: usize, cx: &mut Context<'_>) -> bool;
+    fn progress(self: Pin<&mut Self>, place: usize, cx: &mut Context<'_>) -> bool;
 
     /// Drops all sources.
     fn clear(self: Pin<&mut Self>);
@@ -77,7 +77,7 @@ pub(super) fn poll_slot<S: Source>(
 
 /// Lets a source make progress, if it is there. Returns whether it has nothing left to do. Drops it
 /// if it panics.
-pub(super) fn go_on_slot<S: Source>(slot: Pin<&mut Option<S>>, cx: &mut Context<'_>) -> bool {
+pub(super) fn progress_slot<S: Source>(slot: Pin<&mut Option<S>>, cx: &mut Context<'_>) -> bool {
     let mut slot = DropOnUnwind(slot);
     let source = slot.0.as_mut().as_pin_mut();
     let done = source.is_none_or(|source| source.poll_progress(cx).is_ready());
@@ -206,7 +206,8 @@ impl<L: Sources> Inputs for Few<L> {
             while turns != 0 {
                 let place = turns.trailing_zeros() as usize;
                 turns &= turns - 1;
-                let done = wakers.poll_with(place, |_, cx| this.sources.as_mut().go_on(place, cx));
+                let done =
+                    wakers.poll_with(place, |_, cx| this.sources.as_mut().progress(place, cx));
                 *this.busy &= !(1 << place);
                 *this.busy |= usize::from(done == Some(false)) << place;
             }

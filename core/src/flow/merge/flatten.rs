@@ -228,7 +228,7 @@ impl<S: Source<Item: IntoFlow<Source = T>>, T: Source> Flatten<S, T> {
                 return;
             }
             if !room {
-                self.as_mut().go_on();
+                self.as_mut().progress();
                 continue;
             }
             let slab = &mut this.inner.slab;
@@ -244,10 +244,10 @@ impl<S: Source<Item: IntoFlow<Source = T>>, T: Source> Flatten<S, T> {
     }
 
     /// Lets the outer flow make progress, after it has yielded an item or woken us.
-    fn go_on(self: Pin<&mut Self>) {
+    fn progress(self: Pin<&mut Self>) {
         let mut this = self.project();
         let slab = &mut this.inner.slab;
-        this.upstream.go_on(|| slab.poll_own(|cx| this.outer.as_mut().poll_progress(cx)));
+        this.upstream.progress(|| slab.poll_own(|cx| this.outer.as_mut().poll_progress(cx)));
     }
 
     /// Notes that the outer flow or the limit has woken us.
@@ -316,13 +316,13 @@ impl<S: Source<Item: IntoFlow<Source = T>>, T: Source> Source for Flatten<S, T> 
         loop {
             // The outer flow has woken us: a read that has begun continues.
             if self.upstream.is_due(|| false) {
-                self.as_mut().go_on();
+                self.as_mut().progress();
             }
             let this = self.as_mut().project();
             match this.inner.poll_progress(cx, &mut budget) {
                 Poll::Ready(true) => self.as_mut().wake(),
                 Poll::Ready(false) => match this.upstream.asked() {
-                    Asked::Ended | Asked::ToGoOnInVain => return Poll::Ready(()),
+                    Asked::Ended | Asked::Settled => return Poll::Ready(()),
                     _ => return Poll::Pending,
                 },
                 Poll::Pending => return Poll::Pending,

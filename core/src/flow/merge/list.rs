@@ -2,7 +2,7 @@
 
 use super::{
     IntoMerge, Merge,
-    few::{Around, FEW, Few, Sources, go_on_slot, poll_slot},
+    few::{Around, FEW, Few, Sources, poll_slot, progress_slot},
     many::Many,
     sealed::{Ends, Inputs, Rules},
     tuple::{add_hints, hint_of},
@@ -99,8 +99,8 @@ impl<B: Slots<S>, S: Source> Sources for Alike<B, S> {
         poll_slot(self.project().slots.at(place), cx).unwrap_or(Poll::Ready(None))
     }
 
-    fn go_on(self: Pin<&mut Self>, place: usize, cx: &mut Context<'_>) -> bool {
-        go_on_slot(self.project().slots.at(place), cx)
+    fn progress(self: Pin<&mut Self>, place: usize, cx: &mut Context<'_>) -> bool {
+        progress_slot(self.project().slots.at(place), cx)
     }
 
     fn clear(self: Pin<&mut Self>) {

@@ -164,13 +164,13 @@ impl<S: Source, T, const OWN: bool> Pool<S, T, OWN> {
     ) -> Poll<bool> {
         loop {
             while let Some(key) = self.again.pop() {
-                self.go_on(key);
+                self.progress(key);
             }
             while let Some(key) = self.slab.next() {
                 if OWN && key == Slab::<Member<S, T>>::OWN {
                     return Poll::Ready(true);
                 }
-                self.go_on(key);
+                self.progress(key);
                 if !budget.pay_poll() {
                     cx.waker().wake_by_ref();
                     return Poll::Pending;
@@ -183,7 +183,7 @@ impl<S: Source, T, const OWN: bool> Pool<S, T, OWN> {
         }
     }
 
-    fn go_on(&mut self, key: usize) {
+    fn progress(&mut self, key: usize) {
         let polled = self.slab.poll_with(key, |member, cx| {
             let member = member.project();
             let settled = member.source.poll_progress(cx).is_ready();

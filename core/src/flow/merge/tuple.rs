@@ -2,7 +2,7 @@
 
 use super::{
     IntoMerge, Merge,
-    few::{Around, Few, Sources, go_on_slot, poll_slot},
+    few::{Around, Few, Sources, poll_slot, progress_slot},
     one_of::*,
 };
 use crate::flow::source::{Source, into_flow::IntoFlow};
@@ -88,10 +88,10 @@ macro_rules! tuples {
                 }
             }
 
-            fn go_on(self: Pin<&mut Self>, place: usize, cx: &mut Context<'_>) -> bool {
+            fn progress(self: Pin<&mut Self>, place: usize, cx: &mut Context<'_>) -> bool {
                 let this = self.project();
                 match place {
-                    $($place => go_on_slot(this.$field, cx),)+
+                    $($place => progress_slot(this.$field, cx),)+
                     _ => true,
                 }
             }

@@ -138,7 +138,7 @@ impl<S: Source> Half<S> {
         Poll::Ready(())
     }
 
-    fn go_on(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
+    fn progress(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
         if self.ended { Poll::Ready(()) } else { self.project().source.poll_progress(cx) }
     }
 
@@ -236,7 +236,7 @@ impl<A: Source, B: Source> Source for Zip<A, B> {
         if this.one.ended || this.two.ended {
             return Poll::Ready(());
         }
-        let (one, two) = (this.one.go_on(cx), this.two.go_on(cx));
+        let (one, two) = (this.one.progress(cx), this.two.progress(cx));
         ready!(one);
         two
     }
@@ -319,7 +319,7 @@ impl<A: Source, B: Source> Source for ZipStrict<A, B> {
             return Poll::Ready(());
         }
         let zip = this.zip.project();
-        let (one, two) = (zip.one.go_on(cx), zip.two.go_on(cx));
+        let (one, two) = (zip.one.progress(cx), zip.two.progress(cx));
         ready!(one);
         two
     }

@@ -26,9 +26,9 @@ use pin_project_lite::pin_project;
 impl<S: Source> Flow<S> {
     /// Runs `f` for every item on `exec`, with at most `limit` at the same time.
     ///
-    /// The work is shared among a few children of the executor, as many as it has threads and two
-    /// to spare, which read the source and call `f` in turns: always one at a time, in the order of
-    /// the source, and when there is room for one more. It runs in parallel, owns what it uses, and
+    /// The work is shared among a few children on the executor, two more than it has threads. They
+    /// read the source and call `f` in turns: one child at a time, in the order of the source, as
+    /// soon as there is room under the limit. The work runs in parallel, owns what it uses, and
     /// keeps running while the returned future is not polled. See the
     /// [module](crate::flow#in-parallel) for what a slow piece of work holds up.
     ///
@@ -36,23 +36,23 @@ impl<S: Source> Flow<S> {
     ///
     /// # Errors
     ///
-    /// [`Cancelled`] if the executor refused a child, because it was shut down for instance. The
-    /// work that has started is dropped then, and so is the source.
+    /// Returns [`Cancelled`] if the executor refused a child, for instance because it was shut
+    /// down. The work that has started is dropped first, and so is the source.
     ///
     /// # Cancel safety
     ///
-    /// Dropping the returned future drops the work under way as
-    /// [`scope`](crate::scope()) does, then what was taken ahead, then the source. The unit is the
-    /// child: what shares one with work that is being polled at that moment goes right after that
-    /// poll.
+    /// Dropping the returned future drops the work under way as [`scope`](crate::scope()) does,
+    /// then the items that were taken ahead, then the source. If work is being polled at that
+    /// moment, its child is dropped right after that poll, with all work that the child has
+    /// started.
     ///
     /// # Panics
     ///
-    /// At once when `limit` is 0.
+    /// Panics at once if `limit` is 0.
     ///
     /// A panic of the source, of `f`, of the work or of a destructor ends the operation: the rest
     /// of the work is dropped, then the panic is resumed. If the operation is dropped before a
-    /// poll saw that panic, it is resumed in the drop. It panics when polled after it was ready.
+    /// poll saw the panic, it is resumed in the drop. Panics if polled after it was ready.
     ///
     /// # Cost
     ///
@@ -93,9 +93,9 @@ impl<S: Source> Flow<S> {
 
     /// Runs `f` for every item on `exec`, with at most `limit` at the same time, until one fails.
     ///
-    /// As [`for_each_on`](Self::for_each_on); but the first error in time ends the operation:
-    /// nothing more is taken from the source, the work under way and the source are dropped, and
-    /// once they are gone the error is returned.
+    /// As [`for_each_on`](Self::for_each_on), but the first error in time ends the operation: no
+    /// more items are taken, and the error is returned after the work under way and the source were
+    /// dropped.
     ///
     /// # Errors
     ///
@@ -104,7 +104,22 @@ impl<S: Source> Flow<S> {
     ///
     /// # Cancel safety, panics, cost
     ///
-    /// Those of [`for_each_on`](Self::for_each_on).
+    /// As [`for_each_on`](Self::for_each_on).
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use anyscope::{flow, smol::Smol};
+    ///
+    /// # smol::block_on(async {
+    /// let check = async |line: &str| line.parse::<u32>().map(drop);
+    /// flow::iter(["1", "2"]).try_for_each_on(&Smol, 8, check).await.unwrap();
+    ///
+    /// let failed = flow::iter(["1", "two"]).try_for_each_on(&Smol, 8, check).await;
+    /// let error = failed.unwrap_err().into_first().unwrap();
+    /// assert_eq!(error.to_string(), "invalid digit found in string");
+    /// # });
+    /// ```
     #[track_caller]
     pub fn try_for_each_on<X, F, Fut, E>(
         self,
@@ -188,7 +203,7 @@ where
         Poll::Ready(match ready!(self.project().op.poll(cx)) {
             Ok(()) => Ok(()),
             Err(ScopeError::Cancelled(cancelled)) => Err(cancelled),
-            Err(ScopeError::Elapsed(_)) => unreachable!("nobody gave it a deadline"),
+            Err(ScopeError::Elapsed(_)) => unreachable!("an operation has no deadline"),
             Err(ScopeError::Failed { first, .. }) => match first {},
         })
     }

@@ -1,21 +1,21 @@
 //! What the shards of an operation share: the source, the limit, and what was taken.
 //!
-//! A few *shards*, children on the executor, each run a set of futures. Whichever has nothing to
-//! do takes a batch of items off the source, makes work of them, and puts it into its *inbox*, from
-//! where it starts one piece after the other. Others help themselves from the inbox when they
-//! have nothing to do: so a shard that is held up by a slow piece of work delays what it has
-//! started, and nothing else.
+//! A few *shards*, children on the executor, each run a set of futures. A shard that has nothing to
+//! do takes a batch of items from the source, turns them into work, and puts the work into its
+//! *inbox*, from which it starts one piece after the other. Other shards take from that inbox when
+//! they have nothing to do. So a shard that is held up by a slow piece of work delays only the work
+//! that it has started.
 //!
-//! The source is for one shard at a time ([`TryLock`]); no shard waits for it. A shard that finds
-//! it taken sleeps; a shard that has had it looks afterwards whether there is more to take, and
-//! wakes one that sleeps if so, which does the same in its turn. A shard says that it sleeps
-//! *before* it looks for work a last time, and every shard looks for sleepers *after* a change;
-//! both with a fence in between, so that one of the two sees the other. For the inboxes a
-//! read-modify-write of both sides stands in for the fence, as they change with every piece of
-//! work.
+//! One shard at a time uses the source ([`TryLock`]), and no shard waits for it. A shard that finds
+//! it in use goes to sleep. A shard that has used it checks afterwards whether there is more to
+//! take, and if so wakes a sleeping shard, which does the same in its turn. A shard announces that
+//! it sleeps *before* it looks for work for the last time, and every shard looks for sleepers
+//! *after* a change; both have a fence in between, so that one of the two sees the other. For the
+//! inboxes, a read-modify-write on both sides replaces the fence, because they change with every
+//! piece of work.
 //!
-//! Whoever starts a piece of work may be stuck in it: so before, it wakes one that sleeps if there
-//! is more to be done, which does the same in its turn.
+//! A shard that starts a piece of work may be stuck in it. So if there is more to do, it first
+//! wakes a sleeping shard, which does the same in its turn.
 
 use super::super::source::Source;
 use crate::flow::work::upstream::Upstream;
@@ -35,60 +35,60 @@ use core::{
     task::{Context, Waker},
 };
 
-/// The most items that a shard takes off the source at a time.
+/// The largest number of items that a shard takes from the source at a time.
 const BATCH: usize = 32;
 
-/// After how many ends the hub is told of them at least.
+/// A shard reports to the hub at the latest after this many pieces of work have ended.
 const TELL: usize = 8;
 
-/// Work that was not started: its place in the order of the source, and itself.
+/// Work that was not started, each piece with its place in the order of the source.
 pub(super) type Batch<Fut> = VecDeque<(usize, Fut)>;
 
 /// What the shards share; see the [module](self).
 pub(super) struct Hub<S, F, Fut> {
     pump: TryLock<Pump<S, F>>,
     limit: Capacity,
-    /// How many items may be taken and not delivered; the limit if that is more.
+    /// How many items may be taken and not delivered. The limit applies instead if it is larger.
     window: usize,
-    /// An [`Upstream`] that all shards can look at: what was asked, by the shard that has the pump,
-    /// ..
+    /// The [`Upstream`], readable by all shards. What was asked is written by the shard that has
+    /// the pump.
     asked: AtomicUsize,
-    /// .. and whether the source has woken us since.
+    /// Whether the source has woken us since it was asked.
     woken: AtomicBool,
-    /// There is nothing more to take, ever.
+    /// No more items will be taken.
     ended: AtomicBool,
-    /// The source is to be dropped by the shard that has it.
+    /// The operation is over: a shard that has used the pump must drop the source.
     closed: AtomicBool,
-    /// The shards end when all is done; otherwise they are dropped then.
+    /// The shards end when all work is done. Otherwise the operation drops them.
     ends: bool,
-    /// How many items were taken. Changed by the shard that has the pump.
+    /// How many items were taken. Written by the shard that has the pump.
     taken: CachePadded<AtomicUsize>,
-    /// How many pieces of work have come to their end.
+    /// How many pieces of work have ended.
     finished: CachePadded<AtomicUsize>,
-    /// How many values were delivered; unwanted ones count with their end.
+    /// How many values were delivered. Not counted if the window has no bound.
     delivered: CachePadded<AtomicUsize>,
-    /// A bit for each shard that sleeps and would take work.
+    /// A bit for each shard that sleeps and may be woken for work.
     idle: CachePadded<AtomicUsize>,
-    /// Who waits for values, and for the end.
+    /// Fired when all work is done.
     pub(super) owner: AtomicWaker,
     pub(super) desks: Box<[Desk<Fut>]>,
 }
 
-/// What other shards see of a shard.
+/// The part of a shard that other shards can access.
 pub(super) struct Desk<Fut> {
     inbox: AtomicBox<Batch<Fut>>,
-    /// Set with its first poll.
+    /// Set in the first poll of the shard.
     pub(super) waker: OnceBox<Waker>,
 }
 
-/// The source, and what makes work of its items.
+/// The source, and the function that turns its items into work.
 struct Pump<S, F> {
     /// `None` once the operation has shut down.
     source: Option<Pin<Box<S>>>,
     f: Option<F>,
     /// Fires when the limit changes.
     raised: Option<EventListener>,
-    /// Somebody is in the source or in `f`, or was when they panicked.
+    /// The source or `f` is being called, or has panicked.
     busy: bool,
 }
 
@@ -114,45 +114,45 @@ impl<S, F, Fut> Hub<S, F, Fut> {
         }
     }
 
-    /// Has the shards end when all is done.
+    /// Makes the shards end when all work is done.
     pub(super) fn ending(mut self) -> Self {
         self.ends = true;
         self
     }
 
-    /// How many items were taken from the source, and whether there are no more.
+    /// Returns how many items were taken from the source, and whether no more will be.
     pub(super) fn progress(&self) -> (usize, bool) {
-        // First whether it has ended, as the last item is counted before that.
+        // `ended` is read first, because the last item is counted before `ended` is set.
         let ended = self.ended.load(Ordering::Acquire);
         (self.taken.0.load(Ordering::Acquire), ended)
     }
 
-    /// Whether the shard should end.
+    /// Returns whether the shard should end.
     pub(super) fn is_over(&self) -> bool {
         self.ends && self.is_done()
     }
 
-    /// Whether the source has ended and all work too.
+    /// Returns whether the source and all work have ended.
     pub(super) fn is_done(&self) -> bool {
-        // Acquire, twice: see the last item counted, and what the work has done.
+        // Acquire, twice: see the last item counted, and everything that the work did.
         self.ended.load(Ordering::Acquire)
             && self.finished.0.load(Ordering::Acquire) == self.taken.0.load(Ordering::Acquire)
     }
 
-    /// So many pieces of work have come to their end.
+    /// Counts `pieces` of work that have ended.
     pub(super) fn finish(&self, pieces: usize) {
-        // Release: a thread that sees the number sees what the work has done.
+        // Release: a thread that sees the number sees everything that the work did.
         self.finished.0.fetch_add(pieces, Ordering::AcqRel);
-        // Either we see that the source has ended, or the shard that ended it sees that all is
-        // finished.
+        // Pairs with the fence in `end`: either we see that the source has ended, or the shard that
+        // ended it sees that all work has.
         fence(Ordering::SeqCst);
         self.tell_if_done();
     }
 
-    /// Nothing is left to take.
+    /// Notes that no more items will be taken.
     fn end(&self) {
         self.ended.store(true, Ordering::Release);
-        // As in `finish`.
+        // Pairs with the fence in `finish`.
         fence(Ordering::SeqCst);
         self.tell_if_done();
     }
@@ -176,8 +176,8 @@ impl<S, F, Fut> Hub<S, F, Fut> {
         wakers.fire_and_resume();
     }
 
-    /// After how many ends a shard must report: few compared with the limit, as a shard that has
-    /// not reported may be stuck, and unreported ends take up room.
+    /// Returns after how many ended pieces of work a shard must report. Few compared with the
+    /// limit: a shard that has not reported may be stuck, and unreported ends take up room.
     pub(super) fn tell_after(&self) -> usize {
         (self.limit.now() / TELL).clamp(1, TELL)
     }
@@ -191,26 +191,26 @@ impl<S, F, Fut> Hub<S, F, Fut> {
         }
     }
 
-    /// This shard is about to sleep, if it finds nothing to do after this call.
+    /// Announces that this shard will sleep, unless it finds something to do after this call.
     pub(super) fn sleep(&self, shard: usize) {
         self.idle.0.fetch_or(1 << shard, Ordering::AcqRel);
         fence(Ordering::SeqCst);
-        // Either a shard that fills an inbox after this sees that we sleep, or we see it filled.
+        // Either a shard that fills an inbox after this sees that we sleep, or we see the work.
         self.desks.iter().for_each(|desk| desk.inbox.synchronize());
     }
 
-    /// This shard does not sleep.
+    /// Notes that this shard does not sleep.
     pub(super) fn wake_up(&self, shard: usize) {
         self.idle.0.fetch_and(!(1 << shard), Ordering::AcqRel);
     }
 
-    /// Whether a shard that looks for work would find something.
+    /// Returns whether a shard that looks for work would find some.
     pub(super) fn has_work(&self) -> bool {
         self.can_ask() && !self.pump.is_taken()
             || self.desks.iter().any(|desk| !desk.inbox.is_empty())
     }
 
-    /// Whether the source is to be asked for something.
+    /// Returns whether the source should be polled.
     fn can_ask(&self) -> bool {
         if self.ended.load(Ordering::Acquire) {
             return false;
@@ -219,15 +219,15 @@ impl<S, F, Fut> Hub<S, F, Fut> {
         Upstream::resumed(asked, self.woken.load(Ordering::Acquire)).is_due(|| self.room() > 0)
     }
 
-    /// Shows the other shards what the source was asked.
+    /// Publishes what the source was asked.
     fn show(&self, upstream: Upstream) {
         self.asked.store(upstream.asked() as usize, Ordering::Release);
     }
 
-    /// How many items there is room for.
+    /// Returns how many items there is room for.
     fn room(&self) -> usize {
         let limit = self.limit.now();
-        // Last what is never less than the others.
+        // `taken` is read last: it is never less than the other two.
         let finished = self.finished.0.load(Ordering::Acquire);
         let delivered = self.delivered.0.load(Ordering::Acquire);
         let taken = self.taken.0.load(Ordering::Acquire);
@@ -237,21 +237,21 @@ impl<S, F, Fut> Hub<S, F, Fut> {
         limit.saturating_sub(running).min(window.saturating_sub(open))
     }
 
-    /// Wakes a shard that sleeps, if there is something for it. As [`wake_one`](Self::wake_one).
+    /// Wakes a sleeping shard, if there is work for it. As [`wake_one`](Self::wake_one).
     pub(super) fn share(&self) {
         if self.idle.0.load(Ordering::Relaxed) != 0 && self.has_work() {
             self.wake_one();
         }
     }
 
-    /// Wakes a shard that sleeps, if there is one. A change comes before, and a fence.
+    /// Wakes a sleeping shard, if there is one. The caller has made a change, and then a fence.
     fn wake_one(&self) {
         if let Some(waker) = self.take_idle() {
             waker.wake_by_ref();
         }
     }
 
-    /// The waker of a shard that sleeps, which does not count as asleep from here on.
+    /// Returns the waker of a sleeping shard, which no longer counts as asleep.
     fn take_idle(&self) -> Option<&Waker> {
         let mut idle = self.idle.0.load(Ordering::Relaxed);
         while idle != 0 {
@@ -269,41 +269,41 @@ impl<S, F, Fut> Hub<S, F, Fut> {
         self.desks[shard].inbox.is_empty()
     }
 
-    /// Takes back what was put into the inbox of a shard.
+    /// Takes the work out of the inbox of a shard.
     pub(super) fn clear_inbox(&self, shard: usize) -> Option<Box<Batch<Fut>>> {
         self.desks[shard].inbox.take()
     }
 
-    /// This shard leaves, with `pieces` of work that are counted nowhere else.
+    /// Called when a shard ends, with the number of its `pieces` of work that were not counted yet.
     pub(super) fn retire(&self, shard: usize, pieces: usize) {
         if self.ends {
-            // A wake that was for us is for another.
+            // A wake that this shard received is passed to another shard.
             self.wake_up(shard);
             self.finish(pieces);
             self.share();
         }
-        // If it panicked in the source, that was not done yet.
+        // If the shard panicked in the source, it has not called this yet.
         self.drop_if_closed();
     }
 
-    /// Drops the source, unless a shard is in it, which then does so.
+    /// Drops the source, unless a shard is using it: then that shard drops it.
     pub(super) fn close(&self) {
         self.ended.store(true, Ordering::Release);
         self.closed.store(true, Ordering::Release);
         self.drop_if_closed();
     }
 
-    /// Must be called after every use of the pump.
+    /// Drops the source if the operation is over. Must be called after every use of the pump.
     fn drop_if_closed(&self) {
-        // Either we see that it is closed, or the closing thread finds the pump free.
+        // Either we see `closed`, or the closing thread finds the pump free.
         fence(Ordering::SeqCst);
         if !self.closed.load(Ordering::Acquire) {
             return;
         }
-        // The listener too: the limit has our waker, and so us, as long as it listens.
+        // With the listener: through it the limit keeps our waker, and so keeps us.
         let parts =
             self.pump.try_with(|pump| (pump.source.take(), pump.f.take(), pump.raised.take()));
-        // Not in the pump, as it is code of the user's.
+        // Outside of the pump, because this runs user code.
         if let Some((source, f, raised)) = parts {
             let mut first = None;
             unwind::keep_first(&mut first, || drop(source));
@@ -320,9 +320,10 @@ where
     F: FnMut(S::Item) -> Fut + Send + 'static,
     Fut: Send + 'static,
 {
-    /// The next piece of work for a shard: its own, or from the source, or another's.
+    /// Returns the next piece of work for a shard: from its own inbox, from the source, or from the
+    /// inbox of another shard.
     ///
-    /// None also if the source wants to be asked again; see [`has_work`](Self::has_work).
+    /// May also return `None` if the source must be polled again; see [`has_work`](Self::has_work).
     pub(super) fn next_work(
         self: &Arc<Self>,
         shard: usize,
@@ -350,16 +351,16 @@ where
         if !self.can_ask() {
             return None;
         }
-        // Stays there if the source or `f` panics: it is the shard that drops what was taken.
+        // If the source or `f` panics, the batch stays in `spare`, and the shard drops it.
         let batch = spare.get_or_insert_default();
         self.pump.try_with(|pump| self.pull(pump, batch))?;
-        // With the fence that `share` wants: we are out of the pump.
+        // Contains the fence that `share` needs: we have left the pump.
         self.drop_if_closed();
         let batch = spare.take()?;
         self.start_one(shard, batch, spare)
     }
 
-    /// Takes one piece of a batch, and leaves the rest where every shard can take it.
+    /// Takes one piece of a batch, and puts the rest into the inbox, where every shard can take it.
     fn start_one(
         &self,
         shard: usize,
@@ -371,15 +372,15 @@ where
             *spare = Some(batch);
         } else {
             let none = self.desks[shard].inbox.put(batch);
-            debug_assert!(none.is_none(), "nobody else puts anything in");
+            debug_assert!(none.is_none(), "only this shard fills its inbox");
         }
         work
     }
 
-    /// Takes items off the source while there is room, and makes work of them.
+    /// Takes items from the source while there is room, and turns them into work.
     fn pull(self: &Arc<Self>, pump: &mut Pump<S, F>, batch: &mut Batch<Fut>) {
         if mem::replace(&mut pump.busy, true) {
-            // It has panicked, and the operation shuts down.
+            // The source or `f` has panicked, and the operation shuts down.
             return self.end();
         }
         if !self.ended.load(Ordering::Acquire) {
@@ -392,7 +393,7 @@ where
         let (Some(source), Some(f)) = (&mut pump.source, &mut pump.f) else { return };
         let waker = Waker::from(self.clone());
         let cx = &mut Context::from_waker(&waker);
-        // Before the source is asked, so that a wake from then on counts.
+        // Before the source is polled, so that a wake from then on counts.
         let woken = self.woken.swap(false, Ordering::AcqRel);
         let room = self.room();
         let mut upstream = Upstream::resumed(self.asked.load(Ordering::Relaxed), woken);
@@ -401,7 +402,7 @@ where
             return;
         }
         if room == 0 {
-            upstream.go_on(|| source.as_mut().poll_progress(cx));
+            upstream.progress(|| source.as_mut().poll_progress(cx));
             self.show(upstream);
             self.watch_limit(&mut pump.raised, cx);
             return;
@@ -418,13 +419,13 @@ where
             };
             let number = taken.wrapping_add(batch.len());
             batch.push_back((number, f(item)));
-            // Release, one by one: should `f` panic, what was taken is counted.
+            // Release, one by one, so that all taken items are counted even if `f` panics.
             self.taken.0.store(number.wrapping_add(1), Ordering::Release);
             self.show(upstream);
         }
     }
 
-    /// Has us woken when the limit changes.
+    /// Arranges that a change of the limit wakes us.
     fn watch_limit(&self, raised: &mut Option<EventListener>, cx: &mut Context<'_>) {
         let Some(live) = self.limit.live() else { return };
         loop {
@@ -437,7 +438,7 @@ where
     }
 }
 
-/// The source has something for us.
+/// The waker of the source: wakes a shard that polls the source again.
 impl<S, F, Fut> Wake for Hub<S, F, Fut>
 where
     S: Send + 'static,

@@ -27,33 +27,33 @@ use pin_project_lite::pin_project;
 impl<S: Source> Flow<S> {
     /// Calls `f` with every item, runs at most `limit` of its futures at the same time on `exec`,
     /// and yields their outcomes in the order of the items.
-    /// [`map_concurrent`](Self::map_concurrent) in parallel.
     ///
-    /// As [`for_each_on`](Self::for_each_on) for where the work runs and what may hold it up. No
-    /// more than `limit` items are taken from the source and not yet delivered: as many as that
-    /// are worked on without anybody asking for them.
+    /// This is [`map_concurrent`](Self::map_concurrent) in parallel. For where the work runs and
+    /// what may hold it up, see [`for_each_on`](Self::for_each_on). At most `limit` items are taken
+    /// from the source and not yet delivered. So up to `limit` items are worked on before they are
+    /// asked for.
     ///
     /// An outcome is an error if the work panicked. [`unordered`](Flow::unordered) yields outcomes
     /// as they come.
     ///
-    /// If the executor refuses a child, because it was shut down for instance, the flow ends early:
-    /// the outcomes that have come are yielded, an error with the cause
-    /// [`Executor`](crate::CancelledBy::Executor) for each item whose work was dropped, and one
-    /// more for all those that were not taken from the source, if there may be any.
+    /// If the executor refuses a child, for instance because it was shut down, the flow ends early.
+    /// It yields the outcomes that have come, then an error, cancelled by the
+    /// [`Executor`](crate::CancelledBy::Executor), for each item whose work was dropped, and one
+    /// more for all the items that were not taken from the source, if there may be any.
     ///
     /// # Cancel safety
     ///
-    /// As [`for_each_on`](Self::for_each_on); outcomes that were not delivered are dropped, those
-    /// of work that panicked too.
+    /// As [`for_each_on`](Self::for_each_on). Outcomes that were not delivered are dropped,
+    /// including panics of work.
     ///
     /// # Panics
     ///
-    /// At once when `limit` is 0.
+    /// Panics at once if `limit` is 0.
     ///
-    /// A panic of the source, of `f` or of a destructor ends the flow: the work is dropped, then it
-    /// is resumed, once the outcomes that came before it have been yielded. Work that was dropped
-    /// for it has no outcome. If the flow is dropped before it has gone on, as by an operation that
-    /// wants no more items, it does so where the flow is dropped.
+    /// A panic of the source, of `f` or of a destructor ends the flow. The work is dropped, the
+    /// outcomes that came before are yielded, then the panic is resumed. Work that was dropped
+    /// because of it has no outcome. If the flow is dropped before the panic was resumed, for
+    /// instance by an operation that wants no more items, the panic is resumed in the drop.
     ///
     /// # Examples
     ///
@@ -91,7 +91,20 @@ where
     X: Spawn,
     Fut: Future,
 {
-    /// Yields outcomes as they come, and not in the order of the items.
+    /// Yields outcomes as they come, instead of in the order of the items.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use anyscope::{flow, smol::Smol};
+    ///
+    /// # smol::block_on(async {
+    /// let squares = flow::iter(1..=5).map_on(&Smol, 3, async |n: u64| n * n).unordered();
+    /// let mut squares: Vec<u64> = squares.try_collect().await.unwrap();
+    /// squares.sort_unstable();
+    /// assert_eq!(squares, [1, 4, 9, 16, 25]);
+    /// # });
+    /// ```
     pub fn unordered(mut self) -> Self {
         self.source.ordered = false;
         self
@@ -107,15 +120,16 @@ pin_project! {
         Fut: Future<Output = T>,
     {
         outcomes: Arc<Outcomes<T>>,
-        // In order: from the next to be delivered on, those that have not come too.
+        // In an ordered map: one entry for each item from the next to be delivered on, `None` if
+        // its outcome has not come.
         ready: VecDeque<Option<Result<T, JoinError>>>,
         ordered: bool,
-        // How many were delivered, and of how many the hub knows.
+        // How many outcomes were delivered, and how many of them the hub was told of.
         delivered: usize,
         told: usize,
         tell_after: usize,
         over: bool,
-        // Last: a panic that was not seen yet is resumed when it is dropped.
+        // Last field: its drop resumes a panic that no poll has seen.
         #[pin]
         op: Op<X, S, F, Fut, Outbox<T>, Infallible>,
     }
@@ -153,14 +167,14 @@ where
     X: Spawn,
     Fut: Future,
 {
-    /// The next outcome that has come.
+    /// Returns the next outcome, if it has come.
     fn pop(self: Pin<&mut Self>) -> Option<Result<Fut::Output, JoinError>> {
         let this = self.project();
         let outcome = this.ready.front_mut()?.take()?;
         this.ready.pop_front();
         *this.delivered = this.delivered.wrapping_add(1);
         let untold = this.delivered.wrapping_sub(*this.told);
-        // Now and then, as it costs; but not so seldom that the limit is not used.
+        // Not each time, because it is costly; but often enough to keep the limit in use.
         let more = this.ready.front().is_some_and(Option::is_some);
         if !more || untold >= *this.tell_after {
             *this.told = *this.delivered;
@@ -169,8 +183,8 @@ where
         Some(outcome)
     }
 
-    /// Takes what has come; false if nothing has. One function, so that its loop is compiled into
-    /// it.
+    /// Takes the outcomes that have come. Returns whether there were any. Not inlined, so that its
+    /// loop is compiled once.
     #[inline(never)]
     fn receive(self: Pin<&mut Self>) -> bool {
         let this = self.project();
@@ -232,7 +246,7 @@ where
         let cancelled = match result {
             Ok(()) => return,
             Err(ScopeError::Failed { first, .. }) => match first {},
-            Err(ScopeError::Elapsed(_)) => unreachable!("nobody gave it a deadline"),
+            Err(ScopeError::Elapsed(_)) => unreachable!("an operation has no deadline"),
             Err(ScopeError::Cancelled(cancelled)) => cancelled,
         };
         self.outcomes.report_all_lost(&cancelled);
@@ -241,7 +255,7 @@ where
         if this.outcomes.untaken().is_some() {
             this.ready.push_back(Some(Err(JoinError::Cancelled(cancelled))));
         }
-        // Nothing more comes.
+        // The missing outcomes will not come.
         this.ready.retain(Option::is_some);
     }
 }
@@ -253,7 +267,7 @@ where
     F: FnMut(S::Item) -> Fut + Send + 'static,
     Fut: Future<Output: Send> + Send + 'static,
 {
-    /// Starts the work, which then runs by itself.
+    /// Starts the work, which the executor then runs.
     fn poll_progress(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
         if self.over {
             return Poll::Ready(());

@@ -2,14 +2,14 @@
 //!
 //! | file | what |
 //! |---|---|
-//! | [`hub`] | what the shards of an operation share: the source, the limit |
-//! | [`shards`] | how many there are |
+//! | [`hub`] | what the shards of an operation share: the source and the limit |
+//! | [`shards`] | how many shards an operation has |
 //! | [`shard`] | a child on the executor that runs a set of futures |
 //! | [`op`] | a scope of shards |
 //! | [`for_each_on`] | side effects |
 //! | [`map_on`] | values |
 //! | [`spawn_all`] | many children of a scope at once |
-//! | [`outcomes`] | outcomes of work, on their way to the consumer |
+//! | [`outcomes`] | passes outcomes of work to the consumer |
 
 mod for_each_on;
 mod hub;

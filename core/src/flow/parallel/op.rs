@@ -20,20 +20,20 @@ use core::{
 use pin_project_lite::pin_project;
 
 pin_project! {
-    /// Ready when all work is done, or has failed. Starts with its first poll.
+    /// Ready when all work is done, or has failed. The first poll starts the work.
     ///
-    /// A panic that no poll has seen is resumed when it is dropped.
+    /// A panic that no poll has seen is resumed in the drop.
     pub(super) struct Op<X, S, F, Fut, O, E = <O as Outlet<Fut>>::Error>
     where
         X: Spawn,
         Fut: Future,
         O: Outlet<Fut, Error = E>,
     {
-        // Dropped before the source is.
+        // Dropped before the source.
         #[pin]
         scope: ScopeFuture<Body<X, S, F, Fut, O, E>, FailFast<E>, Anywhere, ()>,
         close: Close<S, F, Fut>,
-        // Last, when no other destructor of the operation is to come.
+        // Last field: its drop may panic, after all other destructors of the operation have run.
         unseen: Unseen,
     }
 
@@ -50,7 +50,7 @@ pin_project! {
     }
 }
 
-/// A panic that no poll of the operation has seen. It is resumed when this is dropped.
+/// A panic that no poll of the operation has seen. Dropping this resumes it.
 struct Unseen(Option<Payload>);
 
 impl Drop for Unseen {
@@ -65,7 +65,7 @@ where
     Fut: Future,
     O: Outlet<Fut>,
 {
-    /// With an outlet for each shard of the hub.
+    /// Creates an operation, with an outlet for each shard of the hub.
     pub(super) fn new(exec: &X, hub: Arc<Hub<S, F, Fut>>, outlets: Vec<O>) -> Self
     where
         X: Clone,
@@ -78,7 +78,7 @@ where
         debug_assert_eq!(outlets.len(), hub.desks.len());
         let body_hub = hub.clone();
         let start = |scope: &TryScope<X, O::Error>, shard| {
-            // Its end is that of the operation.
+            // Without the handle: the operation ends the shard.
             drop(scope.spawn_daemon::<Shard<S, F, Fut, O>>(shard));
         };
         let scope = try_scope(exec, |scope| Body { scope, hub: body_hub, outlets, start });
@@ -124,9 +124,9 @@ where
 {
     scope: TryScope<X, E>,
     hub: Arc<Hub<S, F, Fut>>,
-    /// Those of shards that were not started.
+    /// The outlets of shards that were not started yet.
     outlets: Vec<O>,
-    /// Spawns one. A pointer, so that a type with a body in it needs no bounds that only this does.
+    /// Spawns a shard. A function pointer, so that only its creation needs the bounds of a spawn.
     start: Start<X, S, F, Fut, O, E>,
 }
 

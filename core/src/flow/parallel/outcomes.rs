@@ -1,12 +1,12 @@
-//! The outcomes of work on an executor, on their way to the consumer.
+//! Passes the outcomes of work on an executor to the consumer.
 //!
-//! Each shard fills a box, and puts it where it can be taken: at the end of each of its polls, and
-//! at once if a taker sleeps until there is something. Boxes go back and forth.
+//! Each shard fills a box of outcomes, and publishes it at the end of each poll, or at once if the
+//! consumer waits. The consumer returns empty boxes to the shard.
 //!
-//! Work that is dropped has no outcome yet: why it was dropped is known when its shard has ended,
-//! and may be a panic, which must not be overtaken by what it has led to. So a shard leaves the
-//! places of such work where its end can be looked up ([`Outcomes::report_lost`]), and how far it
-//! saw the source taken ([`Outcomes::untaken`]).
+//! Work that is dropped has no outcome yet. The reason is known when its shard has ended. It may be
+//! a panic, which the consumer must see before what the panic has led to. So a shard stores the
+//! places of such work, and [`Outcomes::report_lost`] turns them into outcomes after the shard has
+//! ended. It also stores how many items had been taken from the source ([`Outcomes::untaken`]).
 
 use super::shard::Outlet;
 use crate::{
@@ -27,29 +27,29 @@ use core::{
     task::{Context, Poll},
 };
 
-/// What a piece of work came to, and its place in the order of the source.
+/// The outcome of a piece of work, and its place in the order of the source.
 pub(super) type Outcome<T> = (usize, Result<T, JoinError>);
 
-/// Outcomes on their way from the shards to the taker.
+/// The outcomes that shards have sent and the consumer has not taken.
 pub(super) struct Outcomes<T> {
     trays: Box<[Tray<T>]>,
-    /// Whoever takes them sleeps.
+    /// The consumer waits.
     waited_for: AtomicBool,
     taker: AtomicWaker,
-    /// Nobody takes them any more.
+    /// The consumer is gone.
     abandoned: AtomicBool,
-    /// How many shards may still send some.
+    /// How many shards may still send outcomes.
     senders: AtomicUsize,
-    /// How many items were taken from the source, as far as the shards that are gone know.
+    /// How many items were taken from the source, as seen by the shards that have ended.
     taken: AtomicUsize,
-    /// One of them knows that there are no more.
+    /// A shard that has ended saw the end of the source.
     exhausted: AtomicBool,
 }
 
-/// Those of one shard, all in one box.
+/// The outcomes of one shard, in one box.
 struct Tray<T> {
     full: AtomicBox<Vec<Outcome<T>>>,
-    /// A box on the way back, to be used again.
+    /// An empty box, to be reused by the shard.
     empty: AtomicBox<Vec<Outcome<T>>>,
     /// The places of work that the shard has dropped.
     lost: AtomicBox<Vec<usize>>,
@@ -70,22 +70,22 @@ impl<T> Outcomes<T> {
         })
     }
 
-    /// Has the taker woken when something comes. Look whether something has after this call.
+    /// Registers the consumer to be woken when outcomes come. Take once more after this call.
     pub(super) fn wait(&self, cx: &Context<'_>) {
         self.taker.register(cx.waker());
-        // A read-modify-write, as that of `take_taker`: either the sender sees that we wait, or we
-        // see what was sent.
+        // A read-modify-write, as in `take_taker`: either the sender sees that we wait, or we see
+        // what was sent.
         self.waited_for.swap(true, Ordering::AcqRel);
     }
 
-    /// How many shards have sent all that they ever will. Take once more after this call.
+    /// Returns how many shards will send no more outcomes. Take once more after this call.
     pub(super) fn closed(&self) -> usize {
-        // Acquire: what was sent before comes before.
+        // Acquire: see everything that those shards have sent.
         self.trays.len() - self.senders.load(Ordering::Acquire)
     }
 
-    /// Makes outcomes of the work that a shard has dropped, once it is known why it has ended. They
-    /// are there to be taken after this.
+    /// Adds outcomes for the work that a shard has dropped, after the shard has ended and the
+    /// reason is known. Take once more after this call.
     pub(super) fn report_lost(&self, shard: usize, why: &Cancelled) {
         let tray = &self.trays[shard];
         let Some(lost) = tray.lost.take() else { return };
@@ -95,38 +95,38 @@ impl<T> Outcomes<T> {
         drop(tray.full.put(outcomes));
     }
 
-    /// [`report_lost`](Self::report_lost) of all shards.
+    /// Calls [`report_lost`](Self::report_lost) for all shards.
     pub(super) fn report_all_lost(&self, why: &Cancelled) {
         (0..self.trays.len()).for_each(|shard| self.report_lost(shard, why));
     }
 
-    /// The place of the first item that was not taken, if there may be one. For when all shards
-    /// have ended.
+    /// Returns the place of the first item that was not taken from the source, if there may be one.
+    /// Requires that all shards have ended.
     pub(super) fn untaken(&self) -> Option<usize> {
         let exhausted = self.exhausted.load(Ordering::Acquire);
         (!exhausted).then(|| self.taken.load(Ordering::Acquire))
     }
 
-    /// Nobody takes outcomes any more. Those that come are dropped; a panic among them goes to
-    /// whoever runs the work. One among those that have come is returned.
+    /// Called when the consumer is dropped. Outcomes that come later are dropped, and a panic among
+    /// them is resumed in the shard. Returns the first panic among the outcomes that have come.
     pub(super) fn abandon(&self) -> Option<Payload> {
         self.abandoned.store(true, Ordering::Release);
-        // Either we see what was sent, or the sender sees that it will not be taken.
+        // Either we see what was sent, or the sender sees that the consumer is gone.
         fence(Ordering::SeqCst);
         self.discard()
     }
 
-    /// Drops all that has come; with the first panic in it, or among its destructors.
+    /// Drops all outcomes that have come. Returns the first panic among them or their destructors.
     fn discard(&self) -> Option<Payload> {
         let mut first = None;
         self.take(|(_, outcome)| discard(outcome, &mut first));
         first
     }
 
-    /// After something was sent: the waker of the taker, if it waits.
+    /// Returns the waker of the consumer, if it waits. Called after something was sent.
     fn take_taker(&self) -> Wakers {
         let mut wakers = Wakers::new();
-        // For `abandon`. Whoever waits is found, or finds what we have done, by the swap.
+        // The fence pairs with that in `abandon`. The swap pairs with that in `wait`.
         fence(Ordering::SeqCst);
         if self.waited_for.swap(false, Ordering::AcqRel) {
             wakers.add(self.taker.take());
@@ -134,14 +134,14 @@ impl<T> Outcomes<T> {
         wakers
     }
 
-    /// Calls `take` with each outcome that has come; false if there was none.
+    /// Calls `take` with each outcome that has come. Returns whether there were any.
     pub(super) fn take(&self, mut take: impl FnMut(Outcome<T>)) -> bool {
         let mut any = false;
         for tray in &self.trays {
             if let Some(mut outcomes) = tray.full.take() {
                 any = true;
                 outcomes.drain(..).for_each(&mut take);
-                // What was there is one too many.
+                // A box that was there is not needed.
                 drop(tray.empty.put(outcomes));
             }
         }
@@ -149,7 +149,7 @@ impl<T> Outcomes<T> {
     }
 }
 
-/// Drops an outcome; its panic is kept if it is the first.
+/// Drops an outcome. Keeps its panic in `first`, unless there is one already.
 pub(super) fn discard<T>(outcome: Result<T, JoinError>, first: &mut Option<Payload>) {
     unwind::keep_first(first, || match outcome {
         Err(JoinError::Panicked(panic)) => panic.resume(),
@@ -157,7 +157,7 @@ pub(super) fn discard<T>(outcome: Result<T, JoinError>, first: &mut Option<Paylo
     });
 }
 
-/// The end of a shard.
+/// The shard's side: sends outcomes.
 pub(super) struct Outbox<T> {
     outcomes: Arc<Outcomes<T>>,
     shard: usize,
@@ -175,7 +175,7 @@ impl<T> Outbox<T> {
     fn send(&mut self) {
         let tray = &self.outcomes.trays[self.shard];
         let next = match tray.full.take() {
-            // It was not taken yet: one box for both.
+            // The last box was not taken yet: add to it.
             Some(mut earlier) => {
                 earlier.append(&mut self.filled);
                 mem::swap(&mut earlier, &mut self.filled);
@@ -184,8 +184,8 @@ impl<T> Outbox<T> {
             None => tray.empty.take().unwrap_or_default(),
         };
         let none = tray.full.put(mem::replace(&mut self.filled, next));
-        debug_assert!(none.is_none(), "nobody else puts anything in");
-        // With the fence of `abandon`.
+        debug_assert!(none.is_none(), "only this shard fills its tray");
+        // Contains the fence that pairs with that in `abandon`.
         let wakers = self.outcomes.take_taker();
         let mut first = None;
         if self.outcomes.abandoned.load(Ordering::Acquire) {
@@ -196,7 +196,7 @@ impl<T> Outbox<T> {
     }
 }
 
-/// The shard has ended, or was never started.
+/// Dropped when the shard has ended, or was never started.
 impl<T> Drop for Outbox<T> {
     fn drop(&mut self) {
         let mut first = None;
@@ -207,7 +207,7 @@ impl<T> Drop for Outbox<T> {
             let none = self.outcomes.trays[self.shard].lost.put(mem::take(&mut self.lost).into());
             debug_assert!(none.is_none(), "put once");
         }
-        // Release: what was sent comes before.
+        // Release: a thread that sees the count sees everything that we have sent.
         self.outcomes.senders.fetch_sub(1, Ordering::Release);
         let wakers = self.outcomes.take_taker();
         unwind::keep_first(&mut first, || wakers.fire_and_resume());
@@ -237,7 +237,7 @@ impl<Fut: Future> Outlet<Fut> for Outbox<Fut::Output> {
             return Poll::Ready(Ok(()));
         }
         self.filled.push((number, outcome));
-        // The next piece may take long.
+        // At once, because the next piece of work may take long.
         if self.outcomes.waited_for.load(Ordering::Relaxed) {
             self.send();
         }
@@ -255,7 +255,7 @@ impl<Fut: Future> Outlet<Fut> for Outbox<Fut::Output> {
     }
 
     fn leave(&mut self, taken: usize, exhausted: bool) {
-        // Both only ever grow, so it does not matter which of the shards is the last to tell.
+        // Both only grow, so the order in which shards report does not matter.
         self.outcomes.taken.fetch_max(taken, Ordering::AcqRel);
         if exhausted {
             self.outcomes.exhausted.store(true, Ordering::Release);

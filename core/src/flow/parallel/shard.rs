@@ -19,7 +19,7 @@ pub(super) trait Outlet<Fut: Future> {
     /// An error that ends the operation.
     type Error;
 
-    /// Polls a piece of work, and takes its output. Answers whether it has ended.
+    /// Polls a piece of work, and takes its output. Ready when the work has ended.
     fn poll(
         &mut self,
         number: usize,
@@ -27,13 +27,14 @@ pub(super) trait Outlet<Fut: Future> {
         cx: &mut Context<'_>,
     ) -> Poll<Result<(), Self::Error>>;
 
-    /// Hands on what was taken.
+    /// Sends the outputs that were taken.
     fn flush(&mut self);
 
-    /// Takes note of a piece of work that is dropped.
+    /// Notes that a piece of work was dropped.
     fn dropped(&mut self, number: usize);
 
-    /// The shard goes. So many items were taken from the source; whether those were all.
+    /// Called when the shard ends, with the number of items that were taken from the source, and
+    /// whether the source is exhausted.
     fn leave(&mut self, taken: usize, exhausted: bool);
 }
 
@@ -52,7 +53,7 @@ pub(super) struct Shard<S, F, Fut: Future, O: Outlet<Fut>> {
     outlet: O,
     hub: Arc<Hub<S, F, Fut>>,
     number: usize,
-    /// How many pieces have ended since the hub was told.
+    /// How many pieces of work have ended since the last report to the hub.
     finished: usize,
     spare: Option<Box<super::hub::Batch<Fut>>>,
     sleeps: bool,
@@ -79,17 +80,17 @@ impl<S, F, Fut: Future, O: Outlet<Fut>> Shard<S, F, Fut, O> {
         self.tell();
     }
 
-    /// Tells the hub what has ended.
+    /// Reports to the hub how many pieces of work have ended.
     fn tell(&mut self) {
         if self.finished > 0 {
             self.hub.finish(mem::take(&mut self.finished));
         }
     }
 
-    /// Polls a piece of work for the first time; `Err` if that ends the operation.
+    /// Polls a piece of work for the first time. Returns an error that ends the operation.
     #[inline]
     fn start(&mut self, job: Job<Fut>) -> Result<(), O::Error> {
-        // First, as it is dropped where it has ended, which may panic.
+        // Counted first, because `start` drops work that has ended, and that may panic.
         self.finished += 1;
         let outlet = &mut self.outlet;
         let polled = self.children.start(job, |job, cx| {
@@ -103,7 +104,7 @@ impl<S, F, Fut: Future, O: Outlet<Fut>> Shard<S, F, Fut, O> {
         result
     }
 
-    /// Polls a piece of work that is under way; `Err` if that ends the operation.
+    /// Polls a piece of work that is under way. Returns an error that ends the operation.
     #[inline]
     fn poll_child(&mut self, key: usize) -> Result<(), O::Error> {
         let outlet = &mut self.outlet;
@@ -135,7 +136,7 @@ where
                 self.poll_child(key)?;
                 if self.finished >= self.hub.tell_after() {
                     self.tell();
-                    // As the next one may take long.
+                    // Now, because the next piece of work may take long.
                     self.hub.share();
                 }
                 if !budget.pay_poll() {
@@ -143,7 +144,7 @@ where
                 }
             }
             loop {
-                // Not one by one, which would cost more; but before we look for more.
+                // Not after each piece, which would cost more; but before we take more work.
                 if self.finished >= self.hub.tell_after() || self.hub.is_inbox_empty(self.number) {
                     self.tell();
                 }
@@ -172,14 +173,15 @@ where
             }
             self.sleeps = false;
             self.hub.wake_up(self.number);
-            // There is something, but perhaps not for us: the source is ready and yields nothing.
+            // There was work, but we may find none again: the source may be ready and yield
+            // nothing.
             if !budget.pay_pass() {
                 return self.yield_now(cx);
             }
         }
     }
 
-    /// Lets the executor do something else.
+    /// Yields to the executor.
     fn yield_now(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), O::Error>> {
         self.flush();
         cx.waker().wake_by_ref();
@@ -190,7 +192,8 @@ where
 /// The futures are pinned in the slab.
 impl<S, F, Fut: Future, O: Outlet<Fut>> Unpin for Shard<S, F, Fut, O> {}
 
-/// Ready with an error, or when all is done if the hub says so; otherwise it is dropped then.
+/// Ready with an error, or when all work is done if the hub lets shards end. Otherwise the
+/// operation drops it.
 impl<S, F, Fut, O> Future for Shard<S, F, Fut, O>
 where
     S: Source + Send + 'static,
@@ -226,7 +229,7 @@ impl<S, F, Fut: Future, O: Outlet<Fut>> Drop for Shard<S, F, Fut, O> {
             });
             number.into_iter().for_each(|number| self.outlet.dropped(number));
         }
-        // The spare box is not empty if the source has panicked.
+        // The spare box has work if the source has panicked.
         let boxes = [self.hub.clear_inbox(self.number), self.spare.take()];
         for (number, work) in boxes.into_iter().flatten().flat_map(|batch| *batch) {
             unwind::keep_first(&mut first, || drop(work));

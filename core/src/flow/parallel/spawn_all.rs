@@ -1,4 +1,4 @@
-//! Many children of a scope at once.
+//! Spawns many children of a scope at once.
 
 use super::{
     hub::Hub,
@@ -26,30 +26,30 @@ use futures_core::{FusedStream, Stream};
 
 impl<E: Spawn> Scope<E> {
     /// Starts all futures of an iterator, far cheaper than one [`spawn`](Self::spawn) each, and
-    /// returns a stream of what they come to, as they come: pairs of an index and a result.
+    /// returns a stream of their results as they come: pairs of an index and a result.
     ///
     /// The futures are shared among a few children of this scope, which take them from the
-    /// iterator as they go. All of them are started without waiting for others to end; they run in
-    /// parallel. One that is slow to poll holds up those that share its child, and were started
-    /// already.
+    /// iterator. All futures are started without waiting for others to end, and run in parallel. A
+    /// future that is slow to poll holds up the futures that its child has started.
     ///
     /// A result is an error if the future panicked, or was dropped: because the scope was
-    /// cancelled, or because the executor refused a child or was shut down. Its cause says which.
-    /// As long as the executor runs one of the children, that one does what the other children have
-    /// not begun. If none is left and the iterator may have more futures, the last result is such
-    /// an error in place of all those that were not taken, under the index of the first of them.
+    /// cancelled, or because the executor refused a child or was shut down. [`Cancelled::by`] says
+    /// which. As long as the executor runs one of the children, that child starts the futures that
+    /// the others have not. If no child is left and the iterator may have more futures, the last
+    /// result is such an error in place of all futures that were not taken, with the index of the
+    /// first of them.
     ///
     /// # Cancel safety
     ///
-    /// The work belongs to the scope. Dropping the stream only gives up the values; a panic
-    /// then counts like that of a child without a handle. One that has come and was not read goes
-    /// on where the stream is dropped.
+    /// The work belongs to the scope. Dropping the stream gives up only the values. A panic that
+    /// comes later counts like that of a child without a handle. A panic that has come and was not
+    /// read is resumed in the drop of the stream.
     ///
     /// # Panics
     ///
-    /// A panic of the iterator or of a destructor is resumed where the stream is read; if the
-    /// stream was dropped, it ends the scope like that of any child. The futures that shared the
-    /// child are dropped, and their results come after the panic.
+    /// A panic of the iterator or of a destructor is resumed where the stream is read. If the
+    /// stream was dropped, the panic ends the scope like that of any child. The futures that shared
+    /// the child are dropped, and their results are yielded after the panic.
     ///
     /// # Cost
     ///
@@ -87,7 +87,7 @@ impl<E: Spawn> Scope<E> {
         let shards = shards(self.executor(), &limit, &source);
         let outcomes = Outcomes::new(shards);
         let hub = Arc::new(Hub::new(source, |future| future, limit, usize::MAX, shards).ending());
-        // They end by themselves, when there is nothing more to do.
+        // The shards end when all work is done.
         let spawn =
             |shard| Some(self.spawn(Shard::new(hub.clone(), shard, Outbox::new(&outcomes, shard))));
         let running = (0..shards).map(spawn).collect();
@@ -96,12 +96,12 @@ impl<E: Spawn> Scope<E> {
 }
 
 /// Stream of [`Scope::spawn_all`].
-#[must_use = "without it, nobody knows what the futures come to; drop it to say so"]
+#[must_use = "the results of the futures are yielded here; drop it to give them up"]
 pub struct SpawnAll<T> {
     outcomes: Arc<Outcomes<T>>,
-    /// Those whose end has not been seen.
+    /// The shards whose end was not seen yet.
     running: Box<[Option<ShardHandle>]>,
-    /// Why one of them was dropped.
+    /// Why a shard was dropped.
     refused: Option<Cancelled>,
     ready: VecDeque<(usize, Result<T, JoinError>)>,
     ended: bool,
@@ -110,11 +110,11 @@ pub struct SpawnAll<T> {
 type ShardHandle = JoinHandle<'static, Result<(), Infallible>>;
 
 impl<T> SpawnAll<T> {
-    /// Looks for shards that have ended, if one has, and reports what they have dropped.
+    /// Looks for shards that have ended, if any has, and reports the work that they have dropped.
     ///
     /// # Panics
     ///
-    /// With the panic of a shard, which is told before what it has led to.
+    /// Resumes the panic of a shard, before the results that it has led to.
     #[inline(never)]
     fn poll_ends(&mut self, cx: &mut Context<'_>) {
         let gone = self.running.iter().filter(|running| running.is_none()).count();
@@ -131,7 +131,7 @@ impl<T> SpawnAll<T> {
                 Err(JoinError::Panicked(panic)) => {
                     (Cancelled::new(CancelledBy::Scope, None), Some(panic))
                 }
-                // Its scope has been told.
+                // The scope has received the panic or the failure.
                 Err(_) => (Cancelled::new(CancelledBy::Scope, None), None),
             };
             self.outcomes.report_lost(shard, &cancelled);
@@ -142,14 +142,14 @@ impl<T> SpawnAll<T> {
         }
     }
 
-    /// Takes what has come; false if nothing has. One function, so that its loop is compiled into
-    /// it.
+    /// Takes the outcomes that have come. Returns whether there were any. Not inlined, so that its
+    /// loop is compiled once.
     #[inline(never)]
     fn receive(&mut self) -> bool {
         self.outcomes.take(|outcome| self.ready.push_back(outcome))
     }
 
-    /// All shards have ended, and all that they have sent was received.
+    /// Called when all shards have ended, and everything that they have sent was received.
     #[cold]
     fn end(&mut self) {
         self.ended = true;
@@ -206,7 +206,7 @@ impl<T> Drop for SpawnAll<T> {
         if let Some(panic) = self.outcomes.abandon() {
             unwind::keep_first(&mut first, || unwind::resume(panic));
         }
-        // In the body of the scope as a rule, which then ends as with any other panic.
+        // Usually in the body of the scope, which then ends as with any other panic.
         unwind::resume_unless_panicking(first);
     }
 }

@@ -1,12 +1,12 @@
-//! What a bounded map does with an item.
+//! How a bounded map turns an item into work, and its output into a value.
 
 use alloc::vec::Vec;
 use core::{fmt, future::Future};
 
 /// How a bounded map turns an item into work, and work into values.
 ///
-/// Implemented by what [`map_concurrent`](crate::flow::Flow::map_concurrent) and its kin return,
-/// and by nothing else.
+/// Sealed: implemented by the types that [`map_concurrent`](crate::flow::Flow::map_concurrent) and
+/// similar operations use.
 pub trait Work<Item>: sealed::Work<Item> {}
 
 impl<Item, W: sealed::Work<Item>> Work<Item> for W {}
@@ -18,10 +18,10 @@ pub(in crate::flow) mod sealed {
     pub trait Work<Item> {
         /// The work on one item.
         type Future: Future;
-        /// What becomes of its output.
+        /// The value made of its output.
         type Output;
 
-        /// Whether [`weigh`](Self::weigh) says anything.
+        /// Whether the items have weights; if not, [`weigh`](Self::weigh) is not called.
         const WEIGHTED: bool = false;
 
         fn weigh(&mut self, _: &Item) -> usize {
@@ -32,12 +32,13 @@ pub(in crate::flow) mod sealed {
 
         fn finish(&mut self, output: <Self::Future as Future>::Output) -> Self::Output;
 
-        /// Takes what can no longer be delivered.
+        /// Takes a value that can no longer be delivered.
         fn undelivered(&mut self, _: Self::Output) {}
     }
 }
 
-/// Calls a function with each item. Made by [`map_concurrent`](crate::flow::Flow::map_concurrent).
+/// Calls a function with each item. Created by
+/// [`map_concurrent`](crate::flow::Flow::map_concurrent).
 pub struct Call<F>(pub(in crate::flow) F);
 
 impl<Item, F, Fut> sealed::Work<Item> for Call<F>
@@ -59,7 +60,7 @@ where
     }
 }
 
-/// Takes each item for a future. Made by [`buffered`](crate::flow::Flow::buffered).
+/// Runs each item, which is a future. Created by [`buffered`](crate::flow::Flow::buffered).
 #[derive(Debug)]
 pub struct Itself(pub(in crate::flow) ());
 
@@ -76,7 +77,7 @@ impl<Item: Future> sealed::Work<Item> for Itself {
     }
 }
 
-/// Calls a function with each item, which weighs something. Made by
+/// Calls a function with each item, which has a weight. Created by
 /// [`map_weighted`](crate::flow::Flow::map_weighted).
 pub struct CallWeighted<G, F> {
     pub(in crate::flow) weigh: G,
@@ -107,7 +108,7 @@ where
     }
 }
 
-/// Calls a function with a resource and each item. Made by
+/// Calls a function with a resource and each item. Created by
 /// [`map_with`](crate::flow::Flow::map_with).
 pub struct CallWith<I, R, F> {
     pub(in crate::flow) init: I,
@@ -135,7 +136,7 @@ where
     }
 }
 
-/// Hands what can no longer be delivered to a function. Made by
+/// Calls a function with the values that can no longer be delivered. Created by
 /// [`on_undelivered`](crate::flow::Flow::on_undelivered).
 pub struct OnUndelivered<W, G> {
     pub(in crate::flow) work: W,

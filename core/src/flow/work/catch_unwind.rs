@@ -1,4 +1,4 @@
-//! Panics of work, as values.
+//! Yields panics of work as values.
 
 use crate::{
     child::Panic,
@@ -17,21 +17,21 @@ use core::{
 use pin_project_lite::pin_project;
 
 impl<S: Source, W: Work<S::Item>> Flow<MapConcurrent<S, W>> {
-    /// Yields a panic of the work as an error, so that it ends nothing but the work on its item.
+    /// Yields a panic of the work as an error, so that it ends only the work on its item.
     ///
-    /// A panic counts wherever it happens: in the function that is called with the item, in its
-    /// future, or when the future is dropped because it is ready (the value is dropped then). A
-    /// panic of the source or of a weight still propagates. Call it before the operators that
-    /// use the values; a fallible `f` yields `Result<Result<T, E>, Panic>`.
+    /// Catches panics of the function that is called with the item, of its future, and of the drop
+    /// of a future that is ready (then the value is dropped). A panic of the source or of a weight
+    /// still propagates. Call this before the operators that use the values. With a fallible `f`,
+    /// the items are of type `Result<Result<T, E>, Panic>`.
     ///
-    /// A resource of [`map_with`](Flow::map_with) is lost in a panic; a new one is made.
+    /// A resource of [`map_with`](Flow::map_with) is lost in a panic, and a new one is created.
     ///
-    /// Needs the `std` feature: without it panics cannot be caught. The message is still printed by
-    /// the panic hook.
+    /// Needs the `std` feature: without it panics cannot be caught. The panic hook is called as
+    /// usual.
     ///
     /// # Panics
     ///
-    /// When the map has been polled before, and has work under way.
+    /// Panics if the map has been polled and has work under way.
     ///
     /// # Examples
     ///
@@ -56,7 +56,7 @@ impl<S: Source, W: Work<S::Item>> Flow<MapConcurrent<S, W>> {
     }
 }
 
-/// Catches panics of work. Made by [`catch_unwind`](Flow::catch_unwind).
+/// Catches panics of work. Created by [`catch_unwind`](Flow::catch_unwind).
 pub struct CatchUnwind<W> {
     work: W,
 }
@@ -100,13 +100,13 @@ impl<W> fmt::Debug for CatchUnwind<W> {
 }
 
 pin_project! {
-    /// Work whose panics are values; see [`catch_unwind`](Flow::catch_unwind).
+    /// A future whose panics become values; see [`catch_unwind`](Flow::catch_unwind).
     #[must_use = "futures do nothing unless you `.await` or poll them"]
     pub struct CatchUnwindWork<Fut> {
-        // Gone when it is ready or has panicked.
+        // `None` once it was ready or has panicked.
         #[pin]
         future: Option<Fut>,
-        // That of the function which should have made the future.
+        // The panic of the function that should have returned the future.
         panic: Option<Panic>,
     }
 }
@@ -130,7 +130,7 @@ impl<Fut: Future> Future for CatchUnwindWork<Fut> {
                 None
             }
         };
-        // A panic of a destructor is one of the work as well.
+        // A panic of the destructor counts as a panic of the work.
         unwind::keep_first(&mut first, || this.future.set(None));
         Poll::Ready(match (first, value) {
             (None, Some(value)) => Ok(value),

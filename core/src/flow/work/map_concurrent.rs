@@ -1,4 +1,4 @@
-//! The bounded map: work on so many items at the same time, in the awaiting task.
+//! The bounded map: work on a limited number of items at the same time, in the awaiting task.
 
 use super::{OnUndelivered, Work, sealed, upstream::Upstream};
 use crate::{
@@ -40,20 +40,21 @@ impl<S: Source, W: Work<S::Item>> Flow<MapConcurrent<S, W>> {
     /// ```
     pub fn unordered(mut self) -> Self {
         self.source.ordered = false;
-        // If it was polled before: nothing waits for those before it any more.
+        // If the map was polled before: values no longer wait for earlier ones.
         self.source.done.retain(Option::is_some);
         self
     }
 
-    /// Sets how many items may be started and not yet delivered. By default, and at least, this
-    /// is the limit of the map.
+    /// Sets how many items may be started and not yet delivered. The limit of the map is the
+    /// default and the minimum.
     ///
-    /// In order, values wait for those before them: with a larger window, a slow one does not keep
-    /// others from being started. Unordered, values wait for the consumer only.
+    /// In an ordered map, values wait for the values before them. With a larger window, a slow
+    /// piece of work does not keep others from starting. In an unordered map, values wait only for
+    /// the consumer.
     ///
     /// # Panics
     ///
-    /// When `window` is 0.
+    /// Panics if `window` is 0.
     ///
     /// # Examples
     ///
@@ -61,7 +62,7 @@ impl<S: Source, W: Work<S::Item>> Flow<MapConcurrent<S, W>> {
     /// use anyscope::flow;
     ///
     /// # smol::block_on(async {
-    /// // Two at a time; up to eight wait for a slow one before them.
+    /// // Two run at a time; up to eight are started and not delivered.
     /// let all: Vec<_> =
     ///     flow::iter(1..=3).map_concurrent(2, async |n| n * n).window(8).collect().await;
     /// assert_eq!(all, [1, 4, 9]);
@@ -73,15 +74,16 @@ impl<S: Source, W: Work<S::Item>> Flow<MapConcurrent<S, W>> {
         self
     }
 
-    /// Calls `take` with values that were ready, but are not delivered because the flow is dropped.
+    /// Calls `take` with the values that were ready and are not delivered because the flow is
+    /// dropped.
     ///
-    /// In the order in which they would have been delivered. Work that is not ready is dropped. So
-    /// is a value that was delivered to an operation that had no use for it: an item that the body
-    /// of [`drive`](Flow::drive) asked for and did not take.
+    /// `take` receives them in the order in which they would have been delivered. Work that is not
+    /// ready is dropped. So is a value that was delivered to an operation that did not use it, such
+    /// as an item that the body of [`drive`](Flow::drive) asked for and did not take.
     ///
     /// # Panics
     ///
-    /// When the map has been polled before, and has work under way.
+    /// Panics if the map has been polled and has work under way.
     ///
     /// # Examples
     ///
@@ -111,7 +113,7 @@ impl<S: Source, W: Work<S::Item>> Flow<MapConcurrent<S, W>> {
 }
 
 pin_project! {
-    /// Source of [`Flow::map_concurrent`] and its kin.
+    /// Source of [`Flow::map_concurrent`] and similar operations.
     #[must_use = "streams do nothing unless polled"]
     pub struct MapConcurrent<
         S,
@@ -125,24 +127,24 @@ pin_project! {
         W: Work<Item>,
         W: sealed::Work<Item, Future = Fut, Output = T>,
     {
-        // Dropped before the source, of which the work may use something.
+        // Dropped before the source, whose data the work may use.
         children: Slab<Numbered<Fut>>,
-        // Finished and not delivered. In order: from the next to be delivered on, those that are
-        // not finished too.
+        // Values that were not delivered. In an ordered map: one entry for each item from the next
+        // to be delivered on, `None` while its work is under way.
         done: VecDeque<Option<T>>,
-        // Gone after an error that ended the operation.
+        // `None` after an error that ended the operation.
         #[pin]
         source: Option<S>,
-        // Gone when something else has taken it over.
+        // `None` after `rework` or `into_parts` has taken it.
         work: Option<W>,
-        // An item that did not fit yet, and its weight.
+        // An item that does not fit yet, and its weight.
         held: Option<(Item, usize)>,
         ordered: bool,
         limit: Capacity,
         window: usize,
-        // That of all children, if they are weighted.
+        // The weight of all children, if items have weights.
         weight: usize,
-        // How many values were delivered, in order.
+        // How many values were delivered, in an ordered map.
         delivered: usize,
         upstream: Upstream,
         // Fires when the limit changes.
@@ -160,7 +162,7 @@ pin_project! {
         fn drop(this: Pin<&mut Self>) {
             let this = this.project();
             let Some(work) = this.work else { return };
-            // All of them, also when a destructor panics.
+            // All of them, also if a destructor panics.
             let mut first = None;
             unwind::keep_first(&mut first, || this.children.clear());
             for value in this.done.drain(..).flatten() {
@@ -172,7 +174,7 @@ pin_project! {
 }
 
 pin_project! {
-    /// Work, with what its place in the order is.
+    /// Work, with its place in the order and its weight.
     pub(in crate::flow) struct Numbered<Fut> {
         #[pin]
         future: Fut,
@@ -214,18 +216,18 @@ where
         }
     }
 
-    /// Returns how many items are worked on at the moment.
+    /// Returns how many pieces of work are under way.
     pub fn running(&self) -> usize {
         self.children.len()
     }
 
-    /// Returns how many values are ready, and not delivered.
+    /// Returns how many values are ready and not delivered.
     pub fn undelivered(&self) -> usize {
         self.done.iter().flatten().count()
     }
 
-    /// The next value. Without `deliver`, ready when nothing is left to do before the next one is
-    /// asked for; the answer is then `None`.
+    /// Polls for the next value. Without `deliver`, keeps the values, and is ready with `None` when
+    /// nothing is left to do before the next value is asked for.
     pub(in crate::flow) fn poll_value(
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
@@ -242,7 +244,7 @@ where
         polled
     }
 
-    /// Drops the work, what was ready, and the source.
+    /// Drops the work, the values that were ready, and the source.
     pub(in crate::flow) fn clear(self: Pin<&mut Self>) {
         let mut this = self.project();
         let mut first = None;
@@ -308,7 +310,7 @@ where
         Some(value)
     }
 
-    /// Polls what was woken.
+    /// Polls the work that was woken.
     fn poll_work(self: Pin<&mut Self>, budget: &mut Budget, deliver: bool) -> Option<W::Output> {
         let this = self.project();
         while !budget.is_spent() {
@@ -376,13 +378,13 @@ where
         }
     }
 
-    /// The next item of the source, if there is room for it.
+    /// Returns the next item of the source and its weight, if there is room for it.
     #[inline]
     fn next_item(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Option<(S::Item, usize)> {
         loop {
             let this = self.as_mut().project();
             let limit = this.limit.now();
-            // In order, `done` has those that are under way too.
+            // In an ordered map, `done` has an entry for work under way too.
             let running = if *this.ordered { 0 } else { this.children.len() };
             let mut room = this.done.len() + running < limit.max(*this.window);
             if let Some((_, weight)) = this.held {
@@ -405,7 +407,8 @@ where
             let mut source = this.source.as_pin_mut().expect("not ended");
             let children = this.children;
             if !room {
-                this.upstream.go_on(|| children.poll_own(|cx| source.as_mut().poll_progress(cx)));
+                this.upstream
+                    .progress(|| children.poll_own(|cx| source.as_mut().poll_progress(cx)));
                 continue;
             }
             let item = this.upstream.next(|| children.poll_own(|cx| source.poll_next(cx)));
@@ -419,7 +422,7 @@ where
         }
     }
 
-    /// Whether it is worth looking at the limit again. If not, we are woken when it is.
+    /// Returns whether the limit differs from `seen`. If not, a change will wake us.
     fn is_limit_changed(self: Pin<&mut Self>, cx: &mut Context<'_>, seen: usize) -> bool {
         let this = self.project();
         let Some(live) = this.limit.live() else { return false };
@@ -431,7 +434,7 @@ where
                 }
                 continue;
             };
-            // With the waker of the task: ours is that of the source, which is asked when it fires.
+            // With the task's waker: our own slot's waker would make us poll the source.
             if Pin::new(raised).poll(cx).is_pending() {
                 return false;
             }
@@ -442,7 +445,8 @@ where
         }
     }
 
-    /// The same map with other work made of its own. It has not been polled.
+    /// Returns the same map with its work replaced by `f` of it. Requires that no work is under
+    /// way.
     #[track_caller]
     pub(in crate::flow) fn rework<V: Work<S::Item>>(
         mut self,
@@ -466,10 +470,25 @@ where
     S: Source,
     W: Work<S::Item>,
 {
-    /// Ends the map, and returns what it holds: nothing that was taken from the source is lost,
-    /// but for the work under way, which is dropped.
+    /// Ends the map, and returns what it holds. Of the items that were taken from the source, only
+    /// those whose work is under way are lost: that work is dropped.
     ///
-    /// For a map that has been polled this needs a source that is [`Unpin`].
+    /// After a poll this needs a source that is [`Unpin`].
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use anyscope::flow;
+    /// use smol::stream::StreamExt;
+    ///
+    /// # smol::block_on(async {
+    /// let mut doubled = flow::iter([1, 2, 3]).map_concurrent(2, async |n| 2 * n).into_stream();
+    /// assert_eq!(doubled.next().await, Some(2));
+    /// let parts = doubled.into_parts();
+    /// let rest = flow::source(parts.source.unwrap()).count().await;
+    /// assert_eq!(parts.undelivered.len() + rest, 2);
+    /// # });
+    /// ```
     pub fn into_parts(mut self) -> MapParts<S, S::Item, W::Output> {
         self.children.clear();
         self.work = None;
@@ -485,7 +504,7 @@ where
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct MapParts<S, Item, T> {
-    /// The source; none if an error has ended the operation.
+    /// The source, or `None` if an error has ended the operation.
     pub source: Option<S>,
     /// An item that was too heavy to start.
     pub waiting: Option<Item>,

@@ -1,4 +1,4 @@
-//! The bounded map as users call it.
+//! The public methods of the bounded map.
 
 use super::{Call, CallWeighted, CallWith, Itself, MapConcurrent, Work};
 use crate::{
@@ -9,36 +9,36 @@ use alloc::vec::Vec;
 use core::future::Future;
 
 impl<S: Source> Flow<S> {
-    /// Calls `f` with every item, has at most `limit` of its futures under way at the same time,
-    /// and yields their values in the order of the items. futures' `buffered`, repaired.
+    /// Calls `f` with every item, runs at most `limit` of its futures at the same time, and yields
+    /// their values in the order of the items.
     ///
-    /// The futures run in the task that drives the flow, and may borrow from around it. `f` is
-    /// called in the order of the source, when there is room for one more; its future is polled at
-    /// once, and then whenever its waker fires. All of them keep running while the consumer of the
-    /// values is busy.
+    /// As `buffered` of `futures`, except that the futures keep running while the consumer of the
+    /// values is busy. They run in the task that drives the flow, and may borrow from around it.
+    /// `f` is called in the order of the source, as soon as there is room under the limit. Its
+    /// future is polled at once, and then whenever its waker fires.
     ///
-    /// No more than [`window`](Flow::window) items are started and not yet delivered: `limit`
-    /// unless given. [`unordered`](Flow::unordered) yields values as they come.
+    /// At most [`window`](Flow::window) items are started and not yet delivered: `limit` unless
+    /// set. [`unordered`](Flow::unordered) yields values as they are ready.
     ///
     /// # Cancel safety
     ///
-    /// Dropping it drops the work under way, then values that were not delivered (see
+    /// Dropping the flow drops the work under way, then the values that were not delivered (see
     /// [`on_undelivered`](Flow::on_undelivered)), then the source.
     ///
     /// # Panics
     ///
-    /// At once when `limit` is 0. A panic of the source, of `f` or of the work propagates; the rest
-    /// of the work is dropped with the flow. It panics when polled after that.
+    /// Panics at once if `limit` is 0. Propagates a panic of the source, of `f` or of the work; the
+    /// rest of the work is dropped with the flow. Panics if polled after that.
     ///
     /// # Fairness
     ///
-    /// In passes: whatever was woken when a pass begins is polled once in it before anything is
-    /// polled again. After 64 polls or two passes the task yields to its executor.
+    /// Work is polled in passes. A pass polls each piece of work once that was woken before the
+    /// pass began. After 64 polls or two passes the task yields to its executor.
     ///
     /// # Cost
     ///
-    /// No allocation per item: memory for the work is allocated for up to 64 pieces at a time and
-    /// used again. O(1) per item and per wake.
+    /// No allocation per item: memory is allocated for up to 64 pieces of work at a time, and
+    /// reused. O(1) per item and per wake.
     ///
     /// # Examples
     ///
@@ -71,14 +71,15 @@ impl<S: Source> Flow<S> {
         self.work(limit.into_limit().into(), Call(f))
     }
 
-    /// [`map_concurrent`](Self::map_concurrent) in which the items have weights: those of all work
-    /// under way are at most `capacity` together.
+    /// Calls `f` with every item, and limits the work by weight: the weights of all items under way
+    /// are at most `capacity` together. Yields the values in the order of the items.
     ///
-    /// Items start in the order of the source: one that does not fit yet is held, and not overtaken
-    /// by later ones. One that is heavier than `capacity` runs alone. One that weighs nothing runs
-    /// beside whatever is not too heavy itself; but nothing is taken from the source while the
-    /// capacity is used up, nor more items than the [`window`](Flow::window), which is a number of
-    /// items: that of `capacity` unless given.
+    /// As [`map_concurrent`](Self::map_concurrent). Items start in the order of the source: an item
+    /// that does not fit yet is held, and later items do not overtake it. An item that is heavier
+    /// than `capacity` runs alone. An item of weight zero always fits, except beside an item that
+    /// is heavier than `capacity`. But no item is taken from the source while the capacity is used
+    /// up, nor while [`window`](Flow::window) items are open. The window is a number of items: the
+    /// number of `capacity` unless set.
     ///
     /// # Examples
     ///
@@ -110,11 +111,12 @@ impl<S: Source> Flow<S> {
         self.work(capacity.into_limit().into(), CallWeighted { weigh, f })
     }
 
-    /// [`map_concurrent`](Self::map_concurrent) in which each piece of work has a resource to
-    /// itself: a connection, say.
+    /// Calls `f` with every item and a resource of its own, such as a connection. Yields the values
+    /// in the order of the items.
     ///
-    /// `f` gets the resource and returns it with its value. `init` makes one when none is
-    /// idle, so at most `limit` times, unless some were lost in a panic.
+    /// As [`map_concurrent`](Self::map_concurrent). `f` receives a resource, and its future returns
+    /// the resource with the value. `init` creates a resource when none is idle: at most `limit`
+    /// times, unless resources were lost in a panic.
     ///
     /// # Examples
     ///
@@ -156,8 +158,9 @@ impl<S: Source> Flow<S> {
     }
 
     /// Runs items that are futures, at most `limit` at the same time, and yields their values in
-    /// the order of the items. As [`map_concurrent`](Self::map_concurrent) with a function that
-    /// returns its argument.
+    /// the order of the items.
+    ///
+    /// As [`map_concurrent`](Self::map_concurrent) with a function that returns its argument.
     ///
     /// # Examples
     ///

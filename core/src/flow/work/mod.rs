@@ -1,12 +1,12 @@
-//! Work made of items, so many pieces at a time, in the awaiting task.
+//! Work on items in the awaiting task, with a limit on how many at a time.
 //!
 //! | file | what |
 //! |---|---|
-//! | [`methods`] | the bounded map, as users call it |
+//! | [`methods`] | the public methods of the bounded map |
 //! | [`map_concurrent`] | the bounded map |
-//! | [`call`] | how an item becomes work, and work a value |
+//! | [`call`] | how an item becomes work, and its output a value |
 //! | [`catch_unwind`] | panics of work as values |
-//! | [`upstream`] | what an operation has asked its source, and how that has answered |
+//! | [`upstream`] | what an operation has asked its source, and the answer |
 
 pub(super) mod call;
 #[cfg(feature = "std")]

@@ -1,27 +1,28 @@
-//! What a source was asked last, for operations that ask one.
+//! What a source was asked last, for operations that read one source.
 //!
 //! An operation with a limit asks its source for an item ([`poll_next`](futures_core::Stream)) when
-//! there is room for one, and to go on without an item ([`poll_progress`](crate::flow::Source))
-//! when there is none. It asks when it has a reason, and not each time it is polled:
+//! there is room for one, and to make progress without an item
+//! ([`poll_progress`](crate::flow::Source)) when there is no room. It asks only if it has a reason,
+//! not each time it is polled:
 //!
-//! | asked last | there is room | there is none |
+//! | asked last | asked next if there is room | asked next if there is no room |
 //! |---|---|---|
-//! | nothing: it yielded an item, or was never asked | for an item | to go on |
-//! | for an item, for which it will wake us | when it has woken us | to go on when it has woken us |
-//! | to go on | for an item | to go on when it has woken us |
+//! | nothing: the source yielded an item, or was never asked | for an item | for progress |
+//! | for an item, and it will wake us | for an item, when it has woken us | for progress, when it has woken us |
+//! | for progress | for an item | for progress, when it has woken us |
 //! | it has ended | nothing | nothing |
 //!
-//! Three rules keep wakes from being lost; code that asks a source by these methods keeps the first
-//! two.
+//! Three rules keep wakes from being lost. Code that asks a source through these methods follows
+//! the first two.
 //!
-//! - **A wake counts from the moment the source is asked**: what came before is forgotten first, and
-//!   what comes while it is asked has it asked again. A wake that comes while it yields an item is
-//!   for what it does next.
-//! - **Asked to go on for the first time, it is asked twice if it has woken us**: the first call
-//!   after an item says no more than that no other is wanted yet, and for a plain stream does nothing
-//!   else ([`FromStream`](crate::flow::FromStream)). The wake was for the second.
-//! - **Whether it has anything left to do does not matter to the caller**: it is asked for an item
-//!   as soon as there is room, also if it has not woken us since.
+//! - **A wake counts from the moment the source is asked.** Earlier wakes are forgotten first. A
+//!   wake that comes while the source is asked makes us ask again. A wake that comes while the
+//!   source yields an item is for what the source does next.
+//! - **Asked for progress for the first time, a source that has woken us is asked twice.** The
+//!   first call after an item only says that no other item is wanted yet, and does nothing else for
+//!   a plain stream ([`FromStream`](crate::flow::FromStream)). The wake was for the second call.
+//! - **Whether the source has anything left to do does not matter to the operation.** It asks for
+//!   an item as soon as there is room, also if the source has not woken us since.
 
 use core::{mem, task::Poll};
 
@@ -38,13 +39,13 @@ pub(in crate::flow) struct Upstream {
 pub(in crate::flow) enum Asked {
     /// Nothing since it yielded an item, or ever.
     Nothing,
-    /// For an item, for which it will wake us.
+    /// For an item. The source will wake us for it.
     Item,
-    /// To go on without an item, for which it will wake us.
-    ToGoOn,
-    /// To go on, and it has nothing to do until it is asked for an item.
-    ToGoOnInVain,
-    /// For an item, and there is no more.
+    /// For progress without an item. The source will wake us for it.
+    Progress,
+    /// For progress, and the source has nothing to do until it is asked for an item.
+    Settled,
+    /// For an item, and the source has ended.
     Ended,
 }
 
@@ -53,14 +54,15 @@ impl Upstream {
         Upstream { asked: Asked::Nothing, woken: false }
     }
 
-    /// One that was asked this ([`Asked`] as a number), and has woken us or not.
+    /// Creates the state of a source that was asked this ([`Asked`] as a number), and has woken us
+    /// or not.
     #[inline]
     pub(in crate::flow) fn resumed(asked: usize, woken: bool) -> Self {
         let asked = match asked {
             0 => Asked::Nothing,
             1 => Asked::Item,
-            2 => Asked::ToGoOn,
-            3 => Asked::ToGoOnInVain,
+            2 => Asked::Progress,
+            3 => Asked::Settled,
             _ => Asked::Ended,
         };
         Upstream { asked, woken }
@@ -71,25 +73,25 @@ impl Upstream {
         self.asked
     }
 
-    /// Whether there are no more items.
+    /// Returns whether the source has ended.
     #[inline]
     pub(in crate::flow) fn has_ended(self) -> bool {
         self.asked == Asked::Ended
     }
 
-    /// The source is not asked any more.
+    /// Notes that the source must not be asked again.
     pub(in crate::flow) fn end(&mut self) {
         self.asked = Asked::Ended;
     }
 
-    /// The source has woken us.
+    /// Notes that the source has woken us.
     #[inline]
     pub(in crate::flow) fn wake(&mut self) {
         self.woken = true;
     }
 
-    /// Whether the source is to be asked for something: for an item if there is room, otherwise to
-    /// go on.
+    /// Returns whether the source should be asked: for an item if there is room, otherwise for
+    /// progress.
     #[inline]
     pub(in crate::flow) fn is_due(self, room: impl FnOnce() -> bool) -> bool {
         let asked = self.asked;
@@ -97,7 +99,7 @@ impl Upstream {
         asked != Asked::Ended && (self.woken || due())
     }
 
-    /// Asks for an item, with a poll of the source.
+    /// Asks for an item, by one call of `poll`.
     #[inline]
     pub(in crate::flow) fn next<T>(&mut self, poll: impl FnOnce() -> Poll<Option<T>>) -> Option<T> {
         self.woken = false;
@@ -110,12 +112,12 @@ impl Upstream {
         item
     }
 
-    /// Asks to go on, with a poll of the source, or two.
-    pub(in crate::flow) fn go_on(&mut self, mut poll: impl FnMut() -> Poll<()>) {
+    /// Asks for progress, by one or two calls of `poll`.
+    pub(in crate::flow) fn progress(&mut self, mut poll: impl FnMut() -> Poll<()>) {
         if mem::take(&mut self.woken) && self.asked == Asked::Nothing {
             let _ = poll();
         }
-        self.asked = if poll().is_ready() { Asked::ToGoOnInVain } else { Asked::ToGoOn };
+        self.asked = if poll().is_ready() { Asked::Settled } else { Asked::Progress };
     }
 }
 
@@ -129,10 +131,10 @@ mod tests {
         check(Asked::Nothing, upstream);
         assert_eq!(upstream.next(|| Poll::Ready(Some(7))), Some(7));
         check(Asked::Nothing, upstream);
-        upstream.go_on(|| Poll::Ready(()));
-        check(Asked::ToGoOnInVain, upstream);
-        upstream.go_on(|| Poll::Pending);
-        check(Asked::ToGoOn, upstream);
+        upstream.progress(|| Poll::Ready(()));
+        check(Asked::Settled, upstream);
+        upstream.progress(|| Poll::Pending);
+        check(Asked::Progress, upstream);
         assert_eq!(upstream.next(|| Poll::<Option<()>>::Pending), None);
         check(Asked::Item, upstream);
         assert_eq!(upstream.next(|| Poll::<Option<()>>::Ready(None)), None);
@@ -148,7 +150,7 @@ mod tests {
             assert_eq!(due(Upstream::resumed(state as usize, false)), due(upstream));
             let asleep = match state {
                 Asked::Nothing => [true, true],
-                Asked::ToGoOn | Asked::ToGoOnInVain => [true, false],
+                Asked::Progress | Asked::Settled => [true, false],
                 Asked::Item | Asked::Ended => [false, false],
             };
             assert_eq!(due(upstream), asleep, "{state:?}");
@@ -168,20 +170,20 @@ mod tests {
             assert!(!asked.is_due(|| true), "{state:?}");
             let mut asked = upstream;
             asked.wake();
-            asked.go_on(|| Poll::Pending);
+            asked.progress(|| Poll::Pending);
             assert!(!asked.is_due(|| false), "{state:?}");
         });
     }
 
     #[test]
-    fn it_is_asked_twice_to_go_on_if_it_had_woken_us_before_the_first_time() {
+    fn it_makes_progress_twice_if_it_had_woken_us_before_the_first_time() {
         in_each_state(|state, upstream| {
             for woken in [false, true] {
                 let (mut asked, mut polls) = (upstream, 0);
                 if woken {
                     asked.wake();
                 }
-                asked.go_on(|| {
+                asked.progress(|| {
                     polls += 1;
                     Poll::Pending
                 });
