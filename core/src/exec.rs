@@ -227,10 +227,7 @@ pub struct SpawnFn<F>(F);
 ///
 /// // An executor that refuses everything.
 /// let nobody = spawn_fn(|child: Child| drop(child));
-/// # let waker = std::task::Waker::noop();
-/// # let mut cx = std::task::Context::from_waker(&waker);
-/// let mut future = Box::pin(scope(&nobody, async |s| s.spawn(async { 1 }).await));
-/// # let std::task::Poll::Ready(refused) = future.as_mut().poll(&mut cx) else { panic!() };
+/// let refused = smol::block_on(scope(&nobody, async |s| s.spawn(async { 1 }).await));
 /// assert!(refused.unwrap_err().is_cancelled());
 /// ```
 pub fn spawn_fn<F: Fn(Child)>(f: F) -> SpawnFn<F> {

@@ -341,7 +341,7 @@ impl SpawnLocal for TokioLocalHandle {
 /// use anyscope::{BlockOn, scope, threads::ThreadPool, tokio::WithTokio};
 /// use std::time::Duration;
 ///
-/// # let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_time().build().unwrap();
+/// let runtime = tokio::runtime::Runtime::new().unwrap();
 /// let pool = ThreadPool::new(1);
 /// let exec = WithTokio::new(pool.handle(), runtime.handle().clone());
 /// pool.block_on(scope(&exec, async |s| {

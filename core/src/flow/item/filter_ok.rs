@@ -22,7 +22,10 @@ where
     /// use anyscope::flow;
     ///
     /// # smol::block_on(async {
-    /// # async fn notify(user: &str) -> Result<&str, String> { if user == "bob" { Err("bob has no mail".into()) } else { Ok(user) } }
+    /// async fn notify(user: &str) -> Result<&str, String> {
+    ///     if user == "bob" { Err("bob has no mail".into()) } else { Ok(user) }
+    /// }
+    ///
     /// let notified: Vec<_> = flow::iter(["ann", "bob", "cleo"])
     ///     .map_concurrent(2, notify)
     ///     .inspect_err(|error| println!("ignored: {error}"))

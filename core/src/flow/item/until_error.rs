@@ -37,11 +37,10 @@ impl<S: Source<Item: TryItem>> Flow<S> {
     ///
     /// ```
     /// use anyscope::flow;
-    /// # use smol::stream::StreamExt;
     ///
     /// # smol::block_on(async {
     /// let results = [Ok(1), Err("broken"), Ok(3)];
-    /// let all: Vec<_> = flow::iter(results).until_error().into_stream().collect().await;
+    /// let all: Vec<_> = flow::iter(results).until_error().collect().await;
     /// assert_eq!(all, [Ok(1), Err("broken")]);
     /// # });
     /// ```

@@ -69,11 +69,10 @@ impl<S: Source> Flow<S> {
     ///
     /// ```
     /// use anyscope::flow;
-    /// # use smol::stream::StreamExt;
     ///
     /// # smol::block_on(async {
     /// let pages = flow::iter([10, 20, 30].map(|n| flow::iter([n, n + 1])));
-    /// let all: Vec<_> = pages.flatten(2).into_stream().collect().await;
+    /// let all: Vec<_> = pages.flatten(2).collect().await;
     /// assert_eq!(all, [10, 20, 11, 21, 30, 31]);
     /// # });
     /// ```
@@ -121,12 +120,11 @@ impl<S: Source> Flow<S> {
     ///
     /// ```
     /// use anyscope::flow;
-    /// # use smol::stream::StreamExt;
     ///
     /// # smol::block_on(async {
     /// let pages = [Ok(flow::iter([Ok(1), Ok(2)])), Err("no such page")];
     /// let all: Vec<_> =
-    ///     flow::iter(pages).try_flatten(1).into_stream().collect().await;
+    ///     flow::iter(pages).try_flatten(1).collect().await;
     /// assert_eq!(all, [Ok(1), Ok(2), Err("no such page")]);
     /// # });
     /// ```

@@ -61,12 +61,12 @@ use pin_project_lite::pin_project;
 ///
 /// ```
 /// use anyscope::flow::{self, OneOf2};
-/// # use smol::stream::{self, StreamExt};
+/// use smol::stream;
 ///
 /// # smol::block_on(async {
 /// let readings = flow::iter([20.5, 21.0]);
 /// let updates = stream::iter(["on"]); // a stream works as well
-/// let all: Vec<_> = flow::merge((readings, updates)).into_stream().collect().await;
+/// let all: Vec<_> = flow::merge((readings, updates)).collect().await;
 /// assert_eq!(all, [OneOf2::First(20.5), OneOf2::Second("on"), OneOf2::First(21.0)]);
 /// # });
 /// ```
@@ -81,11 +81,10 @@ pub fn merge<I: IntoMerge>(sources: I) -> Flow<Merge<I::Inputs>> {
 ///
 /// ```
 /// use anyscope::flow;
-/// # use smol::stream::StreamExt;
 ///
 /// # smol::block_on(async {
 /// let sources = (0..3).map(|n| flow::iter([n, n + 10]));
-/// let all: Vec<_> = flow::merge_all(sources).into_stream().collect().await;
+/// let all: Vec<_> = flow::merge_all(sources).collect().await;
 /// assert_eq!(all, [0, 1, 2, 10, 11, 12]);
 /// # });
 /// ```
@@ -111,11 +110,10 @@ where
 ///
 /// ```
 /// use anyscope::flow;
-/// # use smol::stream::StreamExt;
 ///
 /// # smol::block_on(async {
 /// let sources = [flow::iter(vec![Ok(1), Ok(2)]), flow::iter(vec![Err("broken")])];
-/// let all: Vec<_> = flow::try_merge(sources).into_stream().collect().await;
+/// let all: Vec<_> = flow::try_merge(sources).collect().await;
 /// assert_eq!(all, [Ok(1), Err("broken")]);
 /// # });
 /// ```
@@ -136,11 +134,10 @@ impl<I: Inputs> Flow<Merge<I>> {
     ///
     /// ```
     /// use anyscope::flow;
-    /// # use smol::stream::StreamExt;
     ///
     /// # smol::block_on(async {
     /// let sources = [flow::iter(vec![1, 2, 3, 4]), flow::iter(vec![10])];
-    /// let all: Vec<_> = flow::merge(sources).until_any_ends().into_stream().collect().await;
+    /// let all: Vec<_> = flow::merge(sources).until_any_ends().collect().await;
     /// assert_eq!(all, [1, 10, 2, 3]);
     /// # });
     /// ```
@@ -190,11 +187,10 @@ impl<I: Inputs> Flow<Merge<I>> {
     ///
     /// ```
     /// use anyscope::flow;
-    /// # use smol::stream::StreamExt;
     ///
     /// # smol::block_on(async {
     /// let sources = [flow::iter([1, 2]), flow::iter([10, 20])];
-    /// let all: Vec<_> = flow::merge(sources).biased().into_stream().collect().await;
+    /// let all: Vec<_> = flow::merge(sources).biased().collect().await;
     /// assert_eq!(all, [1, 2, 10, 20]);
     /// # });
     /// ```

@@ -54,11 +54,10 @@ impl<S: Source> Flow<S> {
     ///
     /// ```
     /// use anyscope::flow;
-    /// # use smol::stream::StreamExt;
     ///
     /// # smol::block_on(async {
     /// let answers = flow::iter([1, 2, 3].map(|n| flow::iter([n, 10 * n])));
-    /// let all: Vec<_> = answers.switch().into_stream().collect().await;
+    /// let all: Vec<_> = answers.switch().collect().await;
     /// assert_eq!(all, [3, 30]); // the other flows were replaced at once
     /// # });
     /// ```

@@ -44,11 +44,10 @@ impl<S: Source> Flow<S> {
     ///
     /// ```
     /// use anyscope::flow;
-    /// # use smol::stream::StreamExt;
     ///
     /// # smol::block_on(async {
     /// let numbered = flow::iter(1..).zip(flow::iter(["a", "b"]));
-    /// let all: Vec<_> = numbered.into_stream().collect().await;
+    /// let all: Vec<_> = numbered.collect().await;
     /// assert_eq!(all, [(1, "a"), (2, "b")]);
     /// # });
     /// ```
@@ -74,11 +73,10 @@ impl<S: Source> Flow<S> {
     ///
     /// ```
     /// use anyscope::flow::{self, OneOf2};
-    /// # use smol::stream::StreamExt;
     ///
     /// # smol::block_on(async {
     /// let zip = flow::iter([1, 2, 3]).zip_strict(flow::iter(["a", "b"]));
-    /// let mut all: Vec<_> = zip.into_stream().collect().await;
+    /// let mut all: Vec<_> = zip.collect().await;
     /// let error = all.pop().unwrap().unwrap_err();
     /// assert_eq!((error.pairs, error.left), (2, OneOf2::First(3)));
     /// assert_eq!(all, [Ok((1, "a")), Ok((2, "b"))]);

@@ -59,7 +59,7 @@ impl<E: Spawn> Scope<E> {
     ///
     /// ```
     /// use anyscope::smol::Smol;
-    /// # use smol::stream::StreamExt;
+    /// use smol::stream::StreamExt;
     /// use anyscope::scope;
     ///
     /// # smol::block_on(async {

@@ -53,7 +53,7 @@ impl<S: Source> Flow<S> {
     ///     let chunks = flow::stream(sim.marble("ab-c-----d|"))
     ///         .chunks_timeout(&sim, TWO, Duration::from_secs(4))
     ///         .into_stream();
-    /// #   let chunks = futures_lite::StreamExt::map(chunks, String::from_iter);
+    ///     let chunks = futures_lite::StreamExt::map(chunks, String::from_iter);
     ///     assert_eq!(sim.draw(chunks).await, "-ab-----c--[d|]");
     /// })
     /// .unwrap();

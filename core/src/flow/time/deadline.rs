@@ -51,7 +51,7 @@ impl<S: Source> Flow<S> {
     ///     let at = sim.now().saturating_add(Duration::from_secs(5));
     ///     let items = flow::stream(sim.marble("a-b-c-d-|")).deadline(&sim, at);
     ///     let items = items.into_stream();
-    /// #   let items = futures_lite::StreamExt::map(items, |item| item.unwrap_or('!'));
+    ///     let items = futures_lite::StreamExt::map(items, |item| item.unwrap_or('!'));
     ///     assert_eq!(sim.draw(items).await, "a-b-c[!|]");
     /// })
     /// .unwrap();

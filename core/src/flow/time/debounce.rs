@@ -76,7 +76,7 @@ impl<S: Source> Flow<S> {
     ///         .map(|key| if key == '!' { Err(key) } else { Ok(key) })
     ///         .try_debounce(&sim, Duration::from_secs(2))
     ///         .into_stream();
-    /// #   let typed = futures_lite::StreamExt::map(typed, |key| key.unwrap_or_else(|error| error));
+    ///     let typed = futures_lite::StreamExt::map(typed, |key| key.unwrap_or_else(|error| error));
     ///     assert_eq!(sim.draw(typed).await, "--!--c---[d|]");
     /// })
     /// .unwrap();

@@ -80,7 +80,7 @@ impl<S: Source> Flow<S> {
     ///         .map(|value| if value == '!' { Err(value) } else { Ok(value) })
     ///         .try_sample(&sim, Duration::from_secs(3))
     ///         .into_stream();
-    /// #   let samples = futures_lite::StreamExt::map(samples, |value| value.unwrap_or_else(|e| e));
+    ///     let samples = futures_lite::StreamExt::map(samples, |value| value.unwrap_or_else(|e| e));
     ///     assert_eq!(sim.draw(samples).await, "-!--c----|");
     /// })
     /// .unwrap();

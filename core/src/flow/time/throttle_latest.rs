@@ -77,7 +77,7 @@ impl<S: Source> Flow<S> {
     ///         .map(|value| if value == '!' { Err(value) } else { Ok(value) })
     ///         .try_throttle_latest(&sim, Duration::from_secs(3))
     ///         .into_stream();
-    /// #   let newest = futures_lite::StreamExt::map(newest, |value| value.unwrap_or_else(|e| e));
+    ///     let newest = futures_lite::StreamExt::map(newest, |value| value.unwrap_or_else(|e| e));
     ///     assert_eq!(sim.draw(newest).await, "a-!--d--|");
     /// })
     /// .unwrap();

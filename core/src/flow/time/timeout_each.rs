@@ -25,6 +25,10 @@ impl<S: Source> Flow<S> {
     /// gap. The source is polled as before, and the item is yielded when it comes. To give up
     /// instead, use an operation that fails at the first `Err`.
     ///
+    /// This does not end the work on an item that is late. To end it, limit the work itself:
+    /// `.map_concurrent(limit, async |item| timeout(&timer, d, work(item)).await)`, with
+    /// [`timeout`](crate::timeout()).
+    ///
     /// A gap begins when an item is asked for, so the time that the consumer takes before does not
     /// count. The gap continues while the consumer is busy. The source is polled before the timer:
     /// an item that comes just as the limit passes is in time, and so is an error of the source.
@@ -50,7 +54,7 @@ impl<S: Source> Flow<S> {
     /// anyscope::sim::Sim::new(7).run(async |sim| {
     ///     let gaps = flow::stream(sim.marble("a-----b-|"));
     ///     let gaps = gaps.timeout_each(&sim, Duration::from_secs(3)).into_stream();
-    /// #   let gaps = futures_lite::StreamExt::map(gaps, |item| item.unwrap_or('!'));
+    ///     let gaps = futures_lite::StreamExt::map(gaps, |item| item.unwrap_or('!'));
     ///     assert_eq!(sim.draw(gaps).await, "a--!--b-|");
     /// })
     /// .unwrap();

@@ -90,7 +90,7 @@ impl<S: Source, W: Work<S::Item>> Flow<MapConcurrent<S, W>> {
     /// ```
     /// use anyscope::flow;
     /// use std::cell::RefCell;
-    /// # use smol::stream::StreamExt;
+    /// use smol::stream::StreamExt;
     ///
     /// # smol::block_on(async {
     /// let left = RefCell::new(vec![]);

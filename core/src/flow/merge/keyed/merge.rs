@@ -59,7 +59,6 @@ use futures_core::{FusedStream, Stream};
 ///
 /// ```
 /// use anyscope::flow::{self, KeyedEvent::*};
-/// # use smol::stream::StreamExt;
 ///
 /// # smol::block_on(async {
 /// let (feeds, events) = flow::merge_keyed();
@@ -67,7 +66,7 @@ use futures_core::{FusedStream, Stream};
 /// feeds.insert("b", flow::iter(vec![10]))?;
 /// drop(feeds); // otherwise the merge would wait for more
 ///
-/// let all: Vec<_> = events.into_stream().collect().await;
+/// let all: Vec<_> = events.collect().await;
 /// assert_eq!(all.len(), 5);
 /// assert!(matches!(all[..3], [Item("a", 1), Item("b", 10), Item("a", 2)]));
 /// assert!(matches!(all[3..], [Ended("b"), Ended("a")]));
