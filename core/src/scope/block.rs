@@ -3,21 +3,22 @@
 //! # Why this is sound
 //!
 //! Children are lent to the executor as if they were `'static`, which they are not. One invariant
-//! makes up for it: **a child that has left its scope holds nothing of `'scope`.** Its
-//! future is dropped in place before it leaves; its outcome is dropped before it leaves if the
-//! handle is gone, and otherwise owned by the handle, which cannot leave `'scope`, or is leaked,
-//! and then never dropped. [`block_scope`] does not return, nor unwind, before every child has
-//! left: [`Wait`] cancels them and waits for polls in progress, and needs no executor for it.
+//! makes this sound: **a child that has left its scope holds nothing of `'scope`.** Its future is
+//! dropped in place before it leaves. If the handle is gone, its outcome is dropped before it
+//! leaves too. Otherwise the handle owns the outcome. The handle cannot outlive `'scope`; if it is
+//! leaked, the outcome is never dropped. [`block_scope`] neither returns nor unwinds before every
+//! child has left: if the driver did not run to its end, its drop has cancelled the children, and
+//! [`Wait`] waits for polls in progress, without the executor.
 //!
 //! So an executor may lose, hoard or keep its shells, and poll, wake or drop them at any later
 //! time, and its `block_on` may panic or leak what it was given.
 //!
-//! The errors of a fail-fast scope may borrow too. They are in the shared part of the scope, of
-//! which the last child to leave may hold a count for a moment longer than we do; so they are
-//! taken out before the end.
+//! The errors of a fail-fast scope may borrow too. They are in the shared part of the scope, and
+//! the last child to leave may hold a count of that part for a moment longer than we do. So they
+//! are taken out before the end.
 //!
 //! The caveat is that of [`std::thread::scope`]: a stackful coroutine that is forgotten in the
-//! middle of the call breaks it.
+//! middle of the call breaks the invariant.
 
 use super::{
     blocking::{self, Blocking},
@@ -57,22 +58,23 @@ use core::{
 };
 use std::thread::{self, Thread};
 
-/// Runs `body` on this thread and its children on `exec`, and returns when all are done.
+/// Runs `body` on this thread and its children on `exec`, and returns when all have ended.
 ///
 /// The children run in parallel and may borrow whatever lives longer than the call, `&mut`
-/// included, as in [`std::thread::scope`]; the price is that the calling thread blocks. Use it at
-/// the edge of synchronous code. Inside async code await a [`scope`](super::scope) (parallel, owns)
-/// or a [`concurrent`](super::concurrent) (borrows, one task): a future that is parallel, borrows
-/// and does not block cannot be sound in today's Rust, because it can be forgotten.
+/// included, as in [`std::thread::scope`]. The price is that the calling thread blocks. Use it at
+/// the edge of synchronous code. Inside async code, await a [`scope`](super::scope) (parallel,
+/// owns) or a [`concurrent`](super::concurrent) (borrows, one task). A future that is parallel,
+/// borrows and does not block cannot be sound in today's Rust, because it can be forgotten.
 ///
 /// Children fail independently, as in [`scope`](super::scope).
 ///
 /// # Panics
 ///
-/// - With the panic of `body`, or of a child whose handle did not receive it, after all are gone.
-/// - Before `body` runs, when this thread is already inside `exec`: in its `block_on` or in one of
-///   its children. An executor of another kind around this call cannot be noticed; a blocked
-///   worker of it may deadlock.
+/// - Propagates a panic of `body`, or of a child whose handle did not receive it, after all
+///   children have ended.
+/// - Panics before `body` runs if this thread is already inside `exec`: in its `block_on` or in one
+///   of its children. Another executor around this call is not detected, and may deadlock if this
+///   blocks one of its threads.
 ///
 /// # Examples
 ///
@@ -112,7 +114,20 @@ where
 ///
 /// # Panics
 ///
-/// As [`block_scope`], but with the panic of any child.
+/// As [`block_scope`], but propagates the panic of any child.
+///
+/// # Examples
+///
+/// ```
+/// use anyscope::{smol::Smol, try_block_scope};
+///
+/// let lines = ["40", "2"].map(String::from);
+/// let sum = try_block_scope(&Smol, async |s| {
+///     let [a, b] = lines.each_ref().map(|line| s.spawn(async { line.parse::<u32>() }));
+///     Ok(a.value().await + b.value().await)
+/// });
+/// assert_eq!(sum.unwrap(), 42);
+/// ```
 #[track_caller]
 pub fn try_block_scope<'env, E, F, T, Err>(
     exec: &'env E,
@@ -130,8 +145,8 @@ where
 /// Handle of a scope whose children run on an executor while the caller blocks, and may borrow
 /// for `'scope`.
 ///
-/// Got by reference from [`block_scope`] and [`try_block_scope`], so children simply capture it.
-/// The lifetimes are those of [`std::thread::Scope`].
+/// Passed by reference to the body of [`block_scope`] and [`try_block_scope`], so children can
+/// capture it. The lifetimes are those of [`std::thread::Scope`].
 pub struct BlockScope<'scope, 'env: 'scope, E: ?Sized, P = Supervise> {
     shared: Arc<Shared<P, Anywhere>>,
     exec: &'env E,
@@ -154,7 +169,7 @@ impl<'env, E: ?Sized, P: Policy> BlockScope<'_, 'env, E, P> {
 
     control_methods!();
 
-    /// Returns the executor, for its timer, its blocking threads and the like.
+    /// Returns the executor, for instance to use its timer.
     pub fn executor(&self) -> &'env E {
         self.exec
     }
@@ -186,13 +201,27 @@ impl<'scope, E: Spawn + ?Sized, P: Policy + Send + Sync> BlockScope<'scope, '_, 
     {
         // SAFETY:
         // - Threads: the future is `Send`.
-        // - Lifetimes: `'scope` does not end before `run` returns. The driver, which `run` owns, polls
-        //   the finalizers, or drops them with itself. Nothing takes them over, as there is no
-        // runner. What a child defers after that is dropped before the child has left.
+        // - Lifetimes: `'scope` does not end before `run` returns. The driver, which `run` owns,
+        //   polls the finalizers, or drops them with itself. There is no runner that could take
+        //   them over. A finalizer that a child defers after that is dropped before the child has
+        //   left.
         unsafe { deferred::keep(&self.shared, entry, origin, future) };
     }
 
     /// Spawns a child of this scope on another executor.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use anyscope::{block_scope, smol::Smol};
+    ///
+    /// let words = ["to", "be"];
+    /// let letters = block_scope(&Smol, async |s| {
+    ///     // Or on any other executor:
+    ///     s.spawn_on(&Smol, async { words.concat().len() }).await.unwrap()
+    /// });
+    /// assert_eq!(letters, 4);
+    /// ```
     #[track_caller]
     pub fn spawn_on<X, F>(&'scope self, other: &X, future: F) -> JoinHandle<'scope, P::Value>
     where
@@ -228,10 +257,10 @@ impl<'scope, E: Spawn + ?Sized, P: Policy + Send + Sync> BlockScope<'scope, '_, 
 }
 
 impl<'scope, E: ?Sized, P: Policy + Send + Sync> BlockScope<'scope, '_, E, P> {
-    /// Runs `f` as a child on a thread where blocking is allowed; it may borrow.
+    /// Runs `f` as a child on a thread where blocking is allowed. `f` may borrow for `'scope`.
     ///
-    /// Until it starts, the child can be cancelled like any other, and `f` is dropped. Once
-    /// started it runs to its end, and the scope waits for it.
+    /// Until it starts, the child can be cancelled like any other; then `f` is dropped. Once
+    /// started, `f` runs to its end, and the scope waits for it.
     ///
     /// # Examples
     ///
@@ -291,11 +320,11 @@ where
     P: Conclude<B>,
     F: AsyncFnOnce() -> B,
 {
-    // Dropped last, on every way out.
+    // Dropped last, however this function is left.
     let _wait = Wait(owner.shared().clone());
-    // The body is called within, so that nothing of it runs if `block_on` refuses.
+    // The body is called inside the future, so that it does not run if `block_on` panics at once.
     let mut driver = pin!(Driver::new(async { body().await }, owner));
-    // The code around this resumes only when all of it has ended.
+    // Marked as blocked: the code around this resumes only when the whole scope has ended.
     let poll = poll_fn(|cx| driver.as_mut().poll(cx));
     let block = || current::marked(Mark::Blocked, || exec.block_on(poll));
     let result = enter::called_at(Location::caller(), block);
@@ -321,8 +350,8 @@ impl<P: Policy> Drop for Wait<P> {
             thread::park();
         }
         shared.end();
-        // There are errors only if `block_on` has unwound or was left early. This may be part of
-        // that unwinding, where a panic of theirs would abort.
+        // Errors are left only if `block_on` has unwound or has leaked the driver. We may be part
+        // of that unwinding, where a panic of their destructors would abort.
         unwind::contain(|| shared.policy().clear());
     }
 }

@@ -34,14 +34,14 @@ use pin_project_lite::pin_project;
 /// Runs `body` and the children it spawns, all inside the returned future.
 ///
 /// No executor is needed, and children may borrow whatever lives longer than the future, `&mut`
-/// included. They run concurrently, not in parallel: one at a time, on whichever thread polls the
-/// future, and they stop when it is not polled. Each child has a waker of its own and is polled
-/// only when that has fired; so is the body.
+/// included. They run concurrently, not in parallel: one at a time, on the thread that polls the
+/// future, and only while it is polled. The body and each child have wakers of their own, and are
+/// polled only when these have fired.
 ///
 /// Otherwise as [`scope`](super::scope): the future is ready with the value of the body when all
 /// children have ended, and children fail independently.
 ///
-/// A child that spawns siblings takes a clone of the [`Concurrent`], see the example.
+/// A child that spawns siblings needs a clone of the [`Concurrent`], see the example.
 ///
 /// # Cancel safety
 ///
@@ -53,13 +53,13 @@ use pin_project_lite::pin_project;
 ///
 /// # Fairness
 ///
-/// In passes: every child that is ready when a pass begins is polled once before any is polled
-/// again. After 64 polls or two passes the task yields to its executor.
+/// Children are polled in passes: every child that is ready when a pass begins is polled once
+/// before any is polled again. After 64 polls or two passes the task yields to its executor.
 ///
 /// # Cost
 ///
-/// One allocation for the scope if it stays empty; two for each child, and one in up to 64 for as
-/// many as there were at the same time.
+/// One allocation for the scope itself, and two for each child. The memory to poll children is
+/// allocated in chunks for up to 64 children, as many as exist at the same time, and reused.
 ///
 /// # Examples
 ///
@@ -99,6 +99,28 @@ where
 /// # Errors
 ///
 /// As [`try_scope`](super::try_scope).
+///
+/// # Examples
+///
+/// ```
+/// use anyscope::try_concurrent;
+///
+/// # smol::block_on(async {
+/// let lines = ["40", "2"].map(String::from);
+/// let sum = try_concurrent(async |s| {
+///     let [a, b] = lines.each_ref().map(|line| s.spawn(async { line.parse::<u32>() }));
+///     Ok(a.value().await + b.value().await)
+/// });
+/// assert_eq!(sum.await.unwrap(), 42);
+///
+/// let failed = try_concurrent(async |s| {
+///     s.spawn(async { "two".parse::<u32>() });
+///     std::future::pending().await // dropped when the child fails
+/// });
+/// let failed: Result<(), _> = failed.await;
+/// assert!(failed.unwrap_err().into_first().is_some());
+/// # });
+/// ```
 pub fn try_concurrent<'env, F, Fut, T, Err>(body: F) -> ConcurrentFuture<'env, Fut, FailFast<Err>>
 where
     F: FnOnce(TryConcurrent<'env, Err>) -> Fut,
@@ -107,7 +129,27 @@ where
     start(body)
 }
 
-/// Runs a [`concurrent`] scope of children that are not `Send`. Neither is the returned future.
+/// Runs a [`concurrent`] scope of children that need not be `Send`. The returned future is not
+/// `Send` either.
+///
+/// # Examples
+///
+/// ```
+/// use anyscope::concurrent_local;
+/// use std::{cell::Cell, rc::Rc};
+///
+/// # smol::block_on(async {
+/// let sum = Rc::new(Cell::new(0));
+/// concurrent_local(async |s| {
+///     for n in 1..=3 {
+///         let sum = sum.clone();
+///         s.spawn(async move { sum.set(sum.get() + n) });
+///     }
+/// })
+/// .await;
+/// assert_eq!(sum.get(), 6);
+/// # });
+/// ```
 pub fn concurrent_local<'env, F, Fut>(body: F) -> ConcurrentFuture<'env, Fut, Supervise, SameThread>
 where
     F: FnOnce(LocalConcurrent<'env>) -> Fut,
@@ -116,11 +158,28 @@ where
     start(body)
 }
 
-/// Runs a [`try_concurrent`] scope of children that are not `Send`. Neither is the returned future.
+/// Runs a [`try_concurrent`] scope of children that need not be `Send`. The returned future is not
+/// `Send` either.
 ///
 /// # Errors
 ///
 /// As [`try_scope`](super::try_scope).
+///
+/// # Examples
+///
+/// ```
+/// use anyscope::try_concurrent_local;
+/// use std::rc::Rc;
+///
+/// # smol::block_on(async {
+/// let line: Rc<str> = "42".into();
+/// let number = try_concurrent_local(async |s| {
+///     let line = line.clone();
+///     Ok(s.spawn(async move { line.parse::<u32>() }).value().await)
+/// });
+/// assert_eq!(number.await.unwrap(), 42);
+/// # });
+/// ```
 pub fn try_concurrent_local<'env, F, Fut, T, Err>(
     body: F,
 ) -> ConcurrentFuture<'env, Fut, FailFast<Err>, SameThread>
@@ -149,8 +208,8 @@ where
 
 /// Handle of a scope whose children run inside the scope's own future and may borrow for `'env`.
 ///
-/// Cheap to clone, so that children can spawn siblings. Got from [`concurrent`] and its kin; for
-/// `P` and `M` see [`Scope`](super::Scope).
+/// Cheap to clone, so that children can spawn siblings. Passed to the body of [`concurrent`] and
+/// its siblings. For `P` and `M` see [`Scope`](super::Scope).
 pub struct Concurrent<'env, P = Supervise, M = Anywhere> {
     shared: Arc<InlineShared<'env, P, M>>,
 }
@@ -160,7 +219,7 @@ type InlineShared<'env, P, M> = Shared<P, Inline<'env, M>>;
 /// A [`Concurrent`] in which the first failure ends everything; see [`try_concurrent`].
 pub type TryConcurrent<'env, Err> = Concurrent<'env, FailFast<Err>>;
 
-/// A [`Concurrent`] of children that are not `Send`; see [`concurrent_local`].
+/// A [`Concurrent`] of children that need not be `Send`; see [`concurrent_local`].
 pub type LocalConcurrent<'env, P = Supervise> = Concurrent<'env, P, SameThread>;
 
 /// A [`LocalConcurrent`] in which the first failure ends everything; see
@@ -180,7 +239,7 @@ impl<'env, P: Policy, M> Concurrent<'env, P, M> {
 
     control_methods!();
 
-    /// Returns whether the scope has ended. Nothing can be spawned then.
+    /// Returns whether the scope has ended. Then no child can be spawned.
     pub fn is_closed(&self) -> bool {
         self.shared.is_ended()
     }
@@ -291,7 +350,7 @@ impl<P: fmt::Debug, M> fmt::Debug for Concurrent<'_, P, M> {
 }
 
 pin_project! {
-    /// Future of [`concurrent`] and its kin.
+    /// Future of [`concurrent`] and its siblings.
     #[must_use = "futures do nothing unless you `.await` or poll them"]
     pub struct ConcurrentFuture<
         'env,
@@ -305,14 +364,14 @@ pin_project! {
         P: Conclude<Fut::Output>,
         P: Accept<Fut::Output, Value = V>,
     {
-        // First, so that children and body are dropped before their shells.
+        // First field: children and body are dropped before the shells of the children.
         #[pin]
         driver: Driver<Fut, P, Inline<'env, M>, V>,
         body_ready: bool,
-        // The body was last polled with the task's waker, as it is while there are no children:
-        // any poll of the scope may be meant for it.
+        // The body was last polled with the task's waker, because there were no children. So any
+        // poll of the scope may be meant for the body.
         body_uses_task: bool,
-        // Made with the first child.
+        // Created with the first child.
         set: Option<Set<'env>>,
     }
 
@@ -323,7 +382,7 @@ pin_project! {
         P: Accept<Fut::Output, Value = V>,
     {
         fn drop(this: Pin<&mut Self>) {
-            // First: dropped children would wake us to free their shells.
+            // Before any field: children that are dropped would wake us to free their shells.
             if let Some(set) = this.project().set {
                 set.children.close();
             }
@@ -331,16 +390,16 @@ pin_project! {
     }
 }
 
-/// The children of a [`ConcurrentFuture`]; the slot that is set apart is for the waker of the body.
+/// The children of a [`ConcurrentFuture`]. The slab's own slot provides the waker of the body.
 struct Set<'env> {
     children: Slab<InlineChild<'env>>,
-    /// On the way to `children`: empty, but with room for some.
+    /// A buffer for children on the way to `children`. Empty between calls.
     new: Vec<InlineChild<'env>>,
 }
 
-/// How many polls before the task yields.
+/// How many polls are made before the task yields.
 const POLLS: usize = 64;
-/// How many passes before the task yields.
+/// How many passes are made before the task yields.
 const PASSES: usize = 2;
 
 impl<'env> Set<'env> {
@@ -348,7 +407,7 @@ impl<'env> Set<'env> {
         Set { children: Slab::with_own(0), new: Vec::new() }
     }
 
-    /// Takes in new children. They are polled in the next pass.
+    /// Adds new children. They are polled in the next pass.
     fn admit(&mut self, new: &Stack<InlineChild<'env>>) {
         new.take_into(&mut self.new);
         for child in self.new.drain(..) {
@@ -357,8 +416,8 @@ impl<'env> Set<'env> {
         }
     }
 
-    /// Polls the children that are due in this pass; returns true if the body is due. `polls`
-    /// counts down; children that are left at zero are polled later.
+    /// Polls the children that are due in this pass, and counts `polls` down. Children that are
+    /// left when it is zero are polled later. Returns whether the body is due.
     fn poll_pass(&mut self, polls: &mut usize) -> bool {
         let mut body_ready = false;
         if !self.children.is_in_pass() {
@@ -376,7 +435,7 @@ impl<'env> Set<'env> {
         body_ready
     }
 
-    /// Lets the task sleep until the next wake. Returns false if something is left to do.
+    /// Arranges that the next wake wakes the task. Returns false if something is left to do.
     fn park(&mut self, cx: &mut Context<'_>) -> bool {
         !self.children.is_in_pass() && self.children.park(cx)
     }
@@ -425,7 +484,7 @@ where
             } else {
                 this.driver.shared().register(cx);
             }
-            // Whether anything came up since it was last looked at.
+            // Something may have become due since it was last checked.
             let shared = this.driver.shared();
             let idle = !*this.body_ready
                 && !this.driver.must_drop_body()

@@ -85,6 +85,22 @@ where
 /// # Errors
 ///
 /// As [`try_scope`](super::try_scope).
+///
+/// # Examples
+///
+/// ```
+/// use anyscope::{smol::Smol, try_scope_limited};
+///
+/// # smol::block_on(async {
+/// let failed = try_scope_limited(&Smol, 2, async |s| {
+///     for line in ["1", "2", "three"] {
+///         s.spawn(async move { line.parse::<u32>() }).await;
+///     }
+///     Ok(())
+/// });
+/// assert!(failed.await.unwrap_err().into_first().is_some());
+/// # });
+/// ```
 #[track_caller]
 pub fn try_scope_limited<E, F, Fut, T, Err>(
     exec: &E,

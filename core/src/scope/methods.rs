@@ -343,8 +343,28 @@ macro_rules! cleanup_methods {
         /// Limits the time of all finalizers together to `budget`. When it has passed, the rest
         /// is dropped, and [reported](crate::observe::Event::FinalizerDropped).
         ///
-        /// The time begins when a finalizer waits for the first time; with none at all, those run
-        /// that need not wait. The last call counts.
+        /// The time begins when a finalizer waits for the first time. With a budget of zero, only
+        /// finalizers that need not wait run. The last call counts.
+        ///
+        /// # Examples
+        ///
+        /// ```
+        /// use anyscope::{concurrent, sim::Sim};
+        /// use std::{future::pending, time::Duration};
+        ///
+        /// const SECOND: Duration = Duration::from_secs(1);
+        ///
+        /// Sim::new(7)
+        ///     .run(async |sim| {
+        ///         concurrent(async |s| {
+        ///             s.cleanup_budget(&sim, 3 * SECOND);
+        ///             s.defer(pending::<()>()); // a peer that does not answer
+        ///         })
+        ///         .await;
+        ///         assert_eq!(sim.elapsed(), 3 * SECOND);
+        ///     })
+        ///     .unwrap();
+        /// ```
         #[track_caller]
         pub fn cleanup_budget<T>($($by)+ $self, timer: &T, budget: core::time::Duration)
         where

@@ -16,10 +16,10 @@ use core::{
 
 /// A scope without a body, to be kept in a struct.
 ///
-/// For servers, connections and other things that live as long as their owner says, where a
-/// function body cannot be the scope. Children are spawned through the [`Scope`] to which this
-/// derefs, or through its clones. [`close`](Self::close) waits for them; dropping this cancels
-/// them, at once and without waiting, as the drop of a [`ScopeFuture`](super::ScopeFuture) does.
+/// For servers, connections and other values that live until their owner ends them, where a
+/// function body cannot be the scope. Spawn children through the [`Scope`] to which this derefs, or
+/// through its clones. [`close`](Self::close) waits for them. Dropping the `OwnedScope` cancels
+/// them at once, without waiting, as the drop of a [`ScopeFuture`](super::ScopeFuture) does.
 ///
 /// Children fail independently, as in [`scope`](super::scope); with
 /// [`fail_fast`](OwnedScope::fail_fast), the first failure ends all of them, as in
@@ -67,26 +67,40 @@ pub struct OwnedScope<E, P: Policy = Supervise> {
 
 impl<E: Spawn + Clone> OwnedScope<E> {
     /// Creates a scope with children on `exec` that fail independently.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use anyscope::{OwnedScope, smol::Smol};
+    ///
+    /// # smol::block_on(async {
+    /// let scope = OwnedScope::new(&Smol);
+    /// let first = scope.spawn(async { "one".parse::<u32>() });
+    /// let second = scope.spawn(async { "2".parse::<u32>() });
+    /// assert!(first.await.unwrap().is_err());
+    /// assert_eq!(second.await.unwrap(), Ok(2));
+    /// # });
+    /// ```
     pub fn new(exec: &E) -> Self {
         Self::start(exec)
     }
 
-    /// Waits until all children have ended, those that they still spawn included, then cancels
-    /// the daemons. From then on nothing can be spawned.
+    /// Waits until all children have ended, including those that they still spawn, then cancels the
+    /// daemons. From then on no child can be spawned.
     ///
-    /// To end it sooner, [`cancel`](Scope::cancel) first.
+    /// To end the children sooner, call [`cancel`](Scope::cancel) first.
     ///
     /// # Cancel safety
     ///
-    /// Dropping the returned future loses nothing; call it again. Several tasks may wait. Once it
-    /// has found no child but daemons, the daemons have been cancelled and nothing can be spawned
-    /// any more, even if the future is dropped then.
+    /// Dropping the returned future loses nothing: call this again. Several tasks may wait. Once
+    /// only daemons are left, they are cancelled and no child can be spawned any more, even if the
+    /// future is dropped then.
     ///
     /// # Panics
     ///
-    /// - With the panic of a child that no handle received.
-    /// - When awaited inside a child or a finalizer of this scope, which would wait for itself (with
-    ///   `std`).
+    /// - Propagates the panic of a child that no handle received.
+    /// - Panics if awaited inside a child or a finalizer of this scope, which would wait for itself
+    ///   (with `std`).
     ///
     /// # Examples
     ///
@@ -107,31 +121,45 @@ impl<E: Spawn + Clone> OwnedScope<E> {
 }
 
 impl<E: Spawn + Clone, Err> OwnedScope<E, FailFast<Err>> {
-    /// Creates a scope with children on `exec` in which the first failure ends all of them.
+    /// Creates a scope with children on `exec`, in which the first failure ends all of them.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use anyscope::{OwnedScope, smol::Smol};
+    /// use std::{future::pending, num::ParseIntError};
+    ///
+    /// # smol::block_on(async {
+    /// let scope = OwnedScope::fail_fast(&Smol);
+    /// let waits = scope.spawn(pending::<Result<u32, ParseIntError>>());
+    /// scope.spawn(async { "two".parse::<u32>() });
+    /// assert!(waits.await.unwrap_err().is_cancelled());
+    /// # });
+    /// ```
     pub fn fail_fast(exec: &E) -> Self {
         Self::start(exec)
     }
 
-    /// Waits until all children have ended, those that they still spawn included, then cancels
-    /// the daemons. From then on nothing can be spawned.
+    /// Waits until all children have ended, including those that they still spawn, then cancels the
+    /// daemons. From then on no child can be spawned.
     ///
     /// # Errors
     ///
     /// As [`try_scope`](super::try_scope): `Failed` with the errors of the children, or
-    /// `Cancelled`. If several tasks wait, or it is called again, the first call to return gets
-    /// the errors; the other calls get `Cancelled`.
+    /// `Cancelled`. If several tasks wait, or this is called again, the first call to return has
+    /// the errors. The other calls return `Cancelled`.
     ///
     /// # Cancel safety
     ///
-    /// Dropping the returned future loses nothing; call it again. Several tasks may wait. Once it
-    /// has found no child but daemons, the daemons have been cancelled and nothing can be spawned
-    /// any more, even if the future is dropped then.
+    /// Dropping the returned future loses nothing: call this again. Several tasks may wait. Once
+    /// only daemons are left, they are cancelled and no child can be spawned any more, even if the
+    /// future is dropped then.
     ///
     /// # Panics
     ///
-    /// - With the panic of a child.
-    /// - When awaited inside a child or a finalizer of this scope, which would wait for itself (with
-    ///   `std`).
+    /// - Propagates the panic of a child.
+    /// - Panics if awaited inside a child or a finalizer of this scope, which would wait for itself
+    ///   (with `std`).
     ///
     /// # Examples
     ///
@@ -178,7 +206,7 @@ impl<E: Clone, P: Policy> OwnedScope<E, P> {
                     continue;
                 }
                 if shared.has_finalizers() {
-                    // Listens before it looks, so that no end of theirs is missed.
+                    // Listens before it checks, so that no end of a finalizer is missed.
                     wait();
                     shared.hand_over_in_turn();
                 }
@@ -192,7 +220,7 @@ impl<E: Clone, P: Policy> OwnedScope<E, P> {
         if let Some(panic) = shared.take_panic() {
             panic.resume();
         }
-        // Whoever comes after the errors were taken learns at least that it was no success.
+        // A call that comes after the errors were taken still returns an error.
         let failed = P::FAIL_FAST && shared.is_stopped();
         let value = (!failed).then_some(());
         shared.policy().conclude(value, shared.ended())

@@ -162,6 +162,24 @@ where
 /// Runs a [`scope`] of children that stay on this thread.
 ///
 /// Neither the children nor the returned future need be `Send`, and they are not.
+///
+/// # Examples
+///
+/// ```
+/// use anyscope::{BlockOn, scope_local, smol::SmolLocal};
+/// use std::{cell::Cell, rc::Rc};
+///
+/// let executor = SmolLocal::new();
+/// let handle = executor.handle();
+/// let sum = Rc::new(Cell::new(0));
+/// executor.block_on(scope_local(&handle, async |s| {
+///     for n in 1..=3 {
+///         let sum = sum.clone();
+///         s.spawn(async move { sum.set(sum.get() + n) });
+///     }
+/// }));
+/// assert_eq!(sum.get(), 6);
+/// ```
 pub fn scope_local<E, F, Fut>(exec: &E, body: F) -> ScopeFuture<Fut, Supervise, SameThread>
 where
     E: SpawnLocal + Clone,
@@ -176,6 +194,21 @@ where
 /// # Errors
 ///
 /// As [`try_scope`].
+///
+/// # Examples
+///
+/// ```
+/// use anyscope::{BlockOn, smol::SmolLocal, try_scope_local};
+/// use std::rc::Rc;
+///
+/// let executor = SmolLocal::new();
+/// let handle = executor.handle();
+/// let line: Rc<str> = "42".into();
+/// let number = executor.block_on(try_scope_local(&handle, async |s| {
+///     Ok(s.spawn(async move { line.parse::<u32>() }).value().await)
+/// }));
+/// assert_eq!(number.unwrap(), 42);
+/// ```
 pub fn try_scope_local<E, F, Fut, T, Err>(
     exec: &E,
     body: F,
