@@ -49,11 +49,11 @@ pub(crate) struct Shared<P, K> {
     /// Failures that came too late to be reported.
     late: AtomicUsize,
     observer: OnceBox<Observer>,
-    /// How many `tasks` there may be. Not looked at by scopes without a limit.
+    /// How many children may be in `gates.tasks` at once. Not read by scopes without a limit.
     pub(super) limit: Limit,
     /// Fires when a child of a limited scope leaves.
     pub(super) freed: LazyEvent,
-    /// How many waiters there are for that.
+    /// How many waiters there are for `freed`.
     pub(super) queue: AtomicUsize,
     /// One more than the children that had entered when room was last kept for waiters.
     pub(super) kept_at: AtomicUsize,
@@ -83,7 +83,7 @@ impl<P: Policy, K> Shared<P, K> {
         }
     }
 
-    /// A place for a child that has been told `daemon`, unless the scope has ended.
+    /// A place for a child, which is a daemon or not, unless the scope has ended.
     pub(super) fn place(this: &Arc<Self>, daemon: bool) -> Option<Place<'_, Self>> {
         Place::take(this, daemon)
     }
@@ -94,7 +94,7 @@ impl<P: Policy, K> Shared<P, K> {
             return Err(Refusal::Closed);
         }
         let place = Place::take_below(this, this.limit.get())?;
-        // Again, as the place may be that of a child which has just been cancelled.
+        // Checked again, as the place may have come free because the children were just cancelled.
         if this.is_closing() { Err(Refusal::Closed) } else { Ok(place) }
     }
 
@@ -116,7 +116,8 @@ impl<P: Policy, K> Shared<P, K> {
         self.has(ENDED)
     }
 
-    /// Makes `cx` learn of what stops the body. Check [`is_stopped`](Self::is_stopped) after it.
+    /// Registers the task of `cx` to be woken when something stops the body. Check
+    /// [`is_stopped`](Self::is_stopped) after it.
     pub(super) fn register(&self, cx: &Context<'_>) {
         self.owner.register(cx.waker());
     }
@@ -165,12 +166,13 @@ impl<P: Policy, K> Shared<P, K> {
         }
     }
 
-    /// Whether a value of the body counts: not if a child was refused before that was decided.
+    /// Whether a value of the body counts. It does not if a child was refused before the value
+    /// decided the result.
     pub(super) fn has_value(&self) -> bool {
         !self.has(REFUSED) || self.has(DECIDED)
     }
 
-    /// Installs the observer. False if there is one.
+    /// Installs the observer. False if there is one already.
     pub(super) fn observe(&self, observer: Observer) -> bool {
         self.observer.set(observer).is_ok()
     }

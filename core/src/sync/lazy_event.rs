@@ -92,7 +92,7 @@ impl LazyEvent {
         let listener = EventListener { queue, place, number };
         // See the module: pairs with the fence in `collect`.
         fence(Ordering::SeqCst);
-        // The wakers of listeners whose notifiers found the map taken by us.
+        // Those of listeners that we notified for threads which found the map taken by us.
         wakers.fire_and_resume();
         listener
     }
@@ -146,7 +146,8 @@ impl Queue {
                 let Some(request) = request.take() else { return };
                 self.requests.push(request);
             }
-            // See the module: this is the fence of both sides.
+            // See the module: both sides of the second pair pass this fence, whoever left a request
+            // and whoever freed the map.
             fence(Ordering::SeqCst);
             if self.requests.is_empty() {
                 return;

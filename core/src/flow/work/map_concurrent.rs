@@ -506,7 +506,7 @@ where
 pub struct MapParts<S, Item, T> {
     /// The source, or `None` if an error has ended the operation.
     pub source: Option<S>,
-    /// An item that was too heavy to start.
+    /// An item with a weight that did not fit yet.
     pub waiting: Option<Item>,
     /// Values that were ready, in the order in which they would have been delivered.
     pub undelivered: Vec<T>,
