@@ -118,17 +118,53 @@ const LAST_STEPS: usize = 50;
 
 impl Explorer {
     /// Creates an explorer that makes `schedules` runs.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use anyscope::sim::Explorer;
+    /// use std::sync::atomic::{AtomicU64, Ordering};
+    ///
+    /// let runs = AtomicU64::new(0);
+    /// Explorer::new(100).run(async |_| drop(runs.fetch_add(1, Ordering::Relaxed)));
+    /// assert!(runs.into_inner() >= 100); // some are made twice
+    /// ```
     pub fn new(schedules: u64) -> Self {
         Explorer { schedules, first_seed: 0, rules: Rules::default() }
     }
 
     /// Sets the seed of the first run. The other runs have the seeds after it.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use anyscope::sim::Explorer;
+    ///
+    /// let fails = async |_| panic!("in any order");
+    /// # std::panic::set_hook(Box::new(|_| {}));
+    /// let failing = Explorer::new(10).first_seed(1000).find_failing_seed(fails);
+    /// assert_eq!(failing, Some(1000));
+    /// ```
     pub fn first_seed(mut self, seed: u64) -> Self {
         self.first_seed = seed;
         self
     }
 
     /// Sets which faults happen in every run, and how often.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use anyscope::{scope, sim::{Explorer, Faults}};
+    ///
+    /// let drops = Faults { drops: 2, ..Faults::default() };
+    /// Explorer::new(100).faults(drops).run(async |sim| {
+    ///     match scope(&sim, async |s| s.spawn(async { 1 }).await).await {
+    ///         Ok(value) => assert_eq!(value, 1),
+    ///         Err(error) => assert!(error.is_cancelled()), // the executor dropped the child
+    ///     }
+    /// });
+    /// ```
     pub fn faults(mut self, faults: Faults) -> Self {
         self.rules.faults = faults;
         self
@@ -136,6 +172,20 @@ impl Explorer {
 
     /// Sets how many polls a run may make while the clock stands still; see
     /// [`Builder::max_polls`](crate::Builder::max_polls).
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use anyscope::sim::Explorer;
+    ///
+    /// let explorer = Explorer::new(1).max_polls(1000);
+    /// let spins = explorer.find_failing_seed(async |sim| {
+    ///     loop {
+    ///         sim.yield_now().await; // a livelock
+    ///     }
+    /// });
+    /// assert!(spins.is_some());
+    /// ```
     pub fn max_polls(mut self, polls: u64) -> Self {
         self.rules.max_polls = polls;
         self
@@ -143,6 +193,21 @@ impl Explorer {
 
     /// Sets how often the clock of a run may jump; see
     /// [`Builder::max_jumps`](crate::Builder::max_jumps).
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use anyscope::{Timer, sim::Explorer};
+    /// use std::time::Duration;
+    ///
+    /// let explorer = Explorer::new(1).max_jumps(1000);
+    /// let waits = explorer.find_failing_seed(async |sim| {
+    ///     loop {
+    ///         sim.sleep(Duration::from_secs(1)).await; // and checks a condition that never holds
+    ///     }
+    /// });
+    /// assert!(waits.is_some());
+    /// ```
     pub fn max_jumps(mut self, jumps: u64) -> Self {
         self.rules.max_jumps = jumps;
         self
@@ -154,6 +219,16 @@ impl Explorer {
     /// # Panics
     ///
     /// Panics if `threads` is zero.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use anyscope::{Spawn, sim::Explorer};
+    ///
+    /// Explorer::new(10).parallelism(2).run(async |sim| {
+    ///     assert_eq!(sim.parallelism().get(), 2);
+    /// });
+    /// ```
     #[track_caller]
     pub fn parallelism(mut self, threads: usize) -> Self {
         self.rules.parallelism = NonZeroUsize::new(threads).expect("parallelism is at least 1");

@@ -99,7 +99,7 @@ impl fmt::Display for Parked {
             write!(f, ", which waits for {}", self.waits.join(" and "))?;
         }
         if self.lost_wake {
-            f.write_str("; it could get on, but nobody woke it: a wake was lost")?;
+            f.write_str("; it could make progress, but was not woken: a wake was lost")?;
         }
         Ok(())
     }

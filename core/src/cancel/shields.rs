@@ -1,8 +1,8 @@
 //! Counters that keep a child from being dropped for a while.
 //!
 //! A shield inside the future of a child counts in the child's [`Shields`], and in those of every
-//! child around it on the same stack, as dropping any of them would drop the shielded future. A child
-//! that goes idle while its count is not zero says so in its state word; see
+//! child around it on the same stack, as dropping any of them would drop the shielded future. A
+//! child that goes idle while its count is not zero says so in its state word; see
 //! [`child::state`](crate::child::state).
 
 use crate::sync::{Arc, AtomicUsize, Ordering, atomic_waker::AtomicWaker};
@@ -28,7 +28,7 @@ impl Shields {
 
     /// Lowers one shield. If it was the last, and the child is not `running` around the caller,
     /// returns the waker of the child's executor, for the caller to fire when all else is done.
-    #[must_use = "who waits for the end of the shield is to be woken"]
+    #[must_use = "the task that waits for the end of the shield must be woken"]
     pub(crate) fn lower(&self, running: bool) -> Option<Waker> {
         // Release: what ran behind the shield happens before the drop that the shield delayed.
         let before = self.up.fetch_sub(1, Ordering::AcqRel);
@@ -44,7 +44,8 @@ impl Shields {
     pub(crate) fn is_up_after(&self, waker: &Waker) -> bool {
         self.is_up() && {
             self.idle.register(waker);
-            // Checked again, as the last shield may have been lowered before `waker` was registered.
+            // Checked again, as the last shield may have been lowered before `waker` was
+            // registered.
             self.is_up()
         }
     }

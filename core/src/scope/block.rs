@@ -350,8 +350,8 @@ impl<P: Policy> Drop for Wait<P> {
             thread::park();
         }
         shared.end();
-        // Errors are left only if `block_on` has unwound or has leaked the driver. We may be part
-        // of that unwinding, where a panic of their destructors would abort.
+        // Errors are left only if `block_on` was left early, by unwinding for instance. We may be
+        // part of that unwinding, where a panic of their destructors would abort.
         unwind::contain(|| shared.policy().clear());
     }
 }

@@ -74,7 +74,24 @@ pin_project! {
 }
 
 impl<S: Stream> Chunks<S> {
-    /// Returns the source, and what was taken from it and not yielded yet.
+    /// Returns the source, and the items that were taken from it and not yielded yet.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use anyscope::flow;
+    /// use smol::{future::poll_once, stream::{self, StreamExt}};
+    /// use std::num::NonZeroUsize;
+    ///
+    /// # smol::block_on(async {
+    /// let two_of_three = stream::iter([1, 2]).chain(stream::pending());
+    /// let three = NonZeroUsize::new(3).unwrap();
+    /// let mut chunks = flow::stream(two_of_three).chunks(three).into_stream();
+    /// assert_eq!(poll_once(chunks.next()).await, None);
+    /// let (_rest, items) = chunks.into_parts();
+    /// assert_eq!(items, [1, 2]);
+    /// # });
+    /// ```
     pub fn into_parts(self) -> (S, Vec<S::Item>) {
         (self.reader.into_inner(), self.chunk.items)
     }

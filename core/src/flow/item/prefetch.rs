@@ -67,7 +67,22 @@ impl<S: Stream> Prefetch<S> {
         self.kept.len()
     }
 
-    /// Returns the source, and what was taken from it and not yielded yet.
+    /// Returns the source, and the items that were taken from it and not yielded yet.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use anyscope::flow;
+    /// use smol::stream::StreamExt;
+    ///
+    /// # smol::block_on(async {
+    /// let mut ahead = flow::iter(1..).prefetch(2).into_stream();
+    /// assert_eq!(ahead.next().await, Some(1));
+    /// let (rest, kept) = ahead.into_parts();
+    /// let next = flow::source(rest).into_stream().next().await.unwrap();
+    /// assert_eq!(next, kept.last().unwrap_or(&1) + 1);
+    /// # });
+    /// ```
     pub fn into_parts(self) -> (S, Vec<S::Item>) {
         (self.source, self.kept.into())
     }

@@ -59,7 +59,7 @@ impl<S, T, E> Flow<S>
 where
     S: Source<Item = Result<T, E>>,
 {
-    /// [`progress`](Flow::progress) of a flow of results, in which errors count as failed.
+    /// As [`progress`](Flow::progress), for a flow of results, in which errors count as failed.
     ///
     /// # Examples
     ///

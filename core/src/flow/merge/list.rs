@@ -225,6 +225,20 @@ impl<S: IntoFlow> IntoMerge for Vec<S> {
 impl<S: Source + Unpin, const N: usize> Merge<Array<S, N>> {
     /// Returns the sources that have not ended, in their order. The items that were taken ahead are
     /// in them: a merge holds none.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use anyscope::flow;
+    /// use smol::stream::{Stream, StreamExt};
+    ///
+    /// # smol::block_on(async {
+    /// let mut merged = flow::merge([flow::iter([1, 2]), flow::iter([10, 20])]).into_stream();
+    /// assert_eq!(merged.next().await, Some(1));
+    /// let sources = merged.into_parts();
+    /// assert_eq!((sources[0].size_hint().0, sources[1].size_hint().0), (1, 2));
+    /// # });
+    /// ```
     pub fn into_parts(self) -> Vec<S> {
         match self.inputs.kind {
             Kind::Few { few } => few.sources.slots.into_iter().flatten().collect(),

@@ -123,6 +123,20 @@ impl<S, T> Switch<S, T> {
     /// this operator holds none.
     ///
     /// After a poll this needs sources that are [`Unpin`].
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use anyscope::flow;
+    /// use smol::stream::StreamExt;
+    ///
+    /// # smol::block_on(async {
+    /// let mut newest = flow::iter([1, 2].map(|n| flow::iter([n, 10 * n]))).switch().into_stream();
+    /// assert_eq!(newest.next().await, Some(2));
+    /// let inner = newest.into_parts().inner.unwrap();
+    /// assert_eq!(flow::source(inner).collect::<Vec<_>>().await, [20]);
+    /// # });
+    /// ```
     pub fn into_parts(self) -> SwitchParts<S, T> {
         SwitchParts { outer: self.outer, inner: self.inner }
     }

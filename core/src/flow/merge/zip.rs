@@ -181,6 +181,20 @@ impl<A: Source, B: Source> Zip<A, B> {
     /// Returns the sources, and an item that waits for its partner if there is one.
     ///
     /// After a poll this needs sources that are [`Unpin`].
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use anyscope::flow::{self, OneOf2};
+    /// use smol::stream::StreamExt;
+    ///
+    /// # smol::block_on(async {
+    /// let mut zip = flow::iter([1, 2]).zip(flow::iter(["a"])).into_stream();
+    /// assert_eq!(zip.next().await, Some((1, "a")));
+    /// assert_eq!(zip.next().await, None);
+    /// assert_eq!(zip.into_parts().waiting, Some(OneOf2::First(2)));
+    /// # });
+    /// ```
     pub fn into_parts(self) -> ZipParts<A, B> {
         // There is at most one: two would have been yielded as a pair.
         let one = self.one.item.map(OneOf2::First);

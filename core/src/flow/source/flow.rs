@@ -181,7 +181,21 @@ pin_project! {
 }
 
 impl<S: Stream> FromStream<S> {
-    /// Returns the stream, and the item that was taken ahead if there is one.
+    /// Returns the stream, and the item that was taken ahead, if there is one.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use anyscope::flow;
+    /// use smol::stream::{self, StreamExt};
+    ///
+    /// # smol::block_on(async {
+    /// let mut items = flow::stream(stream::iter([1, 2])).into_stream();
+    /// assert_eq!(items.next().await, Some(1));
+    /// let (mut rest, ahead) = items.into_parts();
+    /// assert_eq!((ahead, rest.next().await), (None, Some(2)));
+    /// # });
+    /// ```
     pub fn into_parts(self) -> (S, Option<S::Item>) {
         (self.stream, self.parked)
     }

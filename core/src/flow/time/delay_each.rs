@@ -100,6 +100,21 @@ pin_project! {
 
 impl<S: Stream, T: Timer, Item> DelayEach<S, T, Item> {
     /// Returns the source, and the items that wait, in order.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use anyscope::{flow, smol::Smol};
+    /// use smol::{future::poll_once, stream::StreamExt};
+    /// use std::time::Duration;
+    ///
+    /// # smol::block_on(async {
+    /// let mut late = flow::iter([1, 2, 3]).delay_each(&Smol, Duration::MAX, 2).into_stream();
+    /// assert_eq!(poll_once(late.next()).await, None);
+    /// let (_rest, waiting) = late.into_parts();
+    /// assert_eq!(waiting.collect::<Vec<_>>(), [1, 2]);
+    /// # });
+    /// ```
     pub fn into_parts(self) -> (S, impl ExactSizeIterator<Item = Item>) {
         (self.reader.into_inner(), self.waiting.into_iter().map(|(_, item)| item))
     }

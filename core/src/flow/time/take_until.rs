@@ -80,7 +80,23 @@ impl<S: Stream, F: Future> TakeUntil<S, F> {
         self.future.is_none() && !self.reader.is_over()
     }
 
-    /// Returns the source, an item of it that was not taken yet, and the output of the future.
+    /// Returns the source, an item of it that was not yielded yet, and the output of the future, if
+    /// it was ready.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use anyscope::flow;
+    /// use smol::stream::StreamExt;
+    ///
+    /// # smol::block_on(async {
+    /// let stop = Box::pin(async { "stop" });
+    /// let mut items = flow::iter([1, 2]).take_until(stop).into_stream();
+    /// assert_eq!(items.next().await, None);
+    /// let (_rest, _held, output) = items.into_parts();
+    /// assert_eq!(output, Some("stop"));
+    /// # });
+    /// ```
     pub fn into_parts(self) -> (S, Option<S::Item>, Option<F::Output>) {
         (self.reader.into_inner(), self.parked, self.output)
     }

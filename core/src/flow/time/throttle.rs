@@ -81,6 +81,22 @@ pin_project! {
 
 impl<S: Stream, T: Timer> Throttle<S, T> {
     /// Returns the source, and an item of it that was not yielded yet.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use anyscope::{flow, smol::Smol};
+    /// use smol::{future::poll_once, stream::StreamExt};
+    /// use std::time::Duration;
+    ///
+    /// # smol::block_on(async {
+    /// let mut spaced = flow::iter([1, 2]).throttle(&Smol, Duration::MAX).into_stream();
+    /// assert_eq!(spaced.next().await, Some(1));
+    /// assert_eq!(poll_once(spaced.next()).await, None); // the gap is not over
+    /// let (_rest, held) = spaced.into_parts();
+    /// assert_eq!(held, Some(2));
+    /// # });
+    /// ```
     pub fn into_parts(self) -> (S, Option<S::Item>) {
         (self.reader.into_inner(), self.held)
     }

@@ -154,6 +154,18 @@ impl<K: Ord + Clone, S: Source> KeyedMerge<K, S> {
 
     /// Ends the merge, and returns all sources with their keys, including those in commands that
     /// had not taken effect, also if they would have been refused.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use anyscope::flow;
+    ///
+    /// let (feeds, events) = flow::merge_keyed();
+    /// feeds.insert("a", flow::iter([1])).unwrap();
+    /// let sources = events.into_stream().into_parts();
+    /// assert_eq!((sources.len(), sources[0].0), (1, "a"));
+    /// assert!(feeds.insert("b", flow::iter([2])).is_err());
+    /// ```
     pub fn into_parts(mut self) -> Vec<(K, S)>
     where
         S: Unpin,
