@@ -112,7 +112,14 @@ impl<P: Policy, K> Shared<P, K> {
 
     /// Passes the finalizers to the executor, unless earlier ones still run there: then they follow
     /// when those have ended. Requires that no child is left.
+    ///
+    /// Listen for a [change](Self::changed) before this call: it fires when those that run have
+    /// ended, and when a finalizer was added that this call has not found.
     pub(super) fn hand_over_in_turn(&self) {
+        // Without this, a call in vain would fire the change, which would wake the caller too.
+        if self.deferred.finalizers.is_empty() {
+            return;
+        }
         let under_way = &self.deferred.under_way;
         // Acquire: the finalizers that ran before happen before those that run next. We count
         // ourselves as one that runs, so that only one of several closing threads passes them on.
@@ -156,11 +163,16 @@ impl<P: Policy, K> Shared<P, K> {
     }
 
     /// Called after a finalizer was added. Passes it on if the scope has ended, because nothing
-    /// else looks for finalizers then.
+    /// else looks for finalizers then. If the scope is about to end, tells the waiters for the end:
+    /// they may have found the finalizer counted, and not added yet.
     pub(super) fn after_defer(&self) {
-        // Pairs with the fence in `hand_over`.
+        // Pairs with the fence in `hand_over`, and with that in `listen`.
         fence(Ordering::SeqCst);
-        if self.is_ended() && self.may_hand_over() {
+        if !self.is_ended() {
+            if self.has(SWEPT) {
+                self.tell_of_change();
+            }
+        } else if self.may_hand_over() {
             self.hand_over(CleanUp::default());
         }
     }

@@ -1,7 +1,7 @@
 //! What runs at the end of a scope, against that end.
 
 use anyscope_core::{
-    OwnedScope, Scope,
+    Child, OwnedScope, Scope, Spawn,
     model::{Census, Tasks, Work, block_on, check, poll_once, spawn},
     scope,
 };
@@ -12,6 +12,16 @@ use std::{pin::pin, sync::Arc, task::Poll};
 fn run(tasks: &Tasks) {
     while let Some(mut child) = tasks.try_take() {
         assert_eq!(poll_once(&mut child), Poll::Ready(()));
+    }
+}
+
+/// Polls what it is given at once, to its end.
+#[derive(Clone)]
+struct AtOnce;
+
+impl Spawn for AtOnce {
+    fn spawn(&self, mut child: Child) {
+        assert!(poll_once(&mut child).is_ready());
     }
 }
 
@@ -88,5 +98,38 @@ fn finalize_or_close() {
         block_on(scope.close());
         assert!(done.load(Relaxed));
         executor.join();
+    });
+}
+
+/// A finalizer is added while a scope is closed, which is kept: it runs, before the end or after it.
+/// Fails if nobody looks once more at the end, or if who adds it does not tell a waiter that has
+/// found it counted and not yet added.
+#[test]
+fn defer_or_close() {
+    check("cleanup: defer or close", || {
+        let census = Census::default();
+        let scope = OwnedScope::new(&AtOnce);
+        let (other, work) = (Scope::clone(&scope), Work::new(&census, 1));
+        let deferring = spawn(move || other.defer(async { work.await.touch() }));
+        block_on(scope.close());
+        deferring.join();
+        assert_eq!(census.alive(), 0);
+    });
+}
+
+/// The same with two that close it.
+#[test]
+fn defer_or_close_twice() {
+    check("cleanup: defer or close twice", || {
+        let census = Census::default();
+        let scope = Arc::new(OwnedScope::new(&AtOnce));
+        let (other, work) = (Scope::clone(&scope), Work::new(&census, 1));
+        let closes = scope.clone();
+        let closing = spawn(move || block_on(closes.close()));
+        let deferring = spawn(move || other.defer(async { work.await.touch() }));
+        block_on(scope.close());
+        deferring.join();
+        closing.join();
+        assert_eq!(census.alive(), 0);
     });
 }
