@@ -1,17 +1,23 @@
 //! Executors that lose children, and what panics at the wrong moment.
 
 use anyscope::{CancelledBy, Child, JoinError, Limit, ScopeError, Spawn, flow, scope};
-use smol::stream::StreamExt;
+use smol::stream::{Stream, StreamExt};
 use std::{
-    future::pending,
+    future::{pending, poll_fn},
     num::NonZeroUsize,
+    panic::{AssertUnwindSafe, catch_unwind},
     pin::{Pin, pin},
     sync::{
-        Arc,
+        Arc, Mutex,
         atomic::{AtomicUsize, Ordering::SeqCst},
     },
+    task::Poll,
 };
-use support::{Gauge, Hoard, blow_up, panic_of, poll_once};
+use support::{
+    Gauge, Hoard, blow_up,
+    hostile::{Bomb, Spy},
+    panic_of, poll_once, yield_now,
+};
 
 /// Refuses all children from a certain one on.
 #[derive(Clone)]
@@ -183,6 +189,93 @@ fn lost_shard_is_reported_and_not_waited_for() {
     let refused =
         results.iter().filter(|(_, result)| result.as_ref().is_err_and(is_refusal)).count();
     assert_eq!((refused, results.iter().filter(|(_, result)| result.is_err()).count()), (1, 1));
+}
+
+/// Given a shard that is dropped, then the outcomes of its work that has ended come before those of
+/// the work that it has lost.
+#[test]
+fn what_was_lost_does_not_overtake_what_has_ended() {
+    let ex = Hoard::default();
+    let mut op = pin!(scope(&ex, async |s| {
+        let futures = (0..2).map(|n| async move { if n == 1 { pending().await } else { n } });
+        s.spawn_all(futures).collect::<Vec<_>>().await
+    }));
+    assert!(poll_once(op.as_mut()).is_pending());
+    let mut shards = ex.take();
+    assert!(poll_once(Pin::new(&mut shards[0])).is_pending());
+    drop(shards.remove(0));
+    assert!(poll_once(Pin::new(&mut shards[0])).is_ready());
+    let Poll::Ready(results) = poll_once(op.as_mut()) else { panic!("not over") };
+    assert!(matches!(&results[..], [(0, Ok(0)), (1, Err(error))] if is_refusal(error)));
+}
+
+/// Takes all results, and counts the panics that it meets.
+async fn take_all<S: Stream + Unpin>(mut results: S) -> (Vec<S::Item>, usize) {
+    let (mut all, mut panics) = (Vec::new(), 0);
+    loop {
+        let next = poll_fn(|cx| {
+            let next = catch_unwind(AssertUnwindSafe(|| results.poll_next(cx)));
+            next.map_or_else(|_| Poll::Ready(Err(())), |next| next.map(Ok))
+        });
+        match next.await {
+            Ok(Some(result)) => all.push(result),
+            Ok(None) => return (all, panics),
+            Err(()) => panics += 1,
+        }
+    }
+}
+
+/// Given an executor whose waker panics when one shard wakes another, with a piece of work in hand,
+/// then each future has a result, and the others come to the end.
+#[test]
+fn waker_that_panics_between_two_shards_loses_no_work() {
+    let (ex, spy) = (Hoard::default(), Spy::with(Bomb::Wake));
+    let sleeping: Arc<Mutex<Option<Child>>> = Arc::default();
+    let mut op = pin!(scope(&ex, async |s| {
+        let (sleeping, spy) = (sleeping.clone(), spy.clone());
+        let futures = (0..2).map(move |n| {
+            if n == 0 {
+                // The source is taken, so it finds nothing to do.
+                let mut other = sleeping.lock().unwrap();
+                assert!(spy.poll(Pin::new(other.as_mut().unwrap())).is_pending());
+            }
+            async move { n }
+        });
+        take_all(s.spawn_all(futures)).await
+    }));
+    assert!(poll_once(op.as_mut()).is_pending());
+    let mut shards = ex.take();
+    *sleeping.lock().unwrap() = shards.pop();
+    assert!(poll_once(Pin::new(&mut shards[0])).is_ready());
+    assert_eq!(spy.wakes(), 1);
+    let mut other = sleeping.lock().unwrap().take().unwrap();
+    assert!(poll_once(Pin::new(&mut other)).is_ready(), "it waits for work that is lost");
+    let Poll::Ready((results, panics)) = poll_once(op.as_mut()) else { panic!("not over") };
+    assert_eq!((results.len(), panics), (2, 1));
+    assert!(results.iter().all(|(_, result)| result.is_err()));
+}
+
+/// The same for the waker of whoever takes the results, in the poll that ends a piece of work: its
+/// result has been sent.
+#[test]
+fn waker_of_the_taker_that_panics_loses_no_work() {
+    let (ex, spy) = (Hoard::default(), Spy::new());
+    let mut op = pin!(scope(&ex, async |s| {
+        let futures = (0..2).map(|n| async move {
+            yield_now().await;
+            n
+        });
+        take_all(s.spawn_all(futures)).await
+    }));
+    assert!(spy.poll(op.as_mut()).is_pending());
+    let mut shards = ex.take();
+    spy.arm(Some(Bomb::Wake));
+    assert!(poll_once(Pin::new(&mut shards[0])).is_ready());
+    spy.arm(None);
+    assert!(poll_once(Pin::new(&mut shards[1])).is_ready(), "it waits for work that is lost");
+    let Poll::Ready((results, panics)) = spy.poll(op.as_mut()) else { panic!("not over") };
+    assert!(matches!(&results[..], [(0, Ok(0)), (1, Err(_))]), "{results:?}");
+    assert_eq!(panics, 1);
 }
 
 /// Given an iterator that panics after some of a batch, whose destructors panic too, then the first

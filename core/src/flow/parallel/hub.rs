@@ -26,7 +26,7 @@ use crate::{
         atomic_waker::AtomicWaker, cache_padded::CachePadded, fence, once_box::OnceBox,
         try_lock::TryLock,
     },
-    unwind,
+    unwind::{self, Finally},
 };
 use alloc::{boxed::Box, collections::VecDeque, sync::Arc, task::Wake};
 use core::{
@@ -239,9 +239,17 @@ impl<S, F, Fut> Hub<S, F, Fut> {
 
     /// Wakes a sleeping shard, if there is work for it. As [`wake_one`](Self::wake_one).
     pub(super) fn share(&self) {
-        if self.idle.0.load(Ordering::Relaxed) != 0 && self.has_work() {
-            self.wake_one();
+        if let Some(waker) = self.take_helper() {
+            waker.wake_by_ref();
         }
+    }
+
+    /// Takes the waker of a sleeping shard, if there is work for it. See
+    /// [`take_idle`](Self::take_idle).
+    #[inline]
+    fn take_helper(&self) -> Option<&Waker> {
+        let helps = self.idle.0.load(Ordering::Relaxed) != 0 && self.has_work();
+        if helps { self.take_idle() } else { None }
     }
 
     /// Wakes a sleeping shard, if there is one. The caller has made a change, and then a fence.
@@ -332,13 +340,17 @@ where
         let own = self.desks[shard].inbox.take();
         let work = own.and_then(|batch| self.start_one(shard, batch, spare));
         let work = work.or_else(|| self.take_from_source(shard, spare));
-        let work = work.or_else(|| {
+        let mut work = work.or_else(|| {
             let others = (0..self.desks.len()).cycle().skip(shard + 1).take(self.desks.len() - 1);
             let stolen = others.filter_map(|other| self.desks[other].inbox.take()).next();
             stolen.and_then(|batch| self.start_one(shard, batch, spare))
         });
-        if work.is_some() {
-            self.share();
+        let helper = if work.is_some() { self.take_helper() } else { None };
+        if let Some(waker) = helper {
+            // The waker may panic. The shard then drops what it has in hand, as all that it has.
+            let keep = Finally::new(|| spare.get_or_insert_default().extend(work.take()));
+            waker.wake_by_ref();
+            keep.disarm();
         }
         work
     }

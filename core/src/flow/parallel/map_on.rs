@@ -255,8 +255,7 @@ where
         if this.outcomes.untaken().is_some() {
             this.ready.push_back(Some(Err(JoinError::Cancelled(cancelled))));
         }
-        // The missing outcomes will not come.
-        this.ready.retain(Option::is_some);
+        debug_assert!(this.ready.iter().all(Option::is_some), "each item has an outcome");
     }
 }
 

@@ -255,16 +255,20 @@ fn send_or_abandon() {
     });
 }
 
-/// Two shards go while the taker goes to sleep: what either has dropped, and what either knows of
-/// the source, is there when both are gone, whichever is the last.
+/// Two shards go while the taker goes to sleep: what either has sent, then what it has dropped, and
+/// what either knows of the source, is there when both are gone, whichever is the last.
 #[test]
 fn leave_or_take() {
     check("parallel: leave or take", || {
+        let census = Census::default();
         let outcomes = Outcomes::<Probe>::new(2);
         let shards = [0, 1].map(|shard| {
             let mut outbox = Outbox::new(&outcomes, shard);
+            let work = (shard == 0).then(|| Work::new(&census, 1));
             spawn(move || {
-                if shard == 0 {
+                if let Some(work) = work {
+                    let cx = &mut Context::from_waker(Waker::noop());
+                    assert!(outbox.poll(2, pin!(work), cx).is_ready());
                     Outlet::<Work>::dropped(&mut outbox, 3);
                 }
                 Outlet::<Work>::leave(&mut outbox, 4 + shard, shard == 1);
@@ -277,7 +281,7 @@ fn leave_or_take() {
         outcomes.report_all_lost(&Cancelled::new(CancelledBy::Executor, None));
         let mut came = Vec::new();
         outcomes.take(|(number, outcome)| came.push((number, outcome.is_err())));
-        assert_eq!(came, [(3, true)]);
+        assert_eq!(came, [(2, false), (3, true)]);
         assert_eq!(outcomes.untaken(), None);
         shards.into_iter().for_each(|shard| shard.join());
     });

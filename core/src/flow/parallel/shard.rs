@@ -107,13 +107,17 @@ impl<S, F, Fut: Future, O: Outlet<Fut>> Shard<S, F, Fut, O> {
     /// Polls a piece of work that is under way. Returns an error that ends the operation.
     #[inline]
     fn poll_child(&mut self, key: usize) -> Result<(), O::Error> {
+        // First, as it is dropped if the outlet panics.
+        self.finished += 1;
         let outlet = &mut self.outlet;
         let polled = self.children.poll_with(key, |job, cx| {
             let job = job.project();
             outlet.poll(*job.number, job.work, cx)
         });
-        let Some(Poll::Ready(result)) = polled else { return Ok(()) };
-        self.finished += 1;
+        let Some(Poll::Ready(result)) = polled else {
+            self.finished -= 1;
+            return Ok(());
+        };
         self.children.remove(key);
         result
     }
