@@ -88,10 +88,9 @@ impl LazyEvent {
         let number = queue.numbers.fetch_add(1, Ordering::Relaxed);
         queue.listeners.fetch_add(1, Ordering::Relaxed);
         let mut wakers = Wakers::new();
+        // With the fence that pairs with the one in `collect`; see the module.
         queue.run(Request::Enter(number, place.clone()), &mut wakers);
         let listener = EventListener { queue, place, number };
-        // See the module: pairs with the fence in `collect`.
-        fence(Ordering::SeqCst);
         // Those of listeners that we notified for threads which found the map taken by us.
         wakers.fire_and_resume();
         listener
@@ -102,7 +101,7 @@ impl LazyEvent {
     /// fire.
     #[inline]
     pub(crate) fn collect(&self, count: usize, wakers: &mut Wakers) {
-        // See the module: pairs with the fence in `listen`.
+        // See the module: pairs with the fence in `run`, for listeners.
         fence(Ordering::SeqCst);
         let Some(queue) = self.queue.get() else { return };
         if queue.listeners.load(Ordering::Relaxed) > 0 {
@@ -147,7 +146,7 @@ impl Queue {
                 self.requests.push(request);
             }
             // See the module: both sides of the second pair pass this fence, whoever left a request
-            // and whoever freed the map.
+            // and whoever freed the map; and so does a listener that enters, for the first pair.
             fence(Ordering::SeqCst);
             if self.requests.is_empty() {
                 return;
