@@ -2,21 +2,26 @@
 //! they are done.
 
 use anyscope_core::{
-    BlockOn, CancelToken, Child, Limit, LiveLimit, OwnedScope, Spawn, block_scope,
+    BlockOn, CancelToken, Child, Clock, Instant, Limit, LiveLimit, OwnedScope, Spawn, Timer,
+    block_scope,
     flow::{self, Source},
     try_block_scope,
 };
-use futures_core::Stream;
+use futures_core::{FusedStream, Stream};
 use std::{
     alloc::{GlobalAlloc, Layout, System},
     cell::Cell,
-    future::Future,
+    future::{Future, Ready, ready},
     mem,
     panic::{AssertUnwindSafe, catch_unwind},
     pin::{Pin, pin},
     rc::Rc,
-    sync::Arc,
-    task::{Context, Poll, Waker},
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering::SeqCst},
+    },
+    task::{Context, Poll, Wake, Waker},
+    time::Duration,
 };
 
 /// Counts what this thread has allocated, and not freed.
@@ -181,4 +186,110 @@ fn a_merge_goes_on_until_all_are_done() {
     // An item is under way.
     assert!(merge.as_mut().poll_next(cx).is_pending());
     assert!(merge.as_mut().poll_progress(cx).is_pending());
+}
+
+/// Counts wakes.
+#[derive(Default)]
+struct Count(AtomicUsize);
+
+impl Wake for Count {
+    fn wake(self: Arc<Self>) {
+        self.0.fetch_add(1, SeqCst);
+    }
+}
+
+/// A clock that is always at the end of whatever is waited for.
+#[derive(Clone, Default)]
+struct Late;
+
+impl Clock for Late {
+    fn now(&self) -> Instant {
+        Instant::from_epoch(Duration::ZERO)
+    }
+}
+
+impl Timer for Late {
+    type Sleep = Ready<()>;
+
+    fn sleep(&self, _: Duration) -> Ready<()> {
+        ready(())
+    }
+}
+
+fn busy() -> flow::Flow<Busy> {
+    flow::source(Busy { done: Rc::default(), waker: Rc::default() })
+}
+
+/// Given a flow whose time is over while nobody asks for an item, then it is done with going on.
+#[test]
+fn a_flow_past_its_deadline_is_done() {
+    let at = Instant::from_epoch(Duration::from_secs(1));
+    let mut flow = pin!(busy().deadline(Late, at).into_stream());
+    let cx = &mut Context::from_waker(Waker::noop());
+    assert!(flow.as_mut().poll_progress(cx).is_ready());
+    assert!(matches!(flow.as_mut().poll_next(cx), Poll::Ready(Some(Err(_)))));
+    assert!(flow.as_mut().poll_next(cx).is_ready());
+}
+
+/// Size hints leave room for an error.
+#[test]
+fn size_hints_leave_room_for_an_error() {
+    let zip = flow::iter(0..2).zip_strict(flow::iter(0..3)).into_stream();
+    assert_eq!(zip.size_hint(), (0, Some(3)));
+    let until = flow::iter([Ok::<_, ()>(1), Ok(2)]).until_error().into_stream();
+    assert_eq!(until.size_hint(), (1, Some(2)));
+}
+
+/// Given an outer flow that has ended, and an inner one that has panicked, then that is the end.
+#[test]
+fn a_switch_ends_with_a_panic_of_the_last() {
+    let inner = |()| flow::iter((0..1).inspect(|_| panic!("inner")));
+    let mut flow = pin!(flow::iter([()]).switch_map(inner).into_stream());
+    let cx = &mut Context::from_waker(Waker::noop());
+    assert!(catch_unwind(AssertUnwindSafe(|| flow.as_mut().poll_next(cx))).is_err());
+    assert!(matches!(flow.as_mut().poll_next(cx), Poll::Ready(None)));
+    assert!(flow.is_terminated());
+}
+
+/// Given an outer flow that is always ready, then a poll ends, and the task goes on.
+#[test]
+fn a_switch_of_ever_new_flows_gives_way() {
+    let mut flow = pin!(flow::iter(0..).switch_map(|_| busy()).into_stream());
+    let count = Arc::new(Count::default());
+    let waker = Waker::from(count.clone());
+    assert!(flow.as_mut().poll_next(&mut Context::from_waker(&waker)).is_pending());
+    assert_eq!(count.0.load(SeqCst), 1);
+}
+
+/// Wakes itself whenever it is told to go on.
+struct Restless(Rc<Cell<usize>>);
+
+impl Stream for Restless {
+    type Item = flow::Flow<Busy>;
+
+    fn poll_next(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        Poll::Pending
+    }
+}
+
+impl Source for Restless {
+    fn poll_progress(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
+        self.0.set(self.0.get() + 1);
+        assert!(self.0.get() < 1000, "it holds the task");
+        cx.waker().wake_by_ref();
+        Poll::Pending
+    }
+}
+
+/// Given an outer flow that goes on and on while nobody asks for an item, then a poll ends, and the
+/// task goes on.
+#[test]
+fn a_flatten_of_a_restless_flow_gives_way() {
+    let asked = Rc::new(Cell::new(0));
+    let mut flow = pin!(flow::source(Restless(asked.clone())).flatten(Limit::new(1)).into_stream());
+    let count = Arc::new(Count::default());
+    let waker = Waker::from(count.clone());
+    assert!(flow.as_mut().poll_progress(&mut Context::from_waker(&waker)).is_pending());
+    assert_eq!(count.0.load(SeqCst), 1);
+    assert!(asked.get() <= 4);
 }

@@ -317,6 +317,7 @@ impl<S: Source<Item: IntoFlow<Source = T>>, T: Source> Source for Flatten<S, T> 
                 self.as_mut().progress();
             }
             let this = self.as_mut().project();
+            // Once in a pass at most, of which there are few.
             match this.inner.poll_progress(cx, &mut budget) {
                 Poll::Ready(true) => self.as_mut().wake(),
                 Poll::Ready(false) => match this.upstream.asked() {
@@ -324,10 +325,6 @@ impl<S: Source<Item: IntoFlow<Source = T>>, T: Source> Source for Flatten<S, T> 
                     _ => return Poll::Pending,
                 },
                 Poll::Pending => return Poll::Pending,
-            }
-            if !budget.pay_poll() {
-                cx.waker().wake_by_ref();
-                return Poll::Pending;
             }
         }
     }

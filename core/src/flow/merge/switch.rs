@@ -205,7 +205,7 @@ impl<S: Source<Item: IntoFlow<Source = T>>, T: Source> Source for Switch<S, T> {
 
 impl<S: Source<Item: IntoFlow<Source = T>>, T: Source> FusedStream for Switch<S, T> {
     fn is_terminated(&self) -> bool {
-        self.ended && self.inner.is_none()
+        self.ended && (self.inner.is_none() || self.broken)
     }
 }
 

@@ -284,9 +284,6 @@ where
             {
                 return Poll::Ready(None);
             }
-            if deliver && this.done.front().is_some_and(Option::is_some) {
-                continue;
-            }
             if budget.is_spent() {
                 break;
             }
