@@ -1,6 +1,8 @@
 //! Cancellation (C).
 
-use anyscope::{CancelledBy, Limit, ScopeError, scope, scope_limited};
+use anyscope::{
+    CancelledBy, Limit, ScopeError, TryConcurrent, scope, scope_limited, try_concurrent,
+};
 use std::{
     future::pending,
     pin::pin,
@@ -367,6 +369,29 @@ behaviour! {
         })
         .await;
         assert_eq!((tracer.polls(), tracer.drops()), (1, 1));
+    }
+
+    /// Given a scope in the awaiting task, all of which sleeps, when it is cancelled in another task,
+    /// then its body is dropped.
+    cancel_in_another_task_reaches_a_body_that_sleeps |ex| {
+        type Slot = Arc<Mutex<Option<TryConcurrent<'static, &'static str>>>>;
+        let (slot, ready) = (Slot::default(), Signal::new());
+        scope(&ex, async |outer| {
+            let (theirs, wait) = (slot.clone(), ready.wait());
+            outer.spawn(async move {
+                wait.await;
+                let s = theirs.lock().unwrap().take().unwrap();
+                s.cancel("elsewhere");
+            });
+            let result = try_concurrent(async |s| -> Result<(), &'static str> {
+                *slot.lock().unwrap() = Some(s);
+                ready.fire();
+                pending().await
+            })
+            .await;
+            assert!(result.unwrap_err().is_cancelled());
+        })
+        .await;
     }
 
     /// A value that is ready in the poll in which the cancel comes wins.

@@ -4,6 +4,7 @@ use anyscope::{
     OwnedScope, ScopeError, block_scope, bracket, concurrent, scope, sim::Sim, try_block_scope,
     try_concurrent, try_scope,
 };
+use futures_lite::future::zip;
 use std::{
     future::pending,
     panic::{AssertUnwindSafe, catch_unwind},
@@ -13,7 +14,7 @@ use std::{
 };
 use support::{
     Log, Refusing, Signal, behaviour, blocking, blow_up, errors, on_drop, panic_of, poll_once,
-    record, yield_now,
+    record, yield_now, yields,
 };
 
 /// Adds `event` when it has waited once.
@@ -155,6 +156,28 @@ behaviour! {
         })
         .await;
         assert_eq!(log.events(), ["B", "C", "A"]);
+    }
+
+    /// Given an owned scope that is being closed, when a finalizer is deferred while another runs,
+    /// then it runs after that one, whoever looks meanwhile.
+    h10_finalizer_of_a_closing_scope_waits_for_those_before |ex| {
+        let (log, started, go) = (Log::new(), Signal::new(), Signal::new());
+        let scope = OwnedScope::new(&ex);
+        let (ours, start, wait) = (log.clone(), started.clone(), go.wait());
+        scope.defer(async move {
+            start.fire();
+            wait.await;
+            ours.add("first");
+        });
+        zip(scope.close(), async {
+            started.wait().await;
+            scope.defer(note(log.clone(), "second"));
+            assert!(poll_once(pin!(scope.close())).is_pending());
+            yields(10).await;
+            go.fire();
+        })
+        .await;
+        assert_eq!(log.events(), ["first", "second"]);
     }
 
     /// Given acquire succeeded and a cancel arrives before use, then release runs.

@@ -404,6 +404,65 @@ behaviour! {
         .await;
     }
 
+    /// Given a shield that lets cancels through, when it has ended or was dropped, with such a part in
+    /// it or without, then the child can be cancelled where it waits next.
+    h8_shield_that_lets_cancels_through_is_down_when_it_is_gone in [spawned, inline] |ex| {
+        for (opens, ends) in [(false, false), (false, true), (true, false), (true, true)] {
+            let tracer = Tracer::new();
+            open!(async |s| {
+                let child = s.spawn(tracer.trace(async move {
+                    let mut up = Box::pin(shield_with(async move |restore| {
+                        match (opens, ends) {
+                            (true, true) => restore.run(yield_now()).await,
+                            (true, false) => restore.run(pending()).await,
+                            (false, true) => {}
+                            (false, false) => pending().await,
+                        }
+                    }));
+                    if ends {
+                        up.await;
+                    } else {
+                        assert!(poll_once(up.as_mut()).is_pending());
+                        drop(up);
+                    }
+                    pending::<()>().await;
+                }));
+                until_idle(&tracer, &child).await;
+                s.cancel("test");
+                assert_eq!(cause(child.await), CancelledBy::Scope);
+            })
+            .await;
+        }
+    }
+
+    /// Given a part that lets cancels through and is polled before its shield is, when the part is
+    /// dropped behind the shield, then the shield is up until its end, and down from then on.
+    h8_a_restored_region_before_its_shield_changes_nothing in [spawned, inline] |ex| {
+        let (tracer, go) = (Tracer::new(), Signal::new());
+        open!(async |s| {
+            let wait = go.wait();
+            let child = s.spawn(tracer.trace(async move {
+                let mut early = None;
+                let mut up = Box::pin(shield_with(|restore| {
+                    early = Some(Box::pin(restore.run(pending::<()>())));
+                    wait
+                }));
+                let mut early = early.unwrap();
+                assert!(poll_once(early.as_mut()).is_pending());
+                assert!(poll_once(up.as_mut()).is_pending());
+                drop(early);
+                up.await;
+                pending::<()>().await;
+            }));
+            until_idle(&tracer, &child).await;
+            s.cancel("behind a shield");
+            assert_eq!(tracer.drops(), 0);
+            go.fire();
+            assert_eq!(cause(child.await), CancelledBy::Scope);
+        })
+        .await;
+    }
+
     /// Given a scope future that is dropped, then shields do not count.
     shields_do_not_outlive_the_scope |ex| {
         let (owned, tracer) = (OwnedScope::new(&ex), Tracer::new());

@@ -48,6 +48,29 @@ behaviour! {
         }
     }
 
+    /// Given an outcome that was delivered, and no other that has come, then its room is used.
+    room_of_the_last_that_was_delivered_is_used |ex| {
+        for ordered in [true, false] {
+            let go = Signal::default();
+            let work = move |n| {
+                let go = go.clone();
+                async move {
+                    match n {
+                        0 => {}
+                        8 => go.fire(),
+                        _ => go.wait().await,
+                    }
+                    n
+                }
+            };
+            let flow = flow::iter(0..9).map_on(&ex, Limit::new(8), work);
+            let flow = if ordered { flow } else { flow.unordered() };
+            let mut outcomes = pin!(flow.into_stream());
+            assert_eq!(outcomes.next().await.unwrap().unwrap(), 0);
+            assert_eq!(outcomes.count().await, 8);
+        }
+    }
+
     /// Given one more than the limit, then it does not start.
     o3_u3_the_limit_is_reached_and_not_exceeded |ex| {
         for limit in [1, 2, 3, 7] {

@@ -1,6 +1,7 @@
 //! Work that holds its thread: what others can do, they do.
 
-use anyscope::{Limit, flow};
+use anyscope::{Child, Limit, flow, scope};
+use smol::stream::StreamExt;
 use std::{
     future::{Future, pending, poll_fn},
     pin::{Pin, pin},
@@ -11,7 +12,7 @@ use std::{
     task::Poll,
     thread,
 };
-use support::{Hoard, Signal, ThreadEach, poll_once};
+use support::{Hoard, Signal, ThreadEach, hostile::Spy, poll_once};
 
 /// Counts, and holds threads until enough were counted.
 #[derive(Clone, Default)]
@@ -124,6 +125,109 @@ fn u5_others_fill_the_room_that_a_stuck_shard_has_made() {
     go.fire();
     thread::spawn(move || smol::block_on(first));
     smol::block_on(op).unwrap();
+}
+
+/// Given shards that sleep, of which the executor drops one, before it is woken for work or after
+/// that, then the work wakes another one, before whoever has taken it may be stuck.
+#[test]
+fn wake_of_a_shard_that_goes_is_for_another() {
+    for was_woken in [false, true] {
+        let (ex, spies) = (Hoard::default(), [Spy::new(), Spy::new()]);
+        let sleeping: Arc<Mutex<Vec<Child>>> = Arc::default();
+        let mut op = pin!(scope(&ex, async |s| {
+            let (sleeping, spies) = (sleeping.clone(), spies.clone());
+            let futures = (0..3).map(move |n| {
+                if n == 0 {
+                    // The source is taken, so they find nothing to do.
+                    let mut sleeping = sleeping.lock().unwrap();
+                    for (child, spy) in sleeping.iter_mut().zip(&spies) {
+                        assert!(spy.poll(Pin::new(child)).is_pending());
+                    }
+                    if !was_woken {
+                        drop(sleeping.remove(0));
+                    }
+                }
+                let (sleeping, [gone, next]) = (sleeping.clone(), spies.clone());
+                async move {
+                    if n == 0 {
+                        assert_eq!(gone.wakes(), usize::from(was_woken));
+                        if was_woken {
+                            assert_eq!(next.wakes(), 0);
+                            drop(sleeping.lock().unwrap().remove(0));
+                        }
+                        assert_eq!(next.wakes(), 1);
+                    }
+                }
+            });
+            let results: Vec<_> = s.spawn_all(futures).collect().await;
+            assert_eq!(results.len(), 3);
+            results.into_iter().for_each(|(_, result)| result.unwrap());
+        }));
+        assert!(poll_once(op.as_mut()).is_pending());
+        let mut children = ex.take();
+        let mut busy = children.remove(2);
+        *sleeping.lock().unwrap() = children;
+        assert!(poll_once(Pin::new(&mut busy)).is_ready());
+        let mut last = sleeping.lock().unwrap().remove(0);
+        assert!(poll_once(Pin::new(&mut last)).is_ready());
+        assert!(poll_once(op.as_mut()).is_ready());
+    }
+}
+
+/// Given two shards that sleep, when the work of one is woken, and has the source yield an item, then
+/// the other is woken for it: the first may be stuck.
+#[test]
+fn shard_that_is_polled_is_not_woken_for_more() {
+    let (ex, spies) = (Hoard::default(), [Spy::new(), Spy::new()]);
+    let (send, receive) = async_channel::unbounded();
+    let (go, other) = (Signal::default(), spies[1].clone());
+    send.try_send(0).unwrap();
+    let (more, wait) = (send.clone(), go.clone());
+    let work = move |n| {
+        let (more, wait, other) = (more.clone(), wait.clone(), other.clone());
+        async move {
+            if n == 0 {
+                wait.wait().await;
+                other.take_wakes();
+                more.try_send(1).unwrap();
+                assert_eq!(other.wakes(), 1);
+            }
+        }
+    };
+    let mut op = pin!(flow::stream(receive).for_each_on(&ex, Limit::new(2), work));
+    assert!(poll_once(op.as_mut()).is_pending());
+    // The first one last.
+    let mut shards = ex.take();
+    shards.reverse();
+    for (shard, spy) in shards.iter_mut().zip(&spies) {
+        assert!(spy.poll(Pin::new(shard)).is_pending());
+    }
+    go.fire();
+    assert!(spies[0].wakes() > 0);
+    assert!(spies[0].poll(Pin::new(&mut shards[0])).is_pending());
+    assert!(poll_once(op.as_mut()).is_pending());
+    drop(send);
+}
+
+/// Given a consumer that waits, and a shard with two pieces of work, then the outcome of the first is
+/// told before the second is begun, which may be stuck.
+#[test]
+fn outcome_is_told_before_the_next_piece_is_begun() {
+    let (ex, consumer) = (Hoard::default(), Spy::new());
+    let told = consumer.clone();
+    let work = move |n| {
+        let told = told.clone();
+        async move { assert_eq!(told.wakes(), n) }
+    };
+    let mut outcomes = pin!(flow::iter(0..2).map_on(&ex, Limit::new(2), work).into_stream());
+    assert!(consumer.poll(pin!(outcomes.next())).is_pending());
+    consumer.take_wakes();
+    let mut shards = ex.take();
+    assert!(poll_once(Pin::new(&mut shards[0])).is_pending());
+    for _ in 0..2 {
+        let Poll::Ready(Some(outcome)) = poll_once(pin!(outcomes.next())) else { panic!("none") };
+        outcome.unwrap();
+    }
 }
 
 /// Given a source that is never ready, and wakes itself each time, then a poll of a shard ends.

@@ -1,13 +1,21 @@
 //! Scopes in which only so many children run at once.
 
 use anyscope::{
-    CancelledBy, Limit, TrySpawnError, ZeroLimit, concurrent, scope_limited, try_scope_limited,
+    CancelledBy, Grace, Limit, TrySpawnError, ZeroLimit, concurrent, scope, scope_limited,
+    try_scope_limited,
 };
 use futures_lite::future::zip;
-use std::{future::pending, num::NonZeroUsize, pin::pin, task::Poll};
+use std::{
+    future::pending,
+    mem::forget,
+    num::NonZeroUsize,
+    pin::{Pin, pin},
+    sync::Mutex,
+    task::Poll,
+};
 use support::{
-    Gauge, Log, Signal, Tracer, behaviour, blow_up, cause, errors, panic_in, panic_message,
-    poll_once, until_idle, yield_now,
+    Gauge, Hoard, Log, Signal, Tracer, behaviour, blow_up, cause, errors, hostile::Spy, panic_in,
+    panic_message, poll_once, until_idle, yield_now,
 };
 
 const ONE: Limit = Limit::new(1);
@@ -136,6 +144,55 @@ behaviour! {
                 .await;
                 assert_eq!(next.unwrap().await.unwrap(), 7);
                 assert_eq!((tracer.polls(), tracer.alive()), (0, 0));
+            })
+            .await;
+        }
+    }
+
+    /// Given one who waits for room, when the scope asks its children to end, then it is told at
+    /// once, and not only when the grace is over.
+    waiter_is_told_of_a_grace |ex| {
+        scope_limited(&ex, ONE, async |s| {
+            let (go, spy) = (Signal::new(), Spy::new());
+            let holder = s.try_spawn(go.wait()).unwrap();
+            let mut waits = pin!(s.spawn(async {}));
+            assert!(spy.poll(waits.as_mut()).is_pending());
+            s.cancel_with(&ex, Grace::Forever, "closing");
+            assert_eq!(spy.wakes(), 1);
+            assert!(matches!(waits.await, Err(TrySpawnError::Closed(_))));
+            go.fire();
+            holder.await.unwrap();
+        })
+        .await;
+    }
+
+    /// Given a scope whose future sleeps, beside its body or after it, when room comes free and the
+    /// waiter whose turn it is was forgotten, then another one gets it.
+    room_is_offered_by_a_scope_that_sleeps |ex| {
+        for returns in [false, true] {
+            let (go, got) = (Signal::new(), Signal::new());
+            let (frees, told) = (&go, &got);
+            scope(&ex, async |outer| {
+                scope_limited(&ex, Limit::new(2), async |s| {
+                    // One that stays, so that the scope does not end.
+                    drop(s.try_spawn(told.wait()).unwrap());
+                    drop(s.try_spawn(frees.wait()).unwrap());
+                    let mut forgotten = Box::pin(s.spawn(async {}));
+                    assert!(poll_once(forgotten.as_mut()).is_pending());
+                    forget(forgotten);
+                    let (s2, frees, told) = (s.clone(), frees.clone(), told.clone());
+                    outer.spawn(async move {
+                        let mut waits = pin!(s2.spawn(async { 7 }));
+                        assert!(poll_once(waits.as_mut()).is_pending());
+                        frees.fire();
+                        assert_eq!(waits.await.unwrap().await.unwrap(), 7);
+                        told.fire();
+                    });
+                    if !returns {
+                        got.wait().await;
+                    }
+                })
+                .await;
             })
             .await;
         }
@@ -290,4 +347,29 @@ fn limit_of_zero_cannot_be_made() {
     assert_eq!(Limit::try_from(3), Ok(Limit::new(3)));
     assert_eq!(Limit::from(NonZeroUsize::MIN), ONE);
     assert_eq!((ONE.to_string(), Limit::Unbounded.to_string()), ("1".into(), "unbounded".into()));
+}
+
+/// Given two places that come free before anybody looks, then the waiter that takes the first wakes
+/// the next one for the second, without the scope.
+#[test]
+fn two_places_at_once_are_both_told_of() {
+    let (hoard, slot) = (Hoard::new(), Mutex::new(None));
+    let mut scope = pin!(scope_limited(&hoard, Limit::new(2), async |s| {
+        *slot.lock().unwrap() = Some(s);
+        pending::<()>().await;
+    }));
+    assert!(poll_once(scope.as_mut()).is_pending());
+    let s = slot.lock().unwrap().take().unwrap();
+    (0..2).for_each(|_| drop(s.try_spawn(async {}).unwrap()));
+    let (first, second) = (Spy::new(), Spy::new());
+    let (mut one, mut other) = (pin!(s.spawn(async {})), pin!(s.spawn(async {})));
+    assert!(first.poll(one.as_mut()).is_pending());
+    assert!(second.poll(other.as_mut()).is_pending());
+    for mut child in hoard.take() {
+        assert!(poll_once(Pin::new(&mut child)).is_ready());
+    }
+    assert_eq!((first.wakes(), second.wakes()), (1, 0));
+    assert!(first.poll(one.as_mut()).is_ready());
+    assert_eq!(second.wakes(), 1);
+    assert!(second.poll(other.as_mut()).is_ready());
 }

@@ -188,6 +188,14 @@ behaviour! {
         assert!(scope.close().await.unwrap_err().is_cancelled());
     }
 
+    /// The same if it was a finalizer that failed.
+    second_close_after_a_failed_finalizer_is_no_success |ex| {
+        let scope = OwnedScope::fail_fast(&ex);
+        scope.defer(async { Err::<(), _>("cleanup") });
+        assert_eq!(errors(scope.close().await), ["cleanup"]);
+        assert!(scope.close().await.unwrap_err().is_cancelled());
+    }
+
     /// A fail-fast scope that was cancelled says so, and one whose child panicked panics.
     fail_fast_scope_tells_how_it_ended |ex| {
         let cancelled = OwnedScope::fail_fast(&ex);

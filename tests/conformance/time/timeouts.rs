@@ -1,8 +1,8 @@
 //! Timeouts and deadlines (T), of single futures and of scopes.
 
 use anyscope::{
-    CancelledBy, Child, Clock, Elapsed, Instant, Limit, ScopeError, Timer, deadline, flow,
-    sim::Sim, smol::Smol, timeout, try_scope,
+    CancelledBy, Child, Clock, Elapsed, Instant, Limit, OwnedScope, ScopeError, Timer, deadline,
+    flow, sim::Sim, smol::Smol, timeout, try_scope,
 };
 use std::{
     future::{Pending, pending},
@@ -11,8 +11,8 @@ use std::{
     time::Duration,
 };
 use support::{
-    HOUR, Hoard, Log, SECOND, Signal, Stopwatch, Tracer, behaviour, cause, errors, poll_once,
-    simulated, yield_now,
+    HOUR, Hoard, Log, SECOND, Signal, Stopwatch, Tracer, behaviour, cause, errors, hostile::Spy,
+    poll_once, simulated, yield_now,
 };
 
 /// Long ago, on every clock.
@@ -479,6 +479,23 @@ fn t3_error_of_a_child_that_runs_when_the_deadline_comes_counts() {
     *watcher.lock().unwrap() = Some(first);
     assert!(poll_once(Pin::new(&mut second)).is_ready());
     assert_eq!(errors(smol::block_on(scope)), ["mine"]);
+}
+
+/// Given a scope without a deadline, when nobody can give it one any more, then nobody watches.
+#[test]
+fn deadline_of_never_is_watched_while_it_can_be_moved() {
+    let (hoard, spy) = (Hoard::new(), Spy::new());
+    let scope = OwnedScope::new(&hoard);
+    let deadline = scope.deadline(&Smol, Instant::NEVER);
+    let mut watch = hoard.take().pop().unwrap();
+    assert!(spy.poll(Pin::new(&mut watch)).is_pending());
+    let other = deadline.clone();
+    drop(deadline);
+    assert_eq!(spy.wakes(), 0);
+    drop(other);
+    assert_eq!(spy.wakes(), 1);
+    assert!(spy.poll(Pin::new(&mut watch)).is_ready());
+    assert!(scope.is_empty());
 }
 
 /// Work that waits now and then.
