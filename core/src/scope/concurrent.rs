@@ -2,8 +2,9 @@
 
 use super::{
     cleanup,
+    controls::control_methods,
     driver::{self, Driver},
-    methods::{cleanup_methods, control_methods, spawn_methods, timed_methods},
+    methods::{cleanup_methods, spawn_methods, timed_methods},
     owner::Owner,
     policy::{Accept, Conclude, FailFast, Policy, Supervise},
     shared::{self, Optional, Plain, Shared, ValueOf},

@@ -2,7 +2,8 @@
 
 use super::{
     cleanup,
-    methods::{cleanup_methods, control_methods, timed_methods},
+    controls::control_methods,
+    methods::{cleanup_methods, timed_methods},
     parallel::{self, Scope, ScopeFuture},
     policy::{Accept, FailFast, Policy, Supervise},
     shared::{self, Plain, Shared, ValueOf},

@@ -10,7 +10,7 @@
 //! | [`start`] | children that say when they are ready |
 //! | [`policy`], [`error`] | what the end of a child means |
 //! | [`bracket`] | a resource, its use and its release |
-//! | [`methods`] | the methods that all kinds have in common |
+//! | [`methods`], [`controls`] | the methods that all kinds have in common |
 //! | [`stop`], [`request`], [`deadline`] | cancels, graces, deadlines |
 //! | [`cleanup`] | what runs at the end |
 //! | [`blocking`] | children that block a thread of their own |
@@ -22,6 +22,7 @@ mod blocking;
 mod bracket;
 mod cleanup;
 mod concurrent;
+mod controls;
 mod deadline;
 mod driver;
 mod error;
