@@ -1,14 +1,18 @@
 //! The same on every executor: who waits is a task that is polled by hand, what it waits for comes
 //! from the executor's threads.
 
-use super::waker::{DEEDS, Hostile, Task};
-use anyscope::{Limit, OwnedScope, flow, scope_limited};
+use super::waker::{DEEDS, Deed, Hostile, Task};
+use anyscope::{Limit, OwnedScope, Timer, flow, scope_limited, sim::Sim};
 use std::{
     future::{Future, pending, poll_fn},
     panic::{AssertUnwindSafe, catch_unwind},
     pin::Pin,
-    sync::{Arc, atomic::Ordering::SeqCst},
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering::SeqCst},
+    },
     task::{Poll, Waker},
+    time::Duration,
 };
 use support::{Signal, behaviour, executors::Exec, yield_now};
 
@@ -152,6 +156,40 @@ behaviour! {
             assert_eq!(scope.len(), 0);
             for hostile in &tasks {
                 finish(hostile).await;
+            }
+        }
+    }
+}
+
+/// Given two that sleep until the same moment of a simulation, the first with a hostile waker, when
+/// the moment comes, then the second is woken, whatever the waker of the first does.
+#[test]
+fn a_hostile_waker_does_not_stop_the_clock_of_others() {
+    const TICK: Duration = Duration::from_secs(1);
+    for deed in DEEDS {
+        let woken = Arc::new(AtomicBool::new(false));
+        let theirs = woken.clone();
+        let ran = catch_unwind(move || {
+            Sim::new(1).run(move |sim| async move {
+                let hostile = Hostile::new(deed, Box::pin(sim.sleep(TICK)));
+                hostile.leave_waker();
+                let mut second = Box::pin(sim.sleep(TICK));
+                poll_fn(|cx| {
+                    let poll = second.as_mut().poll(cx);
+                    theirs.store(poll.is_ready(), SeqCst);
+                    poll
+                })
+                .await;
+            })
+        });
+        match ran {
+            Ok(ran) => {
+                ran.unwrap();
+                assert!(woken.load(SeqCst), "{deed:?}");
+            }
+            // There is no task whose panic it could be.
+            Err(_) => {
+                assert!(matches!(deed, Deed::PanicInWake | Deed::WakeOthers | Deed::PollAndPanic))
             }
         }
     }

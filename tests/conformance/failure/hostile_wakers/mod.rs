@@ -4,11 +4,12 @@
 //! whoever else waits has been woken, nothing is stuck, nothing was lost, and all memory is free.
 
 mod everywhere;
+mod groups;
 mod rows;
 mod waker;
 
 use anyscope::{Child, JoinError, KeepAlive, OwnedScope, Spawn, observe::Event};
-use rows::{Hand, Memory, Row, rows};
+use rows::{Hand, Memory, Row};
 use std::{
     any::Any,
     future::Future,
@@ -73,6 +74,10 @@ fn show(deed: Deed, row: Row) {
     }
     panics.extend(ended.err());
     run();
+    if deed == Deed::Poll {
+        let over = hostile.task.lock().unwrap().is_none();
+        assert!(over, "{what}: it was not woken when all was done");
+    }
     hostile.armed.store(false, SeqCst);
     if in_turn {
         assert!(finishes(&hostile, &run, &mut panics), "{what}: it is stuck");
@@ -94,8 +99,10 @@ fn show(deed: Deed, row: Row) {
 
 /// Each deed on every wait.
 fn show_all(deed: Deed) {
-    for n in 0..rows().len() {
-        show(deed, rows().swap_remove(n));
+    for rows in [rows::rows, groups::rows] {
+        for n in 0..rows().len() {
+            show(deed, rows().swap_remove(n));
+        }
     }
 }
 

@@ -40,7 +40,7 @@ pub(super) struct Row {
 /// What a row is made with: something that each part of it holds.
 pub(super) type Memory = Arc<()>;
 
-fn row<W>(
+pub(super) fn row<W>(
     name: &'static str,
     make: impl FnOnce(Memory) -> (W, Option<Task>, Box<dyn FnOnce()>, Box<dyn Fn()>),
 ) -> Row
@@ -64,7 +64,7 @@ where
 }
 
 impl Row {
-    fn unwinding(mut self) -> Self {
+    pub(super) fn unwinding(mut self) -> Self {
         self.unwinds = true;
         self
     }
@@ -80,7 +80,7 @@ impl Row {
     }
 }
 
-fn none() -> Box<dyn Fn()> {
+pub(super) fn none() -> Box<dyn Fn()> {
     Box::new(|| ())
 }
 
@@ -105,7 +105,7 @@ fn fire_and_run(signal: Signal, exec: &Hand) -> Box<dyn FnOnce()> {
     })
 }
 
-fn run(exec: &Hand) -> Box<dyn Fn()> {
+pub(super) fn run(exec: &Hand) -> Box<dyn Fn()> {
     let exec = exec.clone();
     Box::new(move || exec.run())
 }
@@ -473,19 +473,30 @@ impl Hand {
 
 /// Something to wait for, that keeps one waker for each who waits.
 #[derive(Clone, Default)]
-struct Signal(Arc<Mutex<(bool, Vec<Waker>)>>);
+pub(super) struct Signal(Arc<Mutex<(bool, Vec<Waker>)>>);
 
 impl Signal {
-    fn fire(&self) {
+    pub(super) fn fire(&self) {
         let wakers = {
             let mut state = self.0.lock().unwrap();
             state.0 = true;
             mem::take(&mut state.1)
         };
-        wakers.into_iter().for_each(Waker::wake);
+        let mut first = None;
+        for waker in wakers {
+            let panic = catch_unwind(AssertUnwindSafe(|| waker.wake())).err();
+            first = first.or(panic);
+        }
+        if let Some(panic) = first {
+            resume_unwind(panic);
+        }
     }
 
-    fn wait(&self) -> impl Future<Output = ()> + Send + use<> {
+    pub(super) fn is_fired(&self) -> bool {
+        self.0.lock().unwrap().0
+    }
+
+    pub(super) fn wait(&self) -> impl Future<Output = ()> + Send + use<> {
         let signal = self.clone();
         poll_fn(move |cx| {
             let waker = cx.waker().clone();

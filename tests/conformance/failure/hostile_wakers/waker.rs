@@ -47,12 +47,15 @@ pub(super) struct Hostile {
     pub(super) armed: AtomicBool,
     pub(super) task: Mutex<Option<Task>>,
     pub(super) panics: AtomicUsize,
+    /// Whether the task was woken during its own poll.
+    again: AtomicBool,
 }
 
 impl Hostile {
     pub(super) fn new(deed: Deed, task: Task) -> Arc<Self> {
         let (armed, panics) = (AtomicBool::new(true), AtomicUsize::new(0));
-        Arc::new(Hostile { deed, armed, task: Mutex::new(Some(task)), panics })
+        let again = AtomicBool::new(false);
+        Arc::new(Hostile { deed, armed, task: Mutex::new(Some(task)), panics, again })
     }
 
     /// Polls the task, unless somebody is at it. Its panic is returned.
@@ -94,7 +97,12 @@ impl Hostile {
     fn wake(self: &Arc<Self>) {
         self.explode(Deed::PanicInWake);
         match self.deed {
-            Deed::Poll => self.poll(&self.waker()).unwrap(),
+            Deed::Poll => {
+                self.again.store(true, SeqCst);
+                while self.task.try_lock().is_ok() && self.again.swap(false, SeqCst) {
+                    self.poll(&self.waker()).unwrap();
+                }
+            }
             Deed::PollAndPanic => {
                 let _ = self.poll(&self.waker());
                 self.explode(Deed::PollAndPanic);
