@@ -6,14 +6,14 @@
 
 use anyscope::{
     flow::{
-        Chunks, PollSource,
-        poll_source::{self, Schedule},
+        poll_source::{self, PollSource, Schedule},
+        sources::{self, Chunks},
         time::{
             ChunksTimeout, Debounce, DelayEach, Sample, TakeUntil, Throttle, ThrottleLatest,
             TimeoutEach,
         },
     },
-    futures::*,
+    future::*,
     sim::{self, Explorer, Marble, Sim, SimHandle, Sleep},
     smol::{Smol, SmolExecutor, SmolHandle, SmolLocal, SmolLocalHandle},
     threads::{Builder, ThreadPool, ThreadPoolHandle},
@@ -130,9 +130,9 @@ no!(Unpin: Timeout<Smol, Pinned>, Deadline<Smol, Pinned>);
 
 // Operators that know the time: as the source, its items and the timer; they may be moved wherever
 // the source may, whatever the sleeps of the timer.
-type Numbers = flow::Iter<std::vec::IntoIter<SendOnly>>;
-type LocalNumbers = flow::Iter<std::vec::IntoIter<Local>>;
-type PinnedNumbers = flow::FromStream<PinnedStream>;
+type Numbers = sources::Iter<std::vec::IntoIter<SendOnly>>;
+type LocalNumbers = sources::Iter<std::vec::IntoIter<Local>>;
+type PinnedNumbers = sources::FromStream<PinnedStream>;
 yes!(Send: TimeoutEach<Numbers, TokioHandle>, flow::time::Deadline<Numbers, TokioHandle>, Chunks<Numbers>);
 yes!(Send: TakeUntil<Numbers, Body>, ChunksTimeout<Numbers, TokioHandle>, Throttle<Numbers, TokioHandle>);
 yes!(Send: ThrottleLatest<Numbers, TokioHandle>, DelayEach<Numbers, TokioHandle>, Debounce<Numbers, TokioHandle>);
@@ -154,10 +154,10 @@ yes!(Sync: Schedule, poll_source::Fixed, poll_source::Progressive);
 yes!(Clone: Schedule, poll_source::Fixed, poll_source::Progressive);
 
 // Flows: as their source, their work and its values.
-type OkSource = flow::Iter<std::vec::IntoIter<Result<u8, SendOnly>>>;
+type OkSource = sources::Iter<std::vec::IntoIter<Result<u8, SendOnly>>>;
 type Map<Work, Value = ()> =
-    flow::MapConcurrent<Numbers, flow::Call<fn(SendOnly) -> WorkOf<Work, Value>>>;
-type Step<Work, Value> = flow::Fold<Numbers, Value, fn(Value, SendOnly) -> Work, Work>;
+    sources::MapConcurrent<Numbers, sources::Call<fn(SendOnly) -> WorkOf<Work, Value>>>;
+type Step<Work, Value> = Fold<Numbers, Value, fn(Value, SendOnly) -> Work, Work>;
 
 /// Work that has a `Work` and gives a `Value`.
 struct WorkOf<Work, Value>(Work, std::marker::PhantomData<fn() -> Value>);
@@ -173,41 +173,41 @@ impl<Work, Value> std::future::Future for WorkOf<Work, Value> {
     }
 }
 
-yes!(Send: LiveLimit, Capacity, flow::Flow<Numbers>, flow::FromStream<PinnedStream>);
+yes!(Send: LiveLimit, Capacity, flow::Flow<Numbers>, sources::FromStream<PinnedStream>);
 yes!(Sync: LiveLimit, Capacity);
-yes!(Clone: LiveLimit, Capacity, flow::Flow<Numbers>, flow::MapParts<(), (), ()>);
+yes!(Clone: LiveLimit, Capacity, flow::Flow<Numbers>, sources::MapParts<(), (), ()>);
 no!(Send: flow::Flow<LocalNumbers>);
-yes!(Send: Map<SendOnly>, Map<(), SendOnly>, flow::MapParts<Numbers, SendOnly, SendOnly>);
-no!(Send: Map<Local>, Map<(), Local>, flow::MapParts<(), Local, ()>, flow::MapParts<(), (), Local>);
-no!(Send: flow::MapConcurrent<LocalNumbers, flow::Call<fn(Local) -> Body>>);
-no!(Send: flow::MapConcurrent<Numbers, flow::OnUndelivered<flow::Call<fn(SendOnly) -> Body>, Box<dyn FnMut(())>>>);
-no!(Sync: Map<SendOnly>, Map<(), SendOnly>, flow::MapParts<(), (), SendOnly>);
+yes!(Send: Map<SendOnly>, Map<(), SendOnly>, sources::MapParts<Numbers, SendOnly, SendOnly>);
+no!(Send: Map<Local>, Map<(), Local>, sources::MapParts<(), Local, ()>, sources::MapParts<(), (), Local>);
+no!(Send: sources::MapConcurrent<LocalNumbers, sources::Call<fn(Local) -> Body>>);
+no!(Send: sources::MapConcurrent<Numbers, sources::OnUndelivered<sources::Call<fn(SendOnly) -> Body>, Box<dyn FnMut(())>>>);
+no!(Sync: Map<SendOnly>, Map<(), SendOnly>, sources::MapParts<(), (), SendOnly>);
 // Work is pinned in its chunk; the source is in the map.
-yes!(Unpin: Map<Pinned>, flow::Iter<Pinned>);
-no!(Unpin: flow::MapConcurrent<PinnedNumbers, flow::Call<fn(Result<(), Elapsed>) -> Body>>, PinnedNumbers);
-yes!(Send: flow::ForEachConcurrent<Numbers, fn(SendOnly) -> Body>);
-yes!(Send: flow::TryForEachConcurrent<Numbers, fn(SendOnly) -> std::future::Ready<Result<(), SendOnly>>>);
-no!(Send: flow::ForEachConcurrent<LocalNumbers, fn(Local) -> Body>);
-no!(Send: flow::ForEachConcurrent<Numbers, fn(SendOnly) -> WorkOf<Local, ()>>);
-no!(Send: flow::TryForEachConcurrent<Numbers, fn(SendOnly) -> WorkOf<Local, Result<(), ()>>>);
-yes!(Send: Step<WorkOf<SendOnly, u8>, u8>, flow::TryFold<Numbers, SendOnly, (), Body>);
+yes!(Unpin: Map<Pinned>, sources::Iter<Pinned>);
+no!(Unpin: sources::MapConcurrent<PinnedNumbers, sources::Call<fn(Result<(), Elapsed>) -> Body>>, PinnedNumbers);
+yes!(Send: ForEachConcurrent<Numbers, fn(SendOnly) -> Body>);
+yes!(Send: TryForEachConcurrent<Numbers, fn(SendOnly) -> std::future::Ready<Result<(), SendOnly>>>);
+no!(Send: ForEachConcurrent<LocalNumbers, fn(Local) -> Body>);
+no!(Send: ForEachConcurrent<Numbers, fn(SendOnly) -> WorkOf<Local, ()>>);
+no!(Send: TryForEachConcurrent<Numbers, fn(SendOnly) -> WorkOf<Local, Result<(), ()>>>);
+yes!(Send: Step<WorkOf<SendOnly, u8>, u8>, TryFold<Numbers, SendOnly, (), Body>);
 no!(Send: Step<WorkOf<Local, u8>, u8>, Step<WorkOf<(), Local>, Local>);
-no!(Send: flow::TryFold<Numbers, Local, (), Body>, flow::TryFold<Numbers, (), Local, Body>);
-no!(Unpin: Step<WorkOf<Pinned, u8>, u8>, flow::TryFold<Numbers, (), (), Pinned>);
-yes!(Send: flow::Collect<Numbers, Vec<SendOnly>>, flow::TryCollect<OkSource, Vec<u8>>);
-yes!(Send: flow::Count<Numbers>, flow::PartitionResults<OkSource, u8, SendOnly>);
+no!(Send: TryFold<Numbers, Local, (), Body>, TryFold<Numbers, (), Local, Body>);
+no!(Unpin: Step<WorkOf<Pinned, u8>, u8>, TryFold<Numbers, (), (), Pinned>);
+yes!(Send: Collect<Numbers, Vec<SendOnly>>, TryCollect<OkSource, Vec<u8>>);
+yes!(Send: Count<Numbers>, PartitionResults<OkSource, u8, SendOnly>);
 yes!(Send: flow::Partitioned<u8, SendOnly>);
-no!(Send: flow::Collect<(), Vec<Local>>, flow::TryCollect<(), Vec<Local>>, flow::Count<Local>);
-no!(Send: flow::PartitionResults<(), Local, ()>, flow::PartitionResults<(), (), Local>);
+no!(Send: Collect<(), Vec<Local>>, TryCollect<(), Vec<Local>>, Count<Local>);
+no!(Send: PartitionResults<(), Local, ()>, PartitionResults<(), (), Local>);
 no!(Send: flow::Partitioned<Local, ()>, flow::Partitioned<(), Local>);
-yes!(Send: flow::Drive<Numbers, Body>, flow::Items<SendOnly>, flow::NextItem<'_, SendOnly>);
+yes!(Send: Drive<Numbers, Body>, flow::Items<SendOnly>, NextItem<'_, SendOnly>);
 // One takes, through `&mut`.
-yes!(Sync: flow::Items<SendOnly>, flow::NextItem<'_, SendOnly>);
-yes!(Unpin: flow::Items<Pinned>, flow::NextItem<'_, Pinned>);
-no!(Send: flow::Drive<LocalNumbers, Body>, flow::Drive<Numbers, LocalBody>);
-no!(Send: flow::Items<Local>, flow::NextItem<'_, Local>);
-no!(Sync: flow::Items<Local>, flow::NextItem<'_, Local>);
-no!(Unpin: flow::Drive<Numbers, Pinned>);
+yes!(Sync: flow::Items<SendOnly>, NextItem<'_, SendOnly>);
+yes!(Unpin: flow::Items<Pinned>, NextItem<'_, Pinned>);
+no!(Send: Drive<LocalNumbers, Body>, Drive<Numbers, LocalBody>);
+no!(Send: flow::Items<Local>, NextItem<'_, Local>);
+no!(Sync: flow::Items<Local>, NextItem<'_, Local>);
+no!(Unpin: Drive<Numbers, Pinned>);
 // A second taker would take the place of the first.
 no!(Clone: flow::Items<u8>);
 
@@ -223,21 +223,21 @@ yes!(Clone: Smol, SmolHandle, SmolLocalHandle, TokioHandle, TokioLocalHandle, Th
 no!(Send: enter::Entered);
 
 // Operators on one item at a time, and progress: as the source and what they call.
-type Items = flow::Iter<std::vec::IntoIter<SendOnly>>;
-type LocalItems = flow::Iter<std::vec::IntoIter<Local>>;
-type Inspected<S, F> = flow::Adapt<S, flow::Inspect<F>>;
-yes!(Send: Inspected<Items, fn()>, flow::Take<Items>, flow::Prefetch<Items>);
-yes!(Send: flow::FlattenIter<Items, SendOnly>, flow::ReportProgress<Items, Smol, SendOnly>);
-yes!(Send: flow::CatchUnwind<SendOnly>, flow::CatchUnwindWork<Body>);
-yes!(Sync: flow::Adapt<(), flow::Enumerate>, flow::Take<()>, flow::CatchUnwindWork<Body>);
-no!(Send: Inspected<LocalItems, fn()>, Inspected<Items, Local>, flow::Take<LocalItems>);
-no!(Send: flow::Prefetch<LocalItems>, flow::FlattenIter<Items, Local>);
-no!(Send: flow::FlattenIter<LocalItems, ()>, flow::ReportProgress<LocalItems, Smol, ()>);
-no!(Send: flow::ReportProgress<Items, Rc<Smol>, ()>, flow::ReportProgress<Items, Smol, Local>);
-no!(Send: flow::CatchUnwind<Local>, flow::CatchUnwindWork<LocalBody>);
-no!(Sync: flow::Prefetch<Items>);
-yes!(Unpin: Inspected<Items, Pinned>, flow::Take<Items>, flow::Prefetch<Items>);
-no!(Unpin: Inspected<Pinned, ()>, flow::Take<Pinned>, flow::CatchUnwindWork<Pinned>);
+type Items = sources::Iter<std::vec::IntoIter<SendOnly>>;
+type LocalItems = sources::Iter<std::vec::IntoIter<Local>>;
+type Inspected<S, F> = sources::Adapt<S, sources::Inspect<F>>;
+yes!(Send: Inspected<Items, fn()>, sources::Take<Items>, sources::Prefetch<Items>);
+yes!(Send: sources::FlattenIter<Items, SendOnly>, sources::ReportProgress<Items, Smol, SendOnly>);
+yes!(Send: sources::CatchUnwind<SendOnly>, sources::CatchUnwindWork<Body>);
+yes!(Sync: sources::Adapt<(), sources::Enumerate>, sources::Take<()>, sources::CatchUnwindWork<Body>);
+no!(Send: Inspected<LocalItems, fn()>, Inspected<Items, Local>, sources::Take<LocalItems>);
+no!(Send: sources::Prefetch<LocalItems>, sources::FlattenIter<Items, Local>);
+no!(Send: sources::FlattenIter<LocalItems, ()>, sources::ReportProgress<LocalItems, Smol, ()>);
+no!(Send: sources::ReportProgress<Items, Rc<Smol>, ()>, sources::ReportProgress<Items, Smol, Local>);
+no!(Send: sources::CatchUnwind<Local>, sources::CatchUnwindWork<LocalBody>);
+no!(Sync: sources::Prefetch<Items>);
+yes!(Unpin: Inspected<Items, Pinned>, sources::Take<Items>, sources::Prefetch<Items>);
+no!(Unpin: Inspected<Pinned, ()>, sources::Take<Pinned>, sources::CatchUnwindWork<Pinned>);
 yes!(Send: flow::Progress, flow::NoClock, progress::Bar, progress::Bars);
 yes!(Sync: flow::Progress, flow::NoClock, progress::Bar, progress::Bars);
 yes!(Clone: flow::Progress, flow::NoClock, progress::Bar, progress::Bars);

@@ -59,7 +59,7 @@ pub mod enter;
 pub mod exec;
 #[cfg(feature = "alloc")]
 pub mod flow;
-pub mod futures;
+pub mod future;
 mod limit;
 #[cfg(anyscope_loom)]
 #[doc(hidden)]

@@ -34,6 +34,7 @@
 //! | work with time | see [`time`] |
 //! | read what has no waker | [`poll_source()`] |
 //! | watch | [`progress`](Flow::progress) |
+//! | name what an operation returns | see [`sources`] and [`future`](crate::future) |
 //!
 //! # What they all promise
 //!
@@ -71,35 +72,20 @@
 
 mod item;
 mod merge;
-mod parallel;
-mod sink;
+pub(crate) mod parallel;
+pub(crate) mod sink;
 mod source;
+pub mod sources;
 pub mod time;
 mod work;
 
-pub use item::{
-    Adapt, Adapter, Chunks, Cooperate, Enumerate, Filter, FilterMap, FilterOk, FlattenIter,
-    Inspect, InspectErr, Map, MapErr, MapOk, NoClock, Prefetch, Progress, ReportProgress, Take,
-    UntilError,
-};
+pub use item::{NoClock, Progress};
 pub use merge::{
-    Array, Boxed, Each, Few, Flatten, FlattenParts, Inputs, IntoMerge, KeyedEvent, KeyedHandle,
-    KeyedMerge, List, Many, Merge, MergeGone, OneOf2, OneOf3, OneOf4, OneOf5, OneOf6, OneOf7,
-    OneOf8, OrError, Switch, SwitchParts, TryFlatten, TryItem, Tuple2, Tuple3, Tuple4, Tuple5,
-    Tuple6, Tuple7, Tuple8, UnequalLengths, Zip, ZipParts, ZipStrict, merge, merge_all,
-    merge_keyed, try_merge,
+    IntoMerge, KeyedEvent, KeyedHandle, MergeGone, OneOf2, OneOf3, OneOf4, OneOf5, OneOf6, OneOf7,
+    OneOf8, TryItem, UnequalLengths, merge, merge_all, merge_keyed, try_merge,
 };
-pub use parallel::{ForEachOn, MapOn, SpawnAll, TryForEachOn};
-pub use sink::{
-    Collect, Count, Drive, Fold, ForEachConcurrent, Items, NextItem, PartitionResults, Partitioned,
-    TryCollect, TryFold, TryForEachConcurrent,
-};
-pub use source::poll_source::{self, PollSource, poll_source};
-pub use source::{Flow, FromStream, IntoFlow, Iter, Source, iter, source, stream};
-pub use work::{
-    Call, CallWeighted, CallWith, Itself, MapConcurrent, MapParts, OnUndelivered, Work,
-};
-#[cfg(feature = "std")]
-pub use work::{CatchUnwind, CatchUnwindWork};
+pub use sink::{Items, Partitioned};
+pub use source::poll_source::{self, poll_source};
+pub use source::{Flow, IntoFlow, Source, iter, source, stream};
 
 use crate::set::budget::POLLS;

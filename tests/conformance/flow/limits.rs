@@ -4,7 +4,7 @@ use anyscope::{IntoLimit, Limit, LiveLimit, flow, scope_limited, smol::Smol, try
 use std::{future::ready, num::NonZeroUsize, time::Duration};
 use support::{panic_in, place_of_panic_in};
 
-type Numbers = flow::Flow<flow::Iter<std::array::IntoIter<u8, 3>>>;
+type Numbers = flow::Flow<flow::sources::Iter<std::array::IntoIter<u8, 3>>>;
 
 fn numbers() -> Numbers {
     flow::iter([1, 2, 3])

@@ -446,7 +446,7 @@ behaviour! {
         assert_eq!(poll_once(pin!(all(flow::merge::<[Boxed<()>; 0]>([])))), Poll::Ready(vec![]));
         assert_eq!(poll_once(pin!(all(flow::iter(none()).flatten(TWO)))), Poll::Ready(vec![]));
         assert_eq!(poll_once(pin!(all(flow::iter(none()).switch()))), Poll::Ready(vec![]));
-        let (keys, merge) = flow::merge_keyed::<u8, flow::FromStream<Boxed<()>>>();
+        let (keys, merge) = flow::merge_keyed::<u8, flow::sources::FromStream<Boxed<()>>>();
         drop(keys);
         assert!(poll_once(pin!(all(merge))).is_ready());
     }
@@ -607,7 +607,7 @@ behaviour! {
     /// Without a source a keyed merge waits for its handles, from other tasks too; when the last
     /// one is gone it ends.
     keyed_merge_waits_for_its_handles |ex| {
-        let (feeds, merge) = flow::merge_keyed::<usize, flow::FromStream<Boxed<usize>>>();
+        let (feeds, merge) = flow::merge_keyed::<usize, flow::sources::FromStream<Boxed<usize>>>();
         let mut merge = pin!(merge.into_stream());
         assert!(poll_once(pin!(merge.next())).is_pending());
         let came = anyscope::scope(&ex, async |s| {

@@ -6,7 +6,10 @@ use crate::flow::{
 };
 use anyscope::{
     Limit, LiveLimit,
-    flow::{self, Flow, MapConcurrent, Source, Work},
+    flow::{
+        self, Flow, Source,
+        sources::{MapConcurrent, Work},
+    },
 };
 use futures_util::stream::Stream;
 use std::{

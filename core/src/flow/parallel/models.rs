@@ -1,7 +1,7 @@
 //! Models of what shards share; see [`crate::model`].
 
 use super::{
-    super::{Flow, Iter, Source, iter},
+    super::{Flow, Source, iter, sources::Iter},
     hub::{Batch, Hub},
     outcomes::{Outbox, Outcomes},
     shard::Outlet,

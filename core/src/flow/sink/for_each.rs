@@ -1,10 +1,13 @@
 //! Bounded side effects in the awaiting task.
 
-use super::super::{
-    Flow, MapConcurrent, Source, Work,
-    work::{Call, sealed},
+use crate::{
+    flow::{
+        Flow, Source,
+        work::{Call, MapConcurrent, Work, sealed},
+    },
+    limit::IntoLimit,
+    set::budget::Budget,
 };
-use crate::{limit::IntoLimit, set::budget::Budget};
 use core::{
     convert::Infallible,
     fmt,

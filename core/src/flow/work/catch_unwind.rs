@@ -3,8 +3,8 @@
 use crate::{
     child::Panic,
     flow::{
-        Flow, MapConcurrent, Source,
-        work::{Work, sealed},
+        Flow, Source,
+        work::{MapConcurrent, Work, sealed},
     },
     unwind,
 };

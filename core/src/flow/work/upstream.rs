@@ -20,7 +20,7 @@
 //!   source yields an item is for what the source does next.
 //! - **Asked for progress for the first time, a source that has woken us is asked twice.** The
 //!   first call after an item only says that no other item is wanted yet, and does nothing else for
-//!   a plain stream ([`FromStream`](crate::flow::FromStream)). The wake was for the second call.
+//!   a plain stream ([`FromStream`](crate::flow::sources::FromStream)). The wake was for the second call.
 //! - **Whether the source has anything left to do does not matter to the operation.** It asks for
 //!   an item as soon as there is room, also if the source has not woken us since.
 

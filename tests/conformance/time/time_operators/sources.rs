@@ -77,7 +77,7 @@ pub(super) async fn meanwhile<S: Source>(mut source: Pin<&mut S>, busy: impl Fut
 pub(super) fn hot<T: Timer + Clock + Clone>(
     timer: &T,
     diagram: &str,
-) -> Flow<flow::FromStream<Hot<T>>> {
+) -> Flow<flow::sources::FromStream<Hot<T>>> {
     let (mut second, mut grouped) = (0, false);
     let mut events = VecDeque::new();
     for mark in diagram.chars() {

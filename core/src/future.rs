@@ -1,7 +1,7 @@
 //! The futures that functions and methods of this crate return, for those who have to name them.
 //!
-//! Most code awaits them where it makes them, and needs no names. Those of operations on items are in
-//! the module `flow`.
+//! Most code awaits them where it makes them, and needs no names. The sources that operations on a
+//! [`Flow`](crate::flow::Flow) return are in [`flow::sources`](crate::flow::sources).
 
 #[cfg(all(feature = "std", not(anyscope_loom)))]
 pub use crate::cancel::{Restored, Shield};
@@ -10,8 +10,16 @@ pub use crate::{
     cancel::{RunUntilCancelled, WaitCancelled},
     child::{Cancel, Value},
     combine::JoinVec,
+    flow::{
+        parallel::{ForEachOn, TryForEachOn},
+        sink::{
+            Collect, Count, Drive, Fold, ForEachConcurrent, NextItem, PartitionResults, TryCollect,
+            TryFold, TryForEachConcurrent,
+        },
+    },
     scope::{ConcurrentFuture, ScopeFuture, SpawnFuture, Start},
 };
+#[doc(inline)]
 pub use crate::{
     combine::{Join2, Join3, Join4, Join5, Join6, Join7, Join8},
     time::{Deadline, Timeout},

@@ -1,0 +1,40 @@
+//! The sources that operations return, and what these are made of, for those who have to name them.
+//!
+//! A chain of operations needs no names, and a function that returns one says
+//! `Flow<impl Source<Item = T>>`. Names are for what is stored:
+//!
+//! ```
+//! use anyscope::flow::{self, Flow, sources::{Chunks, Iter}};
+//!
+//! struct Pages {
+//!     rows: Flow<Chunks<Iter<std::ops::Range<u32>>>>,
+//! }
+//!
+//! # smol::block_on(async {
+//! let pages = Pages { rows: flow::iter(0..5).chunks(2) };
+//! assert_eq!(pages.rows.count().await, 3);
+//! # });
+//! ```
+//!
+//! Sources that work with time are in [`time`](super::time), and [`PollSource`] is in
+//! [`poll_source`](mod@super::poll_source). What drives a flow is a future, and has its name in
+//! [`future`](crate::future).
+//!
+//! [`PollSource`]: super::poll_source::PollSource
+
+#[cfg(feature = "std")]
+pub use super::work::{CatchUnwind, CatchUnwindWork};
+pub use super::{
+    item::{
+        Adapt, Adapter, Chunks, Cooperate, Enumerate, Filter, FilterMap, FilterOk, FlattenIter,
+        Inspect, InspectErr, Map, MapErr, MapOk, Prefetch, ReportProgress, Take, UntilError,
+    },
+    merge::{
+        Array, Boxed, Each, Few, Flatten, FlattenParts, Inputs, KeyedMerge, List, Many, Merge,
+        OrError, Switch, SwitchParts, TryFlatten, Tuple2, Tuple3, Tuple4, Tuple5, Tuple6, Tuple7,
+        Tuple8, Zip, ZipParts, ZipStrict,
+    },
+    parallel::{MapOn, SpawnAll},
+    source::{FromStream, Iter},
+    work::{Call, CallWeighted, CallWith, Itself, MapConcurrent, MapParts, OnUndelivered, Work},
+};
