@@ -8,6 +8,7 @@
 //! |---|---|
 //! | [`reason`], [`cancelled`] | why, and by what |
 //! | [`token`] | a request, and the tokens that it is passed on to |
+//! | [`waiting`], [`guard`] | waits for a request, and makes one unless told not to |
 //! | [`grace`] | the time that children have to shut down |
 //! | [`shields`], [`shield`] | delays a cancel for a while |
 //! | [`current`] | which children and bodies this thread is running |
@@ -15,16 +16,20 @@
 mod cancelled;
 pub(crate) mod current;
 mod grace;
+mod guard;
 mod reason;
 #[cfg(all(feature = "std", not(anyscope_loom)))]
 mod shield;
 pub(crate) mod shields;
 mod token;
+mod waiting;
 
 pub use cancelled::{Cancelled, CancelledBy};
 pub use grace::Grace;
+pub use guard::CancelGuard;
 pub use reason::CancelReason;
 #[cfg(all(feature = "std", not(anyscope_loom)))]
 pub use shield::{Restore, Restored, Shield, checkpoint, shield, shield_with};
 pub(crate) use token::Around;
-pub use token::{CancelGuard, CancelToken, RunUntilCancelled, WaitCancelled};
+pub use token::CancelToken;
+pub use waiting::{RunUntilCancelled, WaitCancelled};

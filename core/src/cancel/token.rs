@@ -1,23 +1,14 @@
 //! A tree of cancel requests.
 
 use super::{CancelReason, Cancelled, CancelledBy};
-use crate::{
-    sync::{
-        Arc, AtomicBool, AtomicUsize, EventListener, LazyEvent, Ordering, Wakers,
-        group::{Ends, Group, Member},
-        once_arc::OnceArc,
-        once_box::OnceBox,
-    },
-    waits,
+use crate::sync::{
+    Arc, AtomicBool, AtomicUsize, EventListener, LazyEvent, Ordering, Wakers,
+    group::{Ends, Group, Member},
+    once_arc::OnceArc,
+    once_box::OnceBox,
 };
 use alloc::vec::Vec;
-use core::{
-    fmt,
-    future::Future,
-    pin::Pin,
-    task::{Context, Poll},
-};
-use pin_project_lite::pin_project;
+use core::fmt;
 
 /// A request to end, which is passed on to the tokens below.
 ///
@@ -237,86 +228,13 @@ impl CancelToken {
         if self.is_cancelled() { Err(self.to_error()) } else { Ok(()) }
     }
 
-    /// Waits until the token is cancelled.
-    ///
-    /// # Cancel safety
-    ///
-    /// Dropping the returned future has no effect.
-    ///
-    /// # Examples
-    ///
-    /// ```
-    /// use anyscope::{CancelToken, concurrent};
-    ///
-    /// # smol::block_on(async {
-    /// let token = CancelToken::new();
-    /// concurrent(async |s| {
-    ///     let waiting = s.spawn(async { token.cancelled().await });
-    ///     token.cancel("now");
-    ///     waiting.await.unwrap();
-    /// })
-    /// .await;
-    /// # });
-    /// ```
-    pub fn cancelled(&self) -> WaitCancelled<'_> {
-        WaitCancelled { token: self, listener: None }
+    /// Listens for the cancel. Check the token after this call: an earlier cancel does not notify the
+    /// listener.
+    pub(super) fn listen(&self) -> EventListener {
+        self.node.requested.listen()
     }
 
-    /// Runs `future` until the token is cancelled, and drops it then.
-    ///
-    /// If `future` is ready in the poll that finds the token cancelled, its value is returned.
-    ///
-    /// # Errors
-    ///
-    /// Returns [`Cancelled`] if the token was cancelled first. `future` has been dropped then.
-    ///
-    /// # Cancel safety
-    ///
-    /// Dropping the returned future drops `future`.
-    ///
-    /// # Panics
-    ///
-    /// The returned future panics if polled after it was ready.
-    ///
-    /// # Examples
-    ///
-    /// ```
-    /// use anyscope::CancelToken;
-    ///
-    /// # smol::block_on(async {
-    /// let token = CancelToken::new();
-    /// assert_eq!(token.run_until_cancelled(async { 42 }).await, Ok(42));
-    ///
-    /// token.cancel("enough");
-    /// let never = token.run_until_cancelled(std::future::pending::<()>()).await;
-    /// assert!(never.unwrap_err().to_string().starts_with("cancelled: enough"));
-    /// # });
-    /// ```
-    pub fn run_until_cancelled<F: Future>(&self, future: F) -> RunUntilCancelled<'_, F> {
-        RunUntilCancelled { future: Some(future), cancelled: self.cancelled() }
-    }
-
-    /// Returns a guard that cancels this token when dropped, unless it is disarmed before.
-    ///
-    /// # Examples
-    ///
-    /// ```
-    /// use anyscope::CancelToken;
-    ///
-    /// let token = CancelToken::new();
-    /// drop(token.child_token().drop_guard("left early").disarm());
-    /// assert!(!token.is_cancelled());
-    ///
-    /// let guard = token.clone().drop_guard("left early");
-    /// drop(guard); // also by `?`, a panic, or a cancel of the task
-    /// assert_eq!(token.reason().unwrap().message(), "left early");
-    /// ```
-    #[track_caller]
-    pub fn drop_guard(self, reason: impl Into<CancelReason>) -> CancelGuard {
-        CancelGuard { armed: Some((self, reason.into())) }
-    }
-
-    fn to_error(&self) -> Cancelled {
+    pub(super) fn to_error(&self) -> Cancelled {
         Cancelled::new(CancelledBy::Token, self.reason())
     }
 }
@@ -413,103 +331,6 @@ impl fmt::Debug for CancelToken {
             .field("cancelled", &self.is_cancelled())
             .field("reason", &self.reason().map(CancelReason::message))
             .finish()
-    }
-}
-
-/// Future of [`CancelToken::cancelled`].
-#[must_use = "futures do nothing unless you `.await` or poll them"]
-pub struct WaitCancelled<'a> {
-    token: &'a CancelToken,
-    listener: Option<EventListener>,
-}
-
-impl Future for WaitCancelled<'_> {
-    type Output = ();
-
-    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
-        loop {
-            if self.token.is_cancelled() {
-                return Poll::Ready(());
-            }
-            match &mut self.listener {
-                // Checked again after this: a cancel before `listen` notified nothing.
-                None => self.listener = Some(self.token.node.requested.listen()),
-                Some(listener) => {
-                    if Pin::new(listener).poll(cx).is_pending() {
-                        waits::waits_for(format_args!("a cancel"));
-                        return Poll::Pending;
-                    }
-                    self.listener = None;
-                }
-            }
-        }
-    }
-}
-
-impl fmt::Debug for WaitCancelled<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_tuple("WaitCancelled").field(self.token).finish()
-    }
-}
-
-pin_project! {
-    /// Future of [`CancelToken::run_until_cancelled`].
-    #[must_use = "futures do nothing unless you `.await` or poll them"]
-    pub struct RunUntilCancelled<'a, F> {
-        // None once the result has been returned.
-        #[pin]
-        future: Option<F>,
-        #[pin]
-        cancelled: WaitCancelled<'a>,
-    }
-}
-
-impl<F: Future> Future for RunUntilCancelled<'_, F> {
-    type Output = Result<F::Output, Cancelled>;
-
-    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        let mut this = self.project();
-        let future = this.future.as_mut().as_pin_mut().expect("polled after it was ready");
-        let result = match (future.poll(cx), this.cancelled.as_mut().poll(cx)) {
-            (Poll::Ready(output), _) => Ok(output),
-            (Poll::Pending, Poll::Ready(())) => Err(this.cancelled.token.to_error()),
-            (Poll::Pending, Poll::Pending) => return Poll::Pending,
-        };
-        this.future.set(None);
-        Poll::Ready(result)
-    }
-}
-
-impl<F> fmt::Debug for RunUntilCancelled<'_, F> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("RunUntilCancelled")
-            .field("token", self.cancelled.token)
-            .finish_non_exhaustive()
-    }
-}
-
-/// A guard that cancels a token when dropped; see [`CancelToken::drop_guard`].
-#[derive(Debug)]
-#[must_use = "dropping the guard cancels the token"]
-pub struct CancelGuard {
-    armed: Option<(CancelToken, CancelReason)>,
-}
-
-impl CancelGuard {
-    /// Returns the token, without cancelling it.
-    pub fn disarm(mut self) -> CancelToken {
-        let (token, _) = self.armed.take().expect("there until here");
-        token
-    }
-}
-
-impl Drop for CancelGuard {
-    fn drop(&mut self) {
-        if let Some((token, reason)) = self.armed.take() {
-            let mut wakers = Wakers::new();
-            token.cancel_and_collect(reason, &mut wakers);
-            wakers.fire_and_resume();
-        }
     }
 }
 
