@@ -41,6 +41,24 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 ///
 /// To have them below bars of your own, or somewhere else than on stderr, make it of an
 /// [`indicatif::MultiProgress`].
+///
+/// # Examples
+///
+/// Two flows at a time, each with a bar:
+///
+/// ```
+/// use anyscope::{flow, flow::NoClock, join, progress::Bars};
+///
+/// # smol::block_on(async {
+/// let bars = Bars::new();
+/// let (read, written) = (bars.bar("reading"), bars.bar("writing"));
+/// let counts = join((
+///     flow::iter(0..30).progress(NoClock, read.observer()).count(),
+///     flow::iter(0..20).progress(NoClock, written.observer()).count(),
+/// ));
+/// assert_eq!(counts.await, (30, 20));
+/// # });
+/// ```
 #[derive(Clone, Debug, Default)]
 pub struct Bars {
     multi: MultiProgress,
@@ -87,6 +105,25 @@ impl Bar {
     }
 
     /// A bar right below this one, for a part of what this one shows. It goes when it is done.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use anyscope::{flow, flow::NoClock, progress::Bar};
+    ///
+    /// # smol::block_on(async {
+    /// let days = Bar::new("days");
+    /// let files = flow::iter(1..=5)
+    ///     .map_concurrent(2, async |day| {
+    ///         let files = days.nested("files").unit("files");
+    ///         flow::iter(0..day).progress(NoClock, files.observer()).count().await
+    ///     })
+    ///     .progress(NoClock, days.observer())
+    ///     .fold(0, async |sum, files| sum + files)
+    ///     .await;
+    /// assert_eq!(files, 15);
+    /// # });
+    /// ```
     pub fn nested(&self, description: impl Into<Cow<'static, str>>) -> Bar {
         let outer = &self.shown;
         let bar = outer.multi.insert_after(&outer.bar, ProgressBar::no_length());

@@ -37,6 +37,21 @@
 //! | none | [`Instant`], [`Clock`], [`Timer`], [`Limit`], [`FixedFutureSet`], [`FixedStreamSet`] |
 //! | `alloc` | children, scopes, flow |
 //! | `std` (default) | panic capture, [`block_scope()`], [`shield()`], [`checkpoint()`], detection of joins that wait for themselves |
+//!
+//! # For readers of the code
+//!
+//! Each `mod.rs` says what its files have, and `DESIGN.md` which room may use which. What is most often
+//! looked for, from `core/src` on:
+//!
+//! | what | where |
+//! |---|---|
+//! | `spawn` of each scope | `scope/methods.rs`, one text for all; `scope/limited.rs`, which waits for room |
+//! | what `spawn` makes | `child/spawn.rs`; its future and output: `child/cell.rs` |
+//! | the state word of a child, each bit and transition | `child/state.rs` |
+//! | [`JoinHandle`], [`JoinError`], [`Panic`] | `child/handle.rs`, `child/error.rs`, `child/panic.rs` |
+//! | how a scope ends, and how it is cancelled | `scope/driver.rs`, `scope/stop.rs` |
+//! | the slab that futures are polled in | `set/slab/chunk.rs` |
+//! | the bounded map | `flow/work/map_concurrent.rs`; on an executor: `flow/parallel/hub.rs` |
 
 #![cfg_attr(docsrs, feature(doc_cfg))]
 #![no_std]

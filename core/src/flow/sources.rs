@@ -4,15 +4,15 @@
 //! `Flow<impl Source<Item = T>>`. Names are for what is stored:
 //!
 //! ```
-//! use anyscope::flow::{self, Flow, sources::{Chunks, Iter}};
+//! use anyscope::flow::{self, Flow, sources::{Iter, Take}};
 //!
-//! struct Pages {
-//!     rows: Flow<Chunks<Iter<std::ops::Range<u32>>>>,
+//! struct Page {
+//!     rows: Flow<Take<Iter<std::vec::IntoIter<String>>>>,
 //! }
 //!
 //! # smol::block_on(async {
-//! let pages = Pages { rows: flow::iter(0..5).chunks(2) };
-//! assert_eq!(pages.rows.count().await, 3);
+//! let page = Page { rows: flow::iter(vec!["a row".to_owned()]).take(20) };
+//! assert_eq!(page.rows.count().await, 1);
 //! # });
 //! ```
 //!

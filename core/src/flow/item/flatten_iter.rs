@@ -57,6 +57,20 @@ pin_project! {
 
 impl<S, I> FlattenIter<S, I> {
     /// Returns the source, and what is left of the item that was being yielded.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use anyscope::flow;
+    /// use smol::stream::StreamExt;
+    ///
+    /// # smol::block_on(async {
+    /// let mut numbers = flow::iter([vec![1, 2, 3]]).flatten_iter().into_stream();
+    /// assert_eq!(numbers.next().await, Some(1));
+    /// let (_source, left) = numbers.into_parts();
+    /// assert!(left.unwrap().eq([2, 3]));
+    /// # });
+    /// ```
     pub fn into_parts(self) -> (S, Option<I>) {
         (self.source, self.front)
     }

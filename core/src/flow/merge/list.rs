@@ -250,6 +250,20 @@ impl<S: Source + Unpin, const N: usize> Merge<Array<S, N>> {
 impl<S: Source + Unpin> Merge<Boxed<S>> {
     /// Returns the sources that have not ended, in their order. The items that were taken ahead are
     /// in them: a merge holds none.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use anyscope::flow;
+    /// use smol::stream::StreamExt;
+    ///
+    /// # smol::block_on(async {
+    /// let sources = [flow::iter(0..0), flow::iter(0..9)];
+    /// let mut merged = flow::merge_all(sources).into_stream();
+    /// assert_eq!(merged.next().await, Some(0));
+    /// assert_eq!(merged.into_parts().len(), 1); // the other one has ended
+    /// # });
+    /// ```
     pub fn into_parts(self) -> Vec<S> {
         match self.inputs.kind {
             Kind::Few { few } => {

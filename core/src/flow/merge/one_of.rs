@@ -21,7 +21,7 @@ impl<T, E> TryItem for Result<T, E> {
 }
 
 macro_rules! one_of {
-    ($($name:ident, $count:literal: $($variant:ident $T:ident $same:ident),+;)+) => {$(
+    ($($(#[$example:meta])* $name:ident, $count:literal: $($variant:ident $T:ident $same:ident),+;)+) => {$(
         #[doc = concat!("A value from one of ", $count, " sources of different types.")]
         #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
         #[allow(missing_docs)]
@@ -31,6 +31,7 @@ macro_rules! one_of {
 
         impl<T> $name<$($same),+> {
             /// Returns the value, if all sources have items of the same type.
+            $(#[$example])*
             pub fn into_inner(self) -> T {
                 match self {
                     $($name::$variant(value) => value,)+
@@ -52,6 +53,19 @@ macro_rules! one_of {
 }
 
 one_of! {
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use anyscope::flow::{self, OneOf2};
+    ///
+    /// # smol::block_on(async {
+    /// // An array cannot have sources of two types.
+    /// let merged = flow::merge((flow::iter([1, 2]), flow::iter(10..12)));
+    /// let numbers: Vec<_> = merged.map(OneOf2::into_inner).collect().await;
+    /// assert_eq!(numbers, [1, 10, 2, 11]);
+    /// # });
+    /// ```
     OneOf2, "two": First A T, Second B T;
     OneOf3, "three": First A T, Second B T, Third C T;
     OneOf4, "four": First A T, Second B T, Third C T, Fourth D T;

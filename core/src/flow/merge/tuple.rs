@@ -26,7 +26,7 @@ pub(super) fn hint_of<S: Source>(slot: &Option<S>) -> (usize, Option<usize>) {
 }
 
 macro_rules! tuples {
-    ($($name:ident $one_of:ident $count:literal: $($place:literal $variant:ident $field:ident $T:ident),+;)+) => {$(
+    ($($(#[$example:meta])* $name:ident $one_of:ident $count:literal: $($place:literal $variant:ident $field:ident $T:ident),+;)+) => {$(
         pin_project! {
             #[doc = concat!("The ", $count, " sources of a [`merge`](super::merge()) of a tuple.")]
             pub struct $name<$($T),+> {
@@ -127,6 +127,7 @@ macro_rules! tuples {
             /// them: a merge holds none.
             ///
             /// After a poll this needs sources that are [`Unpin`].
+            $(#[$example])*
             pub fn into_parts(self) -> ($(Option<$T>,)+) {
                 let sources = self.inputs.sources;
                 ($(sources.$field,)+)
@@ -136,6 +137,21 @@ macro_rules! tuples {
 }
 
 tuples! {
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use anyscope::flow::{self, OneOf2};
+    /// use smol::stream::StreamExt;
+    ///
+    /// # smol::block_on(async {
+    /// let merged = flow::merge((flow::iter([1, 2]), flow::iter(["a"])));
+    /// let mut merged = merged.into_stream();
+    /// assert_eq!(merged.next().await, Some(OneOf2::First(1)));
+    /// let (numbers, _words) = merged.into_parts();
+    /// assert_eq!(flow::source(numbers.unwrap()).collect::<Vec<_>>().await, [2]);
+    /// # });
+    /// ```
     Tuple2 OneOf2 2: 0 First a A, 1 Second b B;
     Tuple3 OneOf3 3: 0 First a A, 1 Second b B, 2 Third c C;
     Tuple4 OneOf4 4: 0 First a A, 1 Second b B, 2 Third c C, 3 Fourth d D;

@@ -91,6 +91,29 @@ pub struct Items<T> {
 
 impl<T> Items<T> {
     /// Returns the next item, or `None` after the last.
+    ///
+    /// # Examples
+    ///
+    /// A body that looks at the first item before the others:
+    ///
+    /// ```
+    /// use anyscope::flow;
+    ///
+    /// # smol::block_on(async {
+    /// let lines = flow::iter(["name,price", "tea,3", "cake,4"]);
+    /// let columns_and_rows = lines
+    ///     .drive(async |mut lines| {
+    ///         let columns = lines.next().await?.split(',').count();
+    ///         let mut rows = 0;
+    ///         while let Some(_row) = lines.next().await {
+    ///             rows += 1;
+    ///         }
+    ///         Some((columns, rows))
+    ///     })
+    ///     .await;
+    /// assert_eq!(columns_and_rows, Some((2, 2)));
+    /// # });
+    /// ```
     #[allow(clippy::should_implement_trait, reason = "the usual name for streams")]
     pub fn next(&mut self) -> NextItem<'_, T> {
         NextItem { items: self }

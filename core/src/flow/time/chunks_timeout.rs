@@ -91,6 +91,24 @@ pin_project! {
 
 impl<S: Stream, T: Timer> ChunksTimeout<S, T> {
     /// Returns the source, and what was taken from it and not yielded yet.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use anyscope::{flow, smol::Smol};
+    /// use smol::{future::poll_once, stream::{self, StreamExt}};
+    /// use std::{num::NonZeroUsize, time::Duration};
+    ///
+    /// const TEN: NonZeroUsize = NonZeroUsize::new(10).unwrap();
+    ///
+    /// # smol::block_on(async {
+    /// let source = flow::stream(stream::iter([1, 2]).chain(stream::pending()));
+    /// let mut chunks = source.chunks_timeout(&Smol, TEN, Duration::MAX).into_stream();
+    /// assert_eq!(poll_once(chunks.next()).await, None); // not full
+    /// let (_source, chunk) = chunks.into_parts();
+    /// assert_eq!(chunk, [1, 2]);
+    /// # });
+    /// ```
     pub fn into_parts(self) -> (S, Vec<S::Item>) {
         (self.reader.into_inner(), self.chunk.items)
     }

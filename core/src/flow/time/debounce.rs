@@ -113,6 +113,22 @@ impl<S: Stream, T: Timer> Debounce<S, T> {
     }
 
     /// Returns the source, and an item of it that was not yielded yet.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use anyscope::{flow, smol::Smol};
+    /// use smol::{future::poll_once, stream::{self, StreamExt}};
+    /// use std::time::Duration;
+    ///
+    /// # smol::block_on(async {
+    /// let typed = flow::stream(stream::iter(["a", "ab"]).chain(stream::pending()));
+    /// let mut typed = typed.debounce(&Smol, Duration::MAX).into_stream();
+    /// assert_eq!(poll_once(typed.next()).await, None); // not quiet for long enough
+    /// let (_source, latest) = typed.into_parts();
+    /// assert_eq!(latest, Some("ab"));
+    /// # });
+    /// ```
     pub fn into_parts(self) -> (S, Option<S::Item>) {
         (self.reader.into_inner(), self.latest)
     }

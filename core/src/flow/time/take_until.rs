@@ -76,6 +76,23 @@ pin_project! {
 
 impl<S: Stream, F: Future> TakeUntil<S, F> {
     /// Returns whether the future was ready before the source had ended.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use anyscope::flow;
+    /// use smol::{future, stream::StreamExt};
+    ///
+    /// # smol::block_on(async {
+    /// let mut all = flow::iter([1]).take_until(future::pending::<()>()).into_stream();
+    /// assert_eq!((all.next().await, all.next().await), (Some(1), None));
+    /// assert!(!all.is_stopped());
+    ///
+    /// let mut none = flow::iter([1]).take_until(future::ready(())).into_stream();
+    /// assert_eq!(none.next().await, None);
+    /// assert!(none.is_stopped());
+    /// # });
+    /// ```
     pub fn is_stopped(&self) -> bool {
         self.future.is_none() && !self.reader.is_over()
     }

@@ -106,6 +106,22 @@ pub enum KeyedEvent<K, T, S> {
 
 impl<K, T, S> KeyedEvent<K, T, S> {
     /// Returns the key and the item, if the event is an item.
+    ///
+    /// # Examples
+    ///
+    /// A merge whose ends nobody cares about:
+    ///
+    /// ```
+    /// use anyscope::flow::{self, KeyedEvent};
+    ///
+    /// # smol::block_on(async {
+    /// let (feeds, events) = flow::merge_keyed();
+    /// feeds.insert("a", flow::iter([1, 2])).unwrap();
+    /// drop(feeds);
+    /// let items: Vec<_> = events.filter_map(KeyedEvent::into_item).collect().await;
+    /// assert_eq!(items, [("a", 1), ("a", 2)]);
+    /// # });
+    /// ```
     pub fn into_item(self) -> Option<(K, T)> {
         match self {
             KeyedEvent::Item(key, item) => Some((key, item)),
