@@ -278,6 +278,31 @@ fn waker_of_the_taker_that_panics_loses_no_work() {
     assert_eq!(panics, 1);
 }
 
+/// The same for the waker of a shard that has room again when an outcome is taken.
+#[test]
+fn waker_of_a_shard_that_panics_loses_no_outcome() {
+    for ordered in [true, false] {
+        let (ex, spy) = (Hoard::default(), Spy::new());
+        let flow = flow::iter(0..2).map_on(&ex, Limit::new(1), |n| async move { n });
+        let flow = if ordered { flow } else { flow.unordered() };
+        let outcomes = pin!(flow.into_stream());
+        let mut op = pin!(take_all(outcomes));
+        assert!(poll_once(op.as_mut()).is_pending());
+        let mut shards = ex.take();
+        assert!(spy.poll(Pin::new(&mut shards[0])).is_pending());
+        spy.arm(Some(Bomb::Wake));
+        assert!(poll_once(op.as_mut()).is_pending());
+        spy.arm(None);
+        // The second item, and then the end of the source.
+        assert!(poll_once(Pin::new(&mut shards[0])).is_pending());
+        assert!(poll_once(op.as_mut()).is_pending());
+        assert!(poll_once(Pin::new(&mut shards[0])).is_pending());
+        let Poll::Ready((outcomes, panics)) = poll_once(op.as_mut()) else { panic!("not over") };
+        assert!(matches!(&outcomes[..], [Ok(0), Ok(1)]), "{outcomes:?}");
+        assert_eq!(panics, 1);
+    }
+}
+
 /// Given an iterator that panics after some of a batch, whose destructors panic too, then the first
 /// panic goes on, and the process too.
 #[test]

@@ -170,17 +170,18 @@ where
     /// Returns the next outcome, if it has come.
     fn pop(self: Pin<&mut Self>) -> Option<Result<Fut::Output, JoinError>> {
         let this = self.project();
-        let outcome = this.ready.front_mut()?.take()?;
-        this.ready.pop_front();
-        *this.delivered = this.delivered.wrapping_add(1);
-        let untold = this.delivered.wrapping_sub(*this.told);
+        this.ready.front()?.as_ref()?;
+        let delivered = this.delivered.wrapping_add(1);
+        let untold = delivered.wrapping_sub(*this.told);
         // Not each time, because it is costly; but often enough to keep the limit in use.
-        let more = this.ready.front().is_some_and(Option::is_some);
+        let more = this.ready.get(1).is_some_and(Option::is_some);
         if !more || untold >= *this.tell_after {
-            *this.told = *this.delivered;
+            *this.told = delivered;
+            // Before the outcome is taken, because it wakes a shard, whose waker may panic.
             this.op.hub().deliver(untold);
         }
-        Some(outcome)
+        *this.delivered = delivered;
+        this.ready.pop_front()?
     }
 
     /// Takes the outcomes that have come. Returns whether there were any. Not inlined, so that its
