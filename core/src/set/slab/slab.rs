@@ -200,7 +200,6 @@ impl<F> Slab<F> {
     }
 
     /// The child, if the key has one.
-    #[allow(dead_code)] // Until `flow` calls it.
     pub(crate) fn get_pin_mut(&mut self, key: usize) -> Option<Pin<&mut F>> {
         let (chunk, slot) = self.find(key)?;
         // SAFETY: the slot has a child, ours alone as `self` is. It is pinned: it is never moved,
@@ -218,7 +217,6 @@ impl<F> Slab<F> {
     }
 
     /// Moves the child out; none if the key has none.
-    #[allow(dead_code)] // Until `flow` calls it.
     pub(crate) fn take(&mut self, key: usize) -> Option<F>
     where
         F: Unpin,
@@ -231,7 +229,6 @@ impl<F> Slab<F> {
     }
 
     /// The keys of all children, in the order of their slots.
-    #[allow(dead_code)] // Until `flow` calls it.
     pub(crate) fn keys(&self) -> impl Iterator<Item = usize> + '_ {
         (0..self.chunks.len()).flat_map(|index| {
             let occupied = self.children(index);
