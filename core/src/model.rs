@@ -32,11 +32,17 @@ use std::{
 
 /// Explores `model`, within `LOOM_MAX_PREEMPTIONS` if that is set, and says how large it was.
 pub fn check(name: &str, model: impl Fn() + Send + Sync + 'static) {
+    check_deep(name, 0, model);
+}
+
+/// As [`check`], with `preemptions` at least.
+pub fn check_deep(name: &str, preemptions: usize, model: impl Fn() + Send + Sync + 'static) {
     let executions = Arc::new(AtomicUsize::new(0));
     let counted = executions.clone();
     let start = Instant::now();
     let mut builder = loom::model::Builder::new();
     builder.max_branches = 10_000;
+    builder.preemption_bound = builder.preemption_bound.map(|bound| bound.max(preemptions));
     builder.check(move || {
         counted.fetch_add(1, Ordering::Relaxed);
         model();

@@ -50,6 +50,8 @@ pub(crate) mod once_arc;
 pub(crate) mod once_box;
 #[cfg(feature = "alloc")]
 pub(crate) mod registry;
+#[cfg(all(test, anyscope_loom))]
+mod registry_models;
 #[cfg(feature = "alloc")]
 pub(crate) mod stack;
 #[cfg(feature = "alloc")]
