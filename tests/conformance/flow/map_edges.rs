@@ -297,7 +297,7 @@ fn values_after_an_error_are_reported() {
         let (go, waited) = (go.clone(), go.wait());
         async move {
             match n {
-                0 => waited.await,
+                1 => waited.await,
                 3 => go.fire(),
                 _ => {}
             }
@@ -308,7 +308,7 @@ fn values_after_an_error_are_reported() {
         .map_concurrent(Limit::new(4), work)
         .on_undelivered(|value| left.borrow_mut().push(value));
     let result = futures_lite::future::block_on(values.try_collect::<Vec<_>>());
-    assert_eq!((result, left.into_inner()), (Err(1), vec![Ok(2), Ok(3)]));
+    assert_eq!((result, left.into_inner()), (Err(1), vec![Ok(2), Ok(3), Ok(4)]));
 }
 
 /// Given a resource for each piece of work, then there are no more than the limit, each is used by

@@ -29,6 +29,13 @@ pub(in crate::flow) mod sealed {
         const GIVES_ALL: bool = true;
 
         fn adapt(&mut self, item: Item) -> Option<Self::Output>;
+
+        /// What to ask the source, asked to end with the first item that `is_last`; see
+        /// [`Source::end_at`](crate::flow::Source::end_at). `None` if the items are changed.
+        fn end_at(is_last: fn(&Self::Output) -> bool) -> Option<fn(&Item) -> bool> {
+            let _ = is_last;
+            None
+        }
     }
 }
 
@@ -94,6 +101,12 @@ where
 {
     fn poll_progress(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
         self.project().source.poll_progress(cx)
+    }
+
+    fn end_at(self: Pin<&mut Self>, is_last: fn(&A::Output) -> bool) {
+        if let Some(is_last) = A::end_at(is_last) {
+            self.project().source.end_at(is_last);
+        }
     }
 }
 

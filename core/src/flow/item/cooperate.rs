@@ -91,6 +91,10 @@ where
     fn poll_progress(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
         self.project().source.poll_progress(cx)
     }
+
+    fn end_at(self: Pin<&mut Self>, is_last: fn(&S::Item) -> bool) {
+        self.project().source.end_at(is_last);
+    }
 }
 
 impl<S: fmt::Debug, P> fmt::Debug for Cooperate<S, P> {

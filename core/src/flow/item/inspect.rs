@@ -69,6 +69,10 @@ impl<Item, F: FnMut(&Item)> adapter::sealed::Adapter<Item> for Inspect<F> {
         (self.0)(&item);
         Some(item)
     }
+
+    fn end_at(is_last: fn(&Item) -> bool) -> Option<fn(&Item) -> bool> {
+        Some(is_last)
+    }
 }
 
 /// Shows errors to a function. Made by [`inspect_err`](Flow::inspect_err).
@@ -79,6 +83,10 @@ impl<T, E, F: FnMut(&E)> adapter::sealed::Adapter<Result<T, E>> for InspectErr<F
 
     fn adapt(&mut self, item: Result<T, E>) -> Option<Result<T, E>> {
         Some(item.inspect_err(&mut self.0))
+    }
+
+    fn end_at(is_last: fn(&Result<T, E>) -> bool) -> Option<fn(&Result<T, E>) -> bool> {
+        Some(is_last)
     }
 }
 

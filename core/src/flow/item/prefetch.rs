@@ -133,6 +133,10 @@ impl<S: Source> Source for Prefetch<S> {
         let this = self.project();
         if *this.ended { Poll::Ready(()) } else { this.source.poll_progress(cx) }
     }
+
+    fn end_at(self: Pin<&mut Self>, is_last: fn(&S::Item) -> bool) {
+        self.project().source.end_at(is_last);
+    }
 }
 
 impl<S: Stream + fmt::Debug> fmt::Debug for Prefetch<S> {

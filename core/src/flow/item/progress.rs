@@ -219,6 +219,10 @@ where
         self.as_mut().start();
         self.project().source.poll_progress(cx)
     }
+
+    fn end_at(self: Pin<&mut Self>, is_last: fn(&S::Item) -> bool) {
+        self.project().source.end_at(is_last);
+    }
 }
 
 impl<S: Stream + fmt::Debug, C, O> fmt::Debug for ReportProgress<S, C, O> {

@@ -5,7 +5,7 @@ use crate::flow::{
     source::{Flow, Source},
 };
 use core::{
-    fmt,
+    fmt, mem,
     pin::Pin,
     task::{Context, Poll, ready},
 };
@@ -13,8 +13,8 @@ use futures_core::{FusedStream, Stream};
 use pin_project_lite::pin_project;
 
 impl<S: Source<Item: TryItem>> Flow<S> {
-    /// Ends with the first error: everything before is dropped, then the error is yielded, and that
-    /// is the last item.
+    /// Ends with the first error in time: everything before is dropped, then the error is yielded,
+    /// and that is the last item.
     ///
     /// ```text
     /// flow           a-b-X-c-|
@@ -24,6 +24,9 @@ impl<S: Source<Item: TryItem>> Flow<S> {
     /// "Everything before" are the sources of a merge, the inner flows of a
     /// [`flatten`](Self::flatten), the work of a [`map_concurrent`](Self::map_concurrent), with
     /// what they have taken ahead; when the error is out, they are gone.
+    ///
+    /// In an ordered flow the error does not wait for its turn. Values whose turn it is when the work
+    /// fails are still yielded before it; what waits for earlier work is dropped.
     ///
     /// # Cancel safety
     ///
@@ -45,7 +48,7 @@ impl<S: Source<Item: TryItem>> Flow<S> {
     /// # });
     /// ```
     pub fn until_error(self) -> Flow<UntilError<S>> {
-        crate::flow::source(UntilError { source: Some(self.source) })
+        crate::flow::source(UntilError { source: Some(self.source), asked: false })
     }
 }
 
@@ -56,6 +59,8 @@ pin_project! {
         // Gone after its end.
         #[pin]
         source: Option<S>,
+        // The source was asked to end with the first error.
+        asked: bool,
     }
 }
 
@@ -72,7 +77,10 @@ impl<S: Source<Item: TryItem>> Stream for UntilError<S> {
     #[inline]
     fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
         let mut this = self.project();
-        let Some(source) = this.source.as_mut().as_pin_mut() else { return Poll::Ready(None) };
+        let Some(mut source) = this.source.as_mut().as_pin_mut() else { return Poll::Ready(None) };
+        if !mem::replace(this.asked, true) {
+            source.as_mut().end_at(S::Item::is_error);
+        }
         let item = ready!(source.poll_next(cx)).map(TryItem::into_result);
         if !matches!(item, Some(Ok(_))) {
             this.source.set(None);
@@ -89,8 +97,12 @@ impl<S: Source<Item: TryItem>> Stream for UntilError<S> {
 
 impl<S: Source<Item: TryItem>> Source for UntilError<S> {
     fn poll_progress(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
-        let source = self.project().source.as_pin_mut();
-        source.map_or(Poll::Ready(()), |source| source.poll_progress(cx))
+        let this = self.project();
+        let Some(mut source) = this.source.as_pin_mut() else { return Poll::Ready(()) };
+        if !mem::replace(this.asked, true) {
+            source.as_mut().end_at(S::Item::is_error);
+        }
+        source.poll_progress(cx)
     }
 }
 

@@ -36,6 +36,11 @@ pub trait Sources {
     /// Lets one source make progress. Returns whether it has nothing left to do.
     fn progress(self: Pin<&mut Self>, place: usize, cx: &mut Context<'_>) -> bool;
 
+    /// See [`Source::end_at`]. Does nothing for sources of different types.
+    fn end_at(self: Pin<&mut Self>, is_last: fn(&Self::Item) -> bool) {
+        let _ = is_last;
+    }
+
     /// Drops all sources.
     fn clear(self: Pin<&mut Self>);
 
@@ -183,6 +188,10 @@ impl<L: Sources> Inputs for Few<L> {
                 Around::Over => return Poll::Ready(None),
             }
         }
+    }
+
+    fn end_at(self: Pin<&mut Self>, is_last: fn(&L::Item) -> bool) {
+        self.project().sources.end_at(is_last);
     }
 
     fn poll_progress(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {

@@ -103,6 +103,15 @@ impl<B: Slots<S>, S: Source> Sources for Alike<B, S> {
         progress_slot(self.project().slots.at(place), cx)
     }
 
+    fn end_at(self: Pin<&mut Self>, is_last: fn(&S::Item) -> bool) {
+        let mut slots = self.project().slots;
+        for place in 0..slots.all().len() {
+            if let Some(source) = slots.as_mut().at(place).as_pin_mut() {
+                source.end_at(is_last);
+            }
+        }
+    }
+
     fn clear(self: Pin<&mut Self>) {
         let mut slots = self.project().slots;
         (0..slots.all().len()).for_each(|place| slots.as_mut().at(place).set(None));
@@ -177,6 +186,13 @@ impl<B: Slots<S>, S: Source> Inputs for List<B, S> {
         match self.project().kind.project() {
             KindProj::Few { few } => few.poll_progress(cx),
             KindProj::Many { many } => Pin::new(many).poll_progress(cx),
+        }
+    }
+
+    fn end_at(self: Pin<&mut Self>, is_last: fn(&S::Item) -> bool) {
+        match self.project().kind.project() {
+            KindProj::Few { few } => few.end_at(is_last),
+            KindProj::Many { many } => Pin::new(many).end_at(is_last),
         }
     }
 

@@ -142,6 +142,16 @@ impl<S: Source> Inputs for Many<S> {
         this.pool.poll_progress(cx, &mut Budget::new()).map(drop)
     }
 
+    fn end_at(self: Pin<&mut Self>, is_last: fn(&S::Item) -> bool) {
+        let this = self.get_mut();
+        let keys: Vec<_> = this.pool.slab.keys().collect();
+        for key in keys {
+            if let Some(member) = this.pool.slab.get_pin_mut(key) {
+                member.project().source.end_at(is_last);
+            }
+        }
+    }
+
     fn size_hint(&self, ends: Ends) -> (usize, Option<usize>) {
         let (low, high) = self.pool.size_hint();
         if ends == Ends::All { (low, high) } else { (0, high) }

@@ -244,6 +244,10 @@ impl<I: Inputs> Source for Merge<I> {
     fn poll_progress(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
         self.project().inputs.poll_progress(cx)
     }
+
+    fn end_at(self: Pin<&mut Self>, is_last: fn(&I::Item) -> bool) {
+        self.project().inputs.end_at(is_last);
+    }
 }
 
 impl<I: Inputs> FusedStream for Merge<I> {

@@ -9,6 +9,9 @@ pub trait TryItem {
 
     /// Returns the item as a result.
     fn into_result(self) -> Result<Self::Ok, Self::Err>;
+
+    /// Returns whether the item is an error.
+    fn is_error(&self) -> bool;
 }
 
 impl<T, E> TryItem for Result<T, E> {
@@ -17,6 +20,10 @@ impl<T, E> TryItem for Result<T, E> {
 
     fn into_result(self) -> Self {
         self
+    }
+
+    fn is_error(&self) -> bool {
+        self.is_err()
     }
 }
 
@@ -46,6 +53,12 @@ macro_rules! one_of {
             fn into_result(self) -> Result<Self::Ok, Er> {
                 match self {
                     $($name::$variant(value) => value.map($name::$variant),)+
+                }
+            }
+
+            fn is_error(&self) -> bool {
+                match self {
+                    $($name::$variant(value) => value.is_err(),)+
                 }
             }
         }

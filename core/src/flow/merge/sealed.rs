@@ -19,6 +19,8 @@ pub trait Inputs {
 
     fn poll_progress(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()>;
 
+    fn end_at(self: Pin<&mut Self>, is_last: fn(&Self::Item) -> bool);
+
     fn size_hint(&self, ends: Ends) -> (usize, Option<usize>);
 
     fn is_over(&self) -> bool;

@@ -12,12 +12,14 @@ use crate::{
     exec::Spawn,
     limit::{Capacity, IntoLimit},
     scope::ScopeError,
+    unwind,
 };
 use alloc::{collections::VecDeque, sync::Arc};
 use core::{
     convert::Infallible,
     fmt,
     future::Future,
+    mem,
     pin::Pin,
     task::{Context, Poll},
 };
@@ -128,10 +130,13 @@ pin_project! {
         delivered: usize,
         told: usize,
         tell_after: usize,
+        // Asks of an outcome whether it ends the map.
+        is_last: Option<fn(&Result<T, JoinError>) -> bool>,
         over: bool,
-        // Last field: its drop resumes a panic that no poll has seen.
+        // Last field: its drop resumes a panic that no poll has seen. `None` after an outcome that
+        // has ended the map.
         #[pin]
-        op: Op<X, S, F, Fut, Outbox<T>, Infallible>,
+        op: Option<Op<X, S, F, Fut, Outbox<T>, Infallible>>,
     }
 }
 
@@ -156,8 +161,9 @@ where
             delivered: 0,
             told: 0,
             tell_after,
+            is_last: None,
             over: false,
-            op,
+            op: Some(op),
         }
     }
 }
@@ -177,30 +183,81 @@ where
         let more = this.ready.get(1).is_some_and(Option::is_some);
         if !more || untold >= *this.tell_after {
             *this.told = delivered;
-            // Before the outcome is taken, because it wakes a shard, whose waker may panic.
-            this.op.hub().deliver(untold);
+            if let Some(op) = this.op.as_pin_mut() {
+                // Before the outcome is taken, because it wakes a shard, whose waker may panic.
+                op.hub().deliver(untold);
+            }
         }
         *this.delivered = delivered;
         this.ready.pop_front()?
     }
 
-    /// Takes the outcomes that have come. Returns whether there were any. Not inlined, so that its
-    /// loop is compiled once.
-    #[inline(never)]
+    /// Takes the outcomes that have come. Returns whether there were any.
     fn receive(self: Pin<&mut Self>) -> bool {
+        match self.is_last {
+            None => self.receive_all(),
+            Some(is_last) => self.receive_until(is_last),
+        }
+    }
+
+    /// Not inlined, so that its loop is compiled once.
+    #[inline(never)]
+    fn receive_all(self: Pin<&mut Self>) -> bool {
         let this = self.project();
         this.outcomes.take(|(number, outcome)| {
-            if !*this.ordered {
-                this.ready.push_back(Some(outcome));
-                return;
-            }
-            let place = number.wrapping_sub(*this.delivered);
-            while this.ready.len() <= place {
-                this.ready.push_back(None);
-            }
-            this.ready[place] = Some(outcome);
+            keep(this.ready, *this.ordered, number.wrapping_sub(*this.delivered), outcome);
         })
     }
+
+    /// Ends the map with the first outcome that `is_last`.
+    #[inline(never)]
+    fn receive_until(
+        mut self: Pin<&mut Self>,
+        is_last: fn(&Result<Fut::Output, JoinError>) -> bool,
+    ) -> bool {
+        let this = self.as_mut().project();
+        let mut last = None;
+        let any = this.outcomes.take(|(number, outcome)| {
+            if last.is_none() && is_last(&outcome) {
+                last = Some(outcome);
+            } else {
+                keep(this.ready, *this.ordered, number.wrapping_sub(*this.delivered), outcome);
+            }
+        });
+        if let Some(last) = last {
+            self.end_with(last);
+        }
+        any
+    }
+
+    /// Ends the map with this outcome. Before it come only the outcomes whose turn it is; all else
+    /// is dropped.
+    #[cold]
+    fn end_with(self: Pin<&mut Self>, outcome: Result<Fut::Output, JoinError>) {
+        let mut this = self.project();
+        *this.over = true;
+        let next = this.ready.iter().take_while(|outcome| outcome.is_some()).count();
+        let mut kept: VecDeque<_> = this.ready.drain(..next).collect();
+        kept.push_back(Some(outcome));
+        let dropped = mem::replace(this.ready, kept);
+        let mut first = None;
+        unwind::keep_first(&mut first, || drop(dropped));
+        unwind::keep_first(&mut first, || this.op.set(None));
+        unwind::resume_unless_panicking(first);
+    }
+}
+
+/// Keeps an outcome until its turn, which in an ordered map is at this place.
+#[inline(always)]
+fn keep<T>(ready: &mut VecDeque<Option<T>>, ordered: bool, place: usize, outcome: T) {
+    if !ordered {
+        ready.push_back(Some(outcome));
+        return;
+    }
+    while ready.len() <= place {
+        ready.push_back(None);
+    }
+    ready[place] = Some(outcome);
 }
 
 impl<X, S, F, Fut> Stream for MapOn<X, S, F, Fut>
@@ -225,10 +282,11 @@ where
             }
             let this = self.as_mut().project();
             this.outcomes.wait(cx);
-            let ended = this.op.poll(cx);
+            let ended = this.op.as_pin_mut().expect("not over").poll(cx);
             let came = self.as_mut().receive();
             match ended {
-                Poll::Ready(result) => self.as_mut().end(result),
+                Poll::Ready(result) if !self.over => self.as_mut().end(result),
+                Poll::Ready(_) => {}
                 Poll::Pending if came => {}
                 Poll::Pending => return Poll::Pending,
             }
@@ -272,11 +330,23 @@ where
         if self.over {
             return Poll::Ready(());
         }
-        if let Poll::Ready(result) = self.as_mut().project().op.poll(cx) {
+        let op = self.as_mut().project().op.as_pin_mut().expect("not over");
+        if let Poll::Ready(result) = op.poll(cx) {
             self.as_mut().receive();
-            self.end(result);
+            if !self.over {
+                self.end(result);
+            }
         }
         Poll::Ready(())
+    }
+
+    fn end_at(mut self: Pin<&mut Self>, is_last: fn(&Self::Item) -> bool) {
+        let this = self.as_mut().project();
+        *this.is_last = Some(is_last);
+        let last = this.ready.iter_mut().find(|outcome| outcome.as_ref().is_some_and(is_last));
+        if let Some(outcome) = last.and_then(Option::take) {
+            self.end_with(outcome);
+        }
     }
 }
 

@@ -69,9 +69,13 @@ where
     ///
     /// # Errors
     ///
-    /// Returns the first error that comes. In an ordered flow, this is the error of the first item
-    /// that failed, and all items before it have succeeded. The work under way, later values and
-    /// the source are dropped before the error is returned.
+    /// Returns the first error in time. In an ordered flow it does not wait for its turn: earlier
+    /// work may be under way. All other work and values, and the source, are dropped before the
+    /// error is returned.
+    ///
+    /// After an operation that drops or changes items ([`filter`](Self::filter),
+    /// [`map`](Self::map)), the error of an ordered flow does wait for its turn. To see it at once,
+    /// put [`until_error`](Self::until_error) before that operation.
     ///
     /// # Cancel safety, panics
     ///
@@ -97,7 +101,7 @@ where
     where
         C: Default + Extend<T>,
     {
-        TryCollect { items: Some(C::default()), source: Some(self.source) }
+        TryCollect { items: Some(C::default()), source: Some(self.source), asked: false }
     }
 
     /// Collects successes and failures separately, each with its index.
@@ -201,6 +205,8 @@ pin_project! {
         #[pin]
         source: Option<S>,
         items: Option<C>,
+        // The source was asked to end with the first error.
+        asked: bool,
     }
 }
 
@@ -212,7 +218,10 @@ where
     type Output = Result<C, E>;
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<C, E>> {
-        let this = self.project();
+        let mut this = self.project();
+        if !mem::replace(this.asked, true) {
+            this.source.as_mut().as_pin_mut().expect(GONE).end_at(Result::is_err);
+        }
         let items = this.items;
         let end = ready!(poll_items(this.source, cx, |item| match item {
             Ok(value) => {

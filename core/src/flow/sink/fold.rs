@@ -56,6 +56,10 @@ impl<S: Source> Flow<S> {
     ///
     /// Returns the first error of a step, after the flow was dropped.
     ///
+    /// If the items are results of an ordered flow, a step sees an error when its turn comes. To
+    /// see it as soon as the step before has ended, put [`until_error`](Self::until_error) before
+    /// this.
+    ///
     /// # Cancel safety, panics
     ///
     /// As [`fold`](Self::fold).

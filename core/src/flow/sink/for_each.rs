@@ -111,7 +111,8 @@ impl<S: Source> Flow<S> {
     ///
     /// # Errors
     ///
-    /// Returns the first error of a future of `f`.
+    /// Returns the first error of a future of `f`. For errors among the items, see
+    /// [`try_fold`](Self::try_fold).
     ///
     /// # Examples
     ///

@@ -28,6 +28,21 @@ pub trait Source: Stream {
     /// An operation at its limit calls this once after the last item that it took, and then each
     /// time the source has woken it.
     fn poll_progress(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()>;
+
+    /// Asks the source to end with the first item for which `is_last` returns true: the first in
+    /// time, not in order.
+    ///
+    /// An operation that completes items out of order and yields them in order, such as
+    /// [`map_concurrent`](Flow::map_concurrent), then drops everything else as soon as there is
+    /// such an item, yields it, and ends. An operation that yields all items of its source as they
+    /// are passes the request on. All others, and a source without such a method, ignore it:
+    /// whoever asks must look at the items too.
+    ///
+    /// [`try_collect`](Flow::try_collect) and [`until_error`](Flow::until_error) ask for the first
+    /// error, once, before they ask for an item.
+    fn end_at(self: Pin<&mut Self>, is_last: fn(&Self::Item) -> bool) {
+        let _ = is_last;
+    }
 }
 
 /// A source of items, with the operations of the [module](crate::flow).

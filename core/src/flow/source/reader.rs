@@ -76,6 +76,11 @@ impl<S: Source> Reader<S> {
         if *this.over { Poll::Ready(()) } else { this.source.poll_progress(cx) }
     }
 
+    /// See [`Source::end_at`].
+    pub(in crate::flow) fn end_at(self: Pin<&mut Self>, is_last: fn(&S::Item) -> bool) {
+        self.project().source.end_at(is_last);
+    }
+
     /// Continues a read that has begun, and stores its item in `parked`. Otherwise lets the source
     /// make progress. Requires that `parked` is empty if a read has begun.
     pub(in crate::flow) fn poll_park(

@@ -178,4 +178,8 @@ impl<S: Source, T: Timer + Clock> Source for DelayEach<S, T> {
         }
         self.project().reader.poll_progress(cx)
     }
+
+    fn end_at(self: Pin<&mut Self>, is_last: fn(&S::Item) -> bool) {
+        self.project().reader.end_at(is_last);
+    }
 }

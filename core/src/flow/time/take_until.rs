@@ -166,6 +166,10 @@ impl<S: Source, F: Future> Source for TakeUntil<S, F> {
         }
         polled
     }
+
+    fn end_at(self: Pin<&mut Self>, is_last: fn(&S::Item) -> bool) {
+        self.project().reader.end_at(is_last);
+    }
 }
 
 impl<S: Stream + fmt::Debug, F: Future> fmt::Debug for TakeUntil<S, F> {

@@ -138,4 +138,8 @@ impl<S: Source, T: Timer> Source for Throttle<S, T> {
         }
         polled
     }
+
+    fn end_at(self: Pin<&mut Self>, is_last: fn(&S::Item) -> bool) {
+        self.project().reader.end_at(is_last);
+    }
 }

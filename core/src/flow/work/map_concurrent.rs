@@ -149,6 +149,8 @@ pin_project! {
         upstream: Upstream,
         // Fires when the limit changes.
         raised: Option<EventListener>,
+        // Asks of a value that is not the next in order whether it ends the map.
+        is_last: Option<fn(&T) -> bool>,
         // A poll has panicked.
         broken: bool,
     }
@@ -212,6 +214,7 @@ where
             delivered: 0,
             upstream: Upstream::new(),
             raised: None,
+            is_last: None,
             broken: false,
         }
     }
@@ -245,11 +248,19 @@ where
     }
 
     /// Drops the work, the values that were ready, and the source.
-    pub(in crate::flow) fn clear(self: Pin<&mut Self>) {
+    pub(in crate::flow) fn clear(mut self: Pin<&mut Self>) {
+        let mut first = None;
+        unwind::keep_first(&mut first, || self.as_mut().clear_work());
+        unwind::keep_first(&mut first, || self.project().done.clear());
+        unwind::resume_unless_panicking(first);
+    }
+
+    /// Drops the work and the source.
+    fn clear_work(self: Pin<&mut Self>) {
         let mut this = self.project();
         let mut first = None;
         unwind::keep_first(&mut first, || this.children.clear());
-        unwind::keep_first(&mut first, || this.done.clear());
+        *this.weight = 0;
         unwind::keep_first(&mut first, || *this.held = None);
         unwind::keep_first(&mut first, || this.source.set(None));
         this.upstream.end();
@@ -308,8 +319,12 @@ where
     }
 
     /// Polls the work that was woken.
-    fn poll_work(self: Pin<&mut Self>, budget: &mut Budget, deliver: bool) -> Option<W::Output> {
-        let this = self.project();
+    fn poll_work(
+        mut self: Pin<&mut Self>,
+        budget: &mut Budget,
+        deliver: bool,
+    ) -> Option<W::Output> {
+        let this = self.as_mut().project();
         while !budget.is_spent() {
             let key = this.children.next()?;
             if key == Slab::<Numbered<W::Future>>::OWN {
@@ -328,6 +343,9 @@ where
                     }
                     return Some(value);
                 }
+                if this.is_last.is_some_and(|is_last| is_last(&value)) {
+                    return self.end_with(value, deliver);
+                }
                 match this.ordered {
                     true => this.done[place] = Some(value),
                     false => this.done.push_back(Some(value)),
@@ -336,6 +354,24 @@ where
             budget.pay_poll();
         }
         None
+    }
+
+    /// Ends the map with this value. Before it come only the values whose turn it is; all else is
+    /// dropped. Returns the next value, if it is wanted.
+    #[cold]
+    fn end_with(mut self: Pin<&mut Self>, value: W::Output, deliver: bool) -> Option<W::Output> {
+        let this = self.as_mut().project();
+        let work = this.work.as_mut().expect("not taken over");
+        let next = this.done.iter().take_while(|value| value.is_some()).count();
+        let mut kept: VecDeque<_> = this.done.drain(..next).collect();
+        kept.push_back(Some(value));
+        let mut first = None;
+        for value in mem::replace(this.done, kept).into_iter().flatten() {
+            unwind::keep_first(&mut first, || work.undelivered(value));
+        }
+        unwind::keep_first(&mut first, || self.as_mut().clear_work());
+        unwind::resume_unless_panicking(first);
+        if deliver { self.pop_done() } else { None }
     }
 
     /// Takes items from the source while there is room, and starts their work.
@@ -359,6 +395,9 @@ where
                     if deliver && (!*this.ordered || this.done.is_empty()) {
                         *this.delivered = this.delivered.wrapping_add(usize::from(*this.ordered));
                         return Some(value);
+                    }
+                    if this.is_last.is_some_and(|is_last| is_last(&value)) {
+                        return self.end_with(value, deliver);
                     }
                     this.done.push_back(Some(value));
                 }
@@ -539,6 +578,15 @@ where
 {
     fn poll_progress(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
         self.poll_value(cx, &mut Budget::new(), false).map(drop)
+    }
+
+    fn end_at(mut self: Pin<&mut Self>, is_last: fn(&W::Output) -> bool) {
+        let this = self.as_mut().project();
+        *this.is_last = Some(is_last);
+        let last = this.done.iter_mut().find(|value| value.as_ref().is_some_and(is_last));
+        if let Some(value) = last.and_then(Option::take) {
+            self.end_with(value, false);
+        }
     }
 }
 
