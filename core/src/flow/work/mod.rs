@@ -4,6 +4,7 @@
 //! |---|---|
 //! | [`methods`] | the public methods of the bounded map |
 //! | [`map_concurrent`] | the bounded map |
+//! | [`options`] | its order, its window, and who has what is not delivered |
 //! | [`call`] | how an item becomes work, and its output a value |
 //! | [`catch_unwind`] | panics of work as values |
 //! | [`upstream`] | what an operation has asked its source, and the answer |
@@ -13,6 +14,7 @@ pub(super) mod call;
 mod catch_unwind;
 pub(super) mod map_concurrent;
 mod methods;
+mod options;
 pub(super) mod upstream;
 
 pub(super) use call::sealed;
