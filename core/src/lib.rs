@@ -110,9 +110,9 @@ pub use limit::{Limit, ZeroLimit};
 #[cfg(feature = "alloc")]
 pub use scope::{
     Accept, Conclude, Concurrent, DeadlineHandle, FailFast, LimitedScope, LocalConcurrent,
-    LocalScope, OwnedScope, Policy, Ready, Scope, ScopeError, StartError, Supervise, TryConcurrent,
-    TryLimitedScope, TryLocalConcurrent, TryLocalScope, TryScope, TrySpawnError, bracket,
-    concurrent, concurrent_local, scope, scope_limited, scope_local, try_concurrent,
+    LocalScope, OwnedScope, Policy, Ready, Scope, ScopeError, ScopeHandle, StartError, Supervise,
+    TryConcurrent, TryLimitedScope, TryLocalConcurrent, TryLocalScope, TryScope, TrySpawnError,
+    bracket, concurrent, concurrent_local, kind, scope, scope_limited, scope_local, try_concurrent,
     try_concurrent_local, try_scope, try_scope_limited, try_scope_local,
 };
 #[cfg(feature = "std")]

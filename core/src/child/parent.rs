@@ -44,7 +44,7 @@ pub struct SameThread(PhantomData<*const ()>);
 
 /// Marks scopes whose children are polled by the scope's own future and may borrow for `'env`.
 /// Children wait in `new` for their first poll.
-pub(crate) struct Inline<'env, M> {
+pub struct Inline<'env, M> {
     pub(crate) new: Stack<super::InlineChild<'env>>,
     mode: PhantomData<M>,
 }

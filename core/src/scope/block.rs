@@ -22,15 +22,12 @@
 
 use super::{
     blocking::{self, Blocking},
-    cleanup,
-    controls::control_methods,
     driver::{self, Driver},
-    methods::{cleanup_methods, spawn_methods, timed_methods},
+    handle::ScopeHandle,
+    kind::Blocked,
     owner::Owner,
     policy::{Accept, Conclude, FailFast, Policy, Supervise},
-    shared::{self, Optional, Plain, Shared, ValueOf},
-    start::{self, Ready, Start},
-    stop,
+    shared::{self, Plain, Shared, ValueOf},
 };
 use crate::{
     cancel::current::{self, Mark},
@@ -47,11 +44,9 @@ use crate::{
     sync::Arc,
     unwind,
 };
-use alloc::{borrow::Cow, boxed::Box, task::Wake};
+use alloc::task::Wake;
 use core::{
-    fmt,
     future::{Future, poll_fn},
-    marker::PhantomData,
     ops::AsyncFnOnce,
     panic::Location,
     pin::pin,
@@ -102,7 +97,7 @@ where
     F: for<'scope> AsyncFnOnce(&'scope BlockScope<'scope, 'env, E>) -> T,
 {
     let owner = Owner::new(Limit::Unbounded, Anywhere::default());
-    let scope = BlockScope::new(exec, owner.shared().clone());
+    let scope = ScopeHandle::new(owner.shared().clone(), Blocked::new(exec));
     run(exec, owner, async || body(&scope).await)
 }
 
@@ -139,7 +134,7 @@ where
     F: for<'scope> AsyncFnOnce(&'scope TryBlockScope<'scope, 'env, E, Err>) -> Result<T, Err>,
 {
     let owner = Owner::new(Limit::Unbounded, Anywhere::default());
-    let scope = BlockScope::new(exec, owner.shared().clone());
+    let scope = ScopeHandle::new(owner.shared().clone(), Blocked::new(exec));
     run(exec, owner, async || body(&scope).await)
 }
 
@@ -148,67 +143,19 @@ where
 ///
 /// Passed by reference to the body of [`block_scope`] and [`try_block_scope`], so children can
 /// capture it. The lifetimes are those of [`std::thread::Scope`].
-pub struct BlockScope<'scope, 'env: 'scope, E: ?Sized, P = Supervise> {
-    shared: Arc<Shared<P, Anywhere>>,
-    exec: &'env E,
-    /// Invariant, as in std, so that `'scope` cannot shrink.
-    scope: PhantomData<&'scope mut &'scope ()>,
-    env: PhantomData<&'env mut &'env ()>,
-}
+pub type BlockScope<'scope, 'env, E, P = Supervise> = ScopeHandle<'scope, Blocked<'env, E>, P>;
 
 /// A [`BlockScope`] in which the first failure ends everything; see [`try_block_scope`].
 pub type TryBlockScope<'scope, 'env, E, Err> = BlockScope<'scope, 'env, E, FailFast<Err>>;
 
 impl<'env, E: ?Sized, P: Policy> BlockScope<'_, 'env, E, P> {
-    fn new(exec: &'env E, shared: Arc<Shared<P, Anywhere>>) -> Self {
-        BlockScope { shared, exec, scope: PhantomData, env: PhantomData }
-    }
-
-    fn shared(&self) -> &Arc<Shared<P, Anywhere>> {
-        &self.shared
-    }
-
-    control_methods!();
-
     /// Returns the executor, for instance to use its timer.
     pub fn executor(&self) -> &'env E {
-        self.exec
+        self.kind.exec
     }
 }
 
-impl<'scope, E: Spawn + ?Sized, P: Policy + Send + Sync> BlockScope<'scope, '_, E, P> {
-    spawn_methods! {
-        receiver: (&'scope) self,
-        lifetime: 'scope,
-        children: (Send + 'scope),
-        handle: JoinHandle,
-        mode: Anywhere,
-    }
-
-    timed_methods! {
-        receiver: (&'scope) self,
-        children: (Send + 'scope),
-    }
-
-    cleanup_methods! {
-        receiver: (&'scope) self,
-        children: (Send + 'scope),
-        needs: (),
-    }
-
-    fn keep_for_end<F>(&'scope self, entry: Entry, origin: Origin, future: F)
-    where
-        F: Future<Output = ()> + Send + 'scope,
-    {
-        // SAFETY:
-        // - Threads: the future is `Send`.
-        // - Lifetimes: `'scope` does not end before `run` returns. The driver, which `run` owns,
-        //   polls the finalizers, or drops them with itself. There is no runner that could take
-        //   them over. A finalizer that a child defers after that is dropped before the child has
-        //   left.
-        unsafe { deferred::keep(&self.shared, entry, origin, future) };
-    }
-
+impl<'scope, E: ?Sized, P: Policy + Send + Sync> BlockScope<'scope, '_, E, P> {
     /// Spawns a child of this scope on another executor.
     ///
     /// # Examples
@@ -224,7 +171,7 @@ impl<'scope, E: Spawn + ?Sized, P: Policy + Send + Sync> BlockScope<'scope, '_, 
     /// assert_eq!(letters, 4);
     /// ```
     #[track_caller]
-    pub fn spawn_on<X, F>(&'scope self, other: &X, future: F) -> JoinHandle<'scope, P::Value>
+    pub fn spawn_on<X, F>(&self, other: &X, future: F) -> JoinHandle<'scope, P::Value>
     where
         X: Spawn + ?Sized,
         F: Future + Send + 'scope,
@@ -238,26 +185,6 @@ impl<'scope, E: Spawn + ?Sized, P: Policy + Send + Sync> BlockScope<'scope, '_, 
         handle
     }
 
-    #[track_caller]
-    fn adopt<F, Via>(
-        &'scope self,
-        future: F,
-        spec: Spec,
-    ) -> JoinHandle<'scope, ValueOf<P, Anywhere, F::Output, Via>>
-    where
-        F: Future + Send + 'scope,
-        F::Output: Send + 'scope,
-        Shared<P, Anywhere>: Receive<F::Output, Via>,
-    {
-        let (child, handle) = self.create::<_, Via>(future, spec);
-        if let Some(child) = child {
-            handle.keep(|| self.exec.spawn_keep_alive(child));
-        }
-        handle
-    }
-}
-
-impl<'scope, E: ?Sized, P: Policy + Send + Sync> BlockScope<'scope, '_, E, P> {
     /// Runs `f` as a child on a thread where blocking is allowed. `f` may borrow for `'scope`.
     ///
     /// Until it starts, the child can be cancelled like any other; then `f` is dropped. Once
@@ -276,7 +203,7 @@ impl<'scope, E: ?Sized, P: Policy + Send + Sync> BlockScope<'scope, '_, E, P> {
     /// assert_eq!(letters, 4);
     /// ```
     #[track_caller]
-    pub fn spawn_blocking<F, O>(&'scope self, f: F) -> JoinHandle<'scope, P::Value>
+    pub fn spawn_blocking<F, O>(&self, f: F) -> JoinHandle<'scope, P::Value>
     where
         E: SpawnBlocking,
         F: FnOnce() -> O + Send + 'scope,
@@ -285,13 +212,13 @@ impl<'scope, E: ?Sized, P: Policy + Send + Sync> BlockScope<'scope, '_, E, P> {
     {
         let (child, handle) = self.create::<_, Plain>(Blocking::new(f), shared::plain());
         if let Some(child) = child {
-            self.exec.spawn_blocking(blocking::job(child));
+            self.kind.exec.spawn_blocking(blocking::job(child));
         }
         handle
     }
 
-    fn create<F, Via>(
-        &'scope self,
+    pub(super) fn create<F, Via>(
+        &self,
         future: F,
         spec: Spec,
     ) -> Created<'scope, ValueOf<P, Anywhere, F::Output, Via>>
@@ -307,6 +234,22 @@ impl<'scope, E: ?Sized, P: Policy + Send + Sync> BlockScope<'scope, '_, E, P> {
         //   unwind before every child has left and every error is out of the shared part; see the
         //   module. The handle is bound to `'scope`.
         unsafe { spawn::create(&self.shared, place, future, spec) }
+    }
+}
+
+impl<'scope, E: ?Sized, P: Policy> BlockScope<'scope, '_, E, P> {
+    /// Keeps `future` for the end of the scope.
+    pub(super) fn keep<F>(&self, entry: Entry, origin: Origin, future: F)
+    where
+        F: Future<Output = ()> + Send + 'scope,
+    {
+        // SAFETY:
+        // - Threads: the future is `Send`.
+        // - Lifetimes: `'scope` does not end before `run` returns. The driver, which `run` owns,
+        //   polls the finalizers, or drops them with itself. There is no runner that could take
+        //   them over. A finalizer that a child defers after that is dropped before the child has
+        //   left.
+        unsafe { deferred::keep(&self.shared, entry, origin, future) };
     }
 }
 
@@ -362,11 +305,5 @@ struct Unpark(Thread);
 impl Wake for Unpark {
     fn wake(self: alloc::sync::Arc<Self>) {
         self.0.unpark();
-    }
-}
-
-impl<E: ?Sized, P: fmt::Debug> fmt::Debug for BlockScope<'_, '_, E, P> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.shared.fmt(f)
     }
 }

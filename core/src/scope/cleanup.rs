@@ -23,6 +23,7 @@ use crate::{
     },
     observe,
     sync::{Arc, Ordering, fence},
+    time::Timer,
     unwind, waits,
 };
 use alloc::{boxed::Box, vec::Vec};
@@ -32,6 +33,7 @@ use core::{
     panic::Location,
     pin::Pin,
     task::{Context, Poll, ready},
+    time::Duration,
 };
 use pin_project_lite::pin_project;
 
@@ -192,7 +194,7 @@ impl<P: Policy, K> Shared<P, K> {
 
 pin_project! {
     /// A future that user code deferred.
-    pub(super) struct Finalizer<F, P: Policy, K> {
+    pub struct Finalizer<F, P: Policy, K> {
         #[pin]
         future: F,
         // Last field: the scope learns of the end only after the future was dropped.
@@ -261,5 +263,68 @@ impl<P: Policy, K> Drop for Report<P, K> {
         // Release: see `has_finalizers`.
         self.shared.deferred.pending.fetch_sub(1, Ordering::AcqRel);
         self.shared.finalizer_is_gone();
+    }
+}
+
+pin_project! {
+    /// Ready when the time of all finalizers is over, which begins with the first poll.
+    pub struct Budget<T: Timer> {
+        #[pin]
+        sleep: Option<T::Sleep>,
+        timer: T,
+        budget: Duration,
+    }
+}
+
+impl<T: Timer> Budget<T> {
+    pub(super) fn new(timer: T, budget: Duration) -> Self {
+        Budget { sleep: None, timer, budget }
+    }
+}
+
+impl<T: Timer> Future for Budget<T> {
+    type Output = ();
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
+        let mut this = self.project();
+        if this.sleep.is_none() {
+            this.sleep.set(Some(this.timer.sleep(*this.budget)));
+        }
+        this.sleep.as_pin_mut().expect("set above").poll(cx)
+    }
+}
+
+pin_project! {
+    /// Calls the release of a resource with it, and is the future that it returns.
+    pub struct Release<R, C, F> {
+        // The one until the first poll, the other from then on.
+        call: Option<(C, alloc::sync::Arc<R>)>,
+        #[pin]
+        future: Option<F>,
+    }
+}
+
+impl<R, C, F> Release<R, C, F> {
+    pub(super) fn new(resource: alloc::sync::Arc<R>, release: C) -> Self {
+        Release { call: Some((release, resource)), future: None }
+    }
+}
+
+impl<R, C, F> Future for Release<R, C, F>
+where
+    C: FnOnce(alloc::sync::Arc<R>) -> F,
+    F: Future,
+{
+    type Output = F::Output;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<F::Output> {
+        let mut this = self.project();
+        if let Some((release, resource)) = this.call.take() {
+            this.future.set(Some(release(resource)));
+        }
+        let future = this.future.as_mut().as_pin_mut();
+        let output = ready!(future.expect("a finalizer that is done is not polled").poll(cx));
+        this.future.set(None);
+        Poll::Ready(output)
     }
 }

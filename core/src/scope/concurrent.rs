@@ -1,29 +1,20 @@
 //! Scopes whose children are polled by the awaiting task, and may borrow from around it.
 
 use super::{
-    cleanup,
-    controls::control_methods,
     driver::{self, Driver},
-    methods::{cleanup_methods, spawn_methods, timed_methods},
+    handle::ScopeHandle,
+    kind::InTask,
     owner::Owner,
-    policy::{Accept, Conclude, FailFast, Policy, Supervise},
-    shared::{self, Optional, Plain, Shared, ValueOf},
-    start::{self, Ready, Start},
-    stop,
+    policy::{Accept, Conclude, FailFast, Supervise},
+    shared::Shared,
 };
 use crate::{
-    child::{
-        Anywhere, InlineChild, JoinHandle, LocalJoinHandle, SameThread,
-        deferred::{self, Entry},
-        origin::Origin,
-        parent::{Inline, Receive},
-        spawn::{self, Spec},
-    },
+    child::{Anywhere, InlineChild, SameThread, parent::Inline},
     limit::Limit,
     set::slab::Slab,
-    sync::{Arc, stack::Stack},
+    sync::stack::Stack,
 };
-use alloc::{borrow::Cow, boxed::Box, vec::Vec};
+use alloc::vec::Vec;
 use core::{
     fmt,
     future::Future,
@@ -198,7 +189,7 @@ where
     P: Conclude<Fut::Output>,
 {
     let owner = Owner::new(Limit::Unbounded, Inline::default());
-    let body = body(Concurrent { shared: owner.shared().clone() });
+    let body = body(ScopeHandle::new(owner.shared().clone(), InTask::new()));
     ConcurrentFuture {
         driver: Driver::new(body, owner),
         body_ready: true,
@@ -211,11 +202,9 @@ where
 ///
 /// Cheap to clone, so that children can spawn siblings. Passed to the body of [`concurrent`] and
 /// its siblings. For `P` and `M` see [`Scope`](super::Scope).
-pub struct Concurrent<'env, P = Supervise, M = Anywhere> {
-    shared: Arc<InlineShared<'env, P, M>>,
-}
+pub type Concurrent<'env, P = Supervise, M = Anywhere> = ScopeHandle<'env, InTask<'env, M>, P>;
 
-type InlineShared<'env, P, M> = Shared<P, Inline<'env, M>>;
+pub(super) type InlineShared<'env, P, M> = Shared<P, Inline<'env, M>>;
 
 /// A [`Concurrent`] in which the first failure ends everything; see [`try_concurrent`].
 pub type TryConcurrent<'env, Err> = Concurrent<'env, FailFast<Err>>;
@@ -226,129 +215,6 @@ pub type LocalConcurrent<'env, P = Supervise> = Concurrent<'env, P, SameThread>;
 /// A [`LocalConcurrent`] in which the first failure ends everything; see
 /// [`try_concurrent_local`].
 pub type TryLocalConcurrent<'env, Err> = Concurrent<'env, FailFast<Err>, SameThread>;
-
-impl<P, M> Clone for Concurrent<'_, P, M> {
-    fn clone(&self) -> Self {
-        Concurrent { shared: self.shared.clone() }
-    }
-}
-
-impl<'env, P: Policy, M> Concurrent<'env, P, M> {
-    fn shared(&self) -> &Arc<InlineShared<'env, P, M>> {
-        &self.shared
-    }
-
-    control_methods!();
-
-    /// Returns whether the scope has ended. Then no child can be spawned.
-    pub fn is_closed(&self) -> bool {
-        self.shared.is_ended()
-    }
-
-    /// Queues a new child for the next poll of the scope.
-    fn admit(&self, child: Option<InlineChild<'env>>) {
-        if let Some(child) = child {
-            self.shared.kind.new.push(child);
-            self.shared.wake_owner();
-        }
-    }
-}
-
-impl<'env, P: Policy + Send + Sync + 'env> Concurrent<'env, P> {
-    spawn_methods! {
-        receiver: (&) self,
-        lifetime: 'env,
-        children: (Send + 'env),
-        handle: JoinHandle,
-        mode: Anywhere,
-    }
-
-    timed_methods! {
-        receiver: (&) self,
-        children: (Send + 'env),
-    }
-
-    cleanup_methods! {
-        receiver: (&) self,
-        children: (Send + 'env),
-        needs: (),
-    }
-
-    fn keep_for_end<F>(&self, entry: Entry, origin: Origin, future: F)
-    where
-        F: Future<Output = ()> + Send + 'env,
-    {
-        deferred::inline(&self.shared, entry, origin, future);
-    }
-
-    #[track_caller]
-    fn adopt<F, Via>(
-        &self,
-        future: F,
-        spec: Spec,
-    ) -> JoinHandle<'env, ValueOf<P, Inline<'env, Anywhere>, F::Output, Via>>
-    where
-        F: Future + Send + 'env,
-        F::Output: Send + 'env,
-        InlineShared<'env, P, Anywhere>: Receive<F::Output, Via>,
-    {
-        let place = Shared::place(&self.shared, spec.daemon);
-        let (child, handle) = spawn::inline(&self.shared, place, future, spec);
-        self.admit(child);
-        handle
-    }
-}
-
-impl<'env, P: Policy + 'env> Concurrent<'env, P, SameThread> {
-    spawn_methods! {
-        receiver: (&) self,
-        lifetime: 'env,
-        children: ('env),
-        handle: LocalJoinHandle,
-        mode: SameThread,
-    }
-
-    timed_methods! {
-        receiver: (&) self,
-        children: ('env),
-    }
-
-    cleanup_methods! {
-        receiver: (&) self,
-        children: ('env),
-        needs: (),
-    }
-
-    fn keep_for_end<F>(&self, entry: Entry, origin: Origin, future: F)
-    where
-        F: Future<Output = ()> + 'env,
-    {
-        deferred::inline_local(&self.shared, entry, origin, future);
-    }
-
-    #[track_caller]
-    fn adopt<F, Via>(
-        &self,
-        future: F,
-        spec: Spec,
-    ) -> LocalJoinHandle<'env, ValueOf<P, Inline<'env, SameThread>, F::Output, Via>>
-    where
-        F: Future + 'env,
-        F::Output: 'env,
-        InlineShared<'env, P, SameThread>: Receive<F::Output, Via>,
-    {
-        let place = Shared::place(&self.shared, spec.daemon);
-        let (child, handle) = spawn::inline_local(&self.shared, place, future, spec);
-        self.admit(child);
-        handle
-    }
-}
-
-impl<P: fmt::Debug, M> fmt::Debug for Concurrent<'_, P, M> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.shared.fmt(f)
-    }
-}
 
 pin_project! {
     /// Future of [`concurrent`] and its siblings.

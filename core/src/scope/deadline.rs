@@ -100,7 +100,7 @@ impl fmt::Debug for DeadlineHandle {
 
 pin_project! {
     /// Ready with true when the deadline has passed, or with false when it never will.
-    pub(super) struct Watch<T: Timer> {
+    pub struct Watch<T: Timer> {
         // None if there is no time to wait for, or the time is not known yet.
         #[pin]
         sleep: Option<T::Sleep>,

@@ -1,28 +1,19 @@
 //! Scopes with a limit on how many children run at the same time.
 
 use super::{
-    cleanup,
-    controls::control_methods,
-    methods::{cleanup_methods, timed_methods},
-    parallel::{self, Scope, ScopeFuture},
+    handle::ScopeHandle,
+    kind::{Limited, on_executor},
+    parallel::{self, ScopeFuture},
     policy::{Accept, FailFast, Policy, Supervise},
-    shared::{self, Plain, Shared, ValueOf},
-    stop,
+    shared::{self, Plain, Shared},
 };
 use crate::{
-    child::{
-        Anywhere, JoinHandle,
-        deferred::Entry,
-        origin::Origin,
-        parent::{Place, Receive},
-        spawn::Spec,
-    },
+    child::{Anywhere, JoinHandle, origin::Origin, parent::Place, spawn::Spec},
     exec::Spawn,
     limit::{IntoLimit, Limit},
-    sync::{Arc, EventListener, Ordering, gate::Refusal},
+    sync::{EventListener, Ordering, gate::Refusal},
     waits,
 };
-use alloc::boxed::Box;
 use core::{
     error::Error,
     fmt,
@@ -77,7 +68,7 @@ where
     F: FnOnce(LimitedScope<E>) -> Fut,
     Fut: Future,
 {
-    parallel::start_scope(exec, limit.into_limit(), body)
+    parallel::start_scope(Limited::new(exec), limit.into_limit(), body)
 }
 
 /// Runs a [`try_scope`](super::try_scope) with at most `limit` children at the same time; see
@@ -113,7 +104,7 @@ where
     F: FnOnce(TryLimitedScope<E, Err>) -> Fut,
     Fut: Future<Output = Result<T, Err>>,
 {
-    parallel::start_scope(exec, limit.into_limit(), body)
+    parallel::start_scope(Limited::new(exec), limit.into_limit(), body)
 }
 
 /// Handle of a scope with a limit on how many children run at the same time; see [`scope_limited`].
@@ -121,45 +112,20 @@ where
 /// It has no plain `spawn`: a child is spawned if there is room ([`try_spawn`](Self::try_spawn)),
 /// or when there is ([`spawn`](Self::spawn)). Cheap to clone. Beware: if every child of a full
 /// scope waits for room in it, they wait for each other forever.
-pub struct LimitedScope<E, P = Supervise> {
-    scope: Scope<E, P>,
-}
+pub type LimitedScope<E, P = Supervise> = ScopeHandle<'static, Limited<E>, P>;
 
 /// A [`LimitedScope`] in which the first failure ends everything.
 pub type TryLimitedScope<E, Err> = LimitedScope<E, FailFast<Err>>;
 
-impl<E, P: Policy> From<Scope<E, P>> for LimitedScope<E, P> {
-    fn from(scope: Scope<E, P>) -> Self {
-        LimitedScope { scope }
-    }
-}
-
-impl<E: Clone, P: Policy> Clone for LimitedScope<E, P> {
-    fn clone(&self) -> Self {
-        self.scope.clone().into()
-    }
-}
-
 impl<E, P: Policy> LimitedScope<E, P> {
-    fn shared(&self) -> &Arc<Shared<P, Anywhere>> {
-        self.scope.shared()
-    }
-
-    control_methods!();
-
-    /// Returns whether the scope has ended. Nothing can be spawned then.
-    pub fn is_closed(&self) -> bool {
-        self.shared().is_ended()
-    }
-
     /// Returns the executor, for its timer, its blocking threads and the like.
     pub fn executor(&self) -> &E {
-        self.scope.executor()
+        &self.kind.exec
     }
 
     /// Returns how many children may run at the same time.
     pub fn limit(&self) -> Limit {
-        self.shared().limit()
+        self.shared.limit()
     }
 }
 
@@ -197,10 +163,10 @@ impl<E: Spawn, P: Policy + Send + Sync + 'static> LimitedScope<E, P> {
         F::Output: Send + 'static,
         P: Accept<F::Output>,
     {
-        if self.shared().keeps_room() {
+        if self.shared.keeps_room() {
             return Err(TrySpawnError::Full(future));
         }
-        match Shared::place_below(self.shared()) {
+        match Shared::place_below(&self.shared) {
             Ok(place) => Ok(self.put(place, future, shared::plain())),
             Err(Refusal::Full) => Err(TrySpawnError::Full(future)),
             Err(Refusal::Closed) => Err(TrySpawnError::Closed(future)),
@@ -255,40 +221,6 @@ impl<E: Spawn, P: Policy + Send + Sync + 'static> LimitedScope<E, P> {
         }
     }
 
-    timed_methods! {
-        receiver: (&) self,
-        children: (Send + 'static),
-    }
-
-    cleanup_methods! {
-        receiver: (&) self,
-        children: (Send + 'static),
-        needs: (E: Clone + Send + Sync + 'static,),
-    }
-
-    fn keep_for_end<F>(&self, entry: Entry, origin: Origin, future: F)
-    where
-        E: Clone + Send + Sync + 'static,
-        F: Future<Output = ()> + Send + 'static,
-    {
-        self.scope.keep_for_end(entry, origin, future);
-    }
-
-    /// For the scope's own children, which do not count towards the limit.
-    #[track_caller]
-    fn adopt<F, Via>(
-        &self,
-        future: F,
-        spec: Spec,
-    ) -> JoinHandle<'static, ValueOf<P, Anywhere, F::Output, Via>>
-    where
-        F: Future + Send + 'static,
-        F::Output: Send + 'static,
-        Shared<P, Anywhere>: Receive<F::Output, Via>,
-    {
-        self.scope.adopt(future, spec)
-    }
-
     fn put<F>(
         &self,
         place: Place<'_, Shared<P, Anywhere>>,
@@ -300,14 +232,8 @@ impl<E: Spawn, P: Policy + Send + Sync + 'static> LimitedScope<E, P> {
         F::Output: Send + 'static,
         P: Accept<F::Output>,
     {
-        let exec = self.scope.executor();
-        parallel::adopt::<_, _, _, Plain>(self.shared(), Some(place), exec, future, spec)
-    }
-}
-
-impl<E, P: fmt::Debug> fmt::Debug for LimitedScope<E, P> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.scope.fmt(f)
+        let exec = &self.kind.exec;
+        on_executor::adopt::<_, _, _, Plain>(&self.shared, Some(place), exec, future, spec)
     }
 }
 
@@ -339,7 +265,7 @@ where
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let this = &mut *self;
-        let shared = this.scope.shared();
+        let shared = &this.scope.shared;
         loop {
             if let Some(freed) = &mut this.freed {
                 let told = Pin::new(freed).poll(cx).is_ready();
@@ -388,7 +314,7 @@ fn is_left_over<P: Policy, K>(shared: &Shared<P, K>, room_at: &mut Option<usize>
 impl<E, P: Policy, F> SpawnFuture<'_, E, P, F> {
     fn leave_queue(&mut self) {
         if mem::take(&mut self.queued) {
-            self.scope.shared().queue().fetch_sub(1, Ordering::Relaxed);
+            self.scope.shared.queue().fetch_sub(1, Ordering::Relaxed);
         }
     }
 }

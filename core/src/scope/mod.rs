@@ -10,7 +10,8 @@
 //! | [`start`] | children that say when they are ready |
 //! | [`policy`], [`error`] | what the end of a child means |
 //! | [`bracket`] | a resource, its use and its release |
-//! | [`methods`], [`controls`] | the methods that all kinds have in common |
+//! | [`handle`], [`control`] | the handle of a scope and its methods, `spawn` first |
+//! | [`kind`] | what differs from kind to kind |
 //! | [`stop`], [`request`], [`deadline`] | cancels, graces, deadlines |
 //! | [`cleanup`] | what runs at the end |
 //! | [`blocking`] | children that block a thread of their own |
@@ -22,13 +23,14 @@ mod blocking;
 mod bracket;
 mod cleanup;
 mod concurrent;
-mod controls;
+mod control;
 mod deadline;
 mod driver;
 mod error;
 mod flags;
+mod handle;
+pub mod kind;
 mod limited;
-mod methods;
 mod owned;
 mod owner;
 mod parallel;
@@ -48,6 +50,7 @@ pub use concurrent::{
 };
 pub use deadline::DeadlineHandle;
 pub use error::ScopeError;
+pub use handle::ScopeHandle;
 pub use limited::{
     LimitedScope, SpawnFuture, TryLimitedScope, TrySpawnError, scope_limited, try_scope_limited,
 };

@@ -1,6 +1,7 @@
 //! Scopes that live in a struct.
 
 use super::{
+    kind::OnExecutor,
     owner::Owner,
     parallel::Scope,
     policy::{Conclude, FailFast, Policy, Supervise},
@@ -180,7 +181,7 @@ impl<E: Spawn + Clone, Err> OwnedScope<E, FailFast<Err>> {
 impl<E: Clone, P: Policy> OwnedScope<E, P> {
     fn start(exec: &E) -> Self {
         let owner = Owner::owning(Limit::Unbounded, Anywhere::default());
-        OwnedScope { scope: Scope::new(owner.shared().clone(), exec.clone()), owner }
+        OwnedScope { scope: Scope::new(owner.shared().clone(), OnExecutor::new(exec)), owner }
     }
 
     async fn closed<B>(&self) -> P::Output

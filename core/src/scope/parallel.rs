@@ -2,29 +2,24 @@
 
 use super::{
     blocking::{self, Blocking},
-    cleanup,
-    controls::control_methods,
     driver::{self, Driver},
-    methods::{cleanup_methods, spawn_methods, timed_methods},
+    handle::ScopeHandle,
+    kind::{
+        Kind, OnExecutor,
+        on_executor::{adopt, adopt_local},
+    },
     owner::Owner,
     policy::{Accept, Conclude, FailFast, Policy, Supervise},
-    shared::{self, Optional, Plain, Shared, ValueOf},
-    start::{self, Ready, Start},
-    stop,
+    shared::{self, Plain, Shared},
 };
 use crate::{
     child::{
         Anywhere, JoinHandle, LocalJoinHandle, Panic, SameThread,
-        deferred::{self, Entry},
-        origin::Origin,
-        parent::{Place, Receive},
-        spawn::{self, Spec},
+        spawn::{self},
     },
     exec::{Spawn, SpawnBlocking, SpawnLocal},
     limit::Limit,
-    sync::Arc,
 };
-use alloc::{borrow::Cow, boxed::Box};
 use core::{
     fmt,
     future::Future,
@@ -94,7 +89,7 @@ where
     F: FnOnce(Scope<E>) -> Fut,
     Fut: Future,
 {
-    start_scope(exec, Limit::Unbounded, body)
+    start_scope(OnExecutor::new(exec), Limit::Unbounded, body)
 }
 
 /// Runs `body` with a scope in which the first failure ends everything.
@@ -157,7 +152,7 @@ where
     F: FnOnce(TryScope<E, Err>) -> Fut,
     Fut: Future<Output = Result<T, Err>>,
 {
-    start_scope(exec, Limit::Unbounded, body)
+    start_scope(OnExecutor::new(exec), Limit::Unbounded, body)
 }
 
 /// Runs a [`scope`] of children that stay on this thread.
@@ -187,7 +182,7 @@ where
     F: FnOnce(LocalScope<E>) -> Fut,
     Fut: Future,
 {
-    start_scope(exec, Limit::Unbounded, body)
+    start_scope(OnExecutor::new(exec), Limit::Unbounded, body)
 }
 
 /// Runs a [`try_scope`] of children that stay on this thread.
@@ -219,25 +214,23 @@ where
     F: FnOnce(TryLocalScope<E, Err>) -> Fut,
     Fut: Future<Output = Result<T, Err>>,
 {
-    start_scope(exec, Limit::Unbounded, body)
+    start_scope(OnExecutor::new(exec), Limit::Unbounded, body)
 }
 
 /// Creates the parts of a scope and calls `body`.
-pub(super) fn start_scope<E, S, F, Fut, P, M>(
-    exec: &E,
+pub(super) fn start_scope<K, F, Fut, P>(
+    kind: K,
     limit: Limit,
     body: F,
-) -> ScopeFuture<Fut, P, M>
+) -> ScopeFuture<Fut, P, K::State>
 where
-    E: Clone,
-    S: From<Scope<E, P, M>>,
-    F: FnOnce(S) -> Fut,
+    K: Kind<State: Default>,
+    F: FnOnce(ScopeHandle<'static, K, P>) -> Fut,
     Fut: Future,
     P: Conclude<Fut::Output>,
-    M: Default,
 {
-    let owner = Owner::owning(limit, M::default());
-    let body = body(S::from(Scope::new(owner.shared().clone(), exec.clone())));
+    let owner = Owner::owning(limit, K::State::default());
+    let body = body(ScopeHandle::new(owner.shared().clone(), kind));
     ScopeFuture { driver: Driver::new(body, owner) }
 }
 
@@ -302,10 +295,7 @@ where
 /// Got from [`scope`], [`try_scope`], [`scope_local`] or [`try_scope_local`], or through an
 /// [`OwnedScope`](super::OwnedScope). `P` says what a child's end means ([`Supervise`] or
 /// [`FailFast`]), `M` whether the handle and the children may move between threads.
-pub struct Scope<E, P = Supervise, M = Anywhere> {
-    shared: Arc<Shared<P, M>>,
-    exec: E,
-}
+pub type Scope<E, P = Supervise, M = Anywhere> = ScopeHandle<'static, OnExecutor<E, M>, P>;
 
 /// A [`Scope`] in which the first failure ends everything; see [`try_scope`].
 pub type TryScope<E, Err> = Scope<E, FailFast<Err>>;
@@ -316,63 +306,14 @@ pub type LocalScope<E, P = Supervise> = Scope<E, P, SameThread>;
 /// A [`LocalScope`] in which the first failure ends everything; see [`try_scope_local`].
 pub type TryLocalScope<E, Err> = Scope<E, FailFast<Err>, SameThread>;
 
-impl<E: Clone, P, M> Clone for Scope<E, P, M> {
-    fn clone(&self) -> Self {
-        Scope { shared: self.shared.clone(), exec: self.exec.clone() }
-    }
-}
-
 impl<E, P: Policy, M> Scope<E, P, M> {
-    pub(super) fn new(shared: Arc<Shared<P, M>>, exec: E) -> Self {
-        Scope { shared, exec }
-    }
-
-    pub(super) fn shared(&self) -> &Arc<Shared<P, M>> {
-        &self.shared
-    }
-
-    control_methods!();
-
-    /// Returns whether the scope has ended. Nothing can be spawned then.
-    pub fn is_closed(&self) -> bool {
-        self.shared.is_ended()
-    }
-
     /// Returns the executor, for its timer, its blocking threads and the like.
     pub fn executor(&self) -> &E {
-        &self.exec
+        &self.kind.exec
     }
 }
 
-impl<E: Spawn, P: Policy + Send + Sync + 'static> Scope<E, P> {
-    spawn_methods! {
-        receiver: (&) self,
-        lifetime: 'static,
-        children: (Send + 'static),
-        handle: JoinHandle,
-        mode: Anywhere,
-    }
-
-    timed_methods! {
-        receiver: (&) self,
-        children: (Send + 'static),
-    }
-
-    cleanup_methods! {
-        receiver: (&) self,
-        children: (Send + 'static),
-        needs: (E: Clone + Send + Sync + 'static,),
-    }
-
-    pub(super) fn keep_for_end<F>(&self, entry: Entry, origin: Origin, future: F)
-    where
-        E: Clone + Send + Sync + 'static,
-        F: Future<Output = ()> + Send + 'static,
-    {
-        deferred::run_on(&self.shared, &self.exec, E::spawn);
-        deferred::parallel(&self.shared, entry, origin, future);
-    }
-
+impl<E, P: Policy + Send + Sync + 'static> Scope<E, P> {
     /// Spawns a child of this scope on another executor.
     ///
     /// # Examples
@@ -405,20 +346,6 @@ impl<E: Spawn, P: Policy + Send + Sync + 'static> Scope<E, P> {
             future,
             shared::plain(),
         )
-    }
-
-    #[track_caller]
-    pub(super) fn adopt<F, Via>(
-        &self,
-        future: F,
-        spec: Spec,
-    ) -> JoinHandle<'static, ValueOf<P, Anywhere, F::Output, Via>>
-    where
-        F: Future + Send + 'static,
-        F::Output: Send + 'static,
-        Shared<P, Anywhere>: Receive<F::Output, Via>,
-    {
-        adopt(&self.shared, Shared::place(&self.shared, spec.daemon), &self.exec, future, spec)
     }
 }
 
@@ -453,41 +380,13 @@ impl<E: SpawnBlocking, P: Policy + Send + Sync + 'static> Scope<E, P> {
         let (child, handle) =
             spawn::parallel(&self.shared, place, Blocking::new(f), shared::plain());
         if let Some(child) = child {
-            self.exec.spawn_blocking(blocking::job(child));
+            self.kind.exec.spawn_blocking(blocking::job(child));
         }
         handle
     }
 }
 
-impl<E: SpawnLocal, P: Policy + 'static> Scope<E, P, SameThread> {
-    spawn_methods! {
-        receiver: (&) self,
-        lifetime: 'static,
-        children: ('static),
-        handle: LocalJoinHandle,
-        mode: SameThread,
-    }
-
-    timed_methods! {
-        receiver: (&) self,
-        children: ('static),
-    }
-
-    cleanup_methods! {
-        receiver: (&) self,
-        children: ('static),
-        needs: (E: Clone + 'static,),
-    }
-
-    fn keep_for_end<F>(&self, entry: Entry, origin: Origin, future: F)
-    where
-        E: Clone + 'static,
-        F: Future<Output = ()> + 'static,
-    {
-        deferred::run_on_local(&self.shared, &self.exec, E::spawn_local);
-        deferred::local(&self.shared, entry, origin, future);
-    }
-
+impl<E, P: Policy + 'static> Scope<E, P, SameThread> {
     /// Starts a child of this scope on another executor of this thread.
     #[track_caller]
     pub fn spawn_on<X, F>(&self, other: &X, future: F) -> LocalJoinHandle<'static, P::Value>
@@ -498,69 +397,5 @@ impl<E: SpawnLocal, P: Policy + 'static> Scope<E, P, SameThread> {
         P: Accept<F::Output>,
     {
         adopt_local::<_, _, _, Plain>(&self.shared, other, future, shared::plain())
-    }
-
-    #[track_caller]
-    fn adopt<F, Via>(
-        &self,
-        future: F,
-        spec: Spec,
-    ) -> LocalJoinHandle<'static, ValueOf<P, SameThread, F::Output, Via>>
-    where
-        F: Future + 'static,
-        F::Output: 'static,
-        Shared<P, SameThread>: Receive<F::Output, Via>,
-    {
-        adopt_local(&self.shared, &self.exec, future, spec)
-    }
-}
-
-/// Makes a child and hands it to `exec`.
-#[track_caller]
-pub(super) fn adopt<X, P, F, Via>(
-    shared: &Arc<Shared<P, Anywhere>>,
-    place: Option<Place<'_, Shared<P, Anywhere>>>,
-    exec: &X,
-    future: F,
-    spec: Spec,
-) -> JoinHandle<'static, ValueOf<P, Anywhere, F::Output, Via>>
-where
-    X: Spawn + ?Sized,
-    P: Policy + Send + Sync + 'static,
-    Shared<P, Anywhere>: Receive<F::Output, Via>,
-    F: Future + Send + 'static,
-    F::Output: Send + 'static,
-{
-    let (child, handle) = spawn::parallel(shared, place, future, spec);
-    if let Some(child) = child {
-        handle.keep(|| exec.spawn_keep_alive(child));
-    }
-    handle
-}
-
-#[track_caller]
-fn adopt_local<X, P, F, Via>(
-    shared: &Arc<Shared<P, SameThread>>,
-    exec: &X,
-    future: F,
-    spec: Spec,
-) -> LocalJoinHandle<'static, ValueOf<P, SameThread, F::Output, Via>>
-where
-    X: SpawnLocal + ?Sized,
-    P: Policy + 'static,
-    Shared<P, SameThread>: Receive<F::Output, Via>,
-    F: Future + 'static,
-    F::Output: 'static,
-{
-    let (child, handle) = spawn::local(shared, Shared::place(shared, spec.daemon), future, spec);
-    if let Some(child) = child {
-        exec.spawn_local(child);
-    }
-    handle
-}
-
-impl<E, P: fmt::Debug, M> fmt::Debug for Scope<E, P, M> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.shared.fmt(f)
     }
 }

@@ -135,7 +135,7 @@ where
 pin_project! {
     /// A child, in a scope of policy `P`, that has to become ready. Ends with `None` if it failed
     /// before that, and stores the failure for the starter.
-    pub(super) struct Starting<V, F, P: Policy> {
+    pub struct Starting<V, F, P: Policy> {
         #[pin]
         future: Option<F>,
         handshake: Arc<Handshake<V>>,

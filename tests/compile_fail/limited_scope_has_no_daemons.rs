@@ -1,0 +1,7 @@
+use anyscope::{scope_limited, smol::Smol};
+
+fn main() {
+    scope_limited(&Smol, 2, async |s| {
+        s.spawn_daemon(async {});
+    });
+}
