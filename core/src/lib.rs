@@ -45,7 +45,7 @@
 //!
 //! | what | where |
 //! |---|---|
-//! | `spawn` of each scope | `scope/methods.rs`, one text for all; `scope/limited.rs`, which waits for room |
+//! | `spawn` of each scope | `scope/handle.rs`, one text for all; `scope/limited.rs`, which waits for room; who gets the child: `scope/kind/` |
 //! | what `spawn` makes | `child/spawn.rs`; its future and output: `child/cell.rs` |
 //! | the state word of a child, each bit and transition | `child/state.rs` |
 //! | [`JoinHandle`], [`JoinError`], [`Panic`] | `child/handle.rs`, `child/error.rs`, `child/panic.rs` |

@@ -3,13 +3,14 @@
 use super::{
     cleanup::CleanUp,
     flags::*,
+    kind::Kind,
     policy::{Accept, Policy},
     request::Request,
 };
 use crate::{
     cancel::{CancelledBy, current},
     child::{
-        Panic,
+        JoinHandle, Panic,
         deferred::{Deferred, Defers},
         origin::{Info, Origin},
         parent::{Door, Gates, Place, Receive},
@@ -354,6 +355,10 @@ impl<P: Accept<O>, K, O> Receive<O, Plain> for Shared<P, K> {
 
 /// The value in the handle of a child of `Shared<P, K>` that returns an `O`.
 pub(super) type ValueOf<P, K, O, Via> = <Shared<P, K> as Receive<O, Via>>::Value;
+
+/// The handle of a child that returns an `O`, in a scope of kind `K`.
+pub(super) type HandleOf<'a, K, P, O, Via> =
+    JoinHandle<'a, ValueOf<P, <K as Kind>::State, O, Via>, <K as Kind>::Mode>;
 
 /// Children that may end without an output, and without a failure of the scope.
 pub(super) struct Optional;

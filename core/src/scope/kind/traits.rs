@@ -1,11 +1,11 @@
 //! What is different from kind to kind.
 
 use crate::{
-    child::{JoinHandle, parent::Receive, spawn::Spec},
+    child::{parent::Receive, spawn::Spec},
     scope::{
         handle::ScopeHandle,
         policy::{Accept, Policy},
-        shared::{Shared, ValueOf},
+        shared::{HandleOf, Shared},
     },
 };
 use core::future::Future;
@@ -40,7 +40,7 @@ pub trait ChildOf<'a, K: Kind, P: Policy>: Future + Sized {
         scope: &ScopeHandle<'a, K, P>,
         future: Self,
         spec: Spec,
-    ) -> JoinHandle<'a, ValueOf<P, K::State, Self::Output, Via>, K::Mode>
+    ) -> HandleOf<'a, K, P, Self::Output, Via>
     where
         Shared<P, K::State>: Receive<Self::Output, Via>;
 }
