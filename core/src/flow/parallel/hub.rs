@@ -26,7 +26,7 @@ use crate::{
         atomic_waker::AtomicWaker, cache_padded::CachePadded, fence, once_box::OnceBox,
         try_lock::TryLock,
     },
-    unwind::{self, Finally},
+    unwind,
 };
 use alloc::{boxed::Box, collections::VecDeque, sync::Arc, task::Wake};
 use core::{
@@ -340,17 +340,18 @@ where
         let own = self.desks[shard].inbox.take();
         let work = own.and_then(|batch| self.start_one(shard, batch, spare));
         let work = work.or_else(|| self.take_from_source(shard, spare));
-        let mut work = work.or_else(|| {
+        let work = work.or_else(|| {
             let others = (0..self.desks.len()).cycle().skip(shard + 1).take(self.desks.len() - 1);
             let stolen = others.filter_map(|other| self.desks[other].inbox.take()).next();
             stolen.and_then(|batch| self.start_one(shard, batch, spare))
         });
         let helper = if work.is_some() { self.take_helper() } else { None };
         if let Some(waker) = helper {
-            // The waker may panic. The shard then drops what it has in hand, as all that it has.
-            let keep = Finally::new(|| spare.get_or_insert_default().extend(work.take()));
-            waker.wake_by_ref();
-            keep.disarm();
+            if let Err(panic) = unwind::catch(|| waker.wake_by_ref()) {
+                // The shard drops what it has in hand, as all that it has.
+                spare.get_or_insert_default().extend(work);
+                unwind::resume(panic);
+            }
         }
         work
     }
