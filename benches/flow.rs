@@ -35,7 +35,7 @@ use std::{
 };
 use support::{
     group::{self, Group, Row, floor, own, peer, timed},
-    parked::Task,
+    task::Task,
 };
 use tokio::{
     runtime::{Builder, Runtime},

@@ -24,7 +24,8 @@ use std::{
 };
 use support::{
     group::{self, Group, Row, floor, own, peer, timed},
-    parked::{Task, below},
+    parked::below,
+    task::Task,
 };
 use tokio_stream::{StreamExt as _, StreamMap};
 

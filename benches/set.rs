@@ -26,7 +26,8 @@ use std::{
 };
 use support::{
     group::{self, Group, Row, floor, own, peer, timed},
-    parked::{Task, forget, park, parked, wake_all, wake_one, woken},
+    parked::{forget, park, parked, wake_all, wake_one, woken},
+    task::Task,
 };
 use tokio::{
     runtime::{Builder, Runtime},

@@ -8,6 +8,7 @@
 
 pub(crate) mod group;
 pub(crate) mod parked;
+pub(crate) mod task;
 
 use async_executor::Executor;
 use futures_lite::future::{block_on, pending};

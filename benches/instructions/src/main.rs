@@ -20,6 +20,8 @@ mod meter;
 mod own;
 mod report;
 mod rows;
+#[path = "../../support/task.rs"]
+mod task;
 mod work;
 
 use std::{env, process::ExitCode};
