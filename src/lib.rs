@@ -16,6 +16,7 @@ extern crate std;
 
 #[cfg(any(feature = "hyper", feature = "futures"))]
 pub mod compat;
+pub mod prelude;
 #[cfg(feature = "progress")]
 pub mod progress;
 

@@ -9,6 +9,7 @@
 //! An executor that loses, hoards or leaks children, or polls them at the wrong time, can keep a
 //! scope waiting. It cannot make the scope unsound.
 
+use crate::time::{Clock, Timer};
 use alloc::{boxed::Box, rc::Rc, sync::Arc};
 use core::{fmt, future::Future, num::NonZeroUsize};
 
@@ -97,6 +98,44 @@ fn parallelism_of_this_machine() -> NonZeroUsize {
     const {
         NonZeroUsize::new(4).unwrap()
     }
+}
+
+/// All that a library may ask of an executor: it spawns, runs blocking closures, and tells the time.
+///
+/// One bound to write in code that is generic over the executor. Implemented by everything that has
+/// the traits, the handles of all adapters among them; not to be implemented by hand.
+///
+/// # Examples
+///
+/// ```
+/// use anyscope::{Executor, scope, smol::Smol, timeout};
+/// use std::time::Duration;
+///
+/// /// Hashes a text elsewhere, in a minute at most.
+/// async fn hash<E: Executor>(ex: &E, text: String) -> Option<u64> {
+///     let work = scope(ex, async |s| {
+///         s.spawn_blocking(move || text.bytes().map(u64::from).sum()).await.ok()
+///     });
+///     timeout(ex, Duration::from_secs(60), work).await.ok()?
+/// }
+///
+/// # smol::block_on(async {
+/// assert_eq!(hash(&Smol, "ab".into()).await, Some(195));
+/// # });
+/// ```
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is not all that an `Executor` is",
+    label = "lacks one of the traits of an `Executor`",
+    note = "an executor is `Spawn`, `SpawnBlocking`, `Timer` (with a `Send` sleep), `Clock`, `Clone`, `Send`, `Sync` and `'static`: pass the handle of an adapter (`anyscope::{{smol, tokio, threads}}`), or ask for the traits that you need"
+)]
+pub trait Executor:
+    Spawn + SpawnBlocking + Timer<Sleep: Send + 'static> + Clock + Clone + Send + Sync + 'static
+{
+}
+
+impl<E> Executor for E where
+    E: Spawn + SpawnBlocking + Timer<Sleep: Send + 'static> + Clock + Clone + Send + Sync + 'static
+{
 }
 
 /// Starts children on the current thread, which need not be `Send`.

@@ -17,7 +17,7 @@ pub use crate::{
             TryFold, TryForEachConcurrent,
         },
     },
-    scope::{ConcurrentFuture, ScopeFuture, SpawnFuture, Start},
+    scope::{ConcurrentFuture, RoomFuture, ScopeFuture, SpawnFuture, Start},
 };
 #[doc(inline)]
 pub use crate::{

@@ -102,7 +102,8 @@ pub use child::{Anywhere, ChildId, JoinError, JoinHandle, LocalJoinHandle, Panic
 pub use combine::{Join, join};
 #[cfg(feature = "alloc")]
 pub use exec::{
-    BlockOn, Child, KeepAlive, LocalChild, Spawn, SpawnBlocking, SpawnFn, SpawnLocal, spawn_fn,
+    BlockOn, Child, Executor, KeepAlive, LocalChild, Spawn, SpawnBlocking, SpawnFn, SpawnLocal,
+    spawn_fn,
 };
 #[cfg(feature = "alloc")]
 pub use limit::{Capacity, IntoLimit, LiveLimit};
@@ -110,10 +111,10 @@ pub use limit::{Limit, ZeroLimit};
 #[cfg(feature = "alloc")]
 pub use scope::{
     Accept, Conclude, Concurrent, DeadlineHandle, FailFast, LimitedScope, LocalConcurrent,
-    LocalScope, OwnedScope, Policy, Ready, Scope, ScopeError, ScopeHandle, StartError, Supervise,
-    TryConcurrent, TryLimitedScope, TryLocalConcurrent, TryLocalScope, TryScope, TrySpawnError,
-    bracket, concurrent, concurrent_local, kind, scope, scope_limited, scope_local, try_concurrent,
-    try_concurrent_local, try_scope, try_scope_limited, try_scope_local,
+    LocalScope, OwnedScope, Policy, Ready, Room, Scope, ScopeError, ScopeHandle, StartError,
+    Supervise, TryConcurrent, TryLimitedScope, TryLocalConcurrent, TryLocalScope, TryScope,
+    TrySpawnError, bracket, concurrent, concurrent_local, kind, scope, scope_limited, scope_local,
+    try_concurrent, try_concurrent_local, try_scope, try_scope_limited, try_scope_local,
 };
 #[cfg(feature = "std")]
 pub use scope::{BlockScope, TryBlockScope, block_scope, try_block_scope};

@@ -14,7 +14,7 @@ use crate::{
     rounds::{self, Round},
 };
 use anyscope::{
-    BlockOn, Clock, Spawn, SpawnBlocking, Timer,
+    BlockOn, Spawn, SpawnBlocking,
     sim::{Sim, SimHandle},
     smol::{Smol, SmolExecutor, SmolHandle},
     threads::{ThreadPool, ThreadPoolHandle},
@@ -22,16 +22,8 @@ use anyscope::{
 };
 use std::{future::Future, pin::Pin};
 
-/// What a behaviour may ask of an executor.
-pub trait Exec:
-    Spawn + SpawnBlocking + Timer<Sleep: Send> + Clock + Clone + Send + Sync + 'static
-{
-}
-
-impl<E> Exec for E where
-    E: Spawn + SpawnBlocking + Timer<Sleep: Send> + Clock + Clone + Send + Sync + 'static
-{
-}
+/// What a behaviour may ask of an executor. So all of them are one.
+pub use anyscope::Executor as Exec;
 
 /// A kind of executor that tests can be run under.
 pub trait Under {

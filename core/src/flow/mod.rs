@@ -31,7 +31,7 @@
 //! | change items one by one | [`map`](Flow::map), [`map_ok`](Flow::map_ok), [`map_err`](Flow::map_err), [`filter`](Flow::filter), [`filter_map`](Flow::filter_map), [`filter_ok`](Flow::filter_ok), [`inspect`](Flow::inspect), [`inspect_err`](Flow::inspect_err), [`take`](Flow::take), [`enumerate`](Flow::enumerate) |
 //! | share a budget with the rest of the task | [`cooperate`](Flow::cooperate) |
 //! | take them in batches, or ahead of demand | [`chunks`](Flow::chunks), [`flatten_iter`](Flow::flatten_iter), [`prefetch`](Flow::prefetch) |
-//! | work with time | see [`time`] |
+//! | work with time | see [`time`]; [`interval`] for an item each period |
 //! | read what has no waker | [`poll_source()`] |
 //! | watch | [`progress`](Flow::progress) |
 //! | name what an operation returns | see [`sources`] and [`future`](crate::future) |
@@ -87,5 +87,6 @@ pub use merge::{
 pub use sink::{Items, Partitioned};
 pub use source::poll_source::{self, poll_source};
 pub use source::{Flow, IntoFlow, Source, iter, source, stream};
+pub use time::interval::interval;
 
 use crate::set::budget::POLLS;

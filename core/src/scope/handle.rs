@@ -173,38 +173,6 @@ impl<'a, K: Unlimited, P: Policy> ScopeHandle<'a, K, P> {
         F::adopt::<Plain>(self, future, Spec { origin: origin.named(name.into()), daemon })
     }
 
-    /// Spawns a child that does not keep the scope open.
-    ///
-    /// When the body and all ordinary children are done, the daemons are cancelled, waited
-    /// for, and the scope ends. That end is no error; their handles say
-    /// [`Finished`](crate::CancelledBy::Finished). A daemon that fails or panics before that
-    /// counts like any other child.
-    ///
-    /// # Examples
-    ///
-    /// ```
-    /// # smol::block_on(async {
-    /// use anyscope::concurrent;
-    /// use std::future::pending;
-    ///
-    /// let answer = concurrent(async |s| {
-    ///     // Never ends by itself, and does not keep the scope open.
-    ///     s.spawn_daemon(pending::<()>());
-    ///     s.spawn(async { 42 }).await.unwrap()
-    /// })
-    /// .await;
-    /// assert_eq!(answer, 42);
-    /// # });
-    /// ```
-    #[track_caller]
-    pub fn spawn_daemon<F>(&self, future: F) -> JoinHandle<'a, P::Value, K::Mode>
-    where
-        F: Future + ChildOf<'a, K, P>,
-        P: Accept<F::Output>,
-    {
-        F::adopt::<Plain>(self, future, Spec { daemon: true, ..shared::plain() })
-    }
-
     /// Spawns a child and waits until it says that it is ready.
     ///
     /// `child` is called at once with a [`Ready`]; the future it returns is the child. When
@@ -256,6 +224,40 @@ impl<'a, K: Unlimited, P: Policy> ScopeHandle<'a, K, P> {
 }
 
 impl<'a, K: Kind, P: Policy> ScopeHandle<'a, K, P> {
+    /// Spawns a child that does not keep the scope open.
+    ///
+    /// When the body and all ordinary children are done, the daemons are cancelled, waited
+    /// for, and the scope ends. That end is no error; their handles say
+    /// [`Finished`](crate::CancelledBy::Finished). A daemon that fails or panics before that
+    /// counts like any other child.
+    ///
+    /// In a limited scope, daemons do not count towards the limit.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # smol::block_on(async {
+    /// use anyscope::concurrent;
+    /// use std::future::pending;
+    ///
+    /// let answer = concurrent(async |s| {
+    ///     // Never ends by itself, and does not keep the scope open.
+    ///     s.spawn_daemon(pending::<()>());
+    ///     s.spawn(async { 42 }).await.unwrap()
+    /// })
+    /// .await;
+    /// assert_eq!(answer, 42);
+    /// # });
+    /// ```
+    #[track_caller]
+    pub fn spawn_daemon<F>(&self, future: F) -> JoinHandle<'a, P::Value, K::Mode>
+    where
+        F: Future + ChildOf<'a, K, P>,
+        P: Accept<F::Output>,
+    {
+        F::adopt::<Plain>(self, future, Spec { daemon: true, ..shared::plain() })
+    }
+
     /// Asks all children to end, waits for `grace`, and then [cancels](Self::cancel) those
     /// that are left. Returns at once.
     ///

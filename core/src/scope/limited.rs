@@ -2,27 +2,18 @@
 
 use super::{
     handle::ScopeHandle,
-    kind::{Limited, on_executor},
+    kind::Limited,
     parallel::{self, ScopeFuture},
     policy::{Accept, FailFast, Policy, Supervise},
-    shared::{self, Plain, Shared},
+    room::{Room, RoomFuture, SpawnFuture, TrySpawnError},
 };
 use crate::{
-    child::{Anywhere, JoinHandle, origin::Origin, parent::Place, spawn::Spec},
+    child::JoinHandle,
     exec::Spawn,
     limit::{IntoLimit, Limit},
-    sync::{EventListener, Ordering, gate::Refusal},
-    waits,
 };
-use core::{
-    error::Error,
-    fmt,
-    future::Future,
-    mem,
-    panic::Location,
-    pin::Pin,
-    task::{Context, Poll},
-};
+use alloc::borrow::Cow;
+use core::future::Future;
 
 /// Runs a [`scope`](super::scope) with at most `limit` children at the same time.
 ///
@@ -109,8 +100,9 @@ where
 
 /// Handle of a scope with a limit on how many children run at the same time; see [`scope_limited`].
 ///
-/// It has no plain `spawn`: a child is spawned if there is room ([`try_spawn`](Self::try_spawn)),
-/// or when there is ([`spawn`](Self::spawn)). Cheap to clone. Beware: if every child of a full
+/// A child is spawned if there is room ([`try_spawn`](Self::try_spawn)), or when there is
+/// ([`spawn`](Self::spawn)); [`room`](Self::room) waits for room before the child is made. Daemons
+/// ([`spawn_daemon`](Self::spawn_daemon)) do not count towards the limit. Cheap to clone. Beware: if every child of a full
 /// scope waits for room in it, they wait for each other forever.
 pub type LimitedScope<E, P = Supervise> = ScopeHandle<'static, Limited<E>, P>;
 
@@ -126,6 +118,38 @@ impl<E, P: Policy> LimitedScope<E, P> {
     /// Returns how many children may run at the same time.
     pub fn limit(&self) -> Limit {
         self.shared.limit()
+    }
+
+    /// Waits until there is room, and takes it, for a child that is made later.
+    ///
+    /// Waiters are served as in [`spawn`](Self::spawn), in one queue with those.
+    ///
+    /// # Errors
+    ///
+    /// Returns [`TrySpawnError::Closed`] if the scope is cancelled or has ended.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropping the returned future takes no room. Room that was taken is given back when it is
+    /// dropped.
+    ///
+    /// # Examples
+    ///
+    /// See [`Room`].
+    pub fn room(&self) -> RoomFuture<'_, E, P> {
+        RoomFuture::new(self)
+    }
+
+    /// Takes room for a child that is made later, if there is some now.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`try_spawn`](Self::try_spawn), with `()` in place of the future.
+    pub fn try_room(&self) -> Result<Room<'_, E, P>, TrySpawnError<()>> {
+        if self.shared.keeps_room() {
+            return Err(TrySpawnError::Full(()));
+        }
+        Room::take(self)
     }
 }
 
@@ -163,13 +187,32 @@ impl<E: Spawn, P: Policy + Send + Sync + 'static> LimitedScope<E, P> {
         F::Output: Send + 'static,
         P: Accept<F::Output>,
     {
-        if self.shared.keeps_room() {
-            return Err(TrySpawnError::Full(future));
+        match self.try_room() {
+            Ok(room) => Ok(room.spawn(future)),
+            Err(error) => Err(error.with(future)),
         }
-        match Shared::place_below(&self.shared) {
-            Ok(place) => Ok(self.put(place, future, shared::plain())),
-            Err(Refusal::Full) => Err(TrySpawnError::Full(future)),
-            Err(Refusal::Closed) => Err(TrySpawnError::Closed(future)),
+    }
+
+    /// [`try_spawn`](Self::try_spawn) with a name; see
+    /// [`Scope::spawn_named`](crate::Scope::spawn_named).
+    ///
+    /// # Errors
+    ///
+    /// Those of [`try_spawn`](Self::try_spawn).
+    #[track_caller]
+    pub fn try_spawn_named<F>(
+        &self,
+        name: impl Into<Cow<'static, str>>,
+        future: F,
+    ) -> Result<JoinHandle<'static, P::Value>, TrySpawnError<F>>
+    where
+        F: Future + Send + 'static,
+        F::Output: Send + 'static,
+        P: Accept<F::Output>,
+    {
+        match self.try_room() {
+            Ok(room) => Ok(room.spawn_named(name, future)),
+            Err(error) => Err(error.with(future)),
         }
     }
 
@@ -211,168 +254,26 @@ impl<E: Spawn, P: Policy + Send + Sync + 'static> LimitedScope<E, P> {
         F::Output: Send + 'static,
         P: Accept<F::Output>,
     {
-        SpawnFuture {
-            scope: self,
-            future: Some(future),
-            spawned_at: Location::caller(),
-            queued: false,
-            freed: None,
-            room_at: None,
-        }
+        SpawnFuture::new(self, future, None)
     }
 
-    fn put<F>(
+    /// Waits until there is room, then spawns a child with a name: [`spawn`](Self::spawn) as
+    /// [`Scope::spawn_named`](crate::Scope::spawn_named).
+    ///
+    /// # Errors, cancel safety
+    ///
+    /// Those of [`spawn`](Self::spawn).
+    #[track_caller]
+    pub fn spawn_named<F>(
         &self,
-        place: Place<'_, Shared<P, Anywhere>>,
+        name: impl Into<Cow<'static, str>>,
         future: F,
-        spec: Spec,
-    ) -> JoinHandle<'static, P::Value>
+    ) -> SpawnFuture<'_, E, P, F>
     where
         F: Future + Send + 'static,
         F::Output: Send + 'static,
         P: Accept<F::Output>,
     {
-        let exec = &self.kind.exec;
-        on_executor::adopt::<_, _, _, Plain>(&self.shared, Some(place), exec, future, spec)
+        SpawnFuture::new(self, future, Some(name.into()))
     }
 }
-
-/// Future of [`LimitedScope::spawn`].
-#[must_use = "futures do nothing unless you `.await` or poll them"]
-pub struct SpawnFuture<'s, E, P: Policy, F> {
-    scope: &'s LimitedScope<E, P>,
-    future: Option<F>,
-    spawned_at: &'static Location<'static>,
-    /// Counted in the queue of waiters.
-    queued: bool,
-    freed: Option<EventListener>,
-    /// How many children had entered at the last poll, if there was room then that was meant for
-    /// another waiter.
-    room_at: Option<usize>,
-}
-
-/// The future to be spawned is not pinned here.
-impl<E, P: Policy, F> Unpin for SpawnFuture<'_, E, P, F> {}
-
-impl<E, P, F> Future for SpawnFuture<'_, E, P, F>
-where
-    E: Spawn,
-    P: Accept<F::Output> + Send + Sync + 'static,
-    F: Future + Send + 'static,
-    F::Output: Send + 'static,
-{
-    type Output = Result<JoinHandle<'static, P::Value>, TrySpawnError<F>>;
-
-    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        let this = &mut *self;
-        let shared = &this.scope.shared;
-        loop {
-            if let Some(freed) = &mut this.freed {
-                let told = Pin::new(freed).poll(cx).is_ready();
-                if !told && !is_left_over(shared, &mut this.room_at) {
-                    waits::waits_for(format_args!("room in a scope of {}", shared.limit()));
-                    return Poll::Pending;
-                }
-                this.freed = None;
-            }
-            // A waiter in the queue may take the room; a newcomer lets the queue go first.
-            if this.queued || shared.queue().load(Ordering::Relaxed) == 0 {
-                let place = Shared::place_below(shared);
-                if !matches!(place, Err(Refusal::Full)) {
-                    let future = this.future.take().expect("polled after it was ready");
-                    this.leave_queue();
-                    let Ok(place) = place else {
-                        // A waiter that began to listen after the cancel notified us was not
-                        // notified itself: the event counts listeners that were notified and have
-                        // not looked yet.
-                        shared.pass_on();
-                        return Poll::Ready(Err(TrySpawnError::Closed(future)));
-                    };
-                    let spec = Spec { origin: Origin::at(this.spawned_at), daemon: false };
-                    let handle = this.scope.put(place, future, spec);
-                    shared.pass_on();
-                    return Poll::Ready(Ok(handle));
-                }
-            }
-            if !this.queued {
-                this.queued = true;
-                shared.queue().fetch_add(1, Ordering::Relaxed);
-            }
-            this.freed = Some(shared.freed());
-            // A place may have become free before we listened.
-            shared.pass_on();
-        }
-    }
-}
-
-/// Whether there is room for another waiter that has not taken it since the last poll.
-fn is_left_over<P: Policy, K>(shared: &Shared<P, K>, room_at: &mut Option<usize>) -> bool {
-    let entered = shared.has_room().then(|| shared.entered());
-    mem::replace(room_at, entered).is_some_and(|before| entered == Some(before))
-}
-
-impl<E, P: Policy, F> SpawnFuture<'_, E, P, F> {
-    fn leave_queue(&mut self) {
-        if mem::take(&mut self.queued) {
-            self.scope.shared.queue().fetch_sub(1, Ordering::Relaxed);
-        }
-    }
-}
-
-impl<E, P: Policy, F> Drop for SpawnFuture<'_, E, P, F> {
-    fn drop(&mut self) {
-        // The listener passes on a notification that it has not used.
-        self.leave_queue();
-    }
-}
-
-impl<E, P: Policy + fmt::Debug, F> fmt::Debug for SpawnFuture<'_, E, P, F> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("SpawnFuture")
-            .field("scope", self.scope)
-            .field("queued", &self.queued)
-            .finish()
-    }
-}
-
-/// Why [`LimitedScope`] did not spawn a future, and the future.
-pub enum TrySpawnError<F> {
-    /// As many children run as may.
-    Full(F),
-    /// The scope was cancelled or has ended.
-    Closed(F),
-}
-
-impl<F> TrySpawnError<F> {
-    /// Returns the future, unpolled.
-    pub fn into_future(self) -> F {
-        match self {
-            TrySpawnError::Full(future) | TrySpawnError::Closed(future) => future,
-        }
-    }
-
-    /// Returns whether there was no room.
-    pub fn is_full(&self) -> bool {
-        matches!(self, TrySpawnError::Full(_))
-    }
-}
-
-impl<F> fmt::Debug for TrySpawnError<F> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            TrySpawnError::Full(_) => "Full(..)",
-            TrySpawnError::Closed(_) => "Closed(..)",
-        })
-    }
-}
-
-impl<F> fmt::Display for TrySpawnError<F> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            TrySpawnError::Full(_) => "the scope runs as many children as its limit allows",
-            TrySpawnError::Closed(_) => "the scope was cancelled or has ended",
-        })
-    }
-}
-
-impl<F> Error for TrySpawnError<F> {}

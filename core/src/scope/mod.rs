@@ -5,7 +5,7 @@
 //! | [`parallel`] | `scope`: children on an executor |
 //! | [`concurrent`] | `concurrent`: children inside the scope's future |
 //! | [`block`] | `block_scope`: children on an executor, borrowing, the caller waits |
-//! | [`limited`], [`room`] | scopes with a limit, and which waiter gets room in them |
+//! | [`limited`], [`room`] | scopes with a limit, and room in them |
 //! | [`owned`] | scopes that live in a struct |
 //! | [`start`] | children that say when they are ready |
 //! | [`policy`], [`error`] | what the end of a child means |
@@ -51,13 +51,12 @@ pub use concurrent::{
 pub use deadline::DeadlineHandle;
 pub use error::ScopeError;
 pub use handle::ScopeHandle;
-pub use limited::{
-    LimitedScope, SpawnFuture, TryLimitedScope, TrySpawnError, scope_limited, try_scope_limited,
-};
+pub use limited::{LimitedScope, TryLimitedScope, scope_limited, try_scope_limited};
 pub use owned::OwnedScope;
 pub use parallel::{
     LocalScope, Scope, ScopeFuture, TryLocalScope, TryScope, scope, scope_local, try_scope,
     try_scope_local,
 };
 pub use policy::{Accept, Conclude, FailFast, Policy, Supervise};
+pub use room::{Room, RoomFuture, SpawnFuture, TrySpawnError};
 pub use start::{Ready, Start, StartError};

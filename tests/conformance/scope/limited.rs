@@ -322,6 +322,82 @@ behaviour! {
         assert!(gauge.peak() <= 2);
     }
 
+    /// Given room that was taken, then nobody else has it; and when it is dropped unused, then the
+    /// next who waits has it.
+    room_is_taken_before_its_child_is_made |ex| {
+        scope_limited(&ex, ONE, async |s| {
+            let room = s.room().await.unwrap();
+            assert_eq!(s.len(), 1);
+            assert!(s.try_room().unwrap_err().is_full());
+            assert!(s.try_spawn(async {}).unwrap_err().is_full());
+            let mut next = pin!(s.room());
+            assert!(poll_once(next.as_mut()).is_pending());
+            drop(room);
+            let child = next.await.unwrap().spawn(async { 7 });
+            assert!(s.try_room().is_err() || child.is_finished());
+            assert_eq!(child.await.unwrap(), 7);
+        })
+        .await;
+    }
+
+    /// Given a body that has returned while a child holds room, then the scope ends when the room
+    /// was used, or given back.
+    a_scope_waits_for_room_that_is_held |ex| {
+        for used in [true, false] {
+            let (go, tracer) = (Signal::new(), Tracer::new());
+            let (wait, traced) = (go.wait(), tracer.clone());
+            let ended = scope_limited(&ex, Limit::new(2), async |s| {
+                let theirs = s.clone();
+                s.try_spawn(async move {
+                    let room = theirs.room().await.unwrap();
+                    wait.await;
+                    if used {
+                        room.spawn(traced.trace(yield_now()));
+                    }
+                })
+                .unwrap();
+            });
+            zip(ended, async { go.fire() }).await;
+            assert_eq!((tracer.drops(), tracer.alive()), (usize::from(used), 0));
+        }
+    }
+
+    /// Given room in a scope that is cancelled, then its child is refused; and there is no more
+    /// room.
+    room_in_a_cancelled_scope_is_of_no_use |ex| {
+        let tracer = Tracer::new();
+        scope_limited(&ex, ONE, async |s| {
+            let room = s.room().await.unwrap();
+            s.cancel("enough");
+            let child = room.spawn(tracer.trace(async {}));
+            assert!(child.await.unwrap_err().is_cancelled());
+            let closed = s.room().await.unwrap_err();
+            assert!(!closed.is_full());
+            assert_eq!(closed.to_string(), "the scope was cancelled or has ended");
+            assert!(!s.try_room().unwrap_err().is_full());
+        })
+        .await;
+        assert_eq!((tracer.polls(), tracer.alive()), (0, 0));
+    }
+
+    /// Given a limited scope, then its children have names and it has daemons, which need no room.
+    a_limited_scope_names_children_and_has_daemons |ex| {
+        scope_limited(&ex, Limit::new(3), async |s| {
+            let daemon = s.spawn_daemon(pending::<()>());
+            let stuck = pending::<()>;
+            let handles = [
+                s.spawn_named("first", stuck()).await.unwrap(),
+                s.try_spawn_named("second", stuck()).unwrap(),
+                s.room().await.unwrap().spawn_named("third", stuck()),
+            ];
+            assert_eq!(handles.each_ref().map(|child| child.name()), [Some("first"), Some("second"), Some("third")]);
+            assert!(s.try_spawn_named("fourth", async {}).unwrap_err().is_full());
+            drop((daemon, handles));
+            s.cancel("done");
+        })
+        .await;
+    }
+
     /// Without a limit there is always a place.
     unbounded_scope_always_has_a_place |ex| {
         let sum = scope_limited(&ex, Limit::Unbounded, async |s| {

@@ -3,5 +3,6 @@
 // Scopes may well return handles, which are futures.
 #![allow(clippy::async_yields_async)]
 
+mod interval;
 mod time_operators;
 mod timeouts;

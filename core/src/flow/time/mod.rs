@@ -15,7 +15,9 @@
 //! | keep the newest of each window | [`sample(3)`](super::Flow::sample) | `---b--d----\|` |
 //! | keep the last of a burst | [`debounce(2)`](super::Flow::debounce) | `---b---d---[e\|]` |
 //!
-//! The last three drop items, which is their purpose. Their `try_` forms never drop an error. All
+//! [`interval`](super::interval) makes a flow of the time alone: an item each period.
+//!
+//! The last three of the table drop items, which is their purpose. Their `try_` forms never drop an error. All
 //! others yield every item, or return it from `into_parts`.
 //!
 //! # What they all promise
@@ -35,6 +37,7 @@ mod chunks_timeout;
 mod deadline;
 mod debounce;
 mod delay_each;
+pub(super) mod interval;
 mod is_error;
 mod sample;
 mod take_until;
@@ -47,6 +50,7 @@ pub use chunks_timeout::ChunksTimeout;
 pub use deadline::Deadline;
 pub use debounce::Debounce;
 pub use delay_each::DelayEach;
+pub use interval::Interval;
 pub use sample::Sample;
 pub use take_until::TakeUntil;
 pub use throttle::Throttle;

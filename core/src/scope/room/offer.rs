@@ -1,12 +1,14 @@
-//! Room in a limited scope, and which waiters are told of it.
+//! Which waiters are told of room.
 
-use super::{owner::Owner, policy::Policy, shared::Shared};
-use crate::sync::{AtomicUsize, Ordering, Wakers};
+use crate::{
+    scope::{owner::Owner, policy::Policy, shared::Shared},
+    sync::{AtomicUsize, Ordering, Wakers},
+};
 use core::{mem, task::Context};
 
 /// Room that no waiter has taken yet, as the owner sees it.
 #[derive(Default)]
-pub(super) struct Unclaimed {
+pub(in crate::scope) struct Unclaimed {
     /// How many children had entered then.
     entered: usize,
     /// How many looks in a row have found it.
@@ -20,7 +22,7 @@ impl<P: Policy, K> Owner<P, K> {
     /// Ensures that no room is kept for a waiter that was told of it and does not take it,
     /// because its future was forgotten or is not polled: after a while, more and more of the
     /// other waiters are told too. To be called after everything that the owner polls was polled.
-    pub(super) fn offer_room(&mut self, cx: &Context<'_>) {
+    pub(in crate::scope) fn offer_room(&mut self, cx: &Context<'_>) {
         let shared = &*self.shared;
         // A single waiter keeps the room from no other.
         if shared.queue.load(Ordering::Relaxed) < 2 || shared.is_closing() || !shared.has_room() {
@@ -48,13 +50,13 @@ impl<P: Policy, K> Owner<P, K> {
 
 impl<P: Policy, K> Shared<P, K> {
     /// How many waiters there are.
-    pub(super) fn queue(&self) -> &AtomicUsize {
+    pub(in crate::scope) fn queue(&self) -> &AtomicUsize {
         &self.queue
     }
 
     /// Whether room is kept for waiters rather than given to a caller that cannot wait: not the
     /// second time in a row, as then no waiter has taken it.
-    pub(super) fn keeps_room(&self) -> bool {
+    pub(in crate::scope) fn keeps_room(&self) -> bool {
         if self.queue.load(Ordering::Relaxed) == 0 || self.is_closing() || !self.has_room() {
             return false;
         }
@@ -66,7 +68,7 @@ impl<P: Policy, K> Shared<P, K> {
     ///
     /// Called by a child that leaves; by a caller that takes a place, for the next in the queue;
     /// and by a waiter that has begun to listen, as the place may have become free before.
-    pub(super) fn pass_on(&self) {
+    pub(in crate::scope) fn pass_on(&self) {
         if self.has_room() {
             let mut wakers = Wakers::new();
             self.tell_of_room(&mut wakers);
@@ -74,7 +76,7 @@ impl<P: Policy, K> Shared<P, K> {
         }
     }
 
-    pub(super) fn tell_of_room(&self, wakers: &mut Wakers) {
+    pub(in crate::scope) fn tell_of_room(&self, wakers: &mut Wakers) {
         self.freed.collect(1, wakers);
         if self.queue.load(Ordering::Relaxed) > 1 {
             // See `Owner::offer_room`.

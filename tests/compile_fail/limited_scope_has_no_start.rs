@@ -2,6 +2,6 @@ use anyscope::{scope_limited, smol::Smol};
 
 fn main() {
     scope_limited(&Smol, 2, async |s| {
-        s.spawn_daemon(async {});
+        s.start(async |ready| ready.signal(1));
     });
 }
