@@ -2,10 +2,14 @@
 
 use crate::support::{Owned, check, greet, spawned};
 use anyscope::{
-    CancelToken, Instant, Limit, OwnedScope, bracket, concurrent, deadline, flow, scope,
-    scope_limited, shield, shield_with, smol::Smol, timeout, try_concurrent, try_scope,
+    CancelToken, Instant, JoinHandle, Limit, OwnedScope, Policy, ScopeHandle, Supervise, bracket,
+    concurrent, deadline, flow,
+    kind::{ChildOf, Kind, Unlimited},
+    scope, scope_limited, shield, shield_with,
+    smol::Smol,
+    timeout, try_concurrent, try_scope,
 };
-use std::time::Duration;
+use std::{pin::Pin, time::Duration};
 
 const TWO: Limit = Limit::new(2);
 
@@ -175,5 +179,53 @@ fn bracketed() {
             },
         );
         assert_eq!(last.await, "leo");
+    });
+}
+
+/// The futures of functions that are generic over the kind of scope are `Send` where the kind is not
+/// known, and where it is.
+#[test]
+fn in_functions_for_every_kind() {
+    async fn closed<K: Kind, P: Policy>(s: ScopeHandle<'_, K, P>) -> bool {
+        s.cancel("closed");
+        s.token().cancelled().await;
+        s.is_cancelled()
+    }
+
+    fn boxed<'a, K>(s: ScopeHandle<'a, K>) -> Pin<Box<dyn Future<Output = bool> + Send + 'a>>
+    where
+        K: Kind<State: Send + Sync> + Send + Sync + 'a,
+    {
+        Box::pin(closed(s))
+    }
+
+    async fn sum<'a, K, F>(s: &ScopeHandle<'a, K>, children: impl Iterator<Item = F>) -> usize
+    where
+        K: Unlimited<Mode = anyscope::Anywhere>,
+        F: Future<Output = usize> + ChildOf<'a, K, Supervise>,
+    {
+        let children: Vec<JoinHandle<'a, usize>> = children.map(|child| s.spawn(child)).collect();
+        let mut sum = 0;
+        for child in children {
+            sum += child.await.unwrap();
+        }
+        sum
+    }
+
+    spawned(|Owned { names, prefix }| async move {
+        let (names, prefix) = (&names, &prefix);
+        let length = concurrent(async |s| {
+            let sum = sum(&s, names.iter().map(async |name| greet(prefix, name).await.len())).await;
+            assert!(boxed(s).await);
+            sum
+        });
+        assert_eq!(length.await, 25);
+        let length = scope(&Smol, async |s| {
+            let names = names.clone();
+            let sum = sum(&s, names.into_iter().map(async |name| name.len())).await;
+            assert!(boxed(s).await);
+            sum
+        });
+        assert_eq!(length.await, 10);
     });
 }

@@ -16,8 +16,9 @@ pub trait Kind: Sized + Sealed {
     /// handles may move between threads.
     type Mode;
 
-    /// What such a scope owns besides its children; see [`OfKind`](crate::child::parent::OfKind).
-    #[doc(hidden)]
+    /// What such a scope owns besides its children. It is `Send + Sync` if handles may move between
+    /// threads. Code that is generic over the kind requires that, if its future holds a handle across
+    /// an `.await` and is to be `Send`: `K: Kind<State: Send + Sync> + Send + Sync`.
     type State;
 }
 
