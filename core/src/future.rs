@@ -17,7 +17,7 @@ pub use crate::{
             TryFold, TryForEachConcurrent,
         },
     },
-    scope::{ConcurrentFuture, RoomFuture, ScopeFuture, SpawnFuture, Start},
+    scope::{ConcurrentFuture, JoinedFuture, RoomFuture, ScopeFuture, SpawnFuture, Start},
 };
 #[doc(inline)]
 pub use crate::{

@@ -9,6 +9,7 @@
 //! | [`owned`] | scopes that live in a struct |
 //! | [`start`] | children that say when they are ready |
 //! | [`policy`], [`error`] | what the end of a child means |
+//! | [`joiner`] | scopes whose result is made of their children's outcomes |
 //! | [`bracket`] | a resource, its use and its release |
 //! | [`handle`], [`control`] | the handle of a scope and its methods, `spawn` first |
 //! | [`kind`] | what differs from kind to kind |
@@ -29,6 +30,7 @@ mod driver;
 mod error;
 mod flags;
 mod handle;
+pub mod joiner;
 pub mod kind;
 mod limited;
 mod owned;
@@ -51,6 +53,7 @@ pub use concurrent::{
 pub use deadline::DeadlineHandle;
 pub use error::ScopeError;
 pub use handle::ScopeHandle;
+pub use joiner::{JoinScope, JoinedFuture, Joiner, concurrent_with, scope_with};
 pub use limited::{LimitedScope, TryLimitedScope, scope_limited, try_scope_limited};
 pub use owned::OwnedScope;
 pub use parallel::{

@@ -8,6 +8,7 @@ mod counts;
 mod daemons;
 mod forget;
 mod handles;
+mod joiners;
 mod limited;
 mod local;
 mod owned;
