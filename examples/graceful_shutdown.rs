@@ -13,8 +13,8 @@
 //! ```
 
 use anyscope::{
-    BlockOn, CancelReason, CancelToken, Cancelled, Clock, Grace, JoinError, Scope, Spawn,
-    SpawnBlocking, Timer, scope, smol::Smol, threads::ThreadPool, tokio::TokioRuntime,
+    BlockOn, CancelReason, CancelToken, Cancelled, Executor, Grace, JoinError, Scope, Timer, scope,
+    smol::Smol, threads::ThreadPool, tokio::TokioRuntime,
 };
 use async_channel::{Receiver, Sender};
 use clap::Parser;
@@ -53,11 +53,6 @@ struct Args {
 
 const STEP: Duration = Duration::from_millis(10);
 const INTERRUPTED: i32 = 130;
-
-/// What an executor has to be for a server.
-trait Executor: Spawn + SpawnBlocking + Timer<Sleep: Send> + Clock + Clone + Send + Sync {}
-
-impl<E: Spawn + SpawnBlocking + Timer<Sleep: Send> + Clock + Clone + Send + Sync> Executor for E {}
 
 struct Request {
     number: u32,

@@ -10,15 +10,9 @@
 //! ```
 
 use anyscope::{
-    BlockOn, Clock, Instant, JoinError, Limit, Spawn, Timer, flow, scope, sim::Sim, smol::Smol,
-    timeout,
+    BlockOn, Executor, Instant, JoinError, Limit, Timer, flow, scope, sim::Sim, smol::Smol, timeout,
 };
 use std::{cell::RefCell, fmt, future::Future, time::Duration};
-
-/// What an executor has to be for all of this.
-trait Executor: Spawn + Timer<Sleep: Send + 'static> + Clock + Clone + Send + 'static {}
-
-impl<E: Spawn + Timer<Sleep: Send + 'static> + Clock + Clone + Send + 'static> Executor for E {}
 
 /// The primary's answer if it comes in time and is a good one, or else the fallback's.
 ///

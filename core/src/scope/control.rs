@@ -13,9 +13,12 @@ impl<'a, K: Kind, P: Policy> ScopeHandle<'a, K, P> {
     ///
     /// Idle children have been dropped when this returns, the youngest first, and with them
     /// all that they own, scopes of their own included. Children that are being polled at
-    /// this moment are dropped right after that poll.
+    /// this moment are dropped right after that poll, and those behind a
+    /// [`shield`](crate::shield()) when it ends.
     ///
-    /// In a supervised scope the body keeps running. In a fail-fast scope it is dropped too; if
+    /// In a supervised scope the body keeps running: what it waits for is to be awaited through
+    /// [`token().run_until_cancelled(..)`](CancelToken::run_until_cancelled) if a cancel should end
+    /// it. In a fail-fast scope it is dropped too; if
     /// it returns a value before it waits again, the value counts.
     ///
     /// The first reason counts. A second call only ends a [grace](Self::cancel_with), if

@@ -311,6 +311,10 @@ where
         self.outcomes.report_all_lost(&cancelled);
         self.as_mut().receive();
         let this = self.project();
+        if this.op.is_none() {
+            // An outcome that came just now has ended the map.
+            return;
+        }
         if this.outcomes.untaken().is_some() {
             this.ready.push_back(Some(Err(JoinError::Cancelled(cancelled))));
         }

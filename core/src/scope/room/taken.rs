@@ -40,8 +40,11 @@ use core::{
 /// # async fn serve(_: u32) {}
 /// # smol::block_on(async {
 /// scope_limited(&Smol, 100, async |s| {
-///     while let Ok(room) = s.room().await {
-///         let Some(connection) = accept().await else { break };
+///     // A cancel of the scope ends both waits, and with them the loop.
+///     let stop = s.token();
+///     loop {
+///         let Ok(Ok(room)) = stop.run_until_cancelled(s.room()).await else { break };
+///         let Ok(Some(connection)) = stop.run_until_cancelled(accept()).await else { break };
 ///         room.spawn_named(format!("connection {connection}"), serve(connection));
 ///     }
 /// })
