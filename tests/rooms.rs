@@ -14,6 +14,7 @@ const UNSAFE: &[(&str, &str)] = &[
     ("set/slab/", "futures that are polled where they lie, and wakers that point to them"),
     ("set/fixed/", "the same without an allocator"),
     ("child/", "a child in one allocation, found by scope, executor and handle"),
+    ("channel/raw/", "a sender's place in line, and the consumer's place for one item"),
     ("scope/block.rs", "children that borrow"),
     (
         "scope/owner.rs",

@@ -8,6 +8,7 @@ pub use crate::cancel::{Restored, Shield};
 #[cfg(feature = "alloc")]
 pub use crate::{
     cancel::{RunUntilCancelled, WaitCancelled},
+    channel::{Receiving, Reserving, Sending},
     child::{Cancel, Value},
     combine::JoinVec,
     flow::{

@@ -66,6 +66,8 @@ extern crate std;
 #[cfg(feature = "alloc")]
 mod cancel;
 #[cfg(feature = "alloc")]
+pub mod channel;
+#[cfg(feature = "alloc")]
 mod child;
 mod combine;
 #[cfg(feature = "std")]

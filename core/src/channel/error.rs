@@ -1,0 +1,107 @@
+//! What a send or a receive fails with.
+
+use core::{error::Error, fmt};
+
+/// The error of a send: the channel is closed. Contains the item.
+///
+/// # Examples
+///
+/// ```
+/// use anyscope::channel::handoff;
+///
+/// # smol::block_on(async {
+/// let (sender, receiver) = handoff();
+/// drop(receiver);
+/// assert_eq!(sender.send("late").await.unwrap_err().into_inner(), "late");
+/// # });
+/// ```
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub struct SendError<T>(pub T);
+
+/// The error of [`try_send`](super::Sender::try_send) and [`try_reserve`](super::Sender::try_reserve).
+/// Contains the item.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum TrySendError<T> {
+    /// The consumer does not wait for an item right now.
+    Full(T),
+    /// The channel is closed.
+    Closed(T),
+}
+
+/// The error of [`try_recv`](super::Receiver::try_recv).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TryRecvError {
+    /// No sender waits right now.
+    Empty,
+    /// There will be no more items.
+    Closed,
+}
+
+impl<T> SendError<T> {
+    /// Returns the item that was not sent.
+    pub fn into_inner(self) -> T {
+        self.0
+    }
+}
+
+impl<T> TrySendError<T> {
+    /// Returns the item that was not sent.
+    pub fn into_inner(self) -> T {
+        match self {
+            TrySendError::Full(item) | TrySendError::Closed(item) => item,
+        }
+    }
+
+    /// Returns whether the channel is closed.
+    pub fn is_closed(&self) -> bool {
+        matches!(self, TrySendError::Closed(_))
+    }
+
+    /// Returns whether the consumer does not wait for an item right now.
+    pub fn is_full(&self) -> bool {
+        matches!(self, TrySendError::Full(_))
+    }
+}
+
+impl<T> fmt::Debug for SendError<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("SendError(..)")
+    }
+}
+
+impl<T> fmt::Display for SendError<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("the channel is closed; `into_inner` returns the item")
+    }
+}
+
+impl<T> Error for SendError<T> {}
+
+impl<T> fmt::Debug for TrySendError<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(if self.is_closed() { "Closed(..)" } else { "Full(..)" })
+    }
+}
+
+impl<T> fmt::Display for TrySendError<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(if self.is_closed() {
+            "the channel is closed; `into_inner` returns the item"
+        } else {
+            "the consumer does not wait for an item; try later, or await `send`"
+        })
+    }
+}
+
+impl<T> Error for TrySendError<T> {}
+
+impl fmt::Display for TryRecvError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            TryRecvError::Empty => "no sender waits; try later, or await `recv`",
+            TryRecvError::Closed => "the channel is closed",
+        })
+    }
+}
+
+impl Error for TryRecvError {}

@@ -1,0 +1,21 @@
+//! The protocol of a handoff: the only files of this room with `unsafe`.
+//!
+//! | file | contents |
+//! |---|---|
+//! | [`line`] | one word that says who waits for whom, and what is done by whoever is at work on the queue |
+//! | [`node`] | a waiting sender, and which side may touch what of it |
+//! | [`slot`] | the consumer's place for one item, and who may touch it |
+//! | [`producer`], [`consumer`] | the two ends, with a safe interface |
+//! | [`pool`] | nodes that are not in use |
+
+mod consumer;
+mod line;
+mod node;
+mod pool;
+mod producer;
+mod slot;
+
+pub(super) use consumer::Consumer;
+pub(super) use line::Line;
+pub(super) use pool::Pool;
+pub(super) use producer::{Begun, Claim, Ended, Ticket};
