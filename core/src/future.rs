@@ -8,7 +8,10 @@ pub use crate::cancel::{Restored, Shield};
 #[cfg(feature = "alloc")]
 pub use crate::{
     cancel::{RunUntilCancelled, WaitCancelled},
-    channel::{Receiving, Reserving, Sending},
+    channel::{
+        receiver::Receiving,
+        sending::{Reserving, Sending},
+    },
     child::{Cancel, Value},
     combine::JoinVec,
     flow::{

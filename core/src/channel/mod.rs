@@ -13,14 +13,12 @@ mod handoff;
 #[cfg(all(test, anyscope_loom))]
 mod models;
 mod raw;
-mod receiver;
+pub(crate) mod receiver;
 mod sender;
-mod sending;
+pub(crate) mod sending;
 
 pub use error::{SendError, TryRecvError, TrySendError};
 pub use handoff::handoff;
 pub use receiver::Receiver;
-pub(crate) use receiver::Receiving;
 pub use sender::Sender;
 pub use sending::Permit;
-pub(crate) use sending::{Reserving, Sending};

@@ -1,8 +1,9 @@
 //! The sending half of a handoff.
 
 use super::{
-    Permit, Reserving, SendError, Sending, TrySendError,
+    Permit, SendError, TrySendError,
     raw::{Line, Pool},
+    sending::{Reserving, Sending},
 };
 use crate::sync::{Arc, Ordering, Wakers};
 use core::fmt;
@@ -49,7 +50,7 @@ impl<T> Sender<T> {
     /// # Cancel safety
     ///
     /// A send that is dropped leaves the line, and its item is dropped with it unless it was taken;
-    /// it is never received later. [`Sending::cancel`](super::Sending::cancel) returns the item.
+    /// it is never received later. [`Sending::cancel`](crate::future::Sending::cancel) returns the item.
     ///
     /// # Errors
     ///
