@@ -17,6 +17,8 @@ pub(in crate::channel) struct Consumer<T> {
     /// The slot is out: it was asked for an item, and has not given one yet.
     asks: bool,
     ended: bool,
+    /// Something was left on the list when we looked last.
+    listed: bool,
     /// An item that was taken when a waker panicked.
     kept: Option<T>,
 }
@@ -24,7 +26,7 @@ pub(in crate::channel) struct Consumer<T> {
 impl<T> Consumer<T> {
     /// Requires a line that has no consumer.
     pub(in crate::channel) fn new(line: Arc<Line<T>>) -> Self {
-        Consumer { line, asks: false, ended: false, kept: None }
+        Consumer { line, asks: false, ended: false, listed: false, kept: None }
     }
 
     pub(in crate::channel) fn line(&self) -> &Line<T> {
@@ -106,7 +108,7 @@ impl<T> Consumer<T> {
                     }
                 }
             }
-            match self.line.look(&mut waker, late, wakers, unused) {
+            match self.look(&mut waker, late, wakers, unused) {
                 None => {
                     let Some(cx) = cx.as_deref_mut() else { return Poll::Pending };
                     if called {
@@ -143,6 +145,26 @@ impl<T> Consumer<T> {
                 }
             }
         }
+    }
+
+    fn look(
+        &mut self,
+        waker: &mut Option<Waker>,
+        late: bool,
+        wakers: &mut Wakers,
+        unused: &mut Vec<Waker>,
+    ) -> Option<Look<T>> {
+        if !self.listed {
+            // SAFETY: we are the consumer, do not ask, and have left nothing on the list.
+            let look = unsafe { self.line.look_first(waker, wakers, unused) };
+            if look.is_some() {
+                return look;
+            }
+        }
+        // SAFETY: as above, but for the list.
+        let (look, listed) = unsafe { self.line.look(waker, late, wakers, unused) }?;
+        self.listed = listed;
+        Some(look)
     }
 
     /// The slot is somebody's, who has not given yet. Returns false if that has changed.

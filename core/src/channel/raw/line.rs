@@ -5,20 +5,23 @@
 //! | null | nobody waits |
 //! | `WANTED` | the consumer waits: who changes this to null has its slot |
 //! | an address | senders wait: a stack of nodes, the last that came on top |
+//! | with `LONG` | more than one waits, or one that asks for the slot: the list is needed |
+//! | with `LISTED` | somebody else than the consumer has moved nodes to the list |
 //! | with `CLOSED` | nobody may join; those who wait are served |
 //! | with `CLOSED`, `ABORTED` | nobody may join, nobody is served |
 //!
 //! That the consumer waits and that a sender waits are states of one word, so neither can miss the
 //! other, and none that comes later overtakes.
 //!
-//! The consumer moves the stack, turned round, to the list `waiting`, from which it takes one after
-//! the other. Others work on that list too, when many senders have gone, or all are refused. It is
+//! A single node is taken off by the consumer as it is. Of several, it moves the stack, turned round, to
+//! the list `waiting`, from which it takes one after the other. Others work on that list too, when many senders have gone, or all are refused. It is
 //! behind a lock that nobody waits for: who finds it taken leaves a request, and whoever holds it looks at
 //! the requests after it has freed the lock. No user code runs while it is taken.
 
 use super::{
     node::{Node, Taken},
     slot::Slot,
+    waiting::Waiting,
 };
 use crate::sync::{AtomicPtr, AtomicUsize, Ordering, Wakers, fence, try_lock::TryLock};
 use alloc::vec::Vec;
@@ -30,7 +33,9 @@ use core::{
 const WANTED: usize = 1;
 const CLOSED: usize = 2;
 const ABORTED: usize = 4;
-const BITS: usize = WANTED | CLOSED | ABORTED;
+const LONG: usize = 8;
+const LISTED: usize = 16;
+const BITS: usize = WANTED | CLOSED | ABORTED | LONG | LISTED;
 
 /// Requests to whoever holds the list.
 const REFUSE: usize = 1;
@@ -90,17 +95,10 @@ impl<T> Head<T> {
         self.bits() & ABORTED != 0
     }
 
-    /// The same with another node, or none, and without `WANTED`.
-    fn with(self, node: *mut Node<T>) -> *mut Node<T> {
-        let bits = self.bits() & !WANTED;
-        node.map_addr(|addr| addr | bits)
+    /// The same without nodes, and with `LISTED` or without.
+    fn emptied(self, listed: usize) -> *mut Node<T> {
+        self.0.map_addr(|addr| addr & (CLOSED | ABORTED) | listed)
     }
-}
-
-/// The senders that wait, first come first.
-struct Waiting<T> {
-    first: *mut Node<T>,
-    last: *mut Node<T>,
 }
 
 /// What the consumer gets of the line.
@@ -121,7 +119,7 @@ impl<T> Line<T> {
         Line {
             head: AtomicPtr::new(ptr::null_mut()),
             slot: Slot::new(),
-            waiting: TryLock::new(Waiting { first: ptr::null_mut(), last: ptr::null_mut() }),
+            waiting: TryLock::new(Waiting::new()),
             requests: AtomicUsize::new(0),
             gone: AtomicUsize::new(0),
             too_many: AtomicUsize::new(FEW),
@@ -165,7 +163,10 @@ impl<T> Line<T> {
         debug_assert!(!head.is_wanted() && !head.is_closed());
         // SAFETY: the node is not on a list yet.
         unsafe { node.as_ref().set_next(head.node()) };
-        let bits = if close { CLOSED } else { 0 };
+        // SAFETY: the node is still the caller's.
+        let long = !head.node().is_null() || unsafe { node.as_ref() }.asks();
+        let bits = if long { LONG } else { 0 } | if close { CLOSED } else { 0 };
+        let bits = bits | head.bits() & LISTED;
         self.change(head, node.as_ptr().map_addr(|addr| addr | bits))
     }
 
@@ -173,7 +174,7 @@ impl<T> Line<T> {
     pub(in crate::channel) fn close(&self, wakers: &mut Wakers) -> bool {
         let mut head = self.head();
         while !head.is_closed() {
-            let to = head.with(head.node()).map_addr(|addr| addr | CLOSED);
+            let to = head.0.map_addr(|addr| addr & !WANTED | CLOSED);
             match self.change(head, to) {
                 Ok(()) => {
                     if head.is_wanted() {
@@ -213,7 +214,7 @@ impl<T> Line<T> {
             unsafe { self.slot.release(wakers) };
         }
         let mut left = None;
-        let mut stack = Waiting { first: ptr::null_mut(), last: ptr::null_mut() };
+        let mut stack = Waiting::new();
         stack.append_reversed(head.node());
         // The list first, which has those who came before.
         self.requests.fetch_or(REFUSE, Ordering::AcqRel);
@@ -224,73 +225,165 @@ impl<T> Line<T> {
         left
     }
 
-    /// Looks for what is next. `None` if somebody else is at the list.
-    pub(super) fn look(
+    /// Looks for what is next, as long as that is not on the list. `None` if it may be.
+    ///
+    /// # Safety
+    ///
+    /// The caller must be the consumer, who does not ask, and has left nothing on the list.
+    pub(super) unsafe fn look_first(
+        &self,
+        waker: &mut Option<Waker>,
+        wakers: &mut Wakers,
+        unused: &mut Vec<Waker>,
+    ) -> Option<Look<T>> {
+        loop {
+            let head = self.head();
+            if head.bits() != 0 {
+                return None;
+            }
+            let Some(node) = NonNull::new(head.node()) else {
+                if waker.is_none() {
+                    return Some(Look::NeedsWaker);
+                }
+                // SAFETY: promised by the caller.
+                if unsafe { self.ask(head, waker, unused) } {
+                    return Some(Look::Asked);
+                }
+                continue;
+            };
+            if self.change(head, ptr::null_mut()).is_err() {
+                continue;
+            }
+            // SAFETY: it was on the line, from which we took it.
+            if let Some(look) = unsafe { self.take(node, wakers, unused) } {
+                return Some(look);
+            }
+        }
+    }
+
+    /// Puts the request of the consumer into an empty line.
+    ///
+    /// # Safety
+    ///
+    /// The caller must be the consumer, who does not ask. There is nothing on the list.
+    unsafe fn ask(
+        &self,
+        head: Head<T>,
+        waker: &mut Option<Waker>,
+        unused: &mut Vec<Waker>,
+    ) -> bool {
+        // SAFETY: promised by the caller.
+        unused.extend(unsafe { self.slot.open(waker.take(), false) });
+        let asked = self.change(head, ptr::null_mut::<Node<T>>().map_addr(|_| WANTED)).is_ok();
+        if !asked {
+            // SAFETY: as above; nobody was given the slot.
+            *waker = unsafe { self.slot.close() };
+        }
+        asked
+    }
+
+    /// Takes what a node has.
+    ///
+    /// # Safety
+    ///
+    /// As for [`Node::take`].
+    unsafe fn take(
+        &self,
+        node: NonNull<Node<T>>,
+        wakers: &mut Wakers,
+        unused: &mut Vec<Waker>,
+    ) -> Option<Look<T>> {
+        // SAFETY: promised by the caller.
+        match unsafe { Node::take(node) } {
+            Taken::Item(item, waker) => {
+                wakers.add(waker);
+                Some(Look::Item(item))
+            }
+            Taken::Asks(waker) => {
+                wakers.add(waker);
+                Some(Look::Asked)
+            }
+            Taken::Gone { waker, stayed } => {
+                unused.extend(waker);
+                if stayed {
+                    self.gone.fetch_sub(1, Ordering::Relaxed);
+                }
+                None
+            }
+        }
+    }
+
+    /// Looks for what is next. `None` if somebody else is at the list. Otherwise also returns whether
+    /// there is something left on the list.
+    ///
+    /// # Safety
+    ///
+    /// The caller must be the consumer, who does not ask.
+    pub(super) unsafe fn look(
         &self,
         waker: &mut Option<Waker>,
         late: bool,
         wakers: &mut Wakers,
         unused: &mut Vec<Waker>,
-    ) -> Option<Look<T>> {
+    ) -> Option<(Look<T>, bool)> {
         let look = self.waiting.try_with(|waiting| {
-            loop {
-                let head = self.head();
-                if head.is_aborted() {
-                    return Look::End;
-                }
-                let Some(first) = NonNull::new(waiting.first) else {
-                    if !head.node().is_null() {
-                        if self.change(head, head.with(ptr::null_mut())).is_ok() {
-                            waiting.append_reversed(head.node());
-                        }
-                        continue;
-                    }
-                    if head.is_closed() {
-                        return Look::End;
-                    }
-                    if waker.is_none() {
-                        return Look::NeedsWaker;
-                    }
-                    // SAFETY: we are called by the consumer, who does not ask.
-                    unused.extend(unsafe { self.slot.open(waker.take(), false) });
-                    let wanted = ptr::null_mut::<Node<T>>().map_addr(|_| WANTED);
-                    if self.change(head, wanted).is_ok() {
-                        return Look::Asked;
-                    }
-                    // SAFETY: as above; nobody was given the slot.
-                    *waker = unsafe { self.slot.close() };
-                    continue;
-                };
-                // SAFETY: the node is on the list, which is ours.
-                if unsafe { first.as_ref() }.asks() {
-                    if !late {
-                        return Look::NeedsLate;
-                    }
-                    // SAFETY: we are called by the consumer, who does not ask.
-                    unused.extend(unsafe { self.slot.open(None, true) });
-                }
-                waiting.pop();
-                // SAFETY: popped.
-                match unsafe { Node::take(first) } {
-                    Taken::Item(item, waker) => {
-                        wakers.add(waker);
-                        return Look::Item(item);
-                    }
-                    Taken::Asks(waker) => {
-                        wakers.add(waker);
-                        return Look::Asked;
-                    }
-                    Taken::Gone { waker, stayed } => {
-                        unused.extend(waker);
-                        if stayed {
-                            self.gone.fetch_sub(1, Ordering::Relaxed);
-                        }
-                    }
-                }
-            }
+            // SAFETY: promised by the caller.
+            let look = unsafe { self.look_on(waiting, waker, late, wakers, unused) };
+            (look, !waiting.first.is_null())
         })?;
         self.serve(wakers, &mut None);
         Some(look)
+    }
+
+    /// # Safety
+    ///
+    /// As for [`look`](Self::look).
+    unsafe fn look_on(
+        &self,
+        waiting: &mut Waiting<T>,
+        waker: &mut Option<Waker>,
+        late: bool,
+        wakers: &mut Wakers,
+        unused: &mut Vec<Waker>,
+    ) -> Look<T> {
+        loop {
+            let head = self.head();
+            if head.is_aborted() {
+                return Look::End;
+            }
+            let Some(first) = NonNull::new(waiting.first) else {
+                if !head.node().is_null() || head.bits() & LISTED != 0 {
+                    if self.change(head, head.emptied(0)).is_ok() {
+                        waiting.append_reversed(head.node());
+                    }
+                    continue;
+                }
+                if head.is_closed() {
+                    return Look::End;
+                }
+                if waker.is_none() {
+                    return Look::NeedsWaker;
+                }
+                // SAFETY: promised by the caller.
+                if unsafe { self.ask(head, waker, unused) } {
+                    return Look::Asked;
+                }
+                continue;
+            };
+            // SAFETY: the node is on the list, which is ours.
+            if unsafe { first.as_ref() }.asks() {
+                if !late {
+                    return Look::NeedsLate;
+                }
+                // SAFETY: promised by the caller.
+                unused.extend(unsafe { self.slot.open(None, true) });
+            }
+            waiting.pop();
+            // SAFETY: popped.
+            if let Some(look) = unsafe { self.take(first, wakers, unused) } {
+                return look;
+            }
+        }
     }
 
     /// Asks whoever holds the list to wake the consumer, whose waker is in `late`.
@@ -315,7 +408,7 @@ impl<T> Line<T> {
         let tidied = self.waiting.try_with(|waiting| {
             let mut head = self.head();
             while !head.node().is_null() {
-                match self.change(head, head.with(ptr::null_mut())) {
+                match self.change(head, head.emptied(LISTED)) {
                     Ok(()) => {
                         waiting.append_reversed(head.node());
                         break;
@@ -360,89 +453,11 @@ impl<T> Line<T> {
     }
 }
 
-impl<T> Waiting<T> {
-    /// Appends a stack, whose last is first. The caller has taken it off the head.
-    fn append_reversed(&mut self, mut stack: *mut Node<T>) {
-        let last = stack;
-        let mut first = ptr::null_mut();
-        while let Some(node) = NonNull::new(stack) {
-            // SAFETY: nodes of a stack that is ours, and so are their links; here and below.
-            let node = unsafe { node.as_ref() };
-            let current = stack;
-            // SAFETY: as above.
-            stack = unsafe { node.next() };
-            // SAFETY: as above.
-            unsafe { node.set_next(first) };
-            first = current;
-        }
-        if first.is_null() {
-            return;
-        }
-        match NonNull::new(self.last) {
-            // SAFETY: the node is on our list.
-            Some(before) => unsafe { before.as_ref().set_next(first) },
-            None => self.first = first,
-        }
-        self.last = last;
-    }
-
-    fn pop(&mut self) -> Option<NonNull<Node<T>>> {
-        let first = NonNull::new(self.first)?;
-        // SAFETY: the node is on our list.
-        self.first = unsafe { first.as_ref().next() };
-        if self.first.is_null() {
-            self.last = ptr::null_mut();
-        }
-        Some(first)
-    }
-
-    fn push(&mut self, node: NonNull<Node<T>>) {
-        // SAFETY: popped by the caller, so on no list.
-        unsafe { node.as_ref().set_next(ptr::null_mut()) };
-        match NonNull::new(self.last) {
-            // SAFETY: the node is on our list.
-            Some(before) => unsafe { before.as_ref().set_next(node.as_ptr()) },
-            None => self.first = node.as_ptr(),
-        }
-        self.last = node.as_ptr();
-    }
-
-    /// Refuses all.
-    fn refuse(&mut self, wakers: &mut Wakers, left: &mut Option<T>) {
-        while let Some(node) = self.pop() {
-            // SAFETY: popped.
-            let (waker, item) = unsafe { Node::refuse(node) };
-            wakers.add(waker);
-            if item.is_some() {
-                debug_assert!(left.is_none(), "one closes a line with an item");
-                *left = item;
-            }
-        }
-    }
-
-    /// Frees the nodes of those who have gone. Returns how many are kept, and how many were freed.
-    fn tidy(&mut self) -> (usize, usize) {
-        let mut all = Waiting { first: self.first, last: self.last };
-        (self.first, self.last) = (ptr::null_mut(), ptr::null_mut());
-        let (mut kept, mut freed) = (0, 0);
-        while let Some(node) = all.pop() {
-            // SAFETY: on a list that is ours.
-            if unsafe { Node::free_if_gone(node) } {
-                freed += 1;
-            } else {
-                self.push(node);
-                kept += 1;
-            }
-        }
-        (kept, freed)
-    }
-}
-
 /// What is left is of senders that have gone, of one that left an item, or forgotten.
 impl<T> Drop for Line<T> {
     fn drop(&mut self) {
         let (mut wakers, mut left) = (Wakers::new(), None);
-        let mut stack = Waiting { first: ptr::null_mut(), last: ptr::null_mut() };
+        let mut stack = Waiting::new();
         stack.append_reversed(self.head().node());
         self.waiting.try_with(|waiting| waiting.refuse(&mut wakers, &mut left));
         stack.refuse(&mut wakers, &mut left);

@@ -6,6 +6,7 @@
 //! | [`node`] | a waiting sender, and which side may touch what of it |
 //! | [`slot`] | the consumer's place for one item, and who may touch it |
 //! | [`producer`], [`consumer`] | the two ends, with a safe interface |
+//! | [`waiting`] | a list of nodes |
 //! | [`pool`] | nodes that are not in use |
 
 mod consumer;
@@ -14,6 +15,7 @@ mod node;
 mod pool;
 mod producer;
 mod slot;
+mod waiting;
 
 pub(super) use consumer::Consumer;
 pub(super) use line::Line;

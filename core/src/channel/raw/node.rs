@@ -36,8 +36,8 @@ const UNLINKED: usize = 8;
 const GONE: usize = 9;
 const DETACHED: usize = 10;
 
-/// A node; see the [module](self). Aligned so that three bits of its address are free.
-#[repr(align(8))]
+/// A node; see the [module](self). Aligned so that five bits of its address are free.
+#[repr(align(32))]
 pub(super) struct Node<T> {
     state: AtomicUsize,
     /// Asks for the slot, and has no item. Written before the node is pushed.
