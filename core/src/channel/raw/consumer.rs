@@ -1,7 +1,8 @@
 //! The receiving end.
 
 use super::{
-    line::{Line, Look},
+    line::{First, Line, Look},
+    node::Taken,
     slot::Found,
 };
 use crate::{
@@ -34,7 +35,64 @@ impl<T> Consumer<T> {
     }
 
     /// Takes the next item, or asks for one.
+    #[inline]
     pub(in crate::channel) fn poll_take(&mut self, cx: &mut Context<'_>) -> Poll<Option<T>> {
+        match self.take_first(Some(cx.waker())) {
+            Some(polled) => polled,
+            None => self.poll_take_rest(cx),
+        }
+    }
+
+    /// What is to be done in most cases. `None` in the others.
+    #[inline]
+    fn take_first(&mut self, waker: Option<&Waker>) -> Option<Poll<Option<T>>> {
+        if self.listed || self.ended || self.kept.is_some() {
+            return None;
+        }
+        if self.asks {
+            // SAFETY: we are the consumer, and have asked.
+            let Found::Item(item) = (unsafe { self.line.slot.found() }) else { return None };
+            self.asks = false;
+            return Some(Poll::Ready(Some(item)));
+        }
+        // SAFETY: we are the consumer, do not ask, and have left nothing on the list.
+        match unsafe { self.line.look_first(|| waker.cloned()) }? {
+            First::Taken(Taken::Item(item, waker)) => {
+                Some(Poll::Ready(Some(self.fire(item, waker))))
+            }
+            First::Asked => {
+                self.asks = true;
+                Some(Poll::Pending)
+            }
+            First::Taken(Taken::Gone { waker, stayed }) => {
+                self.line.count_freed(stayed);
+                drop(waker);
+                None
+            }
+            First::NotAsked(waker) => {
+                drop(waker);
+                None
+            }
+            First::Taken(Taken::Asks(_)) => unreachable!("a short line of one that asks"),
+        }
+    }
+
+    /// Fires the waker of the sender of `item`. If it panics, the item is kept for the next poll.
+    #[inline]
+    fn fire(&mut self, item: T, waker: Option<Waker>) -> T {
+        let Some(waker) = waker else { return item };
+        let (mut item, kept) = (Some(item), &mut self.kept);
+        let fired = unwind::catch_or(|| *kept = item.take(), || waker.wake());
+        if let Err(panic) = fired {
+            self.kept = item.take();
+            unwind::resume_unless_panicking(Some(panic));
+            item = self.kept.take();
+        }
+        item.expect("in one of both places")
+    }
+
+    #[inline(never)]
+    fn poll_take_rest(&mut self, cx: &mut Context<'_>) -> Poll<Option<T>> {
         let mut unused = Vec::new();
         self.run(&mut unused, |this, wakers, unused| this.step(Some(cx), wakers, unused))
     }
@@ -154,14 +212,7 @@ impl<T> Consumer<T> {
         wakers: &mut Wakers,
         unused: &mut Vec<Waker>,
     ) -> Option<Look<T>> {
-        if !self.listed {
-            // SAFETY: we are the consumer, do not ask, and have left nothing on the list.
-            let look = unsafe { self.line.look_first(waker, wakers, unused) };
-            if look.is_some() {
-                return look;
-            }
-        }
-        // SAFETY: as above, but for the list.
+        // SAFETY: we are the consumer, and do not ask.
         let (look, listed) = unsafe { self.line.look(waker, late, wakers, unused) }?;
         self.listed = listed;
         Some(look)

@@ -101,6 +101,14 @@ impl<T> Head<T> {
     }
 }
 
+/// What the consumer gets of a line that is short.
+pub(super) enum First<T> {
+    Taken(Taken<T>),
+    Asked,
+    /// Somebody came in between. The waker was not used.
+    NotAsked(Waker),
+}
+
 /// What the consumer gets of the line.
 pub(super) enum Look<T> {
     Item(T),
@@ -225,40 +233,33 @@ impl<T> Line<T> {
         left
     }
 
-    /// Looks for what is next, as long as that is not on the list. `None` if it may be.
+    /// Takes the one sender that waits, if there is just one with an item, or asks if there is none
+    /// and `waker` says how. `None` if that is not all there is to it.
     ///
     /// # Safety
     ///
     /// The caller must be the consumer, who does not ask, and has left nothing on the list.
+    #[inline]
     pub(super) unsafe fn look_first(
         &self,
-        waker: &mut Option<Waker>,
-        wakers: &mut Wakers,
-        unused: &mut Vec<Waker>,
-    ) -> Option<Look<T>> {
-        loop {
-            let head = self.head();
-            if head.bits() != 0 {
-                return None;
-            }
-            let Some(node) = NonNull::new(head.node()) else {
-                if waker.is_none() {
-                    return Some(Look::NeedsWaker);
-                }
-                // SAFETY: promised by the caller.
-                if unsafe { self.ask(head, waker, unused) } {
-                    return Some(Look::Asked);
-                }
-                continue;
-            };
-            if self.change(head, ptr::null_mut()).is_err() {
-                continue;
-            }
-            // SAFETY: it was on the line, from which we took it.
-            if let Some(look) = unsafe { self.take(node, wakers, unused) } {
-                return Some(look);
-            }
+        waker: impl FnOnce() -> Option<Waker>,
+    ) -> Option<First<T>> {
+        let head = self.head();
+        if head.bits() != 0 {
+            return None;
         }
+        if let Some(node) = NonNull::new(head.node()) {
+            self.change(head, ptr::null_mut()).ok()?;
+            // SAFETY: it was on the line, from which we took it.
+            return Some(First::Taken(unsafe { Node::take(node) }));
+        }
+        let mut waker = Some(waker()?);
+        let mut unused = Vec::new();
+        // SAFETY: promised by the caller.
+        if unsafe { self.ask(head, &mut waker, &mut unused) } {
+            return Some(First::Asked);
+        }
+        waker.map(First::NotAsked)
     }
 
     /// Puts the request of the consumer into an empty line.
@@ -266,6 +267,7 @@ impl<T> Line<T> {
     /// # Safety
     ///
     /// The caller must be the consumer, who does not ask. There is nothing on the list.
+    #[inline]
     unsafe fn ask(
         &self,
         head: Head<T>,
@@ -305,9 +307,7 @@ impl<T> Line<T> {
             }
             Taken::Gone { waker, stayed } => {
                 unused.extend(waker);
-                if stayed {
-                    self.gone.fetch_sub(1, Ordering::Relaxed);
-                }
+                self.count_freed(stayed);
                 None
             }
         }
@@ -423,6 +423,13 @@ impl<T> Line<T> {
         });
         if tidied.is_some() {
             self.serve(wakers, &mut None);
+        }
+    }
+
+    /// Counts a node that was found on the line after its sender had gone.
+    pub(super) fn count_freed(&self, stayed: bool) {
+        if stayed {
+            self.gone.fetch_sub(1, Ordering::Relaxed);
         }
     }
 

@@ -36,6 +36,7 @@ pub(in crate::channel) enum Ended<'a, T> {
 impl<T> Line<T> {
     /// Takes the slot if the consumer waits, or joins the line. Without an item, to get the slot.
     /// The item is taken only if the caller has to wait.
+    #[inline]
     pub(in crate::channel) fn begin(
         &self,
         item: &mut Option<T>,
@@ -154,7 +155,15 @@ impl<T> Ticket<T> {
     }
 
     /// Ends a wait of which [`poll_ended`](Self::poll_ended) has said that it has ended.
+    #[inline]
     pub(in crate::channel) fn end<'a>(self, line: &'a Line<T>, pool: &Pool<T>) -> Ended<'a, T> {
+        if let Stands::Taken = self.node().stands() {
+            let asks = self.node().asks();
+            // SAFETY: the queue's side has ended, and ours does here, so the node is ours; made of a
+            // box.
+            pool.put(unsafe { Box::from_raw(self.0.as_ptr()) });
+            return if asks { Ended::Claim(Claim { line }) } else { Ended::Taken };
+        }
         let asks = self.node().asks();
         match self.leave_line(line, pool) {
             Left::Back(item, _) => Ended::Refused(item),
@@ -203,14 +212,20 @@ pub(in crate::channel) struct Claim<'a, T> {
 
 impl<T> Claim<'_, T> {
     /// Gives the item. Returns it if the consumer is gone, or the line was aborted.
+    #[inline]
     pub(in crate::channel) fn give(self, item: T) -> Result<(), T> {
         let line = self.line;
-        let mut wakers = Wakers::new();
-        // SAFETY: the slot is ours by the claim, which ends here.
-        let given = unsafe { line.slot.give(item, &mut wakers) };
         mem::forget(self);
-        wakers.fire_and_resume();
-        given
+        // SAFETY: the slot is ours by the claim, which has ended here.
+        let (waker, late) = unsafe { line.slot.give(item) }?;
+        let mut panic = None;
+        for waker in [waker, late].into_iter().flatten() {
+            unwind::keep_first(&mut panic, || waker.wake());
+        }
+        if panic.is_some() {
+            unwind::resume_unless_panicking(panic);
+        }
+        Ok(())
     }
 
     /// Returns whether the consumer will not take an item.

@@ -57,6 +57,7 @@ impl<T> Slot<T> {
     /// # Safety
     ///
     /// The slot must be the caller's, as that of the consumer. It is when the consumer does not ask.
+    #[inline]
     pub(super) unsafe fn open(&self, waker: Option<Waker>, late: bool) -> Option<Waker> {
         // What follows publishes the slot: a change of the line, or of a node.
         self.state.store(if late { LATE } else { OPEN }, Ordering::Relaxed);
@@ -79,6 +80,7 @@ impl<T> Slot<T> {
     /// # Safety
     ///
     /// The caller must be the consumer, and have asked.
+    #[inline]
     pub(super) unsafe fn found(&self) -> Found<T> {
         // Acquire: see the item.
         match self.state.load(Ordering::Acquire) {
@@ -118,27 +120,28 @@ impl<T> Slot<T> {
 
     // The giver's side.
 
-    /// Gives the item. Returns it if the consumer has given up.
+    /// Gives the item, and returns the consumer's wakers, to be fired. Returns the item if the consumer
+    /// has given up.
     ///
     /// # Safety
     ///
     /// The caller must be the giver, and no more than this once.
-    pub(super) unsafe fn give(&self, item: T, wakers: &mut Wakers) -> Result<(), T> {
+    #[inline]
+    pub(super) unsafe fn give(&self, item: T) -> Result<(Option<Waker>, Option<Waker>), T> {
         // SAFETY: the slot is the giver's, here and in the next line.
         self.item.with_mut(|place| unsafe { *place = Some(item) });
         // SAFETY: as above.
-        wakers.add(self.waker.with_mut(|place| unsafe { (*place).take() }));
+        let waker = self.waker.with_mut(|place| unsafe { (*place).take() });
         // Release: publish the item. Acquire: the waker in `late`.
         match self.state.swap(FULL, Ordering::AcqRel) {
-            LATE => wakers.add(self.late.take()),
+            LATE => Ok((waker, self.late.take())),
             ABANDONED => {
                 // SAFETY: `ABANDONED`: the slot stays ours.
                 let item = self.item.with_mut(|place| unsafe { (*place).take() });
-                return Err(item.expect("given above"));
+                Err(item.expect("given above"))
             }
-            _ => {}
+            _ => Ok((waker, None)),
         }
-        Ok(())
     }
 
     /// Gives nothing.
