@@ -149,29 +149,6 @@ fn backends() -> [(&'static str, Backend); 3] {
 }
 
 fn main() {
-    if std::env::args().any(|arg| arg == "--one") {
-        let which = std::env::args().nth(2).unwrap();
-        let producers = std::env::args().nth(3).unwrap().parse().unwrap();
-        let (_, tasks) = CONTENDERS.into_iter().find(|c| c.0.contains(&which)).unwrap();
-        static POLLS: std::sync::atomic::AtomicUsize = std::sync::atomic::AtomicUsize::new(0);
-        for _ in 0..200 {
-            let tasks = tasks(producers)
-                .into_iter()
-                .map(|mut task| {
-                    std::future::poll_fn(move |cx| {
-                        POLLS.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
-                        task.as_mut().poll(cx)
-                    })
-                })
-                .collect();
-            Backend::OneThread.run(tasks);
-        }
-        println!(
-            "{}",
-            POLLS.load(std::sync::atomic::Ordering::Relaxed) as f64 / 200.0 / ITEMS as f64
-        );
-        return;
-    }
     if std::env::args().any(|arg| arg == "--ratios") {
         println!(
             "| executor | producers | | ns an item | to kanal | to flume | allocations an item |"

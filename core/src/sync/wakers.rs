@@ -32,6 +32,12 @@ impl Wakers {
         }
     }
 
+    /// Adds those of another, after those of this.
+    pub(crate) fn append(&mut self, mut other: Wakers) {
+        self.add(other.first.take());
+        mem::take(&mut other.others).into_iter().for_each(|waker| self.add(Some(waker)));
+    }
+
     /// Fires all wakers in the order in which they were added, even if some panic.
     ///
     /// # Errors

@@ -1,7 +1,8 @@
 //! The receiving end.
 
 use super::{
-    line::{First, Line, Look},
+    line::Line,
+    look::{First, Look},
     node::Taken,
     slot::Found,
 };
@@ -46,7 +47,7 @@ impl<T> Consumer<T> {
     /// What is to be done in most cases. `None` in the others.
     #[inline]
     fn take_first(&mut self, waker: Option<&Waker>) -> Option<Poll<Option<T>>> {
-        if self.listed || self.ended || self.kept.is_some() {
+        if self.ended || self.kept.is_some() {
             return None;
         }
         if self.asks {
@@ -55,25 +56,36 @@ impl<T> Consumer<T> {
             self.asks = false;
             return Some(Poll::Ready(Some(item)));
         }
+        if self.listed {
+            // SAFETY: we are the consumer, and do not ask.
+            let (taken, listed) = unsafe { self.line.look_listed() }?;
+            self.listed = listed;
+            return self.taken(taken);
+        }
         // SAFETY: we are the consumer, do not ask, and have left nothing on the list.
         match unsafe { self.line.look_first(|| waker.cloned()) }? {
-            First::Taken(Taken::Item(item, waker)) => {
-                Some(Poll::Ready(Some(self.fire(item, waker))))
-            }
+            First::Taken(taken) => self.taken(taken),
             First::Asked => {
                 self.asks = true;
                 Some(Poll::Pending)
-            }
-            First::Taken(Taken::Gone { waker, stayed }) => {
-                self.line.count_freed(stayed);
-                drop(waker);
-                None
             }
             First::NotAsked(waker) => {
                 drop(waker);
                 None
             }
-            First::Taken(Taken::Asks(_)) => unreachable!("a short line of one that asks"),
+        }
+    }
+
+    #[inline]
+    fn taken(&mut self, taken: Taken<T>) -> Option<Poll<Option<T>>> {
+        match taken {
+            Taken::Item(item, waker) => Some(Poll::Ready(Some(self.fire(item, waker)))),
+            Taken::Gone { waker, stayed } => {
+                self.line.count_freed(stayed);
+                drop(waker);
+                None
+            }
+            Taken::Asks(_) => unreachable!("one that asks is taken with a waker in `late`"),
         }
     }
 
@@ -166,7 +178,7 @@ impl<T> Consumer<T> {
                     }
                 }
             }
-            match self.look(&mut waker, late, wakers, unused) {
+            match self.look(&mut waker, late, called, wakers, unused) {
                 None => {
                     let Some(cx) = cx.as_deref_mut() else { return Poll::Pending };
                     if called {
@@ -176,7 +188,6 @@ impl<T> Consumer<T> {
                     }
                     self.line.slot.late.register(cx.waker());
                     (late, called) = (true, true);
-                    self.line.call_back();
                 }
                 Some(Look::Item(item)) => {
                     unused.extend(waker);
@@ -209,11 +220,12 @@ impl<T> Consumer<T> {
         &mut self,
         waker: &mut Option<Waker>,
         late: bool,
+        call: bool,
         wakers: &mut Wakers,
         unused: &mut Vec<Waker>,
     ) -> Option<Look<T>> {
         // SAFETY: we are the consumer, and do not ask.
-        let (look, listed) = unsafe { self.line.look(waker, late, wakers, unused) }?;
+        let (look, listed) = unsafe { self.line.look(waker, late, call, wakers, unused) }?;
         self.listed = listed;
         Some(look)
     }

@@ -197,9 +197,7 @@ impl<T> Ticket<T> {
             pool.put(node);
         }
         if stays {
-            let mut wakers = Wakers::new();
-            line.count_gone(&mut wakers);
-            unwind::discard(wakers);
+            line.count_gone();
         }
         left
     }
@@ -219,7 +217,10 @@ impl<T> Claim<'_, T> {
         // SAFETY: the slot is ours by the claim, which has ended here.
         let (waker, late) = unsafe { line.slot.give(item) }?;
         let mut panic = None;
-        for waker in [waker, late].into_iter().flatten() {
+        if let Some(waker) = waker {
+            unwind::keep_first(&mut panic, || waker.wake());
+        }
+        if let Some(waker) = late {
             unwind::keep_first(&mut panic, || waker.wake());
         }
         if panic.is_some() {

@@ -6,7 +6,7 @@ use core::ptr::{self, NonNull};
 
 /// The senders that wait, first come first.
 pub(super) struct Waiting<T> {
-    pub(super) first: *mut Node<T>,
+    first: *mut Node<T>,
     last: *mut Node<T>,
 }
 
@@ -42,6 +42,21 @@ impl<T> Waiting<T> {
             None => self.first = first,
         }
         self.last = last;
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.first.is_null()
+    }
+
+    pub(super) fn first(&self) -> *mut Node<T> {
+        self.first
+    }
+
+    /// Pops the first, unless it asks for the slot.
+    pub(super) fn pop_item(&mut self) -> Option<NonNull<Node<T>>> {
+        let first = NonNull::new(self.first)?;
+        // SAFETY: the node is on our list.
+        if unsafe { first.as_ref() }.asks() { None } else { self.pop() }
     }
 
     pub(super) fn pop(&mut self) -> Option<NonNull<Node<T>>> {
