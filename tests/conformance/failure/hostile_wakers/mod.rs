@@ -3,6 +3,7 @@
 //! Each [`Row`] is a wait, with what ends it. A hostile waker is left with it; when the wait is over,
 //! whoever else waits has been woken, nothing is stuck, nothing was lost, and all memory is free.
 
+mod channels;
 mod everywhere;
 mod groups;
 mod rows;
@@ -99,7 +100,7 @@ fn show(deed: Deed, row: Row) {
 
 /// Each deed on every wait.
 fn show_all(deed: Deed) {
-    for rows in [rows::rows, groups::rows] {
+    for rows in [rows::rows, groups::rows, channels::rows] {
         for n in 0..rows().len() {
             show(deed, rows().swap_remove(n));
         }
