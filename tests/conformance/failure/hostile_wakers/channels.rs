@@ -8,7 +8,7 @@ use std::{
     task::{Context, Poll, Waker},
 };
 
-/// Receives what there is, with a good waker, and goes on if a waker of somebody else panics.
+/// Receives what is next, with a good waker.
 fn receive<T>(receiver: &Mutex<Receiver<T>>) -> Option<T> {
     let mut receiver = receiver.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
     match pin!(receiver.recv()).poll(&mut Context::from_waker(Waker::noop())) {
@@ -32,7 +32,7 @@ pub(super) fn rows() -> Vec<Row> {
             let receiver = Arc::new(Mutex::new(receiver));
             let theirs = receiver.clone();
             let end = Box::new(move || drop(receive(&theirs)));
-            let run = Box::new(move || drop(receive(&receiver)));
+            let run = Box::new(move || while receive(&receiver).is_some() {});
             (waits, Some(Box::pin(witness)), end, run)
         })
         .unwinding(),
@@ -62,10 +62,11 @@ pub(super) fn rows() -> Vec<Row> {
             let receiver = Arc::new(Mutex::new(receiver));
             let theirs = receiver.clone();
             let end = Box::new(move || drop(receive(&theirs)));
-            let run = Box::new(move || drop(receive(&receiver)));
+            let run = Box::new(move || while receive(&receiver).is_some() {});
             (waits, Some(Box::pin(witness)), end, run)
         })
-        .unwinding(),
+        .unwinding()
+        .in_turn(),
         row("recv", |memory| {
             let (sender, mut receiver) = handoff();
             let waits = async move {

@@ -74,7 +74,7 @@ impl Row {
         self
     }
 
-    fn in_turn(mut self) -> Self {
+    pub(super) fn in_turn(mut self) -> Self {
         self.in_turn = true;
         self
     }
