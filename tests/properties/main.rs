@@ -1,4 +1,5 @@
 //! Operations against sequential models, with inputs that nobody thought of.
 
+mod channel;
 mod flow;
 mod merge;

@@ -32,6 +32,7 @@
 //! | share a budget with the rest of the task | [`cooperate`](Flow::cooperate) |
 //! | take them in batches, or ahead of demand | [`chunks`](Flow::chunks), [`flatten_iter`](Flow::flatten_iter), [`prefetch`](Flow::prefetch) |
 //! | work with time | see [`time`]; [`interval`] for an item each period |
+//! | make a flow of an async block | [`generate`], [`try_generate`]; of a [`handoff`](crate::channel::handoff): [`source`] |
 //! | read what has no waker | [`poll_source()`] |
 //! | watch | [`progress`](Flow::progress) |
 //! | name what an operation returns | see [`sources`] and [`future`](crate::future) |
@@ -86,7 +87,7 @@ pub use merge::{
 };
 pub use sink::{Items, Partitioned};
 pub use source::poll_source::{self, poll_source};
-pub use source::{Flow, IntoFlow, Source, iter, source, stream};
+pub use source::{Flow, IntoFlow, Source, generate, iter, source, stream, try_generate};
 pub use time::interval::interval;
 
 use crate::set::budget::POLLS;

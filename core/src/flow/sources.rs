@@ -35,6 +35,6 @@ pub use super::{
         Tuple8, Zip, ZipParts, ZipStrict,
     },
     parallel::{MapOn, SpawnAll},
-    source::{FromStream, Iter},
+    source::{FromStream, Generate, Iter, TryGenerate},
     work::{Call, CallWeighted, CallWith, Itself, MapConcurrent, MapParts, OnUndelivered, Work},
 };

@@ -2,6 +2,7 @@
 
 mod cancelled;
 mod ends;
+mod generate;
 mod handoff;
 mod permits;
 mod queues;
