@@ -63,6 +63,7 @@ struct Run<'a> {
     receiver: Receiver<u32>,
     waits: Vec<(u32, Wait<'a>)>,
     arrived: u32,
+    aborted: bool,
     received: Vec<u32>,
     sent: Vec<u32>,
     back: Vec<u32>,
@@ -117,7 +118,10 @@ impl<'a> Run<'a> {
                 Ok(()) => {}
                 Err(error) => self.back.push(error.into_inner()),
             },
-            Step::Abort => self.sender.abort(),
+            Step::Abort => {
+                self.sender.abort();
+                self.aborted = true;
+            }
         }
     }
 
@@ -132,6 +136,7 @@ impl<'a> Run<'a> {
                 Poll::Ready(Ok(())) => self.sent.push(n),
                 Poll::Ready(Err(error)) => self.back.push(error.into_inner()),
                 Poll::Pending => {
+                    assert!(!self.aborted, "it waits after an abort");
                     assert!(!self.received.contains(&n), "received, and its sender waits");
                     self.waits.push((n, wait));
                 }
@@ -142,7 +147,10 @@ impl<'a> Run<'a> {
                     Err(error) => self.back.push(error.into_inner()),
                 },
                 Poll::Ready(Err(_)) => {}
-                Poll::Pending => self.waits.push((n, wait)),
+                Poll::Pending => {
+                    assert!(!self.aborted, "it waits after an abort");
+                    self.waits.push((n, wait));
+                }
             },
         }
     }
@@ -192,6 +200,7 @@ proptest! {
             receiver,
             waits: vec![],
             arrived: 0,
+            aborted: false,
             received: vec![],
             sent: vec![],
             back: vec![],

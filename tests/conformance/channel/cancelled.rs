@@ -7,12 +7,13 @@ use anyscope::{
 };
 use std::{
     future::{Future, poll_fn},
+    panic::{AssertUnwindSafe, catch_unwind},
     pin::pin,
     sync::{
         Arc,
         atomic::{AtomicUsize, Ordering::SeqCst},
     },
-    task::Poll,
+    task::{Context, Poll, Waker},
 };
 use support::{behaviour, poll_once, yields};
 
@@ -125,6 +126,33 @@ behaviour! {
     }
 }
 
+/// Given one that waits, others that go behind it, and then one more, when somebody has tidied up between
+/// them or not, then the order is kept.
+#[test]
+fn order_is_kept_when_others_have_gone() {
+    for gone in 0..100 {
+        for after in 1..3 {
+            let (sender, mut receiver) = handoff();
+            let mut first = sender.send(0);
+            assert!(poll_once(pin!(&mut first)).is_pending());
+            for n in 0..gone {
+                assert!(poll_once(pin!(sender.send(1000 + n))).is_pending());
+            }
+            let mut last: Vec<_> = (1..=after).map(|n| sender.send(n)).collect();
+            for send in &mut last {
+                assert!(poll_once(pin!(send)).is_pending());
+            }
+            for n in 0..=after {
+                assert_eq!(
+                    poll_once(pin!(receiver.recv())),
+                    Poll::Ready(Some(n)),
+                    "{gone} {after}"
+                );
+            }
+        }
+    }
+}
+
 /// One producer and the consumer end after so many polls each; another producer goes on.
 async fn cancelled_at(sim: anyscope::sim::SimHandle, producer: usize, consumer: usize) {
     let census = Census::default();
@@ -211,4 +239,44 @@ fn all_that_is_sent_is_received_in_many_orders() {
         .await;
         assert_eq!(census.dropped.load(SeqCst), 9);
     });
+}
+
+struct Grumpy;
+
+impl std::task::Wake for Grumpy {
+    fn wake(self: Arc<Self>) {
+        panic!("grumpy");
+    }
+}
+
+/// Given senders whose wakers panic, when their items are taken, then the consumer has the panic, and the
+/// items after it; and one that gives to a consumer whose waker panics has given.
+#[test]
+fn a_waker_that_panics_costs_no_item() {
+    let grumpy = Waker::from(Arc::new(Grumpy));
+    let mut angry = Context::from_waker(&grumpy);
+    for waiting in [1, 3] {
+        let (sender, mut receiver) = handoff();
+        let mut sends: Vec<_> = (0..waiting).map(|n| sender.send(n)).collect();
+        for send in &mut sends {
+            assert!(pin!(send).poll(&mut angry).is_pending());
+        }
+        for n in 0..waiting {
+            catch_unwind(AssertUnwindSafe(|| receiver.try_recv())).unwrap_err();
+            assert_eq!(receiver.try_recv(), Ok(n));
+        }
+        drop(sends);
+        for n in 0..waiting {
+            let mut send = sender.send(n);
+            assert!(pin!(&mut send).poll(&mut angry).is_pending());
+            let mut recv = receiver.recv();
+            catch_unwind(AssertUnwindSafe(|| poll_once(pin!(&mut recv)))).unwrap_err();
+            drop(recv);
+            assert_eq!(poll_once(pin!(receiver.recv())), Poll::Ready(Some(n)));
+        }
+        let mut recv = receiver.recv();
+        assert!(pin!(&mut recv).poll(&mut angry).is_pending());
+        catch_unwind(AssertUnwindSafe(|| sender.try_send(9))).unwrap_err();
+        assert_eq!(poll_once(pin!(recv)), Poll::Ready(Some(9)));
+    }
 }

@@ -115,8 +115,8 @@ behaviour! {
                 })
                 .collect();
             // So that there is a list of those who wait.
+            yields(20).await;
             let first = receiver.recv().await.unwrap();
-            yields(10).await;
             sender.abort();
             for (n, handle) in handles.into_iter().enumerate() {
                 match handle.await.unwrap() {

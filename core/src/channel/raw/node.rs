@@ -320,7 +320,7 @@ impl<T> Node<T> {
     pub(super) unsafe fn leave(this: NonNull<Node<T>>) -> (Left<T>, Option<Box<Node<T>>>, bool) {
         // SAFETY: the sender's side has not ended before the last change of state below.
         let node = unsafe { this.as_ref() };
-        // SAFETY (of each use): the state says that the node is the sender's.
+        // SAFETY: called where the state says that the node is the sender's.
         let owned = || Some(unsafe { Box::from_raw(this.as_ptr()) });
         let mut state = node.state.load(Ordering::Acquire);
         loop {
