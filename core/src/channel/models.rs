@@ -1,9 +1,12 @@
 //! Models of a handoff; see [`crate::model`].
 
 use super::{Receiver, Sender, handoff};
-use crate::model::{Census, Probe, block_on, block_on_fresh, check, poll_once, spawn};
-use alloc::vec::Vec;
-use core::pin::Pin;
+use crate::model::{Census, Flag, Probe, block_on, block_on_fresh, check, poll_once, spawn};
+use alloc::{sync::Arc, task::Wake, vec::Vec};
+use core::{
+    pin::Pin,
+    task::{Context, Poll, Waker},
+};
 use futures_core::Stream;
 
 fn receive_all(mut receiver: Receiver<Probe>) -> usize {
@@ -73,8 +76,8 @@ fn channel_cancelled_send() {
         let producer = spawn(move || {
             let mut send = sender.send(item);
             match poll_once(&mut send) {
-                core::task::Poll::Ready(sent) => usize::from(sent.is_ok()),
-                core::task::Poll::Pending => match send.cancel() {
+                Poll::Ready(sent) => usize::from(sent.is_ok()),
+                Poll::Pending => match send.cancel() {
                     Some(back) => {
                         back.touch();
                         0
@@ -103,14 +106,12 @@ fn channel_fresh_wakers() {
             }
         });
         let mut stream = Pin::new(&mut receiver);
-        let mut polled = stream
-            .as_mut()
-            .poll_next(&mut core::task::Context::from_waker(core::task::Waker::noop()));
+        let mut polled = stream.as_mut().poll_next(&mut Context::from_waker(Waker::noop()));
         if polled.is_pending() {
             polled = block_on_fresh(core::future::poll_fn(|cx| stream.as_mut().poll_next(cx)))
-                .map_or(core::task::Poll::Ready(None), |item| core::task::Poll::Ready(Some(item)));
+                .map_or(Poll::Ready(None), |item| Poll::Ready(Some(item)));
         }
-        let core::task::Poll::Ready(Some(item)) = polled else { panic!("an item was sent") };
+        let Poll::Ready(Some(item)) = polled else { panic!("an item was sent") };
         item.touch();
         drop(item);
         producer.join();
@@ -170,8 +171,8 @@ fn channel_abort() {
             let mut sent = 0;
             for (polled, send) in [(early, first), (late, second)] {
                 let result = match polled {
-                    core::task::Poll::Ready(result) => result,
-                    core::task::Poll::Pending => block_on(send),
+                    Poll::Ready(result) => result,
+                    Poll::Pending => block_on(send),
                 };
                 match result {
                     Ok(()) => sent += 1,
@@ -199,8 +200,8 @@ fn channel_permit() {
         let first = spawn(move || {
             let mut reserve = reserver.reserve();
             let permit = match poll_once(&mut reserve) {
-                core::task::Poll::Ready(permit) => permit,
-                core::task::Poll::Pending => block_on(reserve),
+                Poll::Ready(permit) => permit,
+                Poll::Pending => block_on(reserve),
             };
             permit.unwrap().send(theirs.probe()).unwrap();
         });
@@ -231,22 +232,71 @@ fn channel_dropped_reserve() {
     });
 }
 
-/// An abort reaches a consumer that waits for a permit.
+/// An abort reaches a consumer that waits for a permit: one that was waited for.
 #[test]
 fn channel_abort_behind_a_permit() {
     check("channel, an abort behind a permit", || {
         let census = Census::default();
         let (sender, receiver) = handoff::<Probe>();
         let consumer = spawn(move || receive_all(receiver));
-        let permit = sender.try_reserve();
+        let permit = block_on(sender.reserve()).unwrap();
         sender.abort();
-        // With the permit there, or without one.
         assert_eq!(consumer.join(), 0);
+        permit.send(census.probe()).unwrap_err().into_inner().touch();
+        assert_eq!(census.alive(), 0);
+    });
+}
+
+/// The same with one that met a consumer that waited, and is polled again meanwhile.
+#[test]
+fn channel_abort_behind_a_permit_at_once() {
+    check("channel, an abort behind a permit at once", || {
+        let census = Census::default();
+        let (sender, mut receiver) = handoff::<Probe>();
+        assert!(
+            poll_once(&mut core::future::poll_fn(|cx| Pin::new(&mut receiver).poll_next(cx)))
+                .is_pending()
+        );
+        let permit = sender.try_reserve().unwrap();
+        let consumer = spawn(move || receive_all(receiver));
+        sender.abort();
+        assert_eq!(consumer.join(), 0);
+        permit.send(census.probe()).unwrap_err().into_inner().touch();
+        assert_eq!(census.alive(), 0);
+    });
+}
+
+/// A permit is made of the request of a consumer that sleeps, while another thread aborts.
+#[test]
+fn channel_permit_and_abort() {
+    check("channel, a permit and an abort", || {
+        let census = Census::default();
+        let (sender, mut receiver) = handoff::<Probe>();
+        let flag = Flag::default();
+        let woken = flag.clone();
+        let waker = Waker::from(Arc::new(SetFlag(woken)));
+        let polled = Pin::new(&mut receiver).poll_next(&mut Context::from_waker(&waker));
+        assert!(polled.is_pending());
+        let other = sender.clone();
+        let aborter = spawn(move || other.abort());
+        let permit = sender.try_reserve();
+        // Whoever was first, the consumer is woken.
+        block_on(flag);
+        aborter.join();
         if let Ok(permit) = permit {
             permit.send(census.probe()).unwrap_err().into_inner().touch();
         }
+        drop(receiver);
         assert_eq!(census.alive(), 0);
     });
+}
+
+struct SetFlag(Flag);
+
+impl Wake for SetFlag {
+    fn wake(self: Arc<Self>) {
+        self.0.set();
+    }
 }
 
 /// A channel is closed with a last item: it is received, unless an abort drops it.
@@ -262,6 +312,41 @@ fn channel_close_with() {
         let received = receive_all(receiver);
         let sent = producer.join() + closer.join();
         assert_eq!(sent, received);
+        assert_eq!(census.alive(), 0);
+    });
+}
+
+/// Senders that go tidy the line up while the consumer takes from it: order is kept, and the
+/// consumer is woken if it came in between.
+#[test]
+fn channel_tidy() {
+    check("channel, tidied up", || {
+        let census = Census::default();
+        let (sender, receiver) = handoff();
+        let items = probes(&census, 3);
+        let producer = spawn(move || {
+            let mut sends: Vec<_> = items.into_iter().map(|item| sender.send(item)).collect();
+            let mut sent = 0;
+            let polled: Vec<_> = sends.iter_mut().map(poll_once).collect();
+            for (n, (mut send, polled)) in sends.into_iter().zip(polled).enumerate() {
+                let result = match polled {
+                    Poll::Ready(result) => result,
+                    Poll::Pending if n < 2 => match send.cancel() {
+                        Some(back) => {
+                            back.touch();
+                            continue;
+                        }
+                        None => Ok(()),
+                    },
+                    Poll::Pending => block_on(send),
+                };
+                result.unwrap();
+                sent += 1;
+            }
+            sent
+        });
+        let received = receive_all(receiver);
+        assert_eq!(producer.join(), received);
         assert_eq!(census.alive(), 0);
     });
 }
