@@ -206,3 +206,27 @@ fn progress() {
         assert_eq!(count, 2);
     });
 }
+
+#[test]
+fn generate() {
+    spawned(|Owned { names, prefix }| async move {
+        let (names, prefix) = (&names, &prefix);
+        let all: Vec<String> = flow::generate(async |yielder| {
+            for name in names {
+                yielder.send(name).await.unwrap();
+            }
+        })
+        .map_concurrent(TWO, async |name| greet(prefix, name).await)
+        .collect()
+        .await;
+        assert_eq!(all, ["dear ann", "dear bob", "dear cleo"]);
+        let checked = flow::try_generate(async |yielder| {
+            for name in names {
+                check(name).await?;
+                yielder.send((prefix, name)).await.unwrap();
+            }
+            Ok::<_, String>(())
+        });
+        assert_eq!(checked.collect::<Vec<_>>().await.len(), 2);
+    });
+}

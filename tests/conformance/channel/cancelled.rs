@@ -15,7 +15,10 @@ use std::{
     },
     task::{Context, Poll, Waker},
 };
-use support::{behaviour, poll_once, yields};
+use support::{
+    alloc::{allocations, balance},
+    behaviour, poll_once, yields,
+};
 
 /// Counts what is there.
 #[derive(Clone, Default)]
@@ -279,4 +282,54 @@ fn a_waker_that_panics_costs_no_item() {
         catch_unwind(AssertUnwindSafe(|| sender.try_send(9))).unwrap_err();
         assert_eq!(poll_once(pin!(recv)), Poll::Ready(Some(9)));
     }
+}
+
+/// Given a channel in use, then an item costs no allocation, whether it waits or is given at once, from
+/// one sender or several; and sends that go do not pile up.
+#[test]
+fn an_item_costs_no_allocation() {
+    let (sender, mut receiver) = handoff();
+    let others: Vec<_> = (0..3).map(|_| sender.clone()).collect();
+    let mut before = 0;
+    for round in 0..1000 {
+        let mut recv = receiver.recv();
+        assert!(poll_once(pin!(&mut recv)).is_pending());
+        sender.try_send(round).unwrap();
+        assert_eq!(poll_once(pin!(recv)), Poll::Ready(Some(round)));
+        // Several in line.
+        let mut sends = [&others[0], &others[1], &others[2]].map(|sender| sender.send(round));
+        for send in &mut sends {
+            assert!(poll_once(pin!(send)).is_pending());
+        }
+        for _ in &sends {
+            assert_eq!(poll_once(pin!(receiver.recv())), Poll::Ready(Some(round)));
+        }
+        for send in &mut sends {
+            assert_eq!(poll_once(pin!(send)), Poll::Ready(Ok(())));
+        }
+        if round == 10 {
+            before = allocations();
+        }
+    }
+    assert_eq!(allocations(), before);
+
+    let before = balance();
+    for n in 0..10_000 {
+        assert!(poll_once(pin!(sender.send(n))).is_pending());
+    }
+    assert!(balance() - before < 100, "{} nodes are left", balance() - before);
+}
+
+/// Given halves of items that may be sent, then they may be sent, and a sender shared.
+#[test]
+fn halves_go_where_their_items_may() {
+    fn is_send<T: Send>(_: &T) {}
+    fn is_sync<T: Sync>(_: &T) {}
+    let (sender, mut receiver) = handoff::<std::cell::Cell<u8>>();
+    is_send(&sender);
+    is_sync(&sender);
+    is_send(&receiver);
+    is_send(&sender.send(std::cell::Cell::new(1)));
+    is_send(&sender.reserve());
+    is_send(&receiver.recv());
 }
