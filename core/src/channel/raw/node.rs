@@ -40,6 +40,8 @@ const DETACHED: usize = 10;
 #[repr(align(32))]
 pub(super) struct Node<T> {
     state: AtomicUsize,
+    /// Has a place of its own in the pool of its sender.
+    first: bool,
     /// Asks for the slot, and has no item. Written before the node is pushed.
     asks: AtomicBool,
     /// The next of the list that the node is on. Whoever has the list has the link.
@@ -76,14 +78,20 @@ pub(super) enum Left<T> {
 }
 
 impl<T> Node<T> {
-    pub(super) fn new() -> Box<Self> {
+    /// Makes a node; see [`Pool`](super::pool::Pool) for `first`.
+    pub(super) fn new(first: bool) -> Box<Self> {
         Box::new(Node {
+            first,
             state: AtomicUsize::new(WAITING),
             asks: AtomicBool::new(false),
             next: UnsafeCell::new(core::ptr::null_mut()),
             item: UnsafeCell::new(None),
             waker: UnsafeCell::new(None),
         })
+    }
+
+    pub(super) fn is_first(&self) -> bool {
+        self.first
     }
 
     /// Fills a node that nobody else has.

@@ -111,10 +111,12 @@ impl<T> Line<T> {
                 continue;
             }
             let mut new = pool.get();
+            let is_first = new.is_first();
             new.fill(Some(item), None);
             let new = NonNull::from(Box::leak(new));
             // SAFETY: made of a box.
             if unsafe { self.join(head, new, true) }.is_ok() {
+                pool.forget(is_first);
                 return Ok(());
             }
             // SAFETY: made of a box, and still ours.
@@ -191,10 +193,12 @@ impl<T> Ticket<T> {
     }
 
     fn leave_line(self, line: &Line<T>, pool: &Pool<T>) -> Left<T> {
+        let is_first = self.node().is_first();
         // SAFETY: the sender's side is ours, and `self` ends here.
         let (left, node, stays) = unsafe { Node::leave(self.0) };
-        if let Some(node) = node {
-            pool.put(node);
+        match node {
+            Some(node) => pool.put(node),
+            None => pool.forget(is_first),
         }
         if stays {
             line.count_gone();
