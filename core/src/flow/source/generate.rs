@@ -46,10 +46,10 @@ use pin_project_lite::pin_project;
 /// As a child of a scope, in parallel with the consumer:
 ///
 /// ```
-/// use anyscope::{channel::handoff, flow, scope, smol::SmolGlobal};
+/// use anyscope::{channel::handoff, flow, scope, smol::Smol};
 ///
 /// # smol::block_on(async {
-/// let sum = scope(&SmolGlobal, async |s| {
+/// let sum = scope(&Smol, async |s| {
 ///     let (yielder, receiver) = handoff();
 ///     s.spawn(async move {
 ///         for n in 0..10 {
