@@ -29,6 +29,14 @@ impl Log {
         self.0.lock().unwrap().clone()
     }
 
+    /// The same, with the first `count` sorted: they happened side by side, in any order.
+    pub fn events_after_any(&self, count: usize) -> Vec<String> {
+        let mut events = self.events();
+        let count = count.min(events.len());
+        events[..count].sort();
+        events
+    }
+
     /// Something that adds `event` when it is dropped.
     pub fn on_drop(&self, event: &str) -> impl Send + Sync + 'static + use<> {
         let (log, event) = (self.clone(), String::from(event));
