@@ -120,7 +120,7 @@ pub use scope::{
     try_scope_limited, try_scope_local,
 };
 #[cfg(feature = "std")]
-pub use scope::{BlockScope, TryBlockScope, block_scope, try_block_scope};
+pub use scope::{BlockScope, TryBlockScope, block_scope, block_scope_with, try_block_scope};
 #[cfg(feature = "alloc")]
 #[doc(inline)]
 pub use set::{DuplicateKey, FutureMap, FutureSet, Keys, StreamMap, StreamSet};

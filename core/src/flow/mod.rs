@@ -19,7 +19,7 @@
 //!
 //! | | work runs in the awaiting task, may borrow | work runs on an executor |
 //! |---|---|---|
-//! | values | [`map_concurrent`](Flow::map_concurrent), [`buffered`](Flow::buffered) | [`map_on`](Flow::map_on) |
+//! | values | [`map_concurrent`](Flow::map_concurrent), [`buffered`](Flow::buffered) | [`map_on`](Flow::map_on), [`try_map_on`](Flow::try_map_on) |
 //! | side effects | [`for_each_concurrent`](Flow::for_each_concurrent) | [`for_each_on`](Flow::for_each_on) |
 //! | side effects that may fail | [`try_for_each_concurrent`](Flow::try_for_each_concurrent) | [`try_for_each_on`](Flow::try_for_each_on) |
 //!

@@ -34,7 +34,7 @@ pub use super::{
         OrError, Switch, SwitchParts, TryFlatten, Tuple2, Tuple3, Tuple4, Tuple5, Tuple6, Tuple7,
         Tuple8, Zip, ZipParts, ZipStrict,
     },
-    parallel::{MapOn, SpawnAll},
+    parallel::{AsOutcome, Deliver, Flattened, MapOn, SpawnAll},
     source::{FromStream, Generate, Iter, TryGenerate},
     work::{Call, CallWeighted, CallWith, Itself, MapConcurrent, MapParts, OnUndelivered, Work},
 };

@@ -53,6 +53,8 @@ pub use concurrent::{
 pub use deadline::DeadlineHandle;
 pub use error::ScopeError;
 pub use handle::ScopeHandle;
+#[cfg(feature = "std")]
+pub use joiner::block_scope_with;
 pub use joiner::{JoinScope, JoinedFuture, Joiner, concurrent_with, scope_with};
 pub use limited::{LimitedScope, TryLimitedScope, scope_limited, try_scope_limited};
 pub use owned::OwnedScope;

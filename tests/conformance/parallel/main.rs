@@ -2,6 +2,7 @@
 //! executors, sources and work do to them.
 
 mod behaviour;
+mod fallible;
 mod hostile;
 mod panics;
 mod stuck;

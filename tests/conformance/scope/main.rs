@@ -3,6 +3,7 @@
 // Scopes may well return handles, which are futures.
 #![allow(clippy::async_yields_async)]
 
+mod block_joiners;
 mod block_scope;
 mod counts;
 mod daemons;

@@ -2,6 +2,7 @@
 
 use super::{
     super::{Flow, Source},
+    deliver::{AsOutcome, Deliver, Flattened},
     hub::Hub,
     op::Op,
     outcomes::{Outbox, Outcomes},
@@ -86,12 +87,62 @@ impl<S: Source> Flow<S> {
     {
         super::super::source(MapOn::new(self.source, exec, limit.into_limit().into(), f))
     }
+
+    /// Calls `f`, whose work may fail, with every item, runs at most `limit` of its futures at the
+    /// same time on `exec`, and yields their results in the order of the items.
+    ///
+    /// As [`map_on`](Self::map_on), but without a second layer of `Result`: what the work returns is
+    /// [`Failed`](ScopeError::Failed), work that the executor dropped is
+    /// [`Cancelled`](ScopeError::Cancelled), and a panic of the work is resumed. So
+    /// [`try_collect`](Self::try_collect) has the first failure of any kind, in time.
+    ///
+    /// # Cancel safety
+    ///
+    /// That of [`map_on`](Self::map_on).
+    ///
+    /// # Panics
+    ///
+    /// As [`map_on`](Self::map_on), and when work panics: then all other work is dropped at once, the
+    /// results whose turn it is are yielded, and the panic is resumed.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use anyscope::{flow, smol::Smol};
+    ///
+    /// # smol::block_on(async {
+    /// let numbers = flow::iter(["4", "two"]).try_map_on(&Smol, 3, async |n| n.parse::<u32>());
+    /// let error = numbers.try_collect::<Vec<_>>().await.unwrap_err();
+    /// assert_eq!(error.first().unwrap().to_string(), "invalid digit found in string");
+    /// # });
+    /// ```
+    #[track_caller]
+    pub fn try_map_on<X, F, Fut, T, E>(
+        self,
+        exec: &X,
+        limit: impl IntoLimit,
+        f: F,
+    ) -> Flow<MapOn<X, S, F, Fut, Flattened>>
+    where
+        X: Spawn + Clone,
+        S: Send + 'static,
+        F: FnMut(S::Item) -> Fut + Send + 'static,
+        Fut: Future<Output = Result<T, E>> + Send + 'static,
+        T: Send,
+        E: Send,
+    {
+        let mut map = MapOn::new(self.source, exec, limit.into_limit().into(), f);
+        // A panic is the last in any case.
+        map.is_last = Some(|_| false);
+        super::super::source(map)
+    }
 }
 
-impl<X, S, F, Fut> Flow<MapOn<X, S, F, Fut>>
+impl<X, S, F, Fut, C> Flow<MapOn<X, S, F, Fut, C>>
 where
     X: Spawn,
     Fut: Future,
+    C: Deliver<Fut::Output>,
 {
     /// Yields outcomes as they come, instead of in the order of the items.
     ///
@@ -114,24 +165,25 @@ where
 }
 
 pin_project! {
-    /// Source of [`Flow::map_on`].
+    /// Source of [`Flow::map_on`], and with [`Flattened`] of [`Flow::try_map_on`].
     #[must_use = "streams do nothing unless polled"]
-    pub struct MapOn<X, S, F, Fut, T = <Fut as Future>::Output>
+    pub struct MapOn<X, S, F, Fut, C = AsOutcome, T = <Fut as Future>::Output>
     where
         X: Spawn,
         Fut: Future<Output = T>,
+        C: Deliver<T>,
     {
         outcomes: Arc<Outcomes<T>>,
         // In an ordered map: one entry for each item from the next to be delivered on, `None` if
         // its outcome has not come.
-        ready: VecDeque<Option<Result<T, JoinError>>>,
+        ready: VecDeque<Option<Result<C::Item, C::Panic>>>,
         ordered: bool,
         // How many outcomes were delivered, and how many of them the hub was told of.
         delivered: usize,
         told: usize,
         tell_after: usize,
         // Asks of an outcome whether it ends the map.
-        is_last: Option<fn(&Result<T, JoinError>) -> bool>,
+        is_last: Option<fn(&C::Item) -> bool>,
         over: bool,
         // Last field: its drop resumes a panic that no poll has seen. `None` after an outcome that
         // has ended the map.
@@ -140,8 +192,9 @@ pin_project! {
     }
 }
 
-impl<X, S, F, Fut> MapOn<X, S, F, Fut>
+impl<X, S, F, Fut, C> MapOn<X, S, F, Fut, C>
 where
+    C: Deliver<Fut::Output>,
     X: Spawn + Clone,
     S: Source + Send + 'static,
     F: FnMut(S::Item) -> Fut + Send + 'static,
@@ -168,13 +221,14 @@ where
     }
 }
 
-impl<X, S, F, Fut> MapOn<X, S, F, Fut>
+impl<X, S, F, Fut, C> MapOn<X, S, F, Fut, C>
 where
     X: Spawn,
     Fut: Future,
+    C: Deliver<Fut::Output>,
 {
     /// Returns the next outcome, if it has come.
-    fn pop(self: Pin<&mut Self>) -> Option<Result<Fut::Output, JoinError>> {
+    fn pop(self: Pin<&mut Self>) -> Option<Result<C::Item, C::Panic>> {
         let this = self.project();
         this.ready.front()?.as_ref()?;
         let delivered = this.delivered.wrapping_add(1);
@@ -205,23 +259,23 @@ where
     fn receive_all(self: Pin<&mut Self>) -> bool {
         let this = self.project();
         this.outcomes.take(|(number, outcome)| {
-            keep(this.ready, *this.ordered, number.wrapping_sub(*this.delivered), outcome);
+            let place = number.wrapping_sub(*this.delivered);
+            keep(this.ready, *this.ordered, place, C::deliver(outcome));
         })
     }
 
     /// Ends the map with the first outcome that `is_last`.
     #[inline(never)]
-    fn receive_until(
-        mut self: Pin<&mut Self>,
-        is_last: fn(&Result<Fut::Output, JoinError>) -> bool,
-    ) -> bool {
+    fn receive_until(mut self: Pin<&mut Self>, is_last: fn(&C::Item) -> bool) -> bool {
         let this = self.as_mut().project();
         let mut last = None;
         let any = this.outcomes.take(|(number, outcome)| {
-            if last.is_none() && is_last(&outcome) {
+            let outcome = C::deliver(outcome);
+            if last.is_none() && outcome.as_ref().map_or(true, is_last) {
                 last = Some(outcome);
             } else {
-                keep(this.ready, *this.ordered, number.wrapping_sub(*this.delivered), outcome);
+                let place = number.wrapping_sub(*this.delivered);
+                keep(this.ready, *this.ordered, place, outcome);
             }
         });
         if let Some(last) = last {
@@ -233,7 +287,7 @@ where
     /// Ends the map with this outcome. Before it come only the outcomes whose turn it is; all else
     /// is dropped.
     #[cold]
-    fn end_with(self: Pin<&mut Self>, outcome: Result<Fut::Output, JoinError>) {
+    fn end_with(self: Pin<&mut Self>, outcome: Result<C::Item, C::Panic>) {
         let mut this = self.project();
         *this.over = true;
         let next = this.ready.iter().take_while(|outcome| outcome.is_some()).count();
@@ -260,19 +314,20 @@ fn keep<T>(ready: &mut VecDeque<Option<T>>, ordered: bool, place: usize, outcome
     ready[place] = Some(outcome);
 }
 
-impl<X, S, F, Fut> Stream for MapOn<X, S, F, Fut>
+impl<X, S, F, Fut, C> Stream for MapOn<X, S, F, Fut, C>
 where
+    C: Deliver<Fut::Output>,
     X: Spawn,
     S: Source + Send + 'static,
     F: FnMut(S::Item) -> Fut + Send + 'static,
     Fut: Future<Output: Send> + Send + 'static,
 {
-    type Item = Result<Fut::Output, JoinError>;
+    type Item = C::Item;
 
     fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
         loop {
             if let Some(outcome) = self.as_mut().pop() {
-                return Poll::Ready(Some(outcome));
+                return Poll::Ready(Some(outcome.unwrap_or_else(|panic| C::resume(panic))));
             }
             if self.as_mut().receive() {
                 continue;
@@ -294,10 +349,11 @@ where
     }
 }
 
-impl<X, S, F, Fut> MapOn<X, S, F, Fut>
+impl<X, S, F, Fut, C> MapOn<X, S, F, Fut, C>
 where
     X: Spawn,
     Fut: Future,
+    C: Deliver<Fut::Output>,
 {
     #[cold]
     fn end(mut self: Pin<&mut Self>, result: Result<(), ScopeError<Infallible>>) {
@@ -316,14 +372,15 @@ where
             return;
         }
         if this.outcomes.untaken().is_some() {
-            this.ready.push_back(Some(Err(JoinError::Cancelled(cancelled))));
+            this.ready.push_back(Some(C::deliver(Err(JoinError::Cancelled(cancelled)))));
         }
         debug_assert!(this.ready.iter().all(Option::is_some), "each item has an outcome");
     }
 }
 
-impl<X, S, F, Fut> Source for MapOn<X, S, F, Fut>
+impl<X, S, F, Fut, C> Source for MapOn<X, S, F, Fut, C>
 where
+    C: Deliver<Fut::Output>,
     X: Spawn,
     S: Source + Send + 'static,
     F: FnMut(S::Item) -> Fut + Send + 'static,
@@ -347,15 +404,19 @@ where
     fn end_at(mut self: Pin<&mut Self>, is_last: fn(&Self::Item) -> bool) {
         let this = self.as_mut().project();
         *this.is_last = Some(is_last);
-        let last = this.ready.iter_mut().find(|outcome| outcome.as_ref().is_some_and(is_last));
+        let last = this
+            .ready
+            .iter_mut()
+            .find(|outcome| matches!(outcome, Some(Ok(item)) if is_last(item)));
         if let Some(outcome) = last.and_then(Option::take) {
             self.end_with(outcome);
         }
     }
 }
 
-impl<X, S, F, Fut> FusedStream for MapOn<X, S, F, Fut>
+impl<X, S, F, Fut, C> FusedStream for MapOn<X, S, F, Fut, C>
 where
+    C: Deliver<Fut::Output>,
     X: Spawn,
     S: Source + Send + 'static,
     F: FnMut(S::Item) -> Fut + Send + 'static,
@@ -366,10 +427,11 @@ where
     }
 }
 
-impl<X, S, F, Fut> fmt::Debug for MapOn<X, S, F, Fut>
+impl<X, S, F, Fut, C> fmt::Debug for MapOn<X, S, F, Fut, C>
 where
     X: Spawn,
     Fut: Future,
+    C: Deliver<Fut::Output>,
 {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("MapOn")

@@ -8,9 +8,11 @@
 //! | [`op`] | a scope of shards |
 //! | [`for_each_on`] | side effects |
 //! | [`map_on`] | values |
+//! | [`deliver`] | what an outcome becomes |
 //! | [`spawn_all`] | many children of a scope at once |
 //! | [`outcomes`] | passes outcomes of work to the consumer |
 
+mod deliver;
 mod for_each_on;
 mod hub;
 mod map_on;
@@ -22,6 +24,7 @@ mod shard;
 mod shards;
 mod spawn_all;
 
+pub use deliver::{AsOutcome, Deliver, Flattened};
 pub use for_each_on::{ForEachOn, TryForEachOn};
 pub use map_on::MapOn;
 pub use spawn_all::SpawnAll;

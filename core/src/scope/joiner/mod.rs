@@ -1,7 +1,7 @@
 //! Joiners: what a scope makes of its children's outcomes, and when it has enough of them.
 //!
-//! [`scope_with`](crate::scope_with) and [`concurrent_with`](crate::concurrent_with) take one. A
-//! joiner hears of each child that ends and may end the scope; its result is that of the scope.
+//! [`scope_with`](crate::scope_with), [`concurrent_with`](crate::concurrent_with) and
+//! `block_scope_with` take one. A joiner hears of each child that ends and may end the scope; its result is that of the scope.
 //!
 //! | joiner | ends early | result |
 //! |---|---|---|
@@ -17,6 +17,8 @@
 //! A joiner of your own implements [`Joiner`].
 
 mod all;
+#[cfg(feature = "std")]
+mod block;
 mod first;
 mod quorum;
 mod report;
@@ -27,6 +29,8 @@ pub use all::{
     AllErrors, CollectErrors, FailFastJoiner, Settle, SuperviseJoiner, Until, collect_errors,
     fail_fast, settle, supervise, until,
 };
+#[cfg(feature = "std")]
+pub use block::block_scope_with;
 pub use first::{FirstCompletion, FirstOk, NoneOk, first_completion, first_ok};
 pub use quorum::{NoQuorum, Quorum, quorum};
 pub use report::Reporting;

@@ -28,7 +28,7 @@ use core::{
 use pin_project_lite::pin_project;
 
 /// The policy of the scope beneath: its children report, and never fail.
-type Reported = FailFast<Infallible>;
+pub(super) type Reported = FailFast<Infallible>;
 
 /// Runs a [`scope`](crate::scope()) whose result is made of its children's outcomes by a
 /// [`Joiner`]: one of those in [`joiner`](crate::joiner), or your own.
@@ -114,10 +114,10 @@ where
     })
 }
 
-/// Handle of a scope with a [`Joiner`], whose children return an `O`. Got from [`scope_with`] or
-/// [`concurrent_with`].
+/// Handle of a scope with a [`Joiner`], whose children return an `O`. Got from [`scope_with`],
+/// [`concurrent_with`] or `block_scope_with`.
 ///
-/// Cheap to clone, so that children can spawn siblings. Children that are spawned through
+/// Cheap to clone (that of a `block_scope_with` is a reference), so that children can spawn siblings. Children that are spawned through
 /// [`scope`](Self::scope) are not the joiner's.
 pub struct JoinScope<'a, K: Kind, O> {
     scope: ScopeHandle<'a, K, Reported>,
@@ -134,7 +134,11 @@ impl<'a, K: Kind, O> JoinScope<'a, K, O> {
         K: Clone,
     {
         *handle = Some(scope.clone());
-        JoinScope { scope, reports: reports.clone() }
+        Self::of(scope, reports.clone())
+    }
+
+    pub(super) fn of(scope: ScopeHandle<'a, K, Reported>, reports: Arc<Reports<O>>) -> Self {
+        JoinScope { scope, reports }
     }
 
     /// Returns the handle of the scope beneath, for finalizers, daemons, graces and all else. What
@@ -229,7 +233,7 @@ pin_project! {
     /// The body of a scope with a joiner. It cannot fail: what it returns is the joiner's.
     pub struct Returns<Fut> {
         #[pin]
-        body: Fut,
+        pub(super) body: Fut,
     }
 }
 
@@ -278,6 +282,15 @@ impl<'a, K: Kind, S, J, O> JoinedFuture<'a, K, S, J, O> {
         let (reports, mut handle) = (Reports::new(), None);
         let scope = start(&reports, &mut handle);
         let handle = handle.expect("set when the body was called");
+        Self::of(joiner, reports, handle, scope)
+    }
+
+    pub(super) fn of(
+        joiner: J,
+        reports: Arc<Reports<O>>,
+        handle: ScopeHandle<'a, K, Reported>,
+        scope: S,
+    ) -> Self {
         JoinedFuture { scope, handle, reports, joiner: Some(joiner), told: 0 }
     }
 }
