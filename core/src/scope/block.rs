@@ -32,7 +32,7 @@ use super::{
 use crate::{
     cancel::current::{self, Mark},
     child::{
-        Anywhere, Child, JoinHandle, Panic,
+        Anywhere, Child, JoinHandle,
         deferred::{self, Entry},
         origin::Origin,
         parent::Receive,
@@ -50,7 +50,7 @@ use core::{
     ops::AsyncFnOnce,
     panic::Location,
     pin::pin,
-    task::{Context, Waker},
+    task::{Context, Poll, Waker},
 };
 use std::thread::{self, Thread};
 
@@ -264,41 +264,26 @@ where
     P: Conclude<B>,
     F: AsyncFnOnce() -> B,
 {
-    let shared = owner.shared().clone();
+    // Dropped last, however this function is left.
+    let _wait = Wait(owner.shared().clone());
     // The body is called inside the future, so that it does not run if `block_on` panics at once.
-    driver::unwrap(drive(exec, shared, to_end(Driver::new(async { body().await }, owner))))
+    let mut driver = pin!(Driver::new(async { body().await }, owner));
+    driver::unwrap(drive(exec, |cx| driver.as_mut().poll(cx)))
 }
 
-/// Polls a scope to its end.
-pub(super) async fn to_end<Fut, P>(driver: Driver<Fut, P, Anywhere>) -> Result<P::Output, Panic>
-where
-    Fut: Future,
-    P: Conclude<Fut::Output>,
-{
-    let mut driver = pin!(driver);
-    poll_fn(|cx| driver.as_mut().poll(cx)).await
-}
-
-/// Drives `future`, which owns the scope of `shared`, on `exec`, and waits until every child has
-/// left.
+/// Calls `poll`, which polls a scope, on `exec`, until it is ready.
 #[track_caller]
-pub(super) fn drive<E, P, F>(exec: &E, shared: Arc<Shared<P, Anywhere>>, future: F) -> F::Output
+pub(super) fn drive<E, T>(exec: &E, poll: impl FnMut(&mut Context<'_>) -> Poll<T>) -> T
 where
     E: BlockOn + ?Sized,
-    P: Policy,
-    F: Future,
 {
-    // Dropped last, however this function is left.
-    let _wait = Wait(shared);
-    let mut future = pin!(future);
     // Marked as blocked: the code around this resumes only when the whole scope has ended.
-    let poll = poll_fn(|cx| future.as_mut().poll(cx));
-    let block = || current::marked(Mark::Blocked, || exec.block_on(poll));
+    let block = || current::marked(Mark::Blocked, || exec.block_on(poll_fn(poll)));
     enter::called_at(Location::caller(), block)
 }
 
 /// Waits until every child has left, whatever happened.
-struct Wait<P: Policy>(Arc<Shared<P, Anywhere>>);
+pub(super) struct Wait<P: Policy>(pub(super) Arc<Shared<P, Anywhere>>);
 
 impl<P: Policy> Drop for Wait<P> {
     fn drop(&mut self) {

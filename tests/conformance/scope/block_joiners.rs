@@ -1,16 +1,24 @@
 //! Joiners of scopes that block the calling thread.
 
 use anyscope::{
-    CancelReason, Cancelled, Joiner, ScopeError, block_scope_with,
+    BlockOn, CancelReason, Cancelled, Child, Joiner, ScopeError, Spawn, block_scope_with,
     joiner::{fail_fast, first_ok, settle, supervise},
+    observe::Event,
+    threads::ThreadPool,
 };
 use std::{
     convert::Infallible,
     future::pending,
     ops::ControlFlow,
-    sync::atomic::{AtomicUsize, Ordering::SeqCst},
+    pin::pin,
+    sync::{
+        Mutex,
+        atomic::{AtomicUsize, Ordering::SeqCst},
+        mpsc,
+    },
+    thread,
 };
-use support::{Signal, Tracer, blocking, blow_up, panic_in, until_idle};
+use support::{Signal, Tracer, blocking, blow_up, panic_in, poll_once, until_idle};
 
 blocking! {
     /// Given children that borrow what is around the call, then the joiner makes the result of
@@ -91,6 +99,68 @@ blocking! {
             assert_eq!((message.as_str(), tracer.alive()), (place, 0));
         }
     }
+}
+
+/// Given a `block_on` that panics while a child is being polled on another thread, then what that
+/// child borrows, the handle of the scope too, is there until its poll has ended.
+#[test]
+fn a_poll_in_progress_may_use_the_scope_when_block_on_panics() {
+    /// Polls once, waits until a child is inside its poll, then panics.
+    struct Impatient {
+        pool: ThreadPool,
+        inside: Mutex<mpsc::Receiver<()>>,
+    }
+
+    impl Spawn for Impatient {
+        fn spawn(&self, child: Child) {
+            self.pool.spawn(child);
+        }
+    }
+
+    impl BlockOn for Impatient {
+        fn block_on<F: Future>(&self, future: F) -> F::Output {
+            assert!(poll_once(pin!(future)).is_pending());
+            self.inside.lock().unwrap().recv().unwrap();
+            blow_up("block_on")
+        }
+    }
+
+    let (inside, has_begun) = mpsc::channel();
+    let (go_on, abandoned) = mpsc::channel();
+    let exec = Impatient { pool: ThreadPool::new(1), inside: Mutex::new(has_begun) };
+    let (tracer, joiner) = (Tracer::new(), Tracer::new());
+    let message = panic_in(|| {
+        let kept = joiner.trace(pending::<()>());
+        block_scope_with(&exec, Keeps(kept), async |s| {
+            // Called when `block_on` has dropped the future, which is before the wait.
+            s.scope().on_event(move |event| match event {
+                Event::Abandoned { children: 1, running: 1, .. } => go_on.send(()).unwrap(),
+                _ => {}
+            });
+            drop(s.spawn(tracer.trace(async move {
+                inside.send(()).unwrap();
+                abandoned.recv().unwrap();
+                thread::yield_now();
+                assert!(s.spawn(async { String::from("refused") }).await.is_err());
+                String::from("late")
+            })));
+            pending::<()>().await;
+        })
+    });
+    assert_eq!((message.as_str(), tracer.alive(), joiner.alive()), ("block_on", 0, 0));
+}
+
+/// Keeps something, and makes nothing of anything.
+struct Keeps<T>(T);
+
+impl<T, O, B> Joiner<O, B> for Keeps<T> {
+    type Output = ();
+
+    fn on_completion(&mut self, _: usize, _: Result<O, Cancelled>) -> ControlFlow<CancelReason> {
+        ControlFlow::Continue(())
+    }
+
+    fn finish(self, _: Result<B, ScopeError<Infallible>>) {}
 }
 
 /// Panics when a child returns this.

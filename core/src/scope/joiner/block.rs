@@ -9,9 +9,19 @@ use crate::{
     child::Anywhere,
     exec::{BlockOn, Spawn},
     limit::Limit,
-    scope::{ScopeHandle, block, driver, driver::Driver, kind::Blocked, owner::Owner},
+    scope::{
+        ScopeHandle,
+        block::{Wait, drive},
+        driver::{self, Driver},
+        kind::Blocked,
+        owner::Owner,
+    },
 };
-use core::ops::AsyncFnOnce;
+use core::{
+    future::{Future, poll_fn},
+    ops::AsyncFnOnce,
+    pin::pin,
+};
 
 /// Runs a [`block_scope`](crate::block_scope()) whose result is made of its children's outcomes by a
 /// [`Joiner`].
@@ -45,11 +55,19 @@ where
     F: for<'scope> AsyncFnOnce(&'scope JoinScope<'scope, Blocked<'env, E>, O>) -> B,
 {
     let owner = Owner::<Reported, _>::new(Limit::Unbounded, Anywhere::default());
-    let (shared, reports) = (owner.shared().clone(), Reports::new());
+    let shared = owner.shared().clone();
     let handle = || ScopeHandle::new(shared.clone(), Blocked::new(exec));
+    let (reports, joined) = (Reports::new(), handle());
+    // Children borrow it for `'scope`.
     let scope = JoinScope::of(handle(), reports.clone());
+    // Dropped before what children may borrow, after all else, however this function is left.
+    let _wait = Wait(shared.clone());
     let driver = Driver::new(Returns { body: async { body(&scope).await } }, owner);
     // Outputs may borrow, but not from what this function makes: `O` cannot name `'scope`.
-    let result = async { driver::unwrap(block::to_end(driver).await) };
-    block::drive(exec, shared.clone(), JoinedFuture::of(joiner, reports, handle(), result))
+    let ended = async {
+        let mut driver = pin!(driver);
+        driver::unwrap(poll_fn(|cx| driver.as_mut().poll(cx)).await)
+    };
+    let mut joined = pin!(JoinedFuture::of(joiner, reports, joined, ended));
+    drive(exec, |cx| joined.as_mut().poll(cx))
 }
