@@ -133,14 +133,19 @@ fn a_poll_in_progress_may_use_the_scope_when_block_on_panics() {
         let kept = joiner.trace(pending::<()>());
         block_scope_with(&exec, Keeps(kept), async |s| {
             // Called when `block_on` has dropped the future, which is before the wait.
-            s.scope().on_event(move |event| match event {
-                Event::Abandoned { children: 1, running: 1, .. } => go_on.send(()).unwrap(),
-                _ => {}
+            s.scope().on_event(move |event| {
+                if let Event::Abandoned { children: 1, running: 1, .. } = event {
+                    go_on.send(()).unwrap();
+                }
             });
             drop(s.spawn(tracer.trace(async move {
                 inside.send(()).unwrap();
                 abandoned.recv().unwrap();
-                thread::yield_now();
+                // Long enough for the other thread to drop all that it may.
+                for _ in 0..2000 {
+                    thread::yield_now();
+                    assert!(s.scope().is_cancelled());
+                }
                 assert!(s.spawn(async { String::from("refused") }).await.is_err());
                 String::from("late")
             })));
