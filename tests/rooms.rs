@@ -13,6 +13,7 @@ const UNSAFE: &[(&str, &str)] = &[
     ("sync/", "what threads share"),
     ("set/slab/", "futures that are polled where they lie, and wakers that point to them"),
     ("set/fixed/", "the same without an allocator"),
+    ("set/pinned.rs", "a pinned element of a slice"),
     ("child/", "a child in one allocation, found by scope, executor and handle"),
     ("channel/raw/", "a sender's place in line, and the consumer's place for one item"),
     ("scope/block.rs", "children that borrow"),
@@ -20,7 +21,6 @@ const UNSAFE: &[(&str, &str)] = &[
         "scope/owner.rs",
         "what a scope promises to its children: it is there until the last has left",
     ),
-    ("flow/merge/list.rs", "a pinned element of a slice"),
     ("model.rs", "for models only"),
 ];
 

@@ -13,7 +13,6 @@ pub use crate::{
         sending::{Reserving, Sending},
     },
     child::{Cancel, Value},
-    combine::JoinVec,
     flow::{
         parallel::{ForEachOn, TryForEachOn},
         sink::{
@@ -25,6 +24,6 @@ pub use crate::{
 };
 #[doc(inline)]
 pub use crate::{
-    combine::{Join2, Join3, Join4, Join5, Join6, Join7, Join8},
+    combine::{Join, Race, RaceOk, TryJoin},
     time::{Deadline, Timeout},
 };

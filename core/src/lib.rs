@@ -69,7 +69,7 @@ mod cancel;
 pub mod channel;
 #[cfg(feature = "alloc")]
 mod child;
-mod combine;
+pub mod combine;
 #[cfg(feature = "std")]
 pub mod enter;
 #[cfg(feature = "alloc")]
@@ -101,7 +101,10 @@ pub use cancel::{CancelGuard, CancelReason, CancelToken, Cancelled, CancelledBy,
 pub use cancel::{Restore, checkpoint, shield, shield_with};
 #[cfg(feature = "alloc")]
 pub use child::{Anywhere, ChildId, JoinError, JoinHandle, LocalJoinHandle, Panic, SameThread};
-pub use combine::{Join, join};
+#[doc(inline)]
+pub use combine::{
+    AllFailed, EmptyRace, Maybe, TryJoinError, join, maybe, race, race_ok, try_join,
+};
 #[cfg(feature = "alloc")]
 pub use exec::{
     BlockOn, Child, Executor, KeepAlive, LocalChild, Spawn, SpawnBlocking, SpawnFn, SpawnLocal,

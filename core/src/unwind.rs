@@ -10,7 +10,8 @@ pub(crate) type Payload = alloc::boxed::Box<dyn core::any::Any + Send>;
 
 /// No such value exists: without `std` nothing is caught.
 #[cfg(not(feature = "alloc"))]
-pub(crate) enum Payload {}
+#[derive(Debug)]
+pub enum Payload {}
 
 #[cfg(not(feature = "alloc"))]
 impl Drop for Payload {

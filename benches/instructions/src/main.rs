@@ -16,6 +16,7 @@ mod arena;
 mod baseline;
 mod by_hand;
 mod callgrind;
+mod groups;
 mod meter;
 mod own;
 mod report;

@@ -2,8 +2,7 @@
 
 use crate::{by_hand::ByHand, meter::Count, work::Waits};
 use anyscope::{
-    CancelToken, FutureSet, Limit, Spawn, StreamSet, Timer, block_scope, concurrent, flow, join,
-    scope,
+    CancelToken, FutureSet, Limit, Spawn, StreamSet, Timer, block_scope, concurrent, flow, scope,
 };
 use futures_util::{Stream, StreamExt};
 use std::{
@@ -65,20 +64,6 @@ pub(crate) fn merge_pair<S: Stream + Unpin>([a, b]: [S; 2]) -> impl Stream<Item 
 
 pub(crate) fn merge_all<S: Stream + Unpin>(sources: Vec<S>) -> impl Stream<Item = S::Item> {
     flow::merge_all(sources).into_stream()
-}
-
-pub(crate) fn join_two<F: Future>([a, b]: [F; 2]) -> impl Future {
-    join((a, b))
-}
-
-pub(crate) fn join_eight<O: 'static, F: Future<Output = O>>(
-    [a, b, c, d, e, f, g, h]: [F; 8],
-) -> impl Future {
-    join((a, b, c, d, e, f, g, h))
-}
-
-pub(crate) fn join_vec<F: Future>(all: Vec<F>) -> impl Future {
-    join(all)
 }
 
 /// The parallel forms give `u64`s.

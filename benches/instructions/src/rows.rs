@@ -2,6 +2,7 @@
 
 use crate::{
     by_hand::ByHand,
+    groups,
     meter::{Count, counted, counted_in_task, part_counted},
     own::{self, Part, To},
     work::{
@@ -12,8 +13,8 @@ use crate::{
 use anyscope::{BlockOn, smol::SmolHandle, tokio::TokioHandle};
 use async_executor::Executor;
 use futures_buffered::{BufferedStreamExt, MergeBounded};
-use futures_concurrency::{future::Join as _, stream::Merge};
-use futures_lite::future::{block_on, zip};
+use futures_concurrency::stream::Merge;
+use futures_lite::future::block_on;
 use futures_util::{Stream, StreamExt, stream};
 use std::{
     cell::Cell,
@@ -50,32 +51,37 @@ pub(crate) struct Row {
 }
 
 #[derive(Default)]
-struct Rows {
+pub(crate) struct Rows {
     all: Vec<Row>,
     path: String,
 }
 
 impl Rows {
     /// What is added from here on is one path.
-    fn path(&mut self, path: String) -> &mut Self {
+    pub(crate) fn path(&mut self, path: String) -> &mut Self {
         self.path = path;
         self
     }
 
-    fn add(&mut self, role: Role, name: &'static str, run: impl Fn() + 'static) -> &mut Self {
+    pub(crate) fn add(
+        &mut self,
+        role: Role,
+        name: &'static str,
+        run: impl Fn() + 'static,
+    ) -> &mut Self {
         self.all.push(Row { path: self.path.clone(), role, name, run: Box::new(run) });
         self
     }
 
-    fn floor(&mut self, run: impl Fn() + 'static) -> &mut Self {
+    pub(crate) fn floor(&mut self, run: impl Fn() + 'static) -> &mut Self {
         self.add(Role::Floor, "floor", run)
     }
 
-    fn own(&mut self, run: impl Fn() + 'static) -> &mut Self {
+    pub(crate) fn own(&mut self, run: impl Fn() + 'static) -> &mut Self {
         self.add(Role::Own, "anyscope", run)
     }
 
-    fn peer(&mut self, name: &'static str, run: impl Fn() + 'static) -> &mut Self {
+    pub(crate) fn peer(&mut self, name: &'static str, run: impl Fn() + 'static) -> &mut Self {
         self.add(Role::Peer, name, run)
     }
 }
@@ -91,8 +97,8 @@ pub(crate) fn all() -> Vec<Row> {
     maps(&mut rows, "yields", yields);
     merges::<Bursts>(&mut rows, "bursty");
     merges::<Sparse>(&mut rows, "sparse");
-    joins::<Ready>(&mut rows, "ready");
-    joins::<ParksOnce>(&mut rows, "yields");
+    groups::rows::<Ready>(&mut rows, "ready");
+    groups::rows::<ParksOnce>(&mut rows, "yields");
     spawns(&mut rows, "ready", ready);
     spawns(&mut rows, "yields", yields);
     parts(&mut rows);
@@ -440,67 +446,6 @@ fn woken<A: Arrival>(k: usize) {
             assert!(sources[given].poll_next_unpin(cx).is_pending());
         }
         sum
-    });
-}
-
-/// How many joins are a round.
-const JOINS: usize = 1000;
-
-fn joins<K: Kind>(rows: &mut Rows, name: &str) {
-    rows.path(format!("join/tuple of 2/{name}"))
-        .floor(|| joined::<K, 2, _>(|[a, b]| async { a.await.wrapping_add(b.await) }))
-        .own(|| joined::<K, 2, _>(own::join_two))
-        .peer("futures-util join!", || {
-            joined::<K, 2, _>(|[a, b]| async { futures_util::join!(a, b) });
-        })
-        .peer("tokio::join!", || joined::<K, 2, _>(|[a, b]| async { tokio::join!(a, b) }))
-        .peer("futures-lite zip", || joined::<K, 2, _>(|[a, b]| zip(a, b)))
-        .peer("futures-concurrency join", || joined::<K, 2, _>(|[a, b]| (a, b).join()));
-    rows.path(format!("join/tuple of 8/{name}"))
-        .floor(|| joined::<K, 8, _>(one_after_the_other))
-        .own(|| joined::<K, 8, _>(own::join_eight))
-        .peer("futures-util join!", || {
-            joined::<K, 8, _>(|[a, b, c, d, e, f, g, h]| async {
-                futures_util::join!(a, b, c, d, e, f, g, h)
-            });
-        })
-        .peer("tokio::join!", || {
-            joined::<K, 8, _>(|[a, b, c, d, e, f, g, h]| async {
-                tokio::join!(a, b, c, d, e, f, g, h)
-            });
-        });
-    join_vecs::<K, 2>(rows, name);
-    join_vecs::<K, 10>(rows, name);
-}
-
-fn join_vecs<K: Kind, const N: usize>(rows: &mut Rows, name: &str) {
-    rows.path(format!("join/Vec of {N}/{name}"))
-        .floor(|| joined::<K, N, _>(one_after_the_other))
-        .own(|| joined::<K, N, _>(|all| own::join_vec(Vec::from(all))))
-        .peer("futures-util join_all", || {
-            joined::<K, N, _>(futures_util::future::join_all);
-        })
-        .peer("futures-buffered join_all", || joined::<K, N, _>(futures_buffered::join_all))
-        .peer("futures-concurrency Vec::join", || {
-            joined::<K, N, _>(|all| Vec::from(all).join());
-        });
-}
-
-async fn one_after_the_other<K: Kind, const N: usize>(all: [Child<K>; N]) -> u64 {
-    let mut sum = 0_u64;
-    for child in all {
-        sum = sum.wrapping_add(child.await);
-    }
-    sum
-}
-
-fn joined<K: Kind, const N: usize, F: Future>(join: impl Fn([Child<K>; N]) -> F) {
-    let task = Task::new();
-    counted(JOINS, || {
-        for _ in 0..JOINS {
-            let all = std::array::from_fn(Child::new);
-            drop(black_box(task.run(join(all), || wake::<K>(|_| {}))));
-        }
     });
 }
 

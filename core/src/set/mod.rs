@@ -16,6 +16,7 @@
 // | `fixed` | a set of a fixed capacity, without an allocator |
 // | `passes` | the loop that polls a slab |
 // | `budget` | how much one poll of a task does before it yields |
+// | `pinned` | elements of a pinned slice |
 // | `slab` | children of one task, each polled only when its own waker fired |
 
 #[cfg(any(feature = "alloc", target_has_atomic = "ptr"))]
@@ -27,6 +28,7 @@ mod keyed;
 mod kind;
 #[cfg(feature = "alloc")]
 mod passes;
+pub(crate) mod pinned;
 #[cfg(feature = "alloc")]
 mod poll_map;
 #[cfg(feature = "alloc")]

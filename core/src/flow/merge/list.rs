@@ -7,7 +7,10 @@ use super::{
     sealed::{Ends, Inputs, Rules},
     tuple::{add_hints, hint_of},
 };
-use crate::flow::source::{Source, into_flow::IntoFlow};
+use crate::{
+    flow::source::{Source, into_flow::IntoFlow},
+    set::pinned::element,
+};
 use alloc::{boxed::Box, vec::Vec};
 use core::{
     fmt,
@@ -46,15 +49,6 @@ impl<S> Slots<S> for Pin<Box<[Option<S>]>> {
     fn at(self: Pin<&mut Self>, place: usize) -> Pin<&mut Option<S>> {
         element(self.get_mut().as_mut(), place)
     }
-}
-
-/// Returns an element of a pinned slice, pinned with it.
-#[inline]
-fn element<T>(slice: Pin<&mut [T]>, place: usize) -> Pin<&mut T> {
-    // SAFETY: the element is part of the slice, which is pinned, so it does not move either. It is
-    // dropped in place with the slice, and nothing here moves out of it. A slice is `Unpin` only if
-    // its elements are.
-    unsafe { slice.map_unchecked_mut(|slice| &mut slice[place]) }
 }
 
 pin_project! {

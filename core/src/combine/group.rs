@@ -1,0 +1,145 @@
+//! What can be awaited as one.
+
+use crate::unwind::{self, Payload};
+use core::{
+    pin::Pin,
+    task::{Context, Poll},
+};
+use pin_project_lite::pin_project;
+
+/// Several futures that can be awaited as one, by the rule `R`: [`All`](super::All) in
+/// [`join`](super::join()), [`AllOk`](super::AllOk) in [`try_join`](super::try_join()),
+/// [`First`](super::First) in [`race`](super::race()), [`FirstOk`](super::FirstOk) in
+/// [`race_ok`](super::race_ok()).
+///
+/// Tuples of one to twelve futures, of different types; arrays, `Vec`s, boxed slices, `Option`s,
+/// `BTreeMap`s and (with `std`) `HashMap`s of futures of one type. Sealed.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is not a group of futures",
+    label = "not a group of futures",
+    note = "a group is a tuple of one to twelve futures, `(a, b)`; or an array, `Vec`, boxed slice, `Option`, `BTreeMap` or `HashMap` of futures of one type",
+    note = "an iterator is collected first: `.collect::<Vec<_>>()`"
+)]
+pub trait Group<R>: Sized {
+    /// The group, once it has started.
+    #[doc(hidden)]
+    type Running: Running<R>;
+
+    #[doc(hidden)]
+    fn start(self) -> Self::Running;
+}
+
+/// A group that has started.
+#[allow(unnameable_types, reason = "sealed")]
+pub trait Running<R>: Clear {
+    /// What is kept, in the shape of the group.
+    type Kept;
+    /// What decides.
+    type Decided;
+    /// Whose it is.
+    type Key;
+    /// What decides, with its key if the group has keys.
+    type Named;
+    /// What a race yields: what decides, or a `Result` if there may be nobody.
+    type Won;
+
+    /// Polls the members until all are done or one of them decides: then also the place of that
+    /// one.
+    fn poll_members(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Result<Self::Kept, (usize, Self::Decided)>>;
+
+    /// The key of what is at this place. The group is over then.
+    fn key(self: Pin<&mut Self>, place: usize) -> Self::Key;
+
+    fn named(key: Self::Key, decided: Self::Decided) -> Self::Named;
+
+    fn won(named: Option<Self::Named>) -> Self::Won;
+}
+
+/// What drops its members when it is told.
+#[allow(unnameable_types, reason = "sealed")]
+pub trait Clear {
+    /// Drops all members and all that was kept, also when some destructors panic: the first panic
+    /// is kept.
+    fn clear(self: Pin<&mut Self>, first: &mut Option<Payload>);
+}
+
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum State {
+    Waits,
+    /// Being polled; or a member has panicked.
+    Polled,
+    /// Nothing is left in it.
+    Over,
+}
+
+pin_project! {
+    /// A group, and how far it is.
+    #[derive(Debug)]
+    pub struct Started<B>
+    where
+        B: Clear,
+    {
+        #[pin]
+        running: B,
+        state: State,
+    }
+
+    impl<B> PinnedDrop for Started<B>
+    where
+        B: Clear,
+    {
+        fn drop(this: Pin<&mut Self>) {
+            let this = this.project();
+            if *this.state != State::Over {
+                let mut first = None;
+                this.running.clear(&mut first);
+                unwind::resume_unless_panicking(first);
+            }
+        }
+    }
+}
+
+impl<B: Clear> Started<B> {
+    #[inline]
+    pub(super) fn new(running: B) -> Self {
+        Started { running, state: State::Waits }
+    }
+
+    /// What is kept when all are done, or what has decided, with its key. Everything else is
+    /// dropped.
+    #[inline(always)]
+    pub(super) fn poll<R>(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Result<B::Kept, (B::Key, B::Decided)>>
+    where
+        B: Running<R>,
+    {
+        let mut this = self.project();
+        assert!(*this.state == State::Waits, "polled after it was ready, or after a panic");
+        *this.state = State::Polled;
+        let polled = this.running.as_mut().poll_members(cx);
+        match polled {
+            Poll::Pending => {
+                *this.state = State::Waits;
+                Poll::Pending
+            }
+            Poll::Ready(Ok(kept)) => {
+                *this.state = State::Over;
+                Poll::Ready(Ok(kept))
+            }
+            Poll::Ready(Err((place, decided))) => {
+                let mut first = None;
+                this.running.as_mut().clear(&mut first);
+                *this.state = State::Over;
+                if let Some(payload) = first {
+                    unwind::resume(payload);
+                }
+                Poll::Ready(Err((this.running.key(place), decided)))
+            }
+        }
+    }
+}
