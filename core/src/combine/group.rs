@@ -2,6 +2,7 @@
 
 use crate::unwind::{self, Payload};
 use core::{
+    mem,
     pin::Pin,
     task::{Context, Poll},
 };
@@ -13,12 +14,13 @@ use pin_project_lite::pin_project;
 /// [`race_ok`](super::race_ok()).
 ///
 /// Tuples of one to twelve futures, of different types; arrays, `Vec`s, boxed slices, `Option`s,
-/// `BTreeMap`s and (with `std`) `HashMap`s of futures of one type. Sealed.
+/// `BTreeMap`s and (with `std`) `HashMap`s of futures of one type; and what
+/// [`Iterator::map`] returns, if it yields futures. Sealed.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is not a group of futures",
     label = "not a group of futures",
     note = "a group is a tuple of one to twelve futures, `(a, b)`; or an array, `Vec`, boxed slice, `Option`, `BTreeMap` or `HashMap` of futures of one type",
-    note = "an iterator is collected first: `.collect::<Vec<_>>()`"
+    note = "so are the futures of `iterator.map(f)`; those of another iterator are collected first: `.collect::<Vec<_>>()`"
 )]
 pub trait Group<R>: Sized {
     /// The group, once it has started.
@@ -66,17 +68,8 @@ pub trait Clear {
     fn clear(self: Pin<&mut Self>, first: &mut Option<Payload>);
 }
 
-#[derive(Clone, Copy, Debug, PartialEq)]
-enum State {
-    Waits,
-    /// Being polled; or a member has panicked.
-    Polled,
-    /// Nothing is left in it.
-    Over,
-}
-
 pin_project! {
-    /// A group, and how far it is.
+    /// A group, and whether it is over: then nothing is left in it.
     #[derive(Debug)]
     pub struct Started<B>
     where
@@ -84,7 +77,7 @@ pin_project! {
     {
         #[pin]
         running: B,
-        state: State,
+        over: bool,
     }
 
     impl<B> PinnedDrop for Started<B>
@@ -93,10 +86,8 @@ pin_project! {
     {
         fn drop(this: Pin<&mut Self>) {
             let this = this.project();
-            if *this.state != State::Over {
-                let mut first = None;
-                this.running.clear(&mut first);
-                unwind::resume_unless_panicking(first);
+            if !*this.over {
+                drop(Clearing { running: this.running, over: this.over });
             }
         }
     }
@@ -105,7 +96,7 @@ pin_project! {
 impl<B: Clear> Started<B> {
     #[inline]
     pub(super) fn new(running: B) -> Self {
-        Started { running, state: State::Waits }
+        Started { running, over: false }
     }
 
     /// What is kept when all are done, or what has decided, with its key. Everything else is
@@ -119,27 +110,39 @@ impl<B: Clear> Started<B> {
         B: Running<R>,
     {
         let mut this = self.project();
-        assert!(*this.state == State::Waits, "polled after it was ready, or after a panic");
-        *this.state = State::Polled;
-        let polled = this.running.as_mut().poll_members(cx);
-        match polled {
+        assert!(!*this.over, "polled after it was ready, or after a panic");
+        // Also when a member panics.
+        let mut clearing = Clearing { running: this.running.as_mut(), over: this.over };
+        match clearing.running.as_mut().poll_members(cx) {
             Poll::Pending => {
-                *this.state = State::Waits;
+                mem::forget(clearing);
                 Poll::Pending
             }
             Poll::Ready(Ok(kept)) => {
-                *this.state = State::Over;
+                *clearing.over = true;
+                mem::forget(clearing);
                 Poll::Ready(Ok(kept))
             }
             Poll::Ready(Err((place, decided))) => {
-                let mut first = None;
-                this.running.as_mut().clear(&mut first);
-                *this.state = State::Over;
-                if let Some(payload) = first {
-                    unwind::resume(payload);
-                }
+                drop(clearing);
                 Poll::Ready(Err((this.running.key(place), decided)))
             }
         }
+    }
+}
+
+/// Drops everything in a group when it is dropped.
+struct Clearing<'a, B: Clear> {
+    running: Pin<&'a mut B>,
+    over: &'a mut bool,
+}
+
+impl<B: Clear> Drop for Clearing<'_, B> {
+    #[inline]
+    fn drop(&mut self) {
+        *self.over = true;
+        let mut first = None;
+        self.running.as_mut().clear(&mut first);
+        unwind::resume_unless_panicking(first);
     }
 }

@@ -10,7 +10,7 @@ use super::{
     uniform::Store,
 };
 use crate::{
-    set::{budget::Budget, slab::Slab},
+    set::{budget::Budget, pinned::PinnedVec, slab::Slab},
     unwind::{self, Payload},
 };
 use alloc::{boxed::Box, vec::Vec};
@@ -18,6 +18,7 @@ use core::{
     cmp::Reverse,
     fmt,
     future::Future,
+    iter,
     ops::ControlFlow,
     pin::Pin,
     task::{Context, Poll},
@@ -29,6 +30,8 @@ const FEW: usize = 16;
 /// Futures of one type, on the heap.
 #[derive(Debug)]
 pub enum Boxed<F, K> {
+    /// Those of which nothing is kept: they stay where they were.
+    Bare(PinnedVec<F>),
     Few(Pin<Box<[Slot<F, K>]>>),
     Many(Many<F, K>),
 }
@@ -36,14 +39,36 @@ pub enum Boxed<F, K> {
 /// Futures are pinned on the heap; values are not pinned.
 impl<F, K> Unpin for Boxed<F, K> {}
 
-impl<F, K> Boxed<F, K> {
-    pub(super) fn new(members: Vec<F>) -> Self {
+impl<F: Future, K> Boxed<F, K> {
+    pub(super) fn new<R: Rule<F::Output>>(members: Vec<F>) -> Self {
         if members.len() > FEW {
             return Boxed::Many(Many::new(members));
+        }
+        if !R::KEEPS {
+            return Boxed::Bare(PinnedVec::new(members));
         }
         let slots: Box<[_]> = members.into_iter().map(|future| Slot::Running { future }).collect();
         Boxed::Few(slots.into())
     }
+}
+
+/// Polls all of whom the first one decides.
+#[inline]
+fn poll_bare<R: Rule<F::Output>, F: Future>(
+    members: &mut PinnedVec<F>,
+    cx: &mut Context<'_>,
+) -> Poll<ControlFlow<(usize, R::Decided)>> {
+    for (place, member) in members.iter_mut().enumerate() {
+        if let Poll::Ready(output) = member.poll(cx) {
+            match R::judge(output) {
+                ControlFlow::Break(decided) => {
+                    return Poll::Ready(ControlFlow::Break((place, decided)));
+                }
+                ControlFlow::Continue(_) => unreachable!("nothing is kept"),
+            }
+        }
+    }
+    if members.is_empty() { Poll::Ready(ControlFlow::Continue(())) } else { Poll::Pending }
 }
 
 impl<F: Future, K, R: Rule<F::Output, Kept = K>> Store<R> for Boxed<F, K> {
@@ -56,6 +81,7 @@ impl<F: Future, K, R: Rule<F::Output, Kept = K>> Store<R> for Boxed<F, K> {
         cx: &mut Context<'_>,
     ) -> Poll<ControlFlow<(usize, R::Decided)>> {
         match self.get_mut() {
+            Boxed::Bare(members) => poll_bare::<R, F>(members, cx),
             Boxed::Few(slots) => poll_slots::<R, F, K>(slots.as_mut(), cx),
             Boxed::Many(many) => many.poll::<R>(cx),
         }
@@ -63,6 +89,7 @@ impl<F: Future, K, R: Rule<F::Output, Kept = K>> Store<R> for Boxed<F, K> {
 
     fn take<C: Shape>(self: Pin<&mut Self>, shape: &mut C) -> C::Of<K> {
         match self.get_mut() {
+            Boxed::Bare(_) => shape.collect(iter::empty()),
             Boxed::Few(slots) => take_slots(slots.as_mut(), shape),
             Boxed::Many(many) => shape.collect(many.take()),
         }
@@ -72,6 +99,7 @@ impl<F: Future, K, R: Rule<F::Output, Kept = K>> Store<R> for Boxed<F, K> {
 impl<F, K> Clear for Boxed<F, K> {
     fn clear(self: Pin<&mut Self>, first: &mut Option<Payload>) {
         match self.get_mut() {
+            Boxed::Bare(members) => members.clear(first),
             Boxed::Few(slots) => clear_slots(slots.as_mut(), first),
             Boxed::Many(many) => many.clear(first),
         }

@@ -82,10 +82,10 @@ impl<K, M> fmt::Debug for Keys<K, M> {
     }
 }
 
-impl<F, V, K, M> Uniform<Boxed<F, V>, Keys<K, M>> {
-    fn of_map(map: impl ExactSizeIterator<Item = (K, F)>, make: M) -> Self {
+impl<F: Future, V, K, M> Uniform<Boxed<F, V>, Keys<K, M>> {
+    fn of_map<R: Rule<F::Output>>(map: impl ExactSizeIterator<Item = (K, F)>, make: M) -> Self {
         let (keys, members): (Vec<_>, Vec<_>) = map.unzip();
-        Uniform::new(Boxed::new(members), Keys { keys, make })
+        Uniform::new(Boxed::new::<R>(members), Keys { keys, make })
     }
 }
 
@@ -93,7 +93,7 @@ impl<K: Ord, F: Future, R: Rule<F::Output>> Group<R> for BTreeMap<K, F> {
     type Running = Uniform<Boxed<F, R::Kept>, Keys<K, Sorted>>;
 
     fn start(self) -> Self::Running {
-        Uniform::of_map(self.into_iter(), Sorted)
+        Uniform::of_map::<R>(self.into_iter(), Sorted)
     }
 }
 
@@ -109,6 +109,6 @@ where
 
     fn start(self) -> Self::Running {
         let hasher = Hashed(Some(self.hasher().clone()));
-        Uniform::of_map(self.into_iter(), hasher)
+        Uniform::of_map::<R>(self.into_iter(), hasher)
     }
 }

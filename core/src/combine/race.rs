@@ -59,9 +59,8 @@ use pin_project_lite::pin_project;
 /// ```
 ///
 /// ```compile_fail,E0080
-/// # use std::future::Ready;
 /// # smol::block_on(async {
-/// anyscope::race([const { std::future::ready(1) }; 0]).await;
+/// anyscope::race([0; 0].map(std::future::ready)).await;
 /// # });
 /// ```
 ///

@@ -33,6 +33,9 @@ pub trait Rule<T>: sealed::Sealed {
     /// Whether anything can decide.
     #[doc(hidden)]
     const DECIDES: bool = true;
+    /// Whether anything can be kept.
+    #[doc(hidden)]
+    const KEEPS: bool = true;
 
     #[doc(hidden)]
     fn judge(output: T) -> ControlFlow<Self::Decided, Self::Kept>;
@@ -65,6 +68,7 @@ impl<T, E> Rule<Result<T, E>> for AllOk {
 impl<T> Rule<T> for First {
     type Kept = Infallible;
     type Decided = T;
+    const KEEPS: bool = false;
 
     #[inline(always)]
     fn judge(output: T) -> ControlFlow<T, Infallible> {

@@ -117,7 +117,7 @@ impl<F: Future, R: Rule<F::Output>> Group<R> for Vec<F> {
     type Running = Uniform<Boxed<F, R::Kept>, AVec>;
 
     fn start(self) -> Self::Running {
-        Uniform::new(Boxed::new(self), AVec)
+        Uniform::new(Boxed::new::<R>(self), AVec)
     }
 }
 
@@ -126,6 +126,22 @@ impl<F: Future, R: Rule<F::Output>> Group<R> for Box<[F]> {
     type Running = Uniform<Boxed<F, R::Kept>, ABox>;
 
     fn start(self) -> Self::Running {
-        Uniform::new(Boxed::new(self.into_vec()), ABox)
+        Uniform::new(Boxed::new::<R>(self.into_vec()), ABox)
+    }
+}
+
+/// The futures that an iterator makes with [`map`](Iterator::map).
+#[cfg(feature = "alloc")]
+impl<I, F, T, R> Group<R> for core::iter::Map<I, F>
+where
+    I: Iterator,
+    F: FnMut(I::Item) -> T,
+    T: Future,
+    R: Rule<T::Output>,
+{
+    type Running = Uniform<Boxed<T, R::Kept>, AVec>;
+
+    fn start(self) -> Self::Running {
+        Group::<R>::start(self.collect::<Vec<_>>())
     }
 }
