@@ -68,8 +68,8 @@ fn join_tuples<K: Kind>(rows: &mut Rows, name: &str) {
 fn joins<K: Kind, const N: usize>(rows: &mut Rows, name: &str) {
     rows.path(format!("join/array of {N}/{name}"))
         .floor(|| grouped::<K, N, _>(one_after_the_other))
-        .own(|| grouped::<K, N, _>(|all| join(all)))
-        .peer("futures-util join_all", || grouped::<K, N, _>(|all| join_all(all)))
+        .own(|| grouped::<K, N, _>(join))
+        .peer("futures-util join_all", || grouped::<K, N, _>(join_all))
         .peer("futures-concurrency join", || grouped::<K, N, _>(|all| all.join()));
     rows.path(format!("join/Vec of {N}/{name}"))
         .floor(|| grouped::<K, N, _>(one_after_the_other))
@@ -88,10 +88,10 @@ fn join_of_many<K: Kind>(rows: &mut Rows, name: &str, n: usize) {
         counted(n, || drop(black_box(task.run(join(children(n).collect()), || wake::<K>(|_| {})))));
     }
     rows.path(format!("join/Vec of {n}/{name}"))
-        .own(move || run::<K, _>(n, |all| join(all)))
-        .peer("futures-util join_all", move || run::<K, _>(n, |all| join_all(all)))
+        .own(move || run::<K, _>(n, join))
+        .peer("futures-util join_all", move || run::<K, _>(n, join_all))
         .peer("futures-buffered join_all", move || {
-            run::<K, _>(n, |all| futures_buffered::join_all(all));
+            run::<K, _>(n, futures_buffered::join_all);
         })
         .peer("futures-concurrency join", move || run::<K, _>(n, |all| all.join()));
 }
@@ -143,8 +143,8 @@ fn race_tuples<K: Kind>(rows: &mut Rows, name: &str) {
 
 fn races<K: Kind, const N: usize>(rows: &mut Rows, name: &str) {
     rows.path(format!("race/array of {N}/{name}"))
-        .own(|| grouped::<K, N, _>(|all| race(all)))
-        .peer("futures-util select_all", || grouped::<K, N, _>(|all| select_all(all)))
+        .own(|| grouped::<K, N, _>(race))
+        .peer("futures-util select_all", || grouped::<K, N, _>(select_all))
         .peer("futures-concurrency race", || grouped::<K, N, _>(|all| all.race()));
     rows.path(format!("race/Vec of {N}/{name}"))
         .own(|| grouped::<K, N, _>(|all| race(Vec::from(all))))

@@ -47,10 +47,7 @@ pub trait Running<R>: Clear {
 
     /// Polls the members until all are done or one of them decides: then also the place of that
     /// one.
-    fn poll_members(
-        self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-    ) -> Poll<Result<Self::Kept, (usize, Self::Decided)>>;
+    fn poll_members(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<End<Self, R, usize>>;
 
     /// The key of what is at this place. The group is over then.
     fn key(self: Pin<&mut Self>, place: usize) -> Self::Key;
@@ -59,6 +56,9 @@ pub trait Running<R>: Clear {
 
     fn won(named: Option<Self::Named>) -> Self::Won;
 }
+
+/// What is kept of all, or what has decided, and whose it is.
+pub(super) type End<B, R, At> = Result<<B as Running<R>>::Kept, (At, <B as Running<R>>::Decided)>;
 
 /// What drops its members when it is told.
 #[allow(unnameable_types, reason = "sealed")]
@@ -102,10 +102,7 @@ impl<B: Clear> Started<B> {
     /// What is kept when all are done, or what has decided, with its key. Everything else is
     /// dropped.
     #[inline(always)]
-    pub(super) fn poll<R>(
-        self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-    ) -> Poll<Result<B::Kept, (B::Key, B::Decided)>>
+    pub(super) fn poll<R>(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<End<B, R, B::Key>>
     where
         B: Running<R>,
     {

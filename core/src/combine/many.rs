@@ -18,7 +18,7 @@ use core::{
     cmp::Reverse,
     fmt,
     future::Future,
-    iter,
+    iter, mem,
     ops::ControlFlow,
     pin::Pin,
     task::{Context, Poll},
@@ -126,8 +126,9 @@ impl<F, K> Many<F, K> {
         Many { children, values, pass: Vec::new() }
     }
 
-    fn take(&mut self) -> impl ExactSizeIterator<Item = K> + use<'_, F, K> {
-        self.values.drain(..).map(|value| value.expect("all are done"))
+    /// By value, so that a `Vec` of them may have the same memory.
+    fn take(&mut self) -> impl ExactSizeIterator<Item = K> + use<F, K> {
+        mem::take(&mut self.values).into_iter().map(|value| value.expect("all are done"))
     }
 
     fn clear(&mut self, first: &mut Option<Payload>) {
@@ -145,13 +146,15 @@ impl<F: Future, K> Many<F, K> {
     {
         let mut budget = Budget::new();
         loop {
-            match self.poll_pass::<R>(&mut budget) {
-                ControlFlow::Continue(true) => {}
-                ControlFlow::Continue(false) => break,
+            let over = match self.poll_pass::<R>(&mut budget) {
+                ControlFlow::Continue(over) => over,
                 ControlFlow::Break(decided) => return Poll::Ready(ControlFlow::Break(decided)),
-            }
+            };
             if self.children.is_empty() {
                 return Poll::Ready(ControlFlow::Continue(()));
+            }
+            if !over {
+                break;
             }
             if self.children.begin_pass() {
                 if !budget.pay_pass() {
@@ -192,6 +195,9 @@ impl<F: Future, K> Many<F, K> {
             return self.children.next();
         }
         if self.pass.is_empty() {
+            if self.pass.capacity() == 0 {
+                self.pass.reserve_exact(self.children.len());
+            }
             while let Some(place) = self.children.next() {
                 self.pass.push(place);
             }

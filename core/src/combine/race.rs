@@ -64,11 +64,7 @@ use pin_project_lite::pin_project;
 /// # });
 /// ```
 ///
-#[cfg_attr(feature = "alloc", doc = "[`flow::merge`]: crate::flow::merge()")]
-#[cfg_attr(
-    not(feature = "alloc"),
-    doc = "[`flow::merge`]: https://docs.rs/anyscope/latest/anyscope/flow/fn.merge.html"
-)]
+/// [`flow::merge`]: https://docs.rs/anyscope/latest/anyscope/flow/fn.merge.html
 pub fn race<G: Group<First>>(futures: G) -> Race<G::Running> {
     Race { group: Started::new(futures.start()) }
 }

@@ -40,7 +40,7 @@ use pin_project_lite::pin_project;
 ///
 /// # Cost
 ///
-/// That of [`join`](super::join()). From 17 futures on, there may be an allocation for the order of
+/// That of [`join`](super::join()). From 17 futures on, there is another allocation: for the order of
 /// those that are ready at the same time.
 ///
 /// # Examples

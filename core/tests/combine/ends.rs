@@ -45,7 +45,7 @@ fn sorted(mut log: Vec<usize>) -> Vec<usize> {
 /// ready.
 macro_rules! nobody_is_left {
     ($group:ident, $outcome:expr, $is_it:pat) => {
-        for (place, n) in SIZES.map(|n| (n / 2, n)) {
+        for (place, n) in SIZES.into_iter().map(|n| (n / 2, n)) {
             let shapes = |shape: &str| {
                 let remotes: Remotes<Outcome> = Remotes::new(n);
                 let task = Task::new();
@@ -71,7 +71,7 @@ macro_rules! nobody_is_left {
                     }
                 }
             };
-            ["vec", "boxed slice", "ordered map", "hash map"].map(shapes);
+            ["vec", "boxed slice", "ordered map", "hash map"].into_iter().for_each(shapes);
         }
     };
 }

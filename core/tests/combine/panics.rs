@@ -87,7 +87,7 @@ fn destructors_that_panic_when_the_group_is_dropped() {
     each_shape!(|n, remotes, group| {
         let task = Task::new();
         assert!(task.run(group.as_mut()).is_pending());
-        [0, n / 2, n - 1].map(|number| remotes.drop_panics(number));
+        [0, n / 2, n - 1].into_iter().for_each(|number| remotes.drop_panics(number));
         let panic = panic_of(|| drop(group)).expect("destructors have panicked");
         assert!([0, n / 2, n - 1].contains(&panic));
         assert_eq!(sorted(remotes.dropped.take()), (0..n).collect::<Vec<_>>());
@@ -103,7 +103,7 @@ fn destructors_of_losers_that_panic() {
         let mut raced = Box::pin(race(remotes.members()));
         let task = Task::new();
         assert!(task.run(raced.as_mut()).is_pending());
-        [0, 2].map(|number| remotes.drop_panics(number));
+        [0, 2].into_iter().for_each(|number| remotes.drop_panics(number));
         remotes.finish(1, Ok(1));
         let panic = panic_of(|| task.run(raced.as_mut()));
         assert!(matches!(panic, Some(0 | 2)));

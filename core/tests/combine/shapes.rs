@@ -109,7 +109,10 @@ fn c19_a_race_of_none_is_an_error() {
         assert_eq!(race([0; 0].iter().map(|_| after(1))).await, Err(EmptyRace));
         assert_eq!(EmptyRace.to_string(), "a race of no futures has no winner");
         assert_eq!(race_ok(Vec::<None>::new()).await, Err(AllFailed { errors: vec![] }));
-        assert_eq!(race_ok([Outcome::Ok(0); 0].map(ready)).await, Err(AllFailed { errors: [] }));
+        assert_eq!(
+            race_ok([(); 0].map(|()| ready(Outcome::Ok(0)))).await,
+            Err(AllFailed { errors: [] })
+        );
         assert_eq!(race_ok(Option::<None>::None).await, Err(AllFailed { errors: None }));
     });
 }
