@@ -33,27 +33,34 @@ pub enum Boxed<F, K> {
     /// Those of which nothing is kept: they stay where they were.
     Bare(PinnedVec<F>),
     Few(Pin<Box<[Slot<F, K>]>>),
-    Many(Many<F, K>),
+    /// Boxed, so that a few are moved fast.
+    Many(Box<Many<F, K>>),
 }
 
 /// Futures are pinned on the heap; values are not pinned.
 impl<F, K> Unpin for Boxed<F, K> {}
 
 impl<F: Future, K> Boxed<F, K> {
+    #[inline(always)]
     pub(super) fn new<R: Rule<F::Output>>(members: Vec<F>) -> Self {
         if members.len() > FEW {
-            return Boxed::Many(Many::new(members));
+            return Boxed::Many(Many::boxed(members));
         }
         if !R::KEEPS {
             return Boxed::Bare(PinnedVec::new(members));
         }
+        Boxed::few(members)
+    }
+
+    #[inline(never)]
+    fn few(members: Vec<F>) -> Self {
         let slots: Box<[_]> = members.into_iter().map(|future| Slot::Running { future }).collect();
         Boxed::Few(slots.into())
     }
 }
 
 /// Polls all of whom the first one decides.
-#[inline]
+#[inline(always)]
 fn poll_bare<R: Rule<F::Output>, F: Future>(
     members: &mut PinnedVec<F>,
     cx: &mut Context<'_>,
@@ -75,7 +82,7 @@ impl<F: Future, K, R: Rule<F::Output, Kept = K>> Store<R> for Boxed<F, K> {
     type Kept = K;
     type Decided = R::Decided;
 
-    #[inline]
+    #[inline(always)]
     fn poll_members(
         self: Pin<&mut Self>,
         cx: &mut Context<'_>,
@@ -97,6 +104,7 @@ impl<F: Future, K, R: Rule<F::Output, Kept = K>> Store<R> for Boxed<F, K> {
 }
 
 impl<F, K> Clear for Boxed<F, K> {
+    #[inline(always)]
     fn clear(self: Pin<&mut Self>, first: &mut Option<Payload>) {
         match self.get_mut() {
             Boxed::Bare(members) => members.clear(first),
@@ -116,14 +124,15 @@ pub struct Many<F, K> {
 }
 
 impl<F, K> Many<F, K> {
-    fn new(members: Vec<F>) -> Self {
+    #[inline(never)]
+    fn boxed(members: Vec<F>) -> Box<Self> {
         let values = members.iter().map(|_| None).collect();
         let mut children = Slab::with_capacity(members.len());
         for (place, future) in members.into_iter().enumerate() {
             let key = children.push(future);
             assert_eq!(key, place, "a new slab of known length has no gaps");
         }
-        Many { children, values, pass: Vec::new() }
+        Box::new(Many { children, values, pass: Vec::new() })
     }
 
     /// By value, so that a `Vec` of them may have the same memory.
@@ -131,6 +140,7 @@ impl<F, K> Many<F, K> {
         mem::take(&mut self.values).into_iter().map(|value| value.expect("all are done"))
     }
 
+    #[inline(never)]
     fn clear(&mut self, first: &mut Option<Payload>) {
         unwind::keep_first(first, || self.children.clear());
         while !self.values.is_empty() {
@@ -140,6 +150,7 @@ impl<F, K> Many<F, K> {
 }
 
 impl<F: Future, K> Many<F, K> {
+    #[inline(never)]
     fn poll<R>(&mut self, cx: &mut Context<'_>) -> Poll<ControlFlow<(usize, R::Decided)>>
     where
         R: Rule<F::Output, Kept = K>,

@@ -65,6 +65,7 @@ use pin_project_lite::pin_project;
 /// ```
 ///
 /// [`flow::merge`]: https://docs.rs/anyscope/latest/anyscope/flow/fn.merge.html
+#[inline]
 pub fn race<G: Group<First>>(futures: G) -> Race<G::Running> {
     Race { group: Started::new(futures.start()) }
 }
@@ -84,7 +85,7 @@ pin_project! {
 impl<B: Running<First>> Future for Race<B> {
     type Output = B::Won;
 
-    #[inline]
+    #[inline(always)]
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<B::Won> {
         self.project().group.poll::<First>(cx).map(|done| match done {
             Err((key, output)) => B::won(Some(B::named(key, output))),

@@ -90,6 +90,7 @@ impl<R, B: Store<R>, C: Shape> Running<R> for Uniform<B, C> {
 }
 
 impl<B: Clear, C> Clear for Uniform<B, C> {
+    #[inline(always)]
     fn clear(self: Pin<&mut Self>, first: &mut Option<Payload>) {
         self.project().store.clear(first);
     }
@@ -107,6 +108,7 @@ impl<F: Future, R: Rule<F::Output>, const N: usize> Group<R> for [F; N] {
 impl<F: Future, R: Rule<F::Output>> Group<R> for Option<F> {
     type Running = Uniform<One<F, R::Kept>, AnOption>;
 
+    #[inline]
     fn start(self) -> Self::Running {
         Uniform::new(One::new(self), AnOption)
     }
@@ -116,6 +118,7 @@ impl<F: Future, R: Rule<F::Output>> Group<R> for Option<F> {
 impl<F: Future, R: Rule<F::Output>> Group<R> for Vec<F> {
     type Running = Uniform<Boxed<F, R::Kept>, AVec>;
 
+    #[inline]
     fn start(self) -> Self::Running {
         Uniform::new(Boxed::new::<R>(self), AVec)
     }
@@ -125,6 +128,7 @@ impl<F: Future, R: Rule<F::Output>> Group<R> for Vec<F> {
 impl<F: Future, R: Rule<F::Output>> Group<R> for Box<[F]> {
     type Running = Uniform<Boxed<F, R::Kept>, ABox>;
 
+    #[inline]
     fn start(self) -> Self::Running {
         Uniform::new(Boxed::new::<R>(self.into_vec()), ABox)
     }
@@ -141,6 +145,7 @@ where
 {
     type Running = Uniform<Boxed<T, R::Kept>, AVec>;
 
+    #[inline]
     fn start(self) -> Self::Running {
         Group::<R>::start(self.collect::<Vec<_>>())
     }

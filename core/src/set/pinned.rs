@@ -4,6 +4,8 @@
 use crate::unwind::{self, Payload};
 #[cfg(feature = "alloc")]
 use alloc::vec::Vec;
+#[cfg(feature = "alloc")]
+use core::mem;
 use core::pin::Pin;
 
 /// Returns an element of a pinned slice, pinned with it.
@@ -52,7 +54,11 @@ impl<T> PinnedVec<T> {
     }
 
     /// Drops all values, also when some destructors panic: the first panic is kept.
+    #[inline]
     pub(crate) fn clear(&mut self, first: &mut Option<Payload>) {
+        if !mem::needs_drop::<T>() {
+            return self.0.clear();
+        }
         while !self.0.is_empty() {
             // Once, unless a destructor panics.
             unwind::keep_first(first, || {
