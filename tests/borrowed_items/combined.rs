@@ -1,9 +1,14 @@
 //! Several flows, or other futures.
 
 use crate::support::{NoTime, Owned, greet, spawned};
-use anyscope::{FutureMap, FutureSet, Limit, StreamSet, flow, join};
+use anyscope::{
+    FutureMap, FutureSet, Limit, StreamSet, flow, join, maybe, race, race_ok, try_join,
+};
 use smol::stream::StreamExt;
-use std::time::Duration;
+use std::{
+    collections::{BTreeMap, HashMap},
+    time::Duration,
+};
 
 const TWO: Limit = Limit::new(2);
 
@@ -196,6 +201,71 @@ fn joined_vec() {
         let greetings: Vec<_> =
             names.iter().map(|name| async move { greet(prefix, name).await }).collect();
         assert_eq!(join(greetings).await.len(), 3);
+    });
+}
+
+#[test]
+fn joined_maps() {
+    spawned(|Owned { names, prefix }| async move {
+        let (names, prefix) = (&names, &prefix);
+        let keyed: BTreeMap<&str, _> = names
+            .iter()
+            .map(|name| (&name[..], async move { greet(prefix, name).await }))
+            .collect();
+        assert_eq!(join(keyed).await.len(), 3);
+        let keyed: HashMap<&str, _> = names
+            .iter()
+            .map(|name| (&name[..], async move { greet(prefix, name).await }))
+            .collect();
+        assert_eq!(join(keyed).await.len(), 3);
+        let lazily = names.iter().map(|name| greet(prefix, name));
+        assert_eq!(join(lazily).await.len(), 3);
+        let asleep = names.iter().map(async |name| greet(prefix, name).await);
+        assert_eq!(join(asleep.collect::<Vec<_>>()).await.len(), 3);
+    });
+}
+
+#[test]
+fn try_joined() {
+    spawned(|Owned { names, prefix }| async move {
+        let (names, prefix) = (&names, &prefix);
+        let call = |name| async move {
+            let greeting = greet(prefix, name).await;
+            if greeting.is_empty() { Err(name) } else { Ok((name, greeting)) }
+        };
+        let all = try_join(names.iter().map(|name| call(name)).collect::<Vec<_>>()).await;
+        assert_eq!(all.unwrap().len(), 3);
+        let (one, two, seen) = try_join((
+            call(names[0].as_str()),
+            call(names[1].as_str()),
+            maybe(call(names[2].as_str())),
+        ))
+        .await
+        .unwrap();
+        assert_eq!((one.0, two.0, seen.is_some()), (&names[0][..], &names[1][..], true));
+    });
+}
+
+#[test]
+fn raced() {
+    spawned(|Owned { names, prefix }| async move {
+        let (names, prefix) = (&names, &prefix);
+        let call = |name| async move { Ok::<_, &str>((name, greet(prefix, name).await)) };
+        let (name, _) = race((call(names[0].as_str()), call(names[1].as_str()))).await.unwrap();
+        assert_eq!(name, names[0]);
+        let (name, _) = race([call(names[0].as_str()), call(names[1].as_str())]).await.unwrap();
+        assert_eq!(name, names[0]);
+        let (name, _) =
+            race(names.iter().map(|name| call(name)).collect::<Vec<_>>()).await.unwrap().unwrap();
+        assert_eq!(name, names[0]);
+        let (name, _) =
+            race_ok(names.iter().map(|name| call(name)).collect::<Vec<_>>()).await.unwrap();
+        assert_eq!(name, names[0]);
+        let nested = join((
+            race_ok(names.iter().map(|name| call(name)).collect::<Box<[_]>>()),
+            race(Some(call(name))),
+        ));
+        assert_eq!(nested.await.0.unwrap().0, name);
     });
 }
 

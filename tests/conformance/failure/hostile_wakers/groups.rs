@@ -3,7 +3,7 @@
 use super::rows::{Hand, Row, Signal, none, row, run};
 use anyscope::{
     Clock, FixedFutureSet, FutureMap, Instant, Limit, OwnedScope, StreamMap, StreamSet, Timer,
-    WakeSlots, concurrent, flow, join,
+    WakeSlots, concurrent, flow, join, race, race_ok, try_join,
 };
 use futures_core::Stream;
 use futures_util::stream::once;
@@ -46,6 +46,31 @@ pub(super) fn rows() -> Vec<Row> {
         }),
         group("join", async |signal| {
             join((signal.wait(), signal.wait())).await;
+        }),
+        group("try_join", async |signal| {
+            let wait = || async {
+                signal.wait().await;
+                Ok::<_, ()>(())
+            };
+            try_join((wait(), wait())).await.unwrap();
+        }),
+        group("join of many", async |signal| {
+            join((0..20).map(|_| signal.wait())).await;
+        }),
+        group("race", async |signal| race((signal.wait(), pending())).await),
+        group("race of many", async |signal| {
+            race((0..20).map(|_| signal.wait())).await.unwrap();
+        }),
+        group("race_ok", async |signal| {
+            let fails = async {
+                signal.wait().await;
+                Err::<(), _>("no")
+            };
+            let succeeds = async {
+                signal.wait().await;
+                Ok::<_, ()>(())
+            };
+            race_ok((fails, succeeds)).await.unwrap();
         }),
         group("merge", async |signal| {
             let merged = flow::merge((once(signal.wait()), once(signal.wait())));
