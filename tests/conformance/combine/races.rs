@@ -43,9 +43,9 @@ behaviour! {
     c18_losers_are_gone_when_a_race_returns |ex| {
         scope(&ex, async |s| {
             for n in SIZES {
-                let raced = s.spawn(gone_when_over(n, |all| race(all)));
+                let raced = s.spawn(gone_when_over(n, race));
                 assert_eq!(raced.await.unwrap(), (Ok(Ok(n / 2)), n));
-                let raced = s.spawn(gone_when_over(n, |all| race_ok(all)));
+                let raced = s.spawn(gone_when_over(n, race_ok));
                 assert_eq!(raced.await.unwrap(), (Ok(n / 2), n));
                 let keyed = |all: Vec<_>| race(all.into_iter().enumerate().collect::<BTreeMap<_, _>>());
                 let raced = s.spawn(gone_when_over(n, keyed));
