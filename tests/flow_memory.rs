@@ -161,3 +161,34 @@ fn bounded_maps_allocate_for_the_limit_only() {
         }),
     );
 }
+
+/// An expansion has the memory of its limit and of its frontier: a place for each item that has
+/// found something that was not started, and no more.
+#[test]
+fn expansions_allocate_for_the_limit_and_the_frontier_only() {
+    let sum = ITEMS * (ITEMS + 1) / 2;
+    let below = |n: usize| [2 * n, 2 * n + 1].into_iter().filter(|n| *n <= ITEMS);
+    let walk = || flow::expand([1], LIMIT, async |n| (work(n).await, below(n)));
+    let add = async |sum, n| sum + n;
+    // Twice: the old and the new memory of a queue that grows.
+    let place = 2 * 2 * size_of_val(&below(1));
+    let base = 64 * (WORK + 512) + 4096;
+    let check = |what: &str, (output, blocks, peak): (usize, usize, usize), most: usize| {
+        println!("{what}: {blocks} blocks, {peak} bytes at most, of which {base} for the limit");
+        assert_eq!(output, sum, "{what}");
+        assert!(blocks * 1000 < ITEMS, "{what}: {blocks} blocks for {ITEMS} items");
+        assert!(peak < base + most, "{what}: {peak} bytes at most, expected {base} + {most}");
+    };
+    // The frontier is at most half of a tree, its lowest level but one.
+    check("ordered", measure(|| walk().fold(0, add)), ITEMS / 2 * place);
+    check("unordered", measure(|| walk().unordered().fold(0, add)), ITEMS / 2 * place);
+    let depth = ITEMS.ilog2() as usize;
+    check(
+        "newest first",
+        measure(|| walk().unordered().newest_first().fold(0, add)),
+        depth * LIMIT * place,
+    );
+    // A chain has a frontier of one.
+    let chain = || flow::expand([1], LIMIT, async |n| (n, (n < ITEMS).then_some(n + 1)));
+    check("chain", measure(|| chain().fold(0, add)), 4096);
+}

@@ -368,3 +368,34 @@ fn in_functions() {
     let lengths = map_all(&["a", "bb"], async |name| name.len());
     assert_eq!(smol::block_on(lengths), [1, 2]);
 }
+
+#[test]
+fn expand_of_references() {
+    spawned(|Owned { names, prefix }| async move {
+        let (names, prefix) = (&names, &prefix);
+        let walk = flow::expand(names.iter(), TWO, async |name: &String| {
+            let next = names.iter().skip_while(|other| *other != name).nth(1);
+            (greet(prefix, name).await, next)
+        });
+        let all: Vec<_> = walk.unordered().map(|greeting| greeting.len()).collect().await;
+        assert!(all.len() >= names.len());
+    });
+}
+
+#[test]
+fn expand_of_slices() {
+    spawned(|Owned { names, .. }| async move {
+        let all = names.concat();
+        let walk = flow::expand([all.as_str()], TWO, |part| async move {
+            let middle = part.len() / 2;
+            let (left, right) = part.split_at(middle);
+            smol::future::yield_now().await;
+            (
+                part.len(),
+                [left, right].into_iter().filter(move |half| middle > 0 && !half.is_empty()),
+            )
+        });
+        let count = walk.window(8).newest_first().fold(0, async |sum, n| sum + n).await;
+        assert!(count > all.len());
+    });
+}

@@ -33,6 +33,7 @@
 //! | take them in batches, or ahead of demand | [`chunks`](Flow::chunks), [`flatten_iter`](Flow::flatten_iter), [`prefetch`](Flow::prefetch) |
 //! | work with time | see [`time`]; [`interval`] for an item each period |
 //! | make a flow of an async block | [`generate`], [`try_generate`]; of a [`handoff`](crate::channel::handoff): [`source`] |
+//! | do work that finds more work | [`expand`] |
 //! | read what has no waker | [`poll_source()`] |
 //! | watch | [`progress`](Flow::progress) |
 //! | name what an operation returns | see [`sources`] and [`future`](crate::future) |
@@ -89,5 +90,6 @@ pub use sink::{Items, Partitioned};
 pub use source::poll_source::{self, poll_source};
 pub use source::{Flow, IntoFlow, Source, generate, iter, source, stream, try_generate};
 pub use time::interval::interval;
+pub use work::{Found, expand};
 
 use crate::set::budget::POLLS;

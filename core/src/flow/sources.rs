@@ -36,5 +36,8 @@ pub use super::{
     },
     parallel::{AsOutcome, Deliver, Flattened, MapOn, SpawnAll},
     source::{FromStream, Generate, Iter, TryGenerate},
-    work::{Call, CallWeighted, CallWith, Itself, MapConcurrent, MapParts, OnUndelivered, Work},
+    work::{
+        Call, CallWeighted, CallWith, Expand, ExpandParts, Itself, MapConcurrent, MapParts,
+        OnUndelivered, Work,
+    },
 };

@@ -3,6 +3,7 @@
 // Scopes may well return handles, which are futures.
 #![allow(clippy::async_yields_async)]
 
+mod expand;
 mod first_error;
 mod flow;
 mod flow_forms;

@@ -5,6 +5,7 @@
 //! that is, at every point where it waits. 64 programs for each property, always the same ones;
 //! `PROPTEST_CASES` says how many.
 
+mod expand;
 mod maps;
 mod simulated;
 mod sinks;

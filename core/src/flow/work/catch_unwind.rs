@@ -58,7 +58,7 @@ impl<S: Source, W: Work<S::Item>> Flow<MapConcurrent<S, W>> {
 
 /// Catches panics of work. Created by [`catch_unwind`](Flow::catch_unwind).
 pub struct CatchUnwind<W> {
-    work: W,
+    pub(super) work: W,
 }
 
 impl<Item, W: sealed::Work<Item>> sealed::Work<Item> for CatchUnwind<W> {

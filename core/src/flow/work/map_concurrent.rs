@@ -43,7 +43,7 @@ pin_project! {
         #[pin]
         source: Option<S>,
         // `None` after `rework` or `into_parts` has taken it.
-        work: Option<W>,
+        pub(super) work: Option<W>,
         // An item that does not fit yet, and its weight.
         held: Option<(Item, usize)>,
         pub(super) ordered: bool,
@@ -152,6 +152,16 @@ where
         let polled = self.as_mut().poll_passes(cx, budget, deliver);
         *self.project().broken = false;
         polled
+    }
+
+    /// Returns the source, which is asked again for an item as if it had woken us; `None` if an
+    /// error has ended the map.
+    pub(super) fn wake_source(self: Pin<&mut Self>) -> Option<Pin<&mut S>> {
+        let this = self.project();
+        if !this.upstream.has_ended() {
+            this.upstream.wake();
+        }
+        this.source.as_pin_mut()
     }
 
     /// Drops the work, the values that were ready, and the source.
