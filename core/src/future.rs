@@ -20,7 +20,9 @@ pub use crate::{
             TryFold, TryForEachConcurrent,
         },
     },
-    scope::{ConcurrentFuture, JoinedFuture, RoomFuture, ScopeFuture, SpawnFuture, Start},
+    scope::{
+        ConcurrentFuture, JoinedFuture, Restarting, RoomFuture, ScopeFuture, SpawnFuture, Start,
+    },
 };
 #[doc(inline)]
 pub use crate::{

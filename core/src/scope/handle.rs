@@ -10,6 +10,7 @@ use super::{
     deadline::{DeadlineHandle, Watch},
     kind::{ChildOf, FinalizerOf, Kind, Unlimited},
     policy::{Accept, Policy, Supervise},
+    restart::{Restart, Restarting, Restarts},
     shared::{self, Optional, Plain, Shared},
     start::{self, Ready, Start, Starting},
     stop::{self, EndOfGrace, EndOfTime},
@@ -171,6 +172,41 @@ impl<'a, K: Unlimited, P: Policy> ScopeHandle<'a, K, P> {
     {
         let Spec { origin, daemon } = shared::plain();
         F::adopt::<Plain>(self, future, Spec { origin: origin.named(name.into()), daemon })
+    }
+
+    /// Spawns a child that is made anew when it fails, as `restart` says.
+    ///
+    /// `child` makes the future of the child, at first and for each restart. All of them are one
+    /// child of the scope, with one handle: a cancel, a grace, a deadline or a shield holds for each
+    /// and for the time between them. When it is not restarted any more, its last value, error or
+    /// panic is that of the child, and so the scope's.
+    ///
+    /// [`Restart::run`] returns the same as a future, with how to restart a whole group. (A scope
+    /// whose policy is [`Supervise`] restarts nothing: its children fail independently.)
+    ///
+    /// # Cancel safety
+    ///
+    /// As [`spawn`](Self::spawn).
+    ///
+    /// # Examples
+    ///
+    /// See [`Restart`].
+    #[track_caller]
+    pub fn supervise<T, W, D, F, Fut>(
+        &self,
+        restart: Restart<T, W, D>,
+        child: F,
+    ) -> JoinHandle<'a, P::Value, K::Mode>
+    where
+        T: Timer + Clock,
+        W: Restarts<Fut::Output>,
+        D: Iterator<Item = Duration> + Clone,
+        F: FnMut() -> Fut,
+        Fut: Future,
+        Restarting<T, W, D, F, Fut>: Future<Output = Fut::Output> + ChildOf<'a, K, P>,
+        P: Accept<Fut::Output>,
+    {
+        self.spawn(restart.run(child))
     }
 
     /// Spawns a child and waits until it says that it is ready.

@@ -11,6 +11,7 @@
 //! | [`policy`], [`error`] | what the end of a child means |
 //! | [`joiner`] | scopes whose result is made of their children's outcomes |
 //! | [`bracket`] | a resource, its use and its release |
+//! | [`restart`](mod@restart) | children that are made anew when they fail |
 //! | [`handle`], [`control`] | the handle of a scope and its methods, `spawn` first |
 //! | [`kind`] | what differs from kind to kind |
 //! | [`stop`], [`request`], [`deadline`] | cancels, graces, deadlines |
@@ -38,6 +39,7 @@ mod owner;
 mod parallel;
 mod policy;
 mod request;
+mod restart;
 mod room;
 mod shared;
 mod start;
@@ -63,5 +65,8 @@ pub use parallel::{
     try_scope_local,
 };
 pub use policy::{Accept, Conclude, FailFast, Policy, Supervise};
+pub use restart::{
+    Always, Exponential, OnFailure, OnPanic, Restart, Restarting, Restarts, exponential,
+};
 pub use room::{Room, RoomFuture, SpawnFuture, TrySpawnError};
 pub use start::{Ready, Start, StartError};

@@ -13,6 +13,7 @@ mod joiners;
 mod limited;
 mod local;
 mod owned;
+mod restarts;
 mod scope_lifetime;
 mod spawning;
 mod start;

@@ -1,0 +1,37 @@
+//! Delays that double.
+
+use core::time::Duration;
+
+/// Creates endless delays for [`Restart::backoff`](crate::Restart::backoff): `first`, twice that, and so on, at most `most`.
+///
+/// Without jitter. For that, pass an iterator of another crate, such as one of `backon`.
+///
+/// # Examples
+///
+/// ```
+/// use anyscope::exponential;
+/// use std::time::Duration;
+///
+/// let delays = exponential(Duration::from_secs(1), Duration::from_secs(5)).take(4);
+/// assert_eq!(delays.map(|delay| delay.as_secs()).collect::<Vec<_>>(), [1, 2, 4, 5]);
+/// ```
+pub fn exponential(first: Duration, most: Duration) -> Exponential {
+    Exponential { next: first.min(most), most }
+}
+
+/// Delays that double; see [`exponential`].
+#[derive(Clone, Debug)]
+pub struct Exponential {
+    next: Duration,
+    most: Duration,
+}
+
+impl Iterator for Exponential {
+    type Item = Duration;
+
+    fn next(&mut self) -> Option<Duration> {
+        let next = self.next;
+        self.next = next.saturating_mul(2).min(self.most);
+        Some(next)
+    }
+}
