@@ -170,6 +170,28 @@ behaviour! {
         }
     }
 
+    /// Given a child that fails in a grace of its scope, then it is not made again.
+    a_child_is_not_restarted_in_a_grace with virtual_time |ex| {
+        let runs = Arc::new(AtomicUsize::new(0));
+        let (count, timer) = (runs.clone(), ex.clone());
+        scope(&ex, async |s| {
+            let (count, sleeper) = (count.clone(), timer.clone());
+            let child = move || {
+                next(&count);
+                let sleep = sleeper.sleep(SECOND);
+                async move {
+                    sleep.await;
+                    Err::<(), _>("failed")
+                }
+            };
+            s.supervise(Restart::on_failure(timer.clone()), child);
+            timer.sleep(SECOND / 2).await;
+            s.cancel_with(&timer, Grace::For(10 * SECOND), "enough");
+        })
+        .await;
+        assert_eq!(runs.load(SeqCst), 1);
+    }
+
     /// Given a child that is shielded, then it is restarted also after a cancel, as the shield says.
     a_shield_holds_between_restarts with virtual_time |ex| {
         let runs = Arc::new(AtomicUsize::new(0));
