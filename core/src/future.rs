@@ -4,7 +4,10 @@
 //! [`Flow`](crate::flow::Flow) return are in [`flow::sources`](crate::flow::sources).
 
 #[cfg(all(feature = "std", not(anyscope_loom)))]
-pub use crate::cancel::{Restored, Shield};
+pub use crate::{
+    cancel::{Restored, Shield},
+    context::current::Around,
+};
 #[cfg(feature = "alloc")]
 pub use crate::{
     cancel::{RunUntilCancelled, WaitCancelled},

@@ -70,6 +70,8 @@ pub mod channel;
 #[cfg(feature = "alloc")]
 mod child;
 pub mod combine;
+#[cfg(feature = "alloc")]
+pub mod context;
 #[cfg(feature = "std")]
 pub mod enter;
 #[cfg(feature = "alloc")]
@@ -93,6 +95,8 @@ pub mod time;
 #[cfg_attr(not(feature = "alloc"), allow(dead_code))]
 mod unwind;
 #[cfg(feature = "alloc")]
+mod values;
+#[cfg(feature = "alloc")]
 mod waits;
 
 #[cfg(feature = "alloc")]
@@ -102,6 +106,8 @@ pub use cancel::{Restore, checkpoint, shield, shield_with};
 #[cfg(feature = "alloc")]
 pub use child::{Anywhere, ChildId, JoinError, JoinHandle, LocalJoinHandle, Panic, SameThread};
 #[doc(inline)]
+#[cfg(all(feature = "std", not(anyscope_loom)))]
+pub use child::{NotInChild, cancel_self};
 pub use combine::{
     AllFailed, EmptyRace, Maybe, TryJoinError, join, maybe, race, race_ok, try_join,
 };

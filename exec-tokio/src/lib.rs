@@ -7,6 +7,8 @@
 //! | [`TokioLocal`], [`TokioLocalHandle`] | owns a [`LocalSet`]; handle to it | on this thread, `!Send` | no |
 //! | [`WithTokio`] | another executor, whose children may use tokio's I/O and timers | where that executor runs them, `!Send` if it can | if that executor has it |
 //!
+//! [`TaskLocal`] carries a value of tokio's `task_local!` into children.
+//!
 //! Handles do not keep a runtime alive. When the owner is dropped, its children are dropped, and
 //! children spawned later are refused: their handles return
 //! [`Cancelled`](anyscope_core::JoinError::Cancelled), [by](anyscope_core::Cancelled::by) the
@@ -32,6 +34,10 @@
 //! ```
 
 #![cfg_attr(docsrs, feature(doc_cfg))]
+
+mod task_local;
+
+pub use task_local::{NotSet, TaskLocal};
 
 use anyscope_core::{
     BlockOn, Child, Clock, Instant, KeepAlive, LocalChild, Spawn, SpawnBlocking, SpawnLocal, Timer,

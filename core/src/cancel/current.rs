@@ -9,7 +9,7 @@
 //! are no shields.
 
 use super::{CancelToken, Cancelled, shields::Shields};
-use crate::sync::Arc;
+use crate::{sync::Arc, values::Context};
 use core::{panic::Location, ptr};
 
 /// A child, or the body of a scope, that is being polled on this thread.
@@ -36,6 +36,12 @@ pub(crate) trait About {
 
     /// Returns the token of its scope, if it has one.
     fn token(&self) -> Option<CancelToken>;
+
+    /// Returns the context of its scope.
+    fn context(&self) -> Option<&Context>;
+
+    /// Asks for the end of this child. Returns whether it is one.
+    fn cancel_self(&self) -> bool;
 }
 
 /// Returns where the child of `scope` was spawned that this code is part of, if there is one.
@@ -84,8 +90,8 @@ pub(crate) fn inside_finalizer(scope: *const ()) -> bool {
 }
 
 #[cfg(all(feature = "std", not(anyscope_loom)))]
-pub(crate) use imp::{asked_to_end, has, raise_all};
-pub(crate) use imp::{framed, marked, stance, token_around};
+pub(crate) use imp::{asked_to_end, cancel_self, has, in_context, raise_all};
+pub(crate) use imp::{context_around, framed, marked, stance, token_around};
 
 #[cfg(all(feature = "std", not(anyscope_loom)))]
 mod imp {
@@ -110,9 +116,23 @@ mod imp {
     /// A mark, and the innermost frame around it.
     type Marked = (Mark, *const ());
 
+    /// The list of contexts, each with the innermost frame around it.
+    struct Contexts;
+
+    impl Nested for Contexts {
+        type Value<'a> = (&'a Context, *const ());
+
+        fn shorten<'short, 'long: 'short>(
+            value: &'short Self::Value<'long>,
+        ) -> &'short Self::Value<'short> {
+            value
+        }
+    }
+
     std::thread_local! {
         static FRAMES: Nest<Frames> = const { Nest::new() };
         static MARKS: Nest<Plain<Marked>> = const { Nest::new() };
+        static CONTEXTS: Nest<Contexts> = const { Nest::new() };
     }
 
     /// Polls something with a frame on its stack.
@@ -124,6 +144,32 @@ mod imp {
     /// Runs `f` with a mark on its stack.
     pub(crate) fn marked<R>(mark: Mark, f: impl FnOnce() -> R) -> R {
         nest::with(&MARKS, (mark, nest::innermost(&FRAMES)), f)
+    }
+
+    /// Runs `f` with a context around it.
+    pub(crate) fn in_context<R>(context: &Context, f: impl FnOnce() -> R) -> R {
+        nest::with(&CONTEXTS, (context, nest::innermost(&FRAMES)), f)
+    }
+
+    /// Calls `f` with the context around this code, if there is one: one that was put around it
+    /// since the innermost frame began, or that of the frame's scope.
+    pub(crate) fn context_around<R>(f: impl FnOnce(Option<&Context>) -> R) -> R {
+        let frame = nest::innermost(&FRAMES);
+        let mut f = Some(f);
+        let mut call = |context: Option<&_>| f.take().map(|f| f(context));
+        nest::find(&CONTEXTS, |(context, at)| {
+            // Only the innermost is of interest.
+            Some(ptr::addr_eq(*at, frame).then(|| call(Some(context))).flatten())
+        })
+        .flatten()
+        .or_else(|| find(|frame| call(frame.about.context())))
+        .or_else(|| call(None))
+        .expect("called once")
+    }
+
+    /// Asks for the end of the innermost child around this code. Returns whether there is one.
+    pub(crate) fn cancel_self() -> bool {
+        find(|frame| (!frame.child.is_null()).then(|| frame.about.cancel_self())).unwrap_or(false)
     }
 
     pub(super) fn find<R>(f: impl for<'a> FnMut(&'a Frame<'a>) -> Option<R>) -> Option<R> {
@@ -256,5 +302,9 @@ mod imp {
 
     pub(crate) fn token_around() -> Option<CancelToken> {
         None
+    }
+
+    pub(crate) fn context_around<R>(f: impl FnOnce(Option<&Context>) -> R) -> R {
+        f(None)
     }
 }

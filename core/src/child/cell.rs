@@ -24,7 +24,7 @@ use super::{
     parent::{self, Receive},
     raw::{self, By, Header, Polled, Raw, Sequel, Tail, VTable},
     shield_slot::ShieldSlot,
-    state::{Snapshot, State},
+    state::{CancelStep, Snapshot, State},
 };
 use crate::{
     cancel::{
@@ -34,6 +34,7 @@ use crate::{
     },
     sync::{Arc, AtomicPtr, UnsafeCell},
     unwind::{self, Payload},
+    values::Context as Values,
 };
 use alloc::boxed::Box;
 use core::{
@@ -146,14 +147,20 @@ impl<F: Future, S: Receive<F::Output, Via>, Via> Cell<F, S, Via> {
             let about = unsafe { Running::new(cell) };
             let frame = Frame { child: raw.as_ptr().cast_const().cast(), scope, about: &about };
             current::framed(frame, || {
-                let poll = cell.stage.with_mut(|stage| {
-                    // SAFETY: the caller holds `RUNNING`, and so owns `stage`.
-                    let Stage::Running(future) = (unsafe { &mut *stage }) else {
-                        unreachable!("an idle child has its future");
-                    };
-                    // SAFETY: the cell is never moved, and `finish` drops the future in place.
-                    unsafe { Pin::new_unchecked(future) }.poll(cx)
-                });
+                let mut poll = || {
+                    cell.stage.with_mut(|stage| {
+                        // SAFETY: the caller holds `RUNNING`, and so owns `stage`.
+                        let Stage::Running(future) = (unsafe { &mut *stage }) else {
+                            unreachable!("an idle child has its future");
+                        };
+                        // SAFETY: the cell is never moved, and `finish` drops the future in place.
+                        unsafe { Pin::new_unchecked(future) }.poll(cx)
+                    })
+                };
+                let poll = match about.context() {
+                    None => poll(),
+                    Some(context) => context.hooked(poll),
+                };
                 let mut shielded = false;
                 if poll.is_pending() {
                     cell.remember_runner(cx);
@@ -447,5 +454,19 @@ impl<F: Future, S: Receive<F::Output, Via>, Via> About for Running<'_, F, S, Via
 
     fn token(&self) -> Option<CancelToken> {
         self.scope().map(S::own_token)
+    }
+
+    fn context(&self) -> Option<&Values> {
+        self.scope().and_then(S::context)
+    }
+
+    fn cancel_self(&self) -> bool {
+        if self.0.scope.is_none() {
+            return false;
+        }
+        // It is being polled, so this only leaves a request.
+        let step = self.0.header.state.cancel(CancelledBy::Handle, false);
+        debug_assert!(step != CancelStep::Claimed, "the child is being polled");
+        true
     }
 }

@@ -6,6 +6,7 @@
 //! | file | contents |
 //! |---|---|
 //! | [`state`] | the state word: documented bits, and every transition |
+//! | `cancel_self` | a child that ends itself |
 //! | [`origin`] | which child: where it comes from, what it is called, its number |
 //! | [`panic`], [`error`] | why a child has no value |
 //! | [`keep_alive`] | a value of an executor that is kept with a child |
@@ -21,6 +22,8 @@
 //!
 //! Each file uses only those above it.
 
+#[cfg(all(feature = "std", not(anyscope_loom)))]
+mod cancel_self;
 mod cell;
 // The type `Child` is what one looks for under this name.
 #[allow(clippy::module_inception)]
@@ -41,6 +44,8 @@ pub(crate) mod spawn;
 mod state;
 pub(crate) mod unscoped;
 
+#[cfg(all(feature = "std", not(anyscope_loom)))]
+pub use cancel_self::{NotInChild, cancel_self};
 pub(crate) use child::InlineChild;
 pub use child::{Child, LocalChild};
 pub use error::JoinError;

@@ -24,6 +24,7 @@ use crate::{
         stack::Stack,
     },
     unwind,
+    values::Context,
 };
 use core::{
     cell::Cell,
@@ -163,6 +164,9 @@ pub(crate) unsafe trait Parent: Sized {
 
     /// Returns the scope's own token, which is cancelled when the children are asked to end.
     fn own_token(&self) -> CancelToken;
+
+    /// Returns the context that its children see, if there is one.
+    fn context(&self) -> Option<&Context>;
 
     /// Returns the reason with which the scope was cancelled, if one was given.
     fn cancel_reason(&self) -> Option<&CancelReason>;
@@ -326,5 +330,13 @@ impl<S: Parent> About for Body<'_, S> {
 
     fn token(&self) -> Option<CancelToken> {
         Some(self.scope.own_token())
+    }
+
+    fn context(&self) -> Option<&Context> {
+        self.scope.context()
+    }
+
+    fn cancel_self(&self) -> bool {
+        false
     }
 }

@@ -11,6 +11,7 @@ use super::{
 use crate::{
     cancel::{CancelReason, CancelToken, Cancelled},
     sync::Wakers,
+    values::Context,
 };
 use core::future::Future;
 
@@ -125,6 +126,10 @@ unsafe impl Parent for Nobody {
     }
 
     fn own_token(&self) -> CancelToken {
+        match *self {}
+    }
+
+    fn context(&self) -> Option<&Context> {
         match *self {}
     }
 

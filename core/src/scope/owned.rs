@@ -181,6 +181,7 @@ impl<E: Spawn + Clone, Err> OwnedScope<E, FailFast<Err>> {
 impl<E: Clone, P: Policy> OwnedScope<E, P> {
     fn start(exec: &E) -> Self {
         let owner = Owner::owning(Limit::Unbounded, Anywhere::default());
+        owner.take_context();
         OwnedScope { scope: Scope::new(owner.shared().clone(), OnExecutor::new(exec)), owner }
     }
 

@@ -18,6 +18,7 @@ use crate::{
     limit::Limit,
     observe,
     sync::{Arc, Ordering, Wakers},
+    values::Context,
 };
 use core::{mem, ops::Deref, ptr};
 
@@ -197,6 +198,10 @@ unsafe impl<P: Policy, K> Parent for Shared<P, K> {
 
     fn own_token(&self) -> CancelToken {
         self.request_token().clone()
+    }
+
+    fn context(&self) -> Option<&Context> {
+        self.context.get()
     }
 
     fn cancel_reason(&self) -> Option<&CancelReason> {

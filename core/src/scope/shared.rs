@@ -23,7 +23,7 @@ use crate::{
         Arc, AtomicUsize, EventListener, LazyEvent, Ordering, Wakers, atomic_waker::AtomicWaker,
         gate::Refusal, once_box::OnceBox, stack::Stack,
     },
-    unwind, waits,
+    unwind, values, waits,
 };
 use alloc::boxed::Box;
 use core::{
@@ -50,6 +50,8 @@ pub(crate) struct Shared<P, K> {
     /// Failures that came too late to be reported.
     late: AtomicUsize,
     observer: OnceBox<Observer>,
+    /// What was around this scope when it began.
+    pub(super) context: OnceBox<values::Context>,
     /// How many children may be in `gates.tasks` at once. Not read by scopes without a limit.
     pub(super) limit: Limit,
     /// Fires when a child of a limited scope leaves.
@@ -75,6 +77,7 @@ impl<P: Policy, K> Shared<P, K> {
             policy: P::default(),
             late: AtomicUsize::new(0),
             observer: OnceBox::new(),
+            context: OnceBox::new(),
             limit,
             freed: LazyEvent::new(),
             queue: AtomicUsize::new(0),

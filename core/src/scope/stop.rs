@@ -77,10 +77,20 @@ impl<P: Policy, K> Shared<P, K> {
         self.has(STOPPED)
     }
 
-    /// Links this scope to the token of the child or body in which this code runs.
+    /// Links this scope to the token of the child or body in which this code runs, and takes over
+    /// the context around it.
     pub(super) fn look_around(&self) {
         if let Some(token) = current::token_around() {
             self.request.around.set(token);
+        }
+        self.take_context();
+    }
+
+    /// Takes over the context around this code.
+    pub(super) fn take_context(&self) {
+        if let Some(context) = current::context_around(|context| context.cloned()) {
+            // Once: the first poll.
+            let _ = self.context.set(context);
         }
     }
 

@@ -1,0 +1,54 @@
+//! A child that ends itself.
+
+use crate::cancel::current;
+use core::{error::Error, fmt};
+
+/// Asks for the end of the child in which this is called: it is dropped when it is next pending.
+///
+/// The innermost child of a scope around the caller is meant, whoever polls it. Its handle says
+/// [`Cancelled`](crate::JoinError::Cancelled) by [`Handle`](crate::CancelledBy::Handle), as if its
+/// handle had cancelled it, and its scope and its siblings go on. If the child returns a value before
+/// it is pending, that value counts. A [`shield`](crate::shield()) defers the end. Inside the work of
+/// an operation on an executor, such as [`map_on`](crate::flow::Flow::map_on), the child is one that
+/// runs several pieces of work, all of which end so.
+///
+/// To say why, return an error instead.
+///
+/// # Errors
+///
+/// [`NotInChild`] outside of the children of scopes, in the body of a scope too: that ends itself by
+/// returning, and its children with [`cancel`](crate::Scope::cancel).
+///
+/// # Examples
+///
+/// ```
+/// use anyscope::{CancelledBy, NotInChild, cancel_self, concurrent};
+/// use std::future::pending;
+///
+/// # smol::block_on(async {
+/// concurrent(async |s| {
+///     let child = s.spawn(async {
+///         cancel_self().unwrap();
+///         pending::<()>().await // here it ends
+///     });
+///     assert!(child.await.unwrap_err().is_cancelled());
+/// })
+/// .await;
+/// assert_eq!(cancel_self(), Err(NotInChild));
+/// # });
+/// ```
+pub fn cancel_self() -> Result<(), NotInChild> {
+    if current::cancel_self() { Ok(()) } else { Err(NotInChild) }
+}
+
+/// [`cancel_self`] was called outside of the children of scopes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct NotInChild;
+
+impl fmt::Display for NotInChild {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("this code is not part of a child of a scope; a body ends itself by returning")
+    }
+}
+
+impl Error for NotInChild {}
