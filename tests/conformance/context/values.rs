@@ -6,13 +6,11 @@ use anyscope::{
     flow, scope, scope_limited, try_scope,
 };
 use std::{
-    future::{Future, poll_fn},
     pin::pin,
     sync::{
         Arc,
         atomic::{AtomicUsize, Ordering::SeqCst},
     },
-    task::Poll,
 };
 use support::{Log, behaviour, blocking, blow_up, on_drop, panic_in, panic_of, yield_now};
 
@@ -132,7 +130,7 @@ behaviour! {
         assert!(context::current().is_empty());
         {
             let mut dropped = pin!(context.around(std::future::pending::<()>()));
-            poll_fn(|cx| Poll::Ready(assert!(dropped.as_mut().poll(cx).is_pending()))).await;
+            assert!(support::poll_once(dropped.as_mut()).is_pending());
         }
         assert!(context::current().is_empty());
         drop(context);
