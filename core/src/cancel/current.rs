@@ -90,8 +90,8 @@ pub(crate) fn inside_finalizer(scope: *const ()) -> bool {
 }
 
 #[cfg(all(feature = "std", not(anyscope_loom)))]
-pub(crate) use imp::{asked_to_end, cancel_self, has, in_context, raise_all};
-pub(crate) use imp::{context_around, framed, marked, stance, token_around};
+pub(crate) use imp::{asked_to_end, cancel_self, has, raise_all};
+pub(crate) use imp::{context_around, framed, in_context, marked, stance, token_around};
 
 #[cfg(all(feature = "std", not(anyscope_loom)))]
 mod imp {
@@ -302,6 +302,10 @@ mod imp {
 
     pub(crate) fn token_around() -> Option<CancelToken> {
         None
+    }
+
+    pub(crate) fn in_context<R>(_: &Context, f: impl FnOnce() -> R) -> R {
+        f()
     }
 
     pub(crate) fn context_around<R>(f: impl FnOnce(Option<&Context>) -> R) -> R {

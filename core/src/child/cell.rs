@@ -88,6 +88,9 @@ impl<F: Future, S: Receive<F::Output, Via>, Via> Cell<F, S, Via> {
         free: Self::free,
     };
 
+    /// Of a child with hooks around its polls.
+    const HOOKED: VTable = VTable { poll: Self::poll_hooked, ..Self::VTABLE };
+
     /// Allocates a child, with a share for each keeper that `state` names.
     pub(super) fn allocate(
         scope: Option<NonNull<S>>,
@@ -95,8 +98,12 @@ impl<F: Future, S: Receive<F::Output, Via>, Via> Cell<F, S, Via> {
         state: State,
         origin: Origin,
     ) -> Raw {
+        // SAFETY: the child enters this scope now.
+        let context = scope.and_then(|scope| unsafe { scope.as_ref() }.context());
+        let hooked = context.is_some_and(Values::has_hooks);
+        let vtable = if hooked { &Self::HOOKED } else { &Self::VTABLE };
         let cell = Box::new(Cell {
-            header: Header { state, vtable: &Self::VTABLE, next: AtomicPtr::new(ptr::null_mut()) },
+            header: Header { state, vtable, next: AtomicPtr::new(ptr::null_mut()) },
             scope,
             stage: UnsafeCell::new(stage),
             tail: Tail {
@@ -147,20 +154,14 @@ impl<F: Future, S: Receive<F::Output, Via>, Via> Cell<F, S, Via> {
             let about = unsafe { Running::new(cell) };
             let frame = Frame { child: raw.as_ptr().cast_const().cast(), scope, about: &about };
             current::framed(frame, || {
-                let mut poll = || {
-                    cell.stage.with_mut(|stage| {
-                        // SAFETY: the caller holds `RUNNING`, and so owns `stage`.
-                        let Stage::Running(future) = (unsafe { &mut *stage }) else {
-                            unreachable!("an idle child has its future");
-                        };
-                        // SAFETY: the cell is never moved, and `finish` drops the future in place.
-                        unsafe { Pin::new_unchecked(future) }.poll(cx)
-                    })
-                };
-                let poll = match about.context() {
-                    None => poll(),
-                    Some(context) => context.hooked(poll),
-                };
+                let poll = cell.stage.with_mut(|stage| {
+                    // SAFETY: the caller holds `RUNNING`, and so owns `stage`.
+                    let Stage::Running(future) = (unsafe { &mut *stage }) else {
+                        unreachable!("an idle child has its future");
+                    };
+                    // SAFETY: the cell is never moved, and `finish` drops the future in place.
+                    unsafe { Pin::new_unchecked(future) }.poll(cx)
+                });
                 let mut shielded = false;
                 if poll.is_pending() {
                     cell.remember_runner(cx);
@@ -183,6 +184,44 @@ impl<F: Future, S: Receive<F::Output, Via>, Via> Cell<F, S, Via> {
         };
         // SAFETY: we still hold `RUNNING`.
         if unsafe { Self::finish(raw, end, By::Poller) } { Polled::Gone } else { Polled::Ready }
+    }
+
+    /// [`VTable::poll`] with the hooks of the scope's context around it.
+    #[cold]
+    unsafe fn poll_hooked(raw: Raw, before: Snapshot, cx: &mut Context<'_>) -> Polled {
+        // SAFETY: this is the vtable of the cell, and the caller keeps it.
+        let cell = unsafe { Self::from_raw(raw) };
+        // SAFETY: the caller holds `RUNNING`, so the child has not left its scope. It may in the poll.
+        let scope = cell.scope.map(|scope| unsafe { parent::keep(scope) });
+        let scope = scope.expect("a child with hooks has them from its scope");
+        let context = scope.context().expect("as above");
+        let mut polled = None;
+        let hooked = unwind::catch(|| {
+            current::in_context(context, || {
+                context.hooked(|| {
+                    // SAFETY: promised by the caller; called once.
+                    polled = Some(unsafe { (Self::VTABLE.poll)(raw, before, cx) });
+                });
+            });
+        });
+        match (polled, hooked) {
+            (None, panic) => {
+                // A hook has panicked before the poll, which is to be as if the poll had.
+                let panic = panic.map_or_else(Panic::new, |()| Panic::unknown());
+                // SAFETY: the caller's `RUNNING` is still ours.
+                match unsafe { Self::finish(raw, End::Panicked(panic), By::Poller) } {
+                    true => Polled::Gone,
+                    false => Polled::Ready,
+                }
+            }
+            (Some(polled), panic) => {
+                if let Err(payload) = panic {
+                    scope.on_lost_panic(Panic::new(payload));
+                }
+                unwind::discard(scope);
+                polled
+            }
+        }
     }
 
     /// Keeps the executor's waker, which a cancel fires. Requires `RUNNING`.

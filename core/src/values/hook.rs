@@ -13,7 +13,9 @@ use alloc::sync::Arc;
 ///
 /// # Panics
 ///
-/// A panic of a hook is one of the future that it runs around.
+/// A panic before the poll is one of the future that the hook runs around. One after the poll, when a
+/// child may have ended, is for its scope: as one that no handle receives, it ends the scope, which
+/// resumes it.
 ///
 /// # Cost
 ///
@@ -56,6 +58,10 @@ pub trait Hook: Send + Sync + 'static {
 }
 
 impl Context {
+    pub(crate) fn has_hooks(&self) -> bool {
+        self.inner.as_ref().is_some_and(|inner| !inner.hooks.is_empty())
+    }
+
     /// Calls `f` with all hooks around it.
     #[inline]
     pub(crate) fn hooked<R>(&self, f: impl FnOnce() -> R) -> R {

@@ -140,6 +140,61 @@ behaviour! {
     }
 }
 
+behaviour! {
+    /// Given a hook that panics before a poll of a child of a scope, then the child has panicked, and
+    /// is dropped unpolled.
+    a_panic_before_a_poll_is_one_of_the_child in [spawned, inline] |ex| {
+        let tracer = Tracer::new();
+        let bomb = Arc::new(AtomicUsize::new(0));
+        let context = Context::new().with_hook(After { polls: bomb.clone(), bomb: false });
+        let outcome = context.around(open!(async |s| {
+            // Each poll counts one; the next one is that of the child.
+            let child = s.spawn(tracer.trace(pending::<()>()));
+            bomb.store(ARMED, SeqCst);
+            child.await
+        }));
+        let panic = outcome.await.unwrap_err().try_into_panic().unwrap();
+        assert_eq!((panic.message(), tracer.polls(), tracer.alive()), (Some("hook"), 0, 0));
+    }
+
+    /// Given one that panics after the poll, then the scope ends, and resumes the panic.
+    a_panic_after_a_poll_is_one_of_the_scope in [spawned, inline] |ex| {
+        let tracer = Tracer::new();
+        let polls = Arc::new(AtomicUsize::new(0));
+        let context = Context::new().with_hook(After { polls: polls.clone(), bomb: true });
+        let work = context.around(open!(async |s| {
+            let arm = polls.clone();
+            drop(s.spawn(tracer.trace(async move {
+                arm.store(ARMED, SeqCst);
+                pending::<()>().await
+            })));
+            pending::<()>().await
+        }));
+        assert_eq!(panic_of(work).await, "hook");
+        assert_eq!(tracer.alive(), 0);
+    }
+}
+
+const ARMED: usize = 1 << 20;
+
+/// Panics once when it is armed: before the next poll, or, as a bomb, after the poll that armed it.
+struct After {
+    polls: Arc<AtomicUsize>,
+    bomb: bool,
+}
+
+impl Hook for After {
+    fn around(&self, poll: &mut dyn FnMut()) {
+        if !self.bomb && self.polls.swap(0, SeqCst) >= ARMED {
+            blow_up::<()>("hook");
+        }
+        poll();
+        if self.bomb && self.polls.swap(0, SeqCst) >= ARMED {
+            blow_up::<()>("hook");
+        }
+    }
+}
+
 tokio::task_local! {
     static REQUEST: u64;
 }
