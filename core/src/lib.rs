@@ -105,9 +105,9 @@ pub use cancel::{CancelGuard, CancelReason, CancelToken, Cancelled, CancelledBy,
 pub use cancel::{Restore, checkpoint, shield, shield_with};
 #[cfg(feature = "alloc")]
 pub use child::{Anywhere, ChildId, JoinError, JoinHandle, LocalJoinHandle, Panic, SameThread};
-#[doc(inline)]
 #[cfg(all(feature = "std", not(anyscope_loom)))]
 pub use child::{NotInChild, cancel_self};
+#[doc(inline)]
 pub use combine::{
     AllFailed, EmptyRace, Maybe, TryJoinError, join, maybe, race, race_ok, try_join,
 };

@@ -29,6 +29,7 @@
 //! | in the body of a scope | what is around the scope |
 //! | in a child, on whatever executor | what was around its scope when that was polled first |
 //! | in a child of an [`OwnedScope`](crate::OwnedScope) | what was around the call that made the scope |
+//! | in a [finalizer](crate::Scope::defer) | the same as the children of its scope, also if the scope was dropped |
 //! | in the work of [`map_on`](crate::flow::Flow::map_on) and the like | what was around their first poll |
 //! | elsewhere | an empty one |
 //!

@@ -236,7 +236,9 @@ where
         let this = self.project();
         let shared = &this.report.shared;
         let mark = Mark::Finalizer(Arc::as_ptr(shared).addr());
-        match unwind::catch(|| current::marked(mark, || this.future.poll(cx))) {
+        let poll = || current::marked(mark, || this.future.poll(cx));
+        // Not left to what is around the poll: that may be an executor which was handed this.
+        match unwind::catch(|| shared.in_context(poll)) {
             Ok(Poll::Pending) => {
                 let deferred_at = this.report.deferred_at;
                 waits::waits_for(format_args!("the finalizer deferred at {deferred_at}"));

@@ -94,6 +94,14 @@ impl<P: Policy, K> Shared<P, K> {
         }
     }
 
+    /// Calls `f` with the context of this scope around it, if there is one.
+    pub(super) fn in_context<R>(&self, f: impl FnOnce() -> R) -> R {
+        match self.context.get() {
+            Some(context) => current::in_context(context, || context.hooked(f)),
+            None => f(),
+        }
+    }
+
     /// Returns a token that is cancelled when this scope shuts down, for whatever reason, or when a
     /// scope around it asks its children to end.
     pub(super) fn token(&self) -> CancelToken {

@@ -115,6 +115,30 @@ behaviour! {
         without.close().await;
     }
 
+    /// Given a finalizer, then it sees what the children of its scope see: also if the scope is
+    /// dropped and the executor runs it, and if an owned scope is closed where something else is
+    /// around.
+    finalizers_see_the_context_of_their_scope |ex| {
+        let log = Log::new();
+        let defers = |s: &anyscope::Scope<_>| {
+            let log = log.clone();
+            s.defer(async move { log.add(format!("{:?}", twice().await)) });
+        };
+        with(7).around(scope(&ex, async |s| defers(&s))).await;
+        {
+            let dropped = with(7).around(scope(&ex, async |s| {
+                defers(&s);
+                std::future::pending::<()>().await;
+            }));
+            assert!(support::poll_once(pin!(dropped)).is_pending());
+        }
+        support::until(|| log.events().len() == 2).await;
+        let owned = with(7).enter(|| OwnedScope::new(&ex));
+        defers(&owned);
+        with(8).around(owned.close()).await;
+        assert_eq!(log.events(), vec![format!("{SEVEN:?}"); 3]);
+    }
+
     /// Given a future that is dropped, or panics, with a context around it, then the code around it
     /// sees what it saw before, and the last one drops the values.
     nothing_stays_behind |ex| {
