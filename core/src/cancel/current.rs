@@ -308,10 +308,6 @@ mod imp {
         None
     }
 
-    pub(crate) fn in_context<R>(_: &Context, f: impl FnOnce() -> R) -> R {
-        f()
-    }
-
     pub(crate) fn context_around<R>(f: impl FnOnce(Option<&Context>) -> R) -> R {
         f(None)
     }

@@ -98,12 +98,8 @@ impl<F: Future, S: Receive<F::Output, Via>, Via> Cell<F, S, Via> {
         state: State,
         origin: Origin,
     ) -> Raw {
-        // SAFETY: the child enters this scope now.
-        let context = scope.and_then(|scope| unsafe { scope.as_ref() }.context());
-        let hooked = context.is_some_and(Values::has_hooks);
-        let vtable = if hooked { &Self::HOOKED } else { &Self::VTABLE };
-        let cell = Box::new(Cell {
-            header: Header { state, vtable, next: AtomicPtr::new(ptr::null_mut()) },
+        let mut cell = Box::new(Cell {
+            header: Header { state, vtable: &Self::VTABLE, next: AtomicPtr::new(ptr::null_mut()) },
             scope,
             stage: UnsafeCell::new(stage),
             tail: Tail {
@@ -115,7 +111,19 @@ impl<F: Future, S: Receive<F::Output, Via>, Via> Cell<F, S, Via> {
             },
             via: PhantomData,
         });
+        // SAFETY: the child is in its scope, from now until it leaves.
+        if let Some(context) = scope.and_then(|scope| unsafe { scope.as_ref() }.context()) {
+            Self::hook(&mut cell, context);
+        }
         Raw::new(NonNull::from(Box::leak(cell)).cast())
+    }
+
+    /// Puts the hooks of the context, if it has any, around the polls of a new child.
+    #[cold]
+    fn hook(&mut self, context: &Values) {
+        if context.has_hooks() {
+            self.header.vtable = &Self::HOOKED;
+        }
     }
 
     /// Returns the cell that `raw` points to.
