@@ -90,8 +90,8 @@ pub(crate) fn inside_finalizer(scope: *const ()) -> bool {
 }
 
 #[cfg(all(feature = "std", not(anyscope_loom)))]
-pub(crate) use imp::{asked_to_end, cancel_self, has, raise_all};
-pub(crate) use imp::{context_around, framed, in_context, marked, stance, token_around};
+pub(crate) use imp::{asked_to_end, cancel_self, context_around, has, raise_all};
+pub(crate) use imp::{context, framed, in_context, marked, stance, token_around};
 
 #[cfg(all(feature = "std", not(anyscope_loom)))]
 mod imp {
@@ -165,6 +165,13 @@ mod imp {
         .or_else(|| find(|frame| call(frame.about.context())))
         .or_else(|| call(None))
         .expect("called once")
+    }
+
+    /// Returns a clone of the context around this code, if there is one.
+    pub(crate) fn context() -> Option<Context> {
+        // Most scopes are in no context, and do not pay for a look.
+        let nothing = nest::innermost(&CONTEXTS).is_null() && nest::innermost(&FRAMES).is_null();
+        if nothing { None } else { context_around(|context| context.cloned()) }
     }
 
     /// Asks for the end of the innermost child around this code. Returns whether there is one.
@@ -308,7 +315,7 @@ mod imp {
         None
     }
 
-    pub(crate) fn context_around<R>(f: impl FnOnce(Option<&Context>) -> R) -> R {
-        f(None)
+    pub(crate) fn context() -> Option<Context> {
+        None
     }
 }

@@ -98,7 +98,7 @@ impl<F: Future, S: Receive<F::Output, Via>, Via> Cell<F, S, Via> {
         state: State,
         origin: Origin,
     ) -> Raw {
-        let mut cell = Box::new(Cell {
+        let cell = Box::new(Cell {
             header: Header { state, vtable: &Self::VTABLE, next: AtomicPtr::new(ptr::null_mut()) },
             scope,
             stage: UnsafeCell::new(stage),
@@ -111,18 +111,20 @@ impl<F: Future, S: Receive<F::Output, Via>, Via> Cell<F, S, Via> {
             },
             via: PhantomData,
         });
-        // SAFETY: the child is in its scope, from now until it leaves.
-        if let Some(context) = scope.and_then(|scope| unsafe { scope.as_ref() }.context()) {
-            Self::hook(&mut cell, context);
-        }
         Raw::new(NonNull::from(Box::leak(cell)).cast())
     }
 
     /// Puts the hooks of the context, if it has any, around the polls of a new child.
+    ///
+    /// # Safety
+    ///
+    /// `raw` was made by `Self::allocate`, and nobody else has seen it.
     #[cold]
-    fn hook(&mut self, context: &Values) {
+    #[inline(never)]
+    pub(super) unsafe fn hook(raw: Raw, context: &Values) {
         if context.has_hooks() {
-            self.header.vtable = &Self::HOOKED;
+            // SAFETY: promised by the caller: so nothing borrows the cell.
+            unsafe { (*raw.as_ptr().cast::<Self>()).header.vtable = &Self::HOOKED };
         }
     }
 

@@ -125,6 +125,10 @@ where
     let state = State::new(&keepers, place.daemon(), place.number());
     let member = Some(place.into_member());
     let raw = Cell::<F, S, Via>::allocate(member, Stage::Running(future), state, spec.origin);
+    if let Some(context) = scope.context() {
+        // SAFETY: nobody else has seen the child.
+        unsafe { Cell::<F, S, Via>::hook(raw, context) };
+    }
     // SAFETY: as above.
     let handle = unsafe { JoinHandle::new(raw) };
     // SAFETY: the handle keeps the child.

@@ -88,7 +88,7 @@ impl<P: Policy, K> Shared<P, K> {
 
     /// Takes over the context around this code.
     pub(super) fn take_context(&self) {
-        if let Some(context) = current::context_around(|context| context.cloned()) {
+        if let Some(context) = current::context() {
             // Once: the first poll.
             let _ = self.context.set(context);
         }
