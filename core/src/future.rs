@@ -26,6 +26,7 @@ pub use crate::{
     scope::{
         ConcurrentFuture, JoinedFuture, Restarting, RoomFuture, ScopeFuture, SpawnFuture, Start,
     },
+    set::{TimedWait, Wait},
 };
 #[doc(inline)]
 pub use crate::{

@@ -131,9 +131,14 @@ pub use scope::{
 };
 #[cfg(feature = "std")]
 pub use scope::{BlockScope, TryBlockScope, block_scope, block_scope_with, try_block_scope};
+#[cfg(feature = "std")]
+#[doc(inline)]
+pub use set::{ClosedSet, InsertError, MapHandle, SetHandle};
 #[cfg(feature = "alloc")]
 #[doc(inline)]
-pub use set::{DuplicateKey, FutureMap, FutureSet, Keys, StreamMap, StreamSet};
+pub use set::{
+    DuplicateKey, FutureMap, FutureSet, Keys, StreamMap, StreamSet, Unmet, Waited, When,
+};
 #[cfg(target_has_atomic = "ptr")]
 #[doc(inline)]
 pub use set::{FixedFutureSet, FixedStreamSet, NoWakeSlot, TryPushError, WakeSlots};

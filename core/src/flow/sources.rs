@@ -35,7 +35,7 @@ pub use super::{
         Tuple8, Zip, ZipParts, ZipStrict,
     },
     parallel::{AsOutcome, Deliver, Flattened, MapOn, SpawnAll},
-    source::{FromStream, Generate, Iter, TryGenerate},
+    source::{AsCompleted, FromStream, Generate, Iter, TryGenerate},
     work::{
         Call, CallWeighted, CallWith, Expand, ExpandParts, Itself, MapConcurrent, MapParts,
         OnUndelivered, Work,

@@ -11,7 +11,7 @@ const PASSES: usize = 2;
 /// has children wait once the task has done enough (tokio's budget) would have one poll of the
 /// task ask all of them in vain.
 #[derive(Debug)]
-pub(crate) struct Budget {
+pub struct Budget {
     polls: usize,
     passes: usize,
 }
@@ -34,6 +34,11 @@ impl Budget {
         let left = self.passes > 0;
         self.passes = self.passes.saturating_sub(1);
         left
+    }
+
+    /// Leaves nothing.
+    pub(super) fn spend(&mut self) {
+        self.polls = 0;
     }
 
     /// Whether nothing is left.

@@ -1,5 +1,7 @@
 //! What a set or map is of: futures or streams.
 
+use core::{convert::Infallible, future::Future};
+
 /// Marks sets and maps of futures: each yields one output, and is dropped then.
 #[derive(Clone, Copy, Debug)]
 pub struct Futures(());
@@ -13,6 +15,23 @@ pub trait Kind: sealed::Names {}
 
 impl Kind for Futures {}
 impl Kind for Streams {}
+
+/// What a child of type `T` leaves behind in a set or map of this kind. Sealed.
+///
+/// [`Futures`] leave their outputs: a [wait](super::PollMap::wait) that is dropped before it has
+/// returned leaves those in the set that it has gathered. [`Streams`] leave nothing.
+pub trait Leaves<T>: Kind {
+    /// The output of a future; nothing that exists for a stream.
+    type Output;
+}
+
+impl<F: Future> Leaves<F> for Futures {
+    type Output = F::Output;
+}
+
+impl<S> Leaves<S> for Streams {
+    type Output = Infallible;
+}
 
 mod sealed {
     use super::{Futures, Streams};

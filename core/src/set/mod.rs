@@ -13,6 +13,7 @@
 // | `kind` | what a set or map is of: futures or streams |
 // | `poll_set`, `poll_map` | a slab for users, without keys or with them |
 // | `keyed` | the keys of a map |
+// | `wait` | for some of the futures of a set or map, and handles that add to it meanwhile |
 // | `fixed` | a set of a fixed capacity, without an allocator |
 // | `passes` | the loop that polls a slab |
 // | `budget` | how much one poll of a task does before it yields |
@@ -35,6 +36,8 @@ mod poll_map;
 mod poll_set;
 #[cfg(feature = "alloc")]
 pub(crate) mod slab;
+#[cfg(feature = "alloc")]
+pub(crate) mod wait;
 
 #[cfg(target_has_atomic = "ptr")]
 pub use fixed::{
@@ -42,8 +45,15 @@ pub use fixed::{
 };
 #[cfg(feature = "alloc")]
 pub use keyed::{DuplicateKey, Keys};
-pub use kind::{Futures, Kind, Streams};
+pub use kind::{Futures, Kind, Leaves, Streams};
 #[cfg(feature = "alloc")]
 pub use poll_map::{FutureMap, PollMap, StreamMap};
 #[cfg(feature = "alloc")]
 pub use poll_set::{FutureSet, PollSet, StreamSet};
+#[cfg(feature = "alloc")]
+pub use wait::{
+    All, Batch, Condition, Count, First, FirstError, Gather, TimedWait, Unmet, Until, UntilKeyed,
+    Wait, Waited, When,
+};
+#[cfg(feature = "std")]
+pub use wait::{ClosedSet, InsertError, MapHandle, SetHandle};

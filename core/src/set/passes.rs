@@ -11,9 +11,19 @@ use core::task::{Context, Poll};
 pub(super) fn poll_next<F, T>(
     slab: &mut Slab<F>,
     cx: &mut Context<'_>,
+    poll: impl FnMut(&mut Slab<F>, usize) -> Option<Poll<T>>,
+) -> Poll<Option<T>> {
+    poll_within(&mut Budget::new(), slab, cx, poll)
+}
+
+/// [`poll_next`] with what is left for this poll of the task: nothing, if it yields.
+#[inline(always)]
+pub(super) fn poll_within<F, T>(
+    budget: &mut Budget,
+    slab: &mut Slab<F>,
+    cx: &mut Context<'_>,
     mut poll: impl FnMut(&mut Slab<F>, usize) -> Option<Poll<T>>,
 ) -> Poll<Option<T>> {
-    let mut budget = Budget::new();
     loop {
         while let Some(key) = slab.next() {
             match poll(slab, key) {
@@ -30,6 +40,7 @@ pub(super) fn poll_next<F, T>(
         }
         if slab.begin_pass() {
             if !budget.pay_pass() {
+                budget.spend();
                 cx.waker().wake_by_ref();
                 return Poll::Pending;
             }

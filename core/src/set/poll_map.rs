@@ -1,12 +1,14 @@
 //! A growing map of futures or streams.
 
 use super::{
-    keyed::{DuplicateKey, Keyed, Keys},
-    kind::{Futures, Kind, Streams},
+    keyed::{DuplicateKey, Keyed, Keys, Place, Slots},
+    kind::{Futures, Leaves, Streams},
     passes,
     slab::Slab,
+    wait::{Added, Gather, Kept},
 };
-use alloc::collections::{BTreeMap, btree_map};
+use crate::unwind;
+use alloc::collections::btree_map;
 use core::{
     borrow::Borrow,
     fmt,
@@ -22,7 +24,8 @@ use futures_core::{FusedStream, Stream};
 /// a future can be removed or replaced by its key.
 ///
 /// For connections, jobs or timers that have names. A key is free again when the output of its
-/// future has been returned. The methods are those of [`PollMap`].
+/// future has been returned. The methods are those of [`PollMap`]; among them
+/// [`wait`](PollMap::wait), for the first, for so many, or for all of them.
 ///
 /// # Examples
 ///
@@ -94,18 +97,18 @@ pub type StreamMap<K, S> = PollMap<K, S, Streams>;
 /// To insert, to remove, and to end a child takes O(log n) comparisons of keys. A wake and a poll
 /// take none, however many children there are. The key is cloned once by an insert, and once for
 /// each item of a stream.
-pub struct PollMap<K, T, M> {
-    slab: Slab<Keyed<K, T>>,
-    /// Where the child of each key is. A key whose `Ord` contradicts itself may lead to the child
-    /// of another, or to none, but not out of the slab.
-    slots: BTreeMap<K, usize>,
+pub struct PollMap<K, T, M: Leaves<T>> {
+    pub(super) slab: Slab<Keyed<K, T>>,
+    pub(super) slots: Slots<K, T>,
+    /// What a wait has gathered that was dropped before it returned.
+    pub(super) kept: Kept<(K, M::Output)>,
     kind: PhantomData<M>,
 }
 
 /// Its futures or streams stay where they are when it is moved.
-impl<K, T, M> Unpin for PollMap<K, T, M> {}
+impl<K, T, M: Leaves<T>> Unpin for PollMap<K, T, M> {}
 
-impl<K, T, M> PollMap<K, T, M> {
+impl<K, T, M: Leaves<T>> PollMap<K, T, M> {
     /// Creates an empty map. Allocates nothing.
     ///
     /// # Examples
@@ -117,10 +120,11 @@ impl<K, T, M> PollMap<K, T, M> {
     /// assert!(map.insert("one", async { 1 }).is_ok());
     /// ```
     pub const fn new() -> Self {
-        PollMap { slab: Slab::new(), slots: BTreeMap::new(), kind: PhantomData }
+        PollMap { slab: Slab::new(), slots: Slots::new(), kept: Kept::new(), kind: PhantomData }
     }
 
-    /// Returns how many futures or streams are in the map.
+    /// Returns how many futures or streams are in the map. Of a wait that was dropped, what was
+    /// done and not returned counts.
     ///
     /// # Examples
     ///
@@ -132,7 +136,7 @@ impl<K, T, M> PollMap<K, T, M> {
     /// assert_eq!(map.len(), 1);
     /// ```
     pub fn len(&self) -> usize {
-        self.slab.len()
+        self.slab.len() + self.kept.len() + self.slots.intake.len()
     }
 
     /// Returns true if nothing is in the map.
@@ -155,7 +159,8 @@ impl<K, T, M> PollMap<K, T, M> {
         self.len() == 0
     }
 
-    /// Returns the keys of all futures or streams, smallest first.
+    /// Returns the keys of all futures or streams, smallest first; of those that a handle has
+    /// added, once the map was polled.
     ///
     /// # Examples
     ///
@@ -170,7 +175,7 @@ impl<K, T, M> PollMap<K, T, M> {
     /// assert!(map.keys().eq(&[1, 2, 3]));
     /// ```
     pub fn keys(&self) -> Keys<'_, K> {
-        Keys(self.slots.keys())
+        self.slots.keys()
     }
 
     /// Drops all futures or streams and their keys.
@@ -195,9 +200,14 @@ impl<K, T, M> PollMap<K, T, M> {
     /// ```
     pub fn clear(&mut self) {
         // First, as a destructor may panic.
-        let slots = mem::take(&mut self.slots);
-        self.slab.clear();
-        drop(slots);
+        let places = mem::take(&mut self.slots.places);
+        let outputs = self.kept.take();
+        let mut panic = None;
+        unwind::keep_first(&mut panic, || self.slab.clear());
+        unwind::keep_first(&mut panic, || self.slots.intake.clear());
+        unwind::keep_first(&mut panic, || drop(outputs));
+        unwind::keep_first(&mut panic, || drop(places));
+        unwind::resume_unless_panicking(panic);
     }
 
     /// Frees the memory that no child is in; see
@@ -222,7 +232,7 @@ impl<K, T, M> PollMap<K, T, M> {
     }
 }
 
-impl<K: Ord + Clone, T, M> PollMap<K, T, M> {
+impl<K: Ord + Clone, T, M: Leaves<T>> PollMap<K, T, M> {
     /// Adds a future or stream. It is first polled by the next poll of the map.
     ///
     /// # Errors
@@ -241,13 +251,13 @@ impl<K: Ord + Clone, T, M> PollMap<K, T, M> {
     /// assert_eq!((refused.key, refused.value.into_inner()), ("one", 2));
     /// ```
     pub fn insert(&mut self, key: K, child: T) -> Result<(), DuplicateKey<K, T>> {
-        match self.slots.entry(key.clone()) {
-            btree_map::Entry::Occupied(_) => Err(DuplicateKey { key, value: child }),
-            btree_map::Entry::Vacant(entry) => {
+        match self.slots.places.entry(key.clone()) {
+            btree_map::Entry::Vacant(entry) if self.slots.intake.claim(&key) => {
                 let slot = self.slab.push(Keyed { key, child });
-                entry.insert(slot);
+                entry.insert(Place::Slab(slot));
                 Ok(())
             }
+            _ => Err(DuplicateKey { key, value: child }),
         }
     }
 
@@ -273,22 +283,26 @@ impl<K: Ord + Clone, T, M> PollMap<K, T, M> {
     /// # });
     /// ```
     pub fn replace(&mut self, key: K, child: T) -> bool {
-        let entry = self.slots.entry(key.clone());
+        // Whoever has the key, it is in the map after this, or was there before.
+        self.slots.intake.claim(&key);
+        self.take_in();
+        let entry = self.slots.places.entry(key.clone());
         let slot = self.slab.push(Keyed { key, child });
         match entry {
             btree_map::Entry::Occupied(mut entry) => {
                 // Last, as its destructor may panic.
-                self.slab.remove(mem::replace(entry.get_mut(), slot))
+                let old = mem::replace(entry.get_mut(), Place::Slab(slot));
+                self.remove_from(old)
             }
             btree_map::Entry::Vacant(entry) => {
-                entry.insert(slot);
+                entry.insert(Place::Slab(slot));
                 false
             }
         }
     }
 }
 
-impl<K: Ord, T, M> PollMap<K, T, M> {
+impl<K: Ord, T, M: Leaves<T>> PollMap<K, T, M> {
     /// Drops the future or stream with this key. Returns false if there is none.
     ///
     /// # Panics
@@ -311,7 +325,8 @@ impl<K: Ord, T, M> PollMap<K, T, M> {
         K: Borrow<Q>,
         Q: Ord + ?Sized,
     {
-        self.slots.remove(key).is_some_and(|slot| self.slab.remove(slot))
+        self.take_in();
+        self.slots.free(key).is_some_and(|(_, place)| self.remove_from(place))
     }
 
     /// Returns true if there is a future or stream with this key.
@@ -332,7 +347,31 @@ impl<K: Ord, T, M> PollMap<K, T, M> {
         K: Borrow<Q>,
         Q: Ord + ?Sized,
     {
-        self.slots.contains_key(key)
+        self.slots.places.contains_key(key) || self.slots.intake.is_claimed(key)
+    }
+
+    /// Takes in what handles have added. Returns whether there was something.
+    #[inline]
+    pub(super) fn take_in(&mut self) -> bool {
+        self.slots.intake.is_used() && self.take_in_all()
+    }
+
+    #[cold]
+    fn take_in_all(&mut self) -> bool {
+        let mut any = false;
+        while let Some(Added { keys: [key, copy], child }) = self.slots.intake.next() {
+            let slot = self.slab.push(Keyed { key, child });
+            self.slots.places.insert(copy, Place::Slab(slot));
+            any = true;
+        }
+        any
+    }
+
+    fn remove_from(&mut self, place: Place) -> bool {
+        match place {
+            Place::Slab(slot) => self.slab.remove(slot),
+            Place::Kept(number) => self.kept.remove(number).is_some(),
+        }
     }
 }
 
@@ -340,6 +379,11 @@ impl<K: Ord + Clone, F: Future> Stream for FutureMap<K, F> {
     type Item = (K, F::Output);
 
     fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        if let Some(item) = self.next_kept() {
+            return Poll::Ready(Some(item));
+        }
+        self.slots.intake.register(cx);
+        self.take_in();
         let PollMap { slab, slots, .. } = &mut *self;
         passes::poll_next(slab, cx, |slab, slot| {
             let polled = slab
@@ -376,13 +420,9 @@ impl<K: Ord + Clone, S: Stream> Stream for StreamMap<K, S> {
 }
 
 /// Drops the child of a slot that has one, and returns its key, which is free again.
-fn end<K: Ord + Clone, T>(
-    slab: &mut Slab<Keyed<K, T>>,
-    slots: &mut BTreeMap<K, usize>,
-    slot: usize,
-) -> K {
+fn end<K: Ord + Clone, T>(slab: &mut Slab<Keyed<K, T>>, slots: &mut Slots<K, T>, slot: usize) -> K {
     let key = &slab.get(slot).expect("it was polled").key;
-    let key = match slots.remove_entry(key) {
+    let key = match slots.free(key) {
         Some((key, _)) => key,
         None => key.clone(),
     };
@@ -391,7 +431,7 @@ fn end<K: Ord + Clone, T>(
 }
 
 /// Terminated while it is empty.
-impl<K, T, M> FusedStream for PollMap<K, T, M>
+impl<K, T, M: Leaves<T>> FusedStream for PollMap<K, T, M>
 where
     Self: Stream,
 {
@@ -400,13 +440,13 @@ where
     }
 }
 
-impl<K, T, M> Default for PollMap<K, T, M> {
+impl<K, T, M: Leaves<T>> Default for PollMap<K, T, M> {
     fn default() -> Self {
         Self::new()
     }
 }
 
-impl<K: fmt::Debug, T, M: Kind> fmt::Debug for PollMap<K, T, M> {
+impl<K: fmt::Debug, T, M: Leaves<T>> fmt::Debug for PollMap<K, T, M> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct(M::MAP).field("keys", &self.keys()).finish_non_exhaustive()
     }

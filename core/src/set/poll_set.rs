@@ -1,10 +1,13 @@
 //! A growing set of futures or streams.
 
 use super::{
-    kind::{Futures, Kind, Streams},
+    kind::{Futures, Leaves, Streams},
     passes,
     slab::Slab,
+    wait::Beside,
 };
+use crate::unwind;
+use alloc::boxed::Box;
 use core::{
     fmt,
     future::Future,
@@ -114,12 +117,14 @@ pub type StreamSet<S> = PollSet<S, Streams>;
 /// child and the child's neighbours, not the child.)
 ///
 /// [`next`]: https://docs.rs/futures-lite/latest/futures_lite/stream/trait.StreamExt.html#method.next
-pub struct PollSet<T, M> {
-    slab: Slab<T>,
+pub struct PollSet<T, M: Leaves<T>> {
+    pub(super) slab: Slab<T>,
+    /// What only waits and handles need, made by the first of them.
+    pub(super) beside: Option<Box<Beside<T, M::Output>>>,
     kind: PhantomData<M>,
 }
 
-impl<T, M> PollSet<T, M> {
+impl<T, M: Leaves<T>> PollSet<T, M> {
     /// Creates an empty set. Allocates nothing.
     ///
     /// # Examples
@@ -132,7 +137,7 @@ impl<T, M> PollSet<T, M> {
     /// assert_eq!(set.len(), 1);
     /// ```
     pub const fn new() -> Self {
-        PollSet { slab: Slab::new(), kind: PhantomData }
+        PollSet { slab: Slab::new(), beside: None, kind: PhantomData }
     }
 
     /// Creates an empty set whose first chunk of memory has room for `children` futures or streams
@@ -149,7 +154,7 @@ impl<T, M> PollSet<T, M> {
     /// }
     /// ```
     pub fn with_capacity(children: usize) -> Self {
-        PollSet { slab: Slab::with_capacity(children), kind: PhantomData }
+        PollSet { slab: Slab::with_capacity(children), beside: None, kind: PhantomData }
     }
 
     /// Adds a future or stream. It is first polled by the next poll of the set.
@@ -183,7 +188,8 @@ impl<T, M> PollSet<T, M> {
         self.slab.push(child);
     }
 
-    /// Returns how many futures or streams are in the set.
+    /// Returns how many futures or streams are in the set. Of a wait that was dropped, what was
+    /// done and not returned counts.
     ///
     /// # Examples
     ///
@@ -194,7 +200,8 @@ impl<T, M> PollSet<T, M> {
     /// assert_eq!(set.len(), 3);
     /// ```
     pub fn len(&self) -> usize {
-        self.slab.len()
+        let beside = self.beside.as_ref();
+        self.slab.len() + beside.map_or(0, |beside| beside.kept.len() + beside.intake.len())
     }
 
     /// Returns true if nothing is in the set.
@@ -213,7 +220,7 @@ impl<T, M> PollSet<T, M> {
     /// # });
     /// ```
     pub fn is_empty(&self) -> bool {
-        self.slab.is_empty()
+        self.len() == 0
     }
 
     /// Drops all futures or streams. Their memory stays, for those that are pushed next.
@@ -237,7 +244,13 @@ impl<T, M> PollSet<T, M> {
     /// # });
     /// ```
     pub fn clear(&mut self) {
-        self.slab.clear();
+        let mut panic = None;
+        unwind::keep_first(&mut panic, || self.slab.clear());
+        if let Some(beside) = &mut self.beside {
+            unwind::keep_first(&mut panic, || beside.intake.clear());
+            unwind::keep_first(&mut panic, || drop(beside.kept.take()));
+        }
+        unwind::resume_unless_panicking(panic);
     }
 
     /// Frees the memory that no child is in.
@@ -268,6 +281,11 @@ impl<F: Future> Stream for FutureSet<F> {
     type Item = F::Output;
 
     fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<F::Output>> {
+        if self.beside.is_some() {
+            if let Some(output) = self.poll_beside(cx) {
+                return Poll::Ready(Some(output));
+            }
+        }
         passes::poll_next(&mut self.slab, cx, |slab, key| slab.poll(key))
     }
 
@@ -298,7 +316,7 @@ impl<S: Stream> Stream for StreamSet<S> {
 }
 
 /// Terminated while it is empty.
-impl<T, M> FusedStream for PollSet<T, M>
+impl<T, M: Leaves<T>> FusedStream for PollSet<T, M>
 where
     Self: Stream,
 {
@@ -307,19 +325,19 @@ where
     }
 }
 
-impl<T, M> Default for PollSet<T, M> {
+impl<T, M: Leaves<T>> Default for PollSet<T, M> {
     fn default() -> Self {
         Self::new()
     }
 }
 
-impl<T, M> Extend<T> for PollSet<T, M> {
+impl<T, M: Leaves<T>> Extend<T> for PollSet<T, M> {
     fn extend<I: IntoIterator<Item = T>>(&mut self, children: I) {
         children.into_iter().for_each(|child| self.push(child));
     }
 }
 
-impl<T, M> FromIterator<T> for PollSet<T, M> {
+impl<T, M: Leaves<T>> FromIterator<T> for PollSet<T, M> {
     fn from_iter<I: IntoIterator<Item = T>>(children: I) -> Self {
         let children = children.into_iter();
         let mut set = PollSet::with_capacity(children.size_hint().0);
@@ -328,7 +346,7 @@ impl<T, M> FromIterator<T> for PollSet<T, M> {
     }
 }
 
-impl<T, M: Kind> fmt::Debug for PollSet<T, M> {
+impl<T, M: Leaves<T>> fmt::Debug for PollSet<T, M> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct(M::SET).field("len", &self.len()).finish_non_exhaustive()
     }

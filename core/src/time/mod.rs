@@ -8,6 +8,7 @@
 //! | limit how long a future may take | [`timeout`] |
 //! | limit it to a moment | [`deadline`] |
 
+pub(crate) mod alarm;
 mod instant;
 mod timeout;
 mod timer;

@@ -1,6 +1,9 @@
 //! Time limits for a single future.
 
-use super::{Clock, Instant, Timer};
+use super::{
+    Clock, Instant, Timer,
+    alarm::{Alarm, time_left},
+};
 use core::{
     error::Error,
     fmt,
@@ -163,10 +166,7 @@ impl<T: Timer + Clock, F: Future> Future for Deadline<T, F> {
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let this = self.project();
-        this.timed.poll(cx, |timer| match *this.at {
-            Instant::NEVER => Duration::MAX,
-            at => at.saturating_duration_since(timer.now()),
-        })
+        this.timed.poll(cx, |timer| time_left(*this.at, || timer.now()))
     }
 }
 
@@ -176,17 +176,15 @@ pin_project! {
         // None once the result has been returned.
         #[pin]
         future: Option<F>,
-        // None before the first poll that has to wait, and once the result has been returned.
         #[pin]
-        sleep: Option<T::Sleep>,
-        timer: T,
+        alarm: Alarm<T>,
         expired: bool,
     }
 }
 
 impl<T: Timer, F> Timed<T, F> {
     fn new(timer: T, future: F) -> Self {
-        Timed { future: Some(future), sleep: None, timer, expired: false }
+        Timed { future: Some(future), alarm: Alarm::new(timer), expired: false }
     }
 }
 
@@ -202,23 +200,16 @@ impl<T: Timer, F: Future> Timed<T, F> {
         let mut this = self.project();
         let future = this.future.as_mut().as_pin_mut().expect("polled after it was ready");
         let polled = future.poll(cx);
-        if this.sleep.is_none() && polled.is_pending() {
-            match limit(this.timer) {
-                Duration::MAX => return Poll::Pending,
-                // Not left to the timer, as some timers round up to their next tick.
-                Duration::ZERO => *this.expired = true,
-                limit => this.sleep.set(Some(this.timer.sleep(limit))),
-            }
-        }
-        if let Some(sleep) = this.sleep.as_mut().as_pin_mut() {
-            *this.expired = sleep.poll(cx).is_ready();
-        }
+        *this.expired = match polled {
+            Poll::Pending => this.alarm.as_mut().poll(cx, limit),
+            Poll::Ready(_) => this.alarm.as_mut().has_rung(cx),
+        };
         let result = match polled {
             Poll::Ready(output) => Ok(output),
             Poll::Pending if *this.expired => Err(Elapsed::new()),
             Poll::Pending => return Poll::Pending,
         };
-        this.sleep.set(None);
+        this.alarm.stop();
         this.future.set(None);
         Poll::Ready(result)
     }

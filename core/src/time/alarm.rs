@@ -1,0 +1,65 @@
+//! A timer that is set when something has to wait.
+
+use super::{Instant, Timer};
+use core::{
+    future::Future,
+    pin::Pin,
+    task::{Context, Poll},
+    time::Duration,
+};
+use pin_project_lite::pin_project;
+
+pin_project! {
+    /// A timer that is set by the first poll of something that has to wait, and rings once.
+    pub(crate) struct Alarm<T: Timer> {
+        // None before it is set, and once it was stopped.
+        #[pin]
+        sleep: Option<T::Sleep>,
+        timer: T,
+    }
+}
+
+impl<T: Timer> Alarm<T> {
+    pub(crate) fn new(timer: T) -> Self {
+        Alarm { sleep: None, timer }
+    }
+
+    /// Returns whether the time has passed. Sets the timer if it is not set: to that of `limit`.
+    pub(crate) fn poll(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        limit: impl FnOnce(&T) -> Duration,
+    ) -> bool {
+        let mut this = self.as_mut().project();
+        if this.sleep.is_none() {
+            match limit(this.timer) {
+                Duration::MAX => return false,
+                // Not left to the timer, as some timers round up to their next tick.
+                Duration::ZERO => return true,
+                limit => this.sleep.set(Some(this.timer.sleep(limit))),
+            }
+        }
+        self.has_rung(cx)
+    }
+
+    /// Returns whether the timer is set, and its time has passed.
+    pub(crate) fn has_rung(self: Pin<&mut Self>, cx: &mut Context<'_>) -> bool {
+        match self.project().sleep.as_pin_mut() {
+            Some(sleep) => sleep.poll(cx) == Poll::Ready(()),
+            None => false,
+        }
+    }
+
+    /// Releases what the timer holds.
+    pub(crate) fn stop(self: Pin<&mut Self>) {
+        self.project().sleep.set(None);
+    }
+}
+
+/// How long it is until the moment `at`; without an end if that never comes.
+pub(crate) fn time_left(at: Instant, now: impl FnOnce() -> Instant) -> Duration {
+    match at {
+        Instant::NEVER => Duration::MAX,
+        at => at.saturating_duration_since(now()),
+    }
+}
