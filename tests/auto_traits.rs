@@ -14,6 +14,7 @@ use anyscope::{
         },
     },
     future::*,
+    set::First,
     sim::{self, Explorer, Marble, Sim, SimHandle, Sleep},
     smol::{Smol, SmolExecutor, SmolHandle, SmolLocal, SmolLocalHandle},
     threads::{Builder, ThreadPool, ThreadPoolHandle},
@@ -27,6 +28,7 @@ type SendOnly = Cell<u8>;
 /// A value that stays on its thread.
 type Local = Rc<u8>;
 type Body = std::future::Ready<()>;
+type SendBody = std::future::Ready<SendOnly>;
 type LocalBody = std::future::Ready<Local>;
 /// A future that must not be moved.
 type Pinned = std::marker::PhantomPinned;
@@ -84,17 +86,29 @@ no!(Send: Ready<Local>, Start<'_, Local, ()>, Start<'_, (), Local>, ScopeError<L
 yes!(Send: Supervise, FailFast<SendOnly>, Anywhere, TrySpawnError<SendOnly>);
 no!(Send: FailFast<Local>, SameThread);
 
-// Sets: as their futures and keys, which they never move.
-yes!(Send: FutureSet<SendOnly>, StreamSet<SendOnly>, FutureMap<SendOnly, SendOnly>);
+// Sets: as their futures with their outputs, and keys, which they never move.
+yes!(Send: FutureSet<SendBody>, StreamSet<SendOnly>, FutureMap<SendOnly, SendBody>);
 yes!(Send: StreamMap<SendOnly, SendOnly>, DuplicateKey<SendOnly, SendOnly>, Keys<'_, u8>);
-yes!(Sync: FutureSet<u8>, StreamSet<u8>, FutureMap<u8, u8>, StreamMap<u8, u8>, Keys<'_, u8>);
-yes!(Unpin: FutureSet<Pinned>, StreamSet<Pinned>, FutureMap<Pinned, Pinned>);
+yes!(Sync: FutureSet<Body>, StreamSet<u8>, FutureMap<u8, Body>, StreamMap<u8, u8>, Keys<'_, u8>);
+yes!(Unpin: FutureSet<PinnedBody>, StreamSet<Pinned>, FutureMap<Pinned, PinnedBody>);
 yes!(Unpin: StreamMap<Pinned, Pinned>, Keys<'_, Pinned>);
-no!(Send: FutureSet<Local>, StreamSet<Local>, FutureMap<u8, Local>, FutureMap<Local, u8>);
+no!(Send: FutureSet<LocalBody>, StreamSet<Local>, FutureMap<u8, LocalBody>, FutureMap<Local, Body>);
 no!(Send: StreamMap<u8, Local>, StreamMap<Local, u8>, DuplicateKey<u8, Local>, Keys<'_, SendOnly>);
-no!(Sync: FutureSet<SendOnly>, StreamSet<SendOnly>, FutureMap<u8, SendOnly>);
-no!(Sync: FutureMap<SendOnly, u8>, StreamMap<u8, SendOnly>, StreamMap<SendOnly, u8>);
+no!(Sync: FutureSet<SendBody>, StreamSet<SendOnly>, FutureMap<u8, SendBody>);
+no!(Sync: FutureMap<SendOnly, Body>, StreamMap<u8, SendOnly>, StreamMap<SendOnly, u8>);
 no!(Unpin: DuplicateKey<u8, Pinned>);
+
+// Waits: as the set or map. Handles: for every thread if what they add may go there.
+yes!(Send: Wait<'_, FutureMap<SendOnly, SendBody>, First>, Waited<SendOnly>, Unmet<SendOnly>);
+yes!(Send: TimedWait<'_, FutureSet<SendBody>, First, TokioHandle>);
+yes!(Send: MapHandle<SendOnly, SendBody>, SetHandle<SendBody>, InsertError<SendOnly, SendBody>);
+yes!(Sync: MapHandle<SendOnly, SendBody>, SetHandle<SendBody>, ClosedSet<Body>);
+yes!(Clone: MapHandle<SendOnly, SendBody>, SetHandle<SendBody>);
+yes!(Unpin: Wait<'_, FutureSet<PinnedBody>, First>, MapHandle<u8, PinnedBody>);
+yes!(Unpin: sources::AsCompleted<FutureSet<PinnedBody>>);
+no!(Send: Wait<'_, FutureSet<LocalBody>, First>, Waited<Local>, Unmet<Local>);
+no!(Send: MapHandle<u8, LocalBody>, MapHandle<Local, Body>, SetHandle<LocalBody>);
+no!(Sync: MapHandle<u8, LocalBody>, SetHandle<LocalBody>);
 
 // Cancels.
 yes!(Send: CancelToken, CancelReason, CancelGuard, Grace, DeadlineHandle);

@@ -40,16 +40,19 @@ impl<K: Ord + Clone, F: Future> FutureMap<K, F> {
     ///
     /// let handle = pages.handle();
     /// let mut seen = Vec::new();
-    /// let crawl = pages.as_completed().for_each(async |(page, more)| {
-    ///     seen.push(page);
-    ///     for next in more.into_iter().filter(|&next| next < 8) {
-    ///         handle.insert(next, links(next)).expect("a tree has each page once");
-    ///     }
-    ///     if seen.len() == 7 {
-    ///         handle.close();
+    /// let crawl = pages.as_completed().drive(async |mut completed| {
+    ///     while let Some((page, more)) = completed.next().await {
+    ///         seen.push(page);
+    ///         for next in more.into_iter().filter(|&next| next < 8) {
+    ///             handle.insert(next, links(next)).expect("a tree has each page once");
+    ///         }
+    ///         if seen.len() == 7 {
+    ///             handle.close();
+    ///         }
     ///     }
     /// });
     /// crawl.await;
+    /// seen.sort();
     /// assert_eq!(seen, [1, 2, 3, 4, 5, 6, 7]);
     /// # });
     /// ```
