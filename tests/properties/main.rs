@@ -3,3 +3,4 @@
 mod channel;
 mod flow;
 mod merge;
+mod wait;

@@ -2,7 +2,8 @@
 
 use crate::{by_hand::ByHand, meter::Count, work::Waits};
 use anyscope::{
-    CancelToken, FutureSet, Limit, Spawn, StreamSet, Timer, block_scope, concurrent, flow, scope,
+    CancelToken, FutureMap, FutureSet, Limit, Spawn, StreamSet, Timer, When, block_scope,
+    concurrent, flow, scope,
 };
 use futures_util::{Stream, StreamExt};
 use std::{
@@ -24,6 +25,45 @@ pub(crate) fn future_set<F: Future>(children: impl Iterator<Item = F>) -> Future
         set.push(child);
     }
     set
+}
+
+pub(crate) fn future_map<F: Future>(children: impl Iterator<Item = F>) -> FutureMap<usize, F> {
+    let mut map = FutureMap::new();
+    for (key, child) in children.enumerate() {
+        assert!(map.insert(key, child).is_ok());
+    }
+    map
+}
+
+/// One wait for each.
+pub(crate) async fn set_wait_first(children: impl Iterator<Item: Future<Output = u64>>) -> u64 {
+    let (mut set, mut sum) = (future_set(children), 0_u64);
+    while let Ok(done) = set.wait(When::First).await.require() {
+        sum = done.into_iter().fold(sum, u64::wrapping_add);
+    }
+    sum
+}
+
+/// One wait for all.
+pub(crate) async fn set_wait_all(children: impl Iterator<Item: Future<Output = u64>>) -> u64 {
+    future_set(children).wait(When::All).await.done.into_iter().fold(0, u64::wrapping_add)
+}
+
+pub(crate) async fn set_as_completed(children: impl Iterator<Item: Future<Output = u64>>) -> u64 {
+    future_set(children).as_completed().fold(0_u64, async |sum, n| sum.wrapping_add(n)).await
+}
+
+pub(crate) async fn map_wait_first(children: impl Iterator<Item: Future<Output = u64>>) -> u64 {
+    let (mut map, mut sum) = (future_map(children), 0_u64);
+    while let Ok(done) = map.wait(When::First).await.require() {
+        sum = done.into_iter().fold(sum, |sum, (_, n)| sum.wrapping_add(n));
+    }
+    sum
+}
+
+pub(crate) async fn map_as_completed(children: impl Iterator<Item: Future<Output = u64>>) -> u64 {
+    let completed = future_map(children).as_completed();
+    completed.fold(0_u64, async |sum, (_, n)| sum.wrapping_add(n)).await
 }
 
 pub(crate) fn stream_set<S: Stream>(sources: Vec<S>) -> StreamSet<S> {

@@ -93,6 +93,8 @@ pub(crate) fn all() -> Vec<Row> {
     sets::<WakeOne>(&mut rows, "wake one", &[1, 100, 10_000]);
     cycles(&mut rows, &[1, 100, 10_000]);
     drops(&mut rows, &[100, 10_000]);
+    waits(&mut rows, "ready", ready);
+    waits(&mut rows, "yields", yields);
     maps(&mut rows, "ready", ready);
     maps(&mut rows, "yields", yields);
     merges::<Bursts>(&mut rows, "bursty");
@@ -184,6 +186,45 @@ fn cycles(rows: &mut Rows, sizes: &[usize]) {
             })
             .peer("futures-util FuturesUnordered", move || cycle(n, util_unordered::<Never>));
     }
+}
+
+/// Waiting for some of N: one after the other, or all at once.
+fn waits(rows: &mut Rows, name: &str, work: fn(usize) -> Yields) {
+    for n in [100, 10_000] {
+        let mut path = |path: &str, own: fn(Works) -> Pin<Box<dyn Future<Output = u64>>>| {
+            rows.path(format!("{path}/{name}/{n}"))
+                .floor(move || ByHand.block_on(counted_in_task(n, || in_turn(n, work))))
+                .own(move || ByHand.block_on(counted_in_task(n, || own(works(n, work)))))
+                .peer("futures-util FuturesUnordered", move || {
+                    ByHand.block_on(counted_in_task(n, || util_next(works(n, work))));
+                })
+                .peer("JoinSet", move || {
+                    let runtime = runtime();
+                    let once = counted_in_task(n, move || join_set(n, work));
+                    runtime.block_on(runtime.spawn(once)).unwrap();
+                });
+        };
+        path("wait/set/first", |works| Box::pin(own::set_wait_first(works)));
+        path("wait/set/all", |works| Box::pin(own::set_wait_all(works)));
+        path("wait/set/as_completed", |works| Box::pin(own::set_as_completed(works)));
+        path("wait/map/first", |works| Box::pin(own::map_wait_first(works)));
+        path("wait/map/as_completed", |works| Box::pin(own::map_as_completed(works)));
+    }
+}
+
+type Works = std::iter::Map<std::ops::Range<usize>, fn(usize) -> Yields>;
+
+fn works(n: usize, work: fn(usize) -> Yields) -> Works {
+    (0..n).map(work)
+}
+
+async fn util_next(works: Works) -> u64 {
+    let mut set: stream::FuturesUnordered<_> = works.collect();
+    let mut sum = 0_u64;
+    while let Some(output) = set.next().await {
+        sum = sum.wrapping_add(output);
+    }
+    sum
 }
 
 const CYCLES: usize = 1000;

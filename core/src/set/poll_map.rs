@@ -2,7 +2,7 @@
 
 use super::{
     keyed::{DuplicateKey, Keyed, Keys, Place, Slots},
-    kind::{Futures, Leaves, Streams},
+    kind::{Futures, Kind, Leaves, Streams},
     passes,
     slab::Slab,
     wait::{Added, Gather, Kept},
@@ -11,6 +11,7 @@ use crate::unwind;
 use alloc::collections::btree_map;
 use core::{
     borrow::Borrow,
+    convert::Infallible,
     fmt,
     future::Future,
     marker::PhantomData,
@@ -47,7 +48,7 @@ use futures_core::{FusedStream, Stream};
 /// assert_eq!(fetches.next().await, None);
 /// # });
 /// ```
-pub type FutureMap<K, F> = PollMap<K, F, Futures>;
+pub type FutureMap<K, F, O = <F as Future>::Output> = PollMap<K, F, Futures, O>;
 
 /// A [`StreamSet`](crate::StreamSet) whose streams have keys: each item comes with the key of its
 /// stream, and a stream can be removed or replaced by its key.
@@ -79,7 +80,7 @@ pub type FutureMap<K, F> = PollMap<K, F, Futures>;
 /// assert_eq!(seen[4], "attic gone");
 /// # });
 /// ```
-pub type StreamMap<K, S> = PollMap<K, S, Streams>;
+pub type StreamMap<K, S> = PollMap<K, S, Streams, Infallible>;
 
 /// A growing map of futures ([`FutureMap`]) or streams ([`StreamMap`]) by their keys, all polled by
 /// one task.
@@ -97,16 +98,16 @@ pub type StreamMap<K, S> = PollMap<K, S, Streams>;
 /// To insert, to remove, and to end a child takes O(log n) comparisons of keys. A wake and a poll
 /// take none, however many children there are. The key is cloned once by an insert, and once for
 /// each item of a stream.
-pub struct PollMap<K, T, M: Leaves<T>> {
+pub struct PollMap<K, T, M, O = <M as Leaves<T>>::Output> {
     pub(super) slab: Slab<Keyed<K, T>>,
     pub(super) slots: Slots<K, T>,
     /// What a wait has gathered that was dropped before it returned.
-    pub(super) kept: Kept<(K, M::Output)>,
+    pub(super) kept: Kept<(K, O)>,
     kind: PhantomData<M>,
 }
 
 /// Its futures or streams stay where they are when it is moved.
-impl<K, T, M: Leaves<T>> Unpin for PollMap<K, T, M> {}
+impl<K, T, M, O> Unpin for PollMap<K, T, M, O> {}
 
 impl<K, T, M: Leaves<T>> PollMap<K, T, M> {
     /// Creates an empty map. Allocates nothing.
@@ -122,7 +123,9 @@ impl<K, T, M: Leaves<T>> PollMap<K, T, M> {
     pub const fn new() -> Self {
         PollMap { slab: Slab::new(), slots: Slots::new(), kept: Kept::new(), kind: PhantomData }
     }
+}
 
+impl<K, T, M, O> PollMap<K, T, M, O> {
     /// Returns how many futures or streams are in the map. Of a wait that was dropped, what was
     /// done and not returned counts.
     ///
@@ -232,7 +235,7 @@ impl<K, T, M: Leaves<T>> PollMap<K, T, M> {
     }
 }
 
-impl<K: Ord + Clone, T, M: Leaves<T>> PollMap<K, T, M> {
+impl<K: Ord + Clone, T, M, O> PollMap<K, T, M, O> {
     /// Adds a future or stream. It is first polled by the next poll of the map.
     ///
     /// # Errors
@@ -302,7 +305,7 @@ impl<K: Ord + Clone, T, M: Leaves<T>> PollMap<K, T, M> {
     }
 }
 
-impl<K: Ord, T, M: Leaves<T>> PollMap<K, T, M> {
+impl<K: Ord, T, M, O> PollMap<K, T, M, O> {
     /// Drops the future or stream with this key. Returns false if there is none.
     ///
     /// # Panics
@@ -358,13 +361,14 @@ impl<K: Ord, T, M: Leaves<T>> PollMap<K, T, M> {
 
     #[cold]
     fn take_in_all(&mut self) -> bool {
-        let mut any = false;
-        while let Some(Added { keys: [key, copy], child }) = self.slots.intake.next() {
+        // So many, and not until there are none: other threads may add as fast as this one takes.
+        let added = self.slots.intake.len();
+        for _ in 0..added {
+            let Some(Added { keys: [key, copy], child }) = self.slots.intake.next() else { break };
             let slot = self.slab.push(Keyed { key, child });
             self.slots.places.insert(copy, Place::Slab(slot));
-            any = true;
         }
-        any
+        added > 0
     }
 
     fn remove_from(&mut self, place: Place) -> bool {
@@ -431,7 +435,7 @@ fn end<K: Ord + Clone, T>(slab: &mut Slab<Keyed<K, T>>, slots: &mut Slots<K, T>,
 }
 
 /// Terminated while it is empty.
-impl<K, T, M: Leaves<T>> FusedStream for PollMap<K, T, M>
+impl<K, T, M, O> FusedStream for PollMap<K, T, M, O>
 where
     Self: Stream,
 {
@@ -446,7 +450,7 @@ impl<K, T, M: Leaves<T>> Default for PollMap<K, T, M> {
     }
 }
 
-impl<K: fmt::Debug, T, M: Leaves<T>> fmt::Debug for PollMap<K, T, M> {
+impl<K: fmt::Debug, T, M: Kind, O> fmt::Debug for PollMap<K, T, M, O> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct(M::MAP).field("keys", &self.keys()).finish_non_exhaustive()
     }

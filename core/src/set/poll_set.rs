@@ -1,7 +1,7 @@
 //! A growing set of futures or streams.
 
 use super::{
-    kind::{Futures, Leaves, Streams},
+    kind::{Futures, Kind, Leaves, Streams},
     passes,
     slab::Slab,
     wait::Beside,
@@ -9,6 +9,7 @@ use super::{
 use crate::unwind;
 use alloc::boxed::Box;
 use core::{
+    convert::Infallible,
     fmt,
     future::Future,
     marker::PhantomData,
@@ -53,7 +54,7 @@ use futures_core::{FusedStream, Stream};
 /// assert_eq!(set.collect::<Vec<_>>().await, [0, 3]);
 /// # });
 /// ```
-pub type FutureSet<F> = PollSet<F, Futures>;
+pub type FutureSet<F, O = <F as Future>::Output> = PollSet<F, Futures, O>;
 
 /// Streams whose items come as one stream, each as soon as it is there.
 ///
@@ -76,7 +77,7 @@ pub type FutureSet<F> = PollSet<F, Futures>;
 /// assert_eq!(set.collect::<Vec<_>>().await, [1, 10, 2, 20, 3, 30]);
 /// # });
 /// ```
-pub type StreamSet<S> = PollSet<S, Streams>;
+pub type StreamSet<S> = PollSet<S, Streams, Infallible>;
 
 /// A growing set of futures ([`FutureSet`]) or streams ([`StreamSet`]), all polled by one task.
 ///
@@ -117,10 +118,10 @@ pub type StreamSet<S> = PollSet<S, Streams>;
 /// child and the child's neighbours, not the child.)
 ///
 /// [`next`]: https://docs.rs/futures-lite/latest/futures_lite/stream/trait.StreamExt.html#method.next
-pub struct PollSet<T, M: Leaves<T>> {
+pub struct PollSet<T, M, O = <M as Leaves<T>>::Output> {
     pub(super) slab: Slab<T>,
     /// What only waits and handles need, made by the first of them.
-    pub(super) beside: Option<Box<Beside<T, M::Output>>>,
+    pub(super) beside: Option<Box<Beside<T, O>>>,
     kind: PhantomData<M>,
 }
 
@@ -156,7 +157,9 @@ impl<T, M: Leaves<T>> PollSet<T, M> {
     pub fn with_capacity(children: usize) -> Self {
         PollSet { slab: Slab::with_capacity(children), beside: None, kind: PhantomData }
     }
+}
 
+impl<T, M, O> PollSet<T, M, O> {
     /// Adds a future or stream. It is first polled by the next poll of the set.
     ///
     /// # Cost
@@ -282,9 +285,7 @@ impl<F: Future> Stream for FutureSet<F> {
 
     fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<F::Output>> {
         if self.beside.is_some() {
-            if let Some(output) = self.poll_beside(cx) {
-                return Poll::Ready(Some(output));
-            }
+            return self.poll_beside(cx);
         }
         passes::poll_next(&mut self.slab, cx, |slab, key| slab.poll(key))
     }
@@ -316,7 +317,7 @@ impl<S: Stream> Stream for StreamSet<S> {
 }
 
 /// Terminated while it is empty.
-impl<T, M: Leaves<T>> FusedStream for PollSet<T, M>
+impl<T, M, O> FusedStream for PollSet<T, M, O>
 where
     Self: Stream,
 {
@@ -331,7 +332,7 @@ impl<T, M: Leaves<T>> Default for PollSet<T, M> {
     }
 }
 
-impl<T, M: Leaves<T>> Extend<T> for PollSet<T, M> {
+impl<T, M, O> Extend<T> for PollSet<T, M, O> {
     fn extend<I: IntoIterator<Item = T>>(&mut self, children: I) {
         children.into_iter().for_each(|child| self.push(child));
     }
@@ -346,7 +347,7 @@ impl<T, M: Leaves<T>> FromIterator<T> for PollSet<T, M> {
     }
 }
 
-impl<T, M: Leaves<T>> fmt::Debug for PollSet<T, M> {
+impl<T, M: Kind, O> fmt::Debug for PollSet<T, M, O> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct(M::SET).field("len", &self.len()).finish_non_exhaustive()
     }

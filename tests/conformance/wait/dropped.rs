@@ -74,6 +74,21 @@ behaviour! {
         assert_eq!(rest.len(), 18);
     }
 
+    /// Given what a dropped wait has left, of which one was removed from the middle, then a wait for
+    /// those before it leaves the key of the one after it taken.
+    w10_a_gap_in_what_is_left_frees_no_other_key |_ex| {
+        let mut map = twenty();
+        {
+            let mut wait = pin!(map.wait(When::All));
+            assert!(poll_once(wait.as_mut()).is_pending());
+        }
+        // 0, 5, 10 and 15 are done.
+        assert!(map.remove(&5));
+        assert_eq!(map.wait(When::First).await.done, [(0, 0)]);
+        assert!(map.contains_key(&10) && map.insert(10, after(0, 100)).is_err());
+        assert_eq!(map.wait(When::First).await.done, [(10, 10)]);
+    }
+
     /// Given what a dropped wait has left, then `clear` drops it.
     w8_clear_drops_what_a_dropped_wait_has_left |_ex| {
         let mut set: FutureSet<_> = (0..3).map(std::future::ready).collect();

@@ -118,7 +118,7 @@ impl<F> Slab<F> {
     }
 
     /// [`insert`](Self::insert) and [`wake`](Self::wake).
-    #[inline]
+    #[inline(always)]
     pub(crate) fn push(&mut self, child: F) -> usize {
         let (chunk, slot) = self.place(child);
         self.enqueue(chunk, 1 << slot);
@@ -240,6 +240,7 @@ impl<F> Slab<F> {
 
     /// Begins a pass with everything that was woken: false if nothing was. The pass before must
     /// be over.
+    #[inline(always)]
     pub(crate) fn begin_pass(&mut self) -> bool {
         debug_assert!(self.bits == 0 && self.pass.first == NONE, "a pass within a pass");
         if let Some(list) = &self.list {

@@ -26,12 +26,7 @@ pub trait Gather {
 
     /// Takes the output that was kept first.
     #[doc(hidden)]
-    fn next_kept(&mut self) -> Option<Self::Item> {
-        match self.kept().len() {
-            0 => None,
-            _ => self.take_before(self.kept().first().wrapping_add(1)).pop(),
-        }
-    }
+    fn next_kept(&mut self) -> Option<Self::Item>;
 
     /// Takes those kept before this number, oldest first.
     #[doc(hidden)]

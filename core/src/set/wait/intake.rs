@@ -96,20 +96,21 @@ impl<K, T> Inbox<K, T> {
     where
         K: Ord,
     {
+        // Outside of the lock, where it is dropped if a comparison panics or nothing is added.
+        let mut added = Some(Added { keys, child });
         let refused = self.with(|state| {
             let refusal = match () {
                 () if state.closed => Refusal::Closed,
                 () if state.keys.contains(&key) => Refusal::DuplicateKey,
                 () => {
                     state.keys.insert(key);
-                    state.added.push_back(Added { keys, child });
+                    state.added.extend(added.take());
                     return None;
                 }
             };
-            // Out of the lock before anything of it is dropped.
-            Some((refusal, key, keys, child))
+            Some((refusal, key))
         });
-        if let Some((refusal, key, _, child)) = refused {
+        if let (Some((refusal, key)), Some(Added { child, .. })) = (refused, added) {
             return Err((refusal, key, child));
         }
         self.task.wake();

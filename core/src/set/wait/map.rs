@@ -168,11 +168,20 @@ impl<K: Ord + Clone, F: Future> Gather for FutureMap<K, F> {
         (self.len(), self.slots.intake.is_open())
     }
 
+    fn next_kept(&mut self) -> Option<Self::Item> {
+        // First, as a comparison may panic: the output stays then.
+        let (_, (key, _)) = self.kept.at_or_after(self.kept.first())?;
+        self.slots.free(key);
+        self.kept.pop()
+    }
+
     fn take_before(&mut self, number: usize) -> Vec<Self::Item> {
-        // First, as a comparison may panic: the outputs stay then.
-        let mut next = self.kept.first();
+        // First, as in `next_kept`.
+        let first = self.kept.first();
+        let mut next = first;
         while let Some((at, (key, _))) = self.kept.at_or_after(next) {
-            if at == number {
+            // Not `==`: the one with this number may have been removed.
+            if at.wrapping_sub(first) >= number.wrapping_sub(first) {
                 break;
             }
             self.slots.free(key);

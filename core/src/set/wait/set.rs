@@ -8,7 +8,10 @@ use super::{
 };
 use crate::set::{FutureSet, budget::Budget, passes, slab::Slab};
 use alloc::{boxed::Box, vec::Vec};
-use core::{future::Future, task::Context};
+use core::{
+    future::Future,
+    task::{Context, Poll},
+};
 
 impl<F: Future> FutureSet<F> {
     /// Waits for some of the futures, and returns the outputs of those that are done, in order of
@@ -92,17 +95,19 @@ impl<F: Future> FutureSet<F> {
         super::SetHandle::new(Beside::of(&mut self.beside).intake.open(Default::default))
     }
 
-    /// What comes before the first poll of a child: an output that was kept, or none. Takes in
-    /// what handles have added.
+    /// A poll of a set that was waited for, or has a handle: what was kept comes first, and what
+    /// handles have added is taken in. Out of the way of sets that never were.
     #[cold]
-    pub(in crate::set) fn poll_beside(&mut self, cx: &mut Context<'_>) -> Option<F::Output> {
-        let beside = self.beside.as_mut()?;
-        let output = beside.kept.pop();
-        if output.is_none() {
+    #[inline(never)]
+    pub(in crate::set) fn poll_beside(&mut self, cx: &mut Context<'_>) -> Poll<Option<F::Output>> {
+        if let Some(beside) = &mut self.beside {
+            if let Some(output) = beside.kept.pop() {
+                return Poll::Ready(Some(output));
+            }
             beside.intake.register(cx);
             beside.take_in(&mut self.slab);
         }
-        output
+        passes::poll_next(&mut self.slab, cx, |slab, key| slab.poll(key))
     }
 }
 
@@ -132,6 +137,10 @@ impl<F: Future> Gather for FutureSet<F> {
         (self.len(), self.beside.as_ref().is_some_and(|beside| beside.intake.is_open()))
     }
 
+    fn next_kept(&mut self) -> Option<F::Output> {
+        self.beside.as_mut()?.kept.pop()
+    }
+
     fn take_before(&mut self, number: usize) -> Vec<F::Output> {
         self.beside.as_mut().map_or_else(Vec::new, |beside| beside.kept.take_before(number))
     }
@@ -152,11 +161,12 @@ impl<F, O> Beside<F, O> {
 
     /// Takes in what handles have added. Returns whether there was something.
     fn take_in(&mut self, slab: &mut Slab<F>) -> bool {
-        let mut any = false;
-        while let Some(Added { child, .. }) = self.intake.next() {
+        // So many, and not until there are none: other threads may add as fast as this one takes.
+        let added = self.intake.len();
+        for _ in 0..added {
+            let Some(Added { child, .. }) = self.intake.next() else { break };
             slab.push(child);
-            any = true;
         }
-        any
+        added > 0
     }
 }

@@ -2,8 +2,8 @@
 
 use super::waker::Task;
 use anyscope::{
-    CancelToken, Child, FutureSet, JoinHandle, Limit, LimitedScope, LiveLimit, OwnedScope, Spawn,
-    flow, scope, scope_limited, shield, try_scope,
+    CancelToken, Child, FutureMap, FutureSet, JoinHandle, Limit, LimitedScope, LiveLimit,
+    OwnedScope, Spawn, When, flow, scope, scope_limited, shield, try_scope,
 };
 use futures_core::Stream;
 use std::{
@@ -320,6 +320,39 @@ pub(super) fn rows() -> Vec<Row> {
                 poll_fn(|cx| Pin::new(&mut set).poll_next(cx)).await;
             };
             (waits, None, Box::new(move || signal.fire()), none())
+        })
+        .unwinding(),
+        row("wait of a FutureSet", |memory| {
+            let signal = Signal::default();
+            let mut set = FutureSet::new();
+            set.push(signal.wait());
+            let waits = async move {
+                let _memory = memory;
+                let _ = set.wait(When::All).await;
+            };
+            (waits, None, Box::new(move || signal.fire()), none())
+        })
+        .unwinding(),
+        row("wait for what a handle adds", |memory| {
+            let mut set = FutureSet::new();
+            set.push(Signal::default().wait());
+            let (handle, ready) = (set.handle(), Signal::default());
+            ready.fire();
+            let waits = async move {
+                let _memory = memory;
+                let _ = set.wait(When::First).await;
+            };
+            (waits, None, Box::new(move || drop(handle.push(ready.wait()))), none())
+        })
+        .unwinding(),
+        row("flow of a map whose last handle goes", |memory| {
+            let mut map = FutureMap::<u8, std::future::Ready<()>>::new();
+            let handle = map.handle();
+            let waits = async move {
+                let _memory = memory;
+                let _ = map.as_completed().count().await;
+            };
+            (waits, None, Box::new(move || drop(handle)), none())
         })
         .unwinding(),
         row("live limit", |memory| {
