@@ -240,7 +240,6 @@ impl<F> Slab<F> {
 
     /// Begins a pass with everything that was woken: false if nothing was. The pass before must
     /// be over.
-    #[inline(always)]
     pub(crate) fn begin_pass(&mut self) -> bool {
         debug_assert!(self.bits == 0 && self.pass.first == NONE, "a pass within a pass");
         if let Some(list) = &self.list {

@@ -100,14 +100,17 @@ impl<F: Future> FutureSet<F> {
     #[cold]
     #[inline(never)]
     pub(in crate::set) fn poll_beside(&mut self, cx: &mut Context<'_>) -> Poll<Option<F::Output>> {
-        if let Some(beside) = &mut self.beside {
-            if let Some(output) = beside.kept.pop() {
+        let mut budget = Budget::new();
+        loop {
+            if let Some(output) = self.next_kept() {
                 return Poll::Ready(Some(output));
             }
-            beside.intake.register(cx);
-            beside.take_in(&mut self.slab);
+            match self.poll_kept(cx, &mut budget) {
+                Progress::Kept => {}
+                Progress::Empty { .. } => return Poll::Ready(None),
+                Progress::Waits | Progress::Yields => return Poll::Pending,
+            }
         }
-        passes::poll_next(&mut self.slab, cx, |slab, key| slab.poll(key))
     }
 }
 
