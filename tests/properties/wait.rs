@@ -248,7 +248,7 @@ proptest! {
                         }), ends, between),
                     };
                     if let Went::Ended { done, met, timed_out } = went {
-                        check(until, met, timed_out, &done, map.len() == 0);
+                        check(until, met, timed_out, &done, map.is_empty());
                         done.into_iter().for_each(|(key, outcome)| model.received(key, outcome));
                     }
                 }

@@ -11,6 +11,7 @@ const PASSES: usize = 2;
 /// has children wait once the task has done enough (tokio's budget) would have one poll of the
 /// task ask all of them in vain.
 #[derive(Debug)]
+#[cfg_attr(not(feature = "alloc"), allow(unreachable_pub))]
 pub struct Budget {
     polls: usize,
     passes: usize,
@@ -37,6 +38,7 @@ impl Budget {
     }
 
     /// Leaves nothing.
+    #[cfg(feature = "alloc")]
     pub(super) fn spend(&mut self) {
         self.polls = 0;
     }
