@@ -115,16 +115,19 @@ fn all<F: Future>(work: Work, new: impl Fn(usize) -> F) -> impl Fn(usize, u64) -
 
 /// The rows of anyscope.
 fn own_rows<'a>(work: Work) -> Vec<Row<'a>> {
-    vec![own(
-        "FutureSet",
-        set(work, move |n| {
-            let mut set = FutureSet::new();
-            for child in work.children(n) {
-                set.push(child);
-            }
-            set
-        }),
-    )]
+    vec![
+        own(
+            "FutureSet",
+            set(work, move |n| {
+                let mut set = FutureSet::new();
+                for child in work.children(n) {
+                    set.push(child);
+                }
+                set
+            }),
+        ),
+        own("join of a Vec", all(work, move |n| join(work.children(n).collect::<Vec<_>>()))),
+    ]
 }
 
 fn rows<'a>(work: Work, runtime: &'a Runtime) -> Vec<Row<'a>> {
