@@ -131,7 +131,7 @@ impl<K: Ord + Clone, F: Future> FutureMap<K, F> {
     ///
     /// let handle = jobs.handle();
     /// let adds = async { handle.insert("second", future::ready(()).boxed()) };
-    /// let (waited, added) = join((jobs.wait(When::Count(2)), adds)).await;
+    /// let (added, waited) = join((adds, jobs.wait(When::Count(2)))).await;
     /// assert!(added.is_ok() && waited.met);
     /// # });
     /// ```
