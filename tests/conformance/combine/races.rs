@@ -9,7 +9,7 @@ use std::{
         atomic::{AtomicUsize, Ordering::SeqCst},
     },
 };
-use support::{SECOND, Signal, behaviour, on_drop, yields};
+use support::{SECOND, Signal, behaviour, on_drop, until, yields};
 
 /// How many, on both sides of the limit above which only those who were woken are polled.
 const SIZES: [usize; 4] = [2, 10, 17, 300];
@@ -74,7 +74,8 @@ behaviour! {
             let fast = s.spawn(yields(2));
             let winner = race((async { slow.value().await; "slow" }, async { fast.value().await; "fast" })).await;
             assert_eq!(winner, "fast");
-            assert_eq!(s.len(), 1);
+            // A child leaves a moment after its handle has the value.
+            until(|| s.len() == 1).await;
             go.fire();
         })
         .await;
