@@ -36,6 +36,8 @@
 //! |---|---|
 //! | none | [`Instant`], [`Clock`], [`Timer`], [`Limit`], [`FixedFutureSet`], [`FixedStreamSet`] |
 //! | `alloc` | children, scopes, flow |
+//! | `rate` | limits on how often, in [`limit`]; takes the crate `governor` |
+//! | `backon` | its delays, for [`resilience`] and restarts |
 //! | `std` (default) | panic capture, [`block_scope()`], [`shield()`], [`checkpoint()`], detection of joins that wait for themselves |
 //!
 //! # For readers of the code
@@ -79,12 +81,16 @@ pub mod exec;
 #[cfg(feature = "alloc")]
 pub mod flow;
 pub mod future;
-mod limit;
+pub mod limit;
 #[cfg(anyscope_loom)]
 #[doc(hidden)]
 pub mod model;
 #[cfg(feature = "alloc")]
 pub mod observe;
+#[cfg(feature = "alloc")]
+pub mod pool;
+#[cfg(feature = "alloc")]
+pub mod resilience;
 #[cfg(feature = "alloc")]
 mod scope;
 pub mod set;

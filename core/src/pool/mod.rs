@@ -1,0 +1,1 @@
+//! Workers and resources that several callers share.

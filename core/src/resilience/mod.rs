@@ -1,0 +1,1 @@
+//! What is done about work that fails, or takes too long.

@@ -1,0 +1,1 @@
+//! Retries, breakers, hedges: what is done about work that fails.
