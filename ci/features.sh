@@ -4,7 +4,7 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 export RUSTFLAGS="-D warnings"
 
-for features in "" alloc std; do
+for features in "" alloc std rate "rate std" backon "backon std"; do
     echo "anyscope-core: '$features'"
     cargo check --quiet -p anyscope-core --no-default-features --features "$features"
 done
@@ -21,8 +21,8 @@ for ((set = 0; set < 1 << ${#optional[@]}; set++)); do
     echo "anyscope:$features"
 done
 
-# It adds a module that has nothing to do with the others.
-for features in progress "progress smol" "progress tokio threads sim hyper futures"; do
+# They add modules that have nothing to do with the others.
+for features in progress "progress smol" shutdown rate backon "rate backon shutdown progress tokio threads sim hyper futures"; do
     cargo check --quiet -p anyscope --no-default-features --features "$features"
     echo "anyscope: $features"
 done

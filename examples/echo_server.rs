@@ -11,7 +11,11 @@
 //! cargo run -p examples --bin echo_server -- --demo --limit 2
 //! ```
 
-use anyscope::{BlockOn, CancelToken, Grace, Timer, concurrent, scope_limited, smol::Smol};
+use anyscope::{
+    BlockOn, CancelToken, Grace, Timer, concurrent, scope_limited,
+    shutdown::{self, Shutdown},
+    smol::Smol,
+};
 use clap::Parser;
 use smol::{
     io::{self, AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader},
@@ -19,7 +23,7 @@ use smol::{
 };
 use std::{
     mem,
-    net::{Shutdown, SocketAddr},
+    net::{self, SocketAddr},
     process,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
@@ -28,7 +32,7 @@ use std::{
 /// Sends back every line that it gets, until Ctrl-C.
 ///
 /// Exits with 0 if every connection came to an end of its own, 1 if some had to be cut or if the
-/// address is taken, 2 on wrong usage, 130 after a second Ctrl-C, which waits for nothing.
+/// address is taken, 2 on wrong usage. A second Ctrl-C ends the grace, a third one the process.
 #[derive(Parser)]
 #[command(name = "echo_server")]
 struct Args {
@@ -48,7 +52,6 @@ struct Args {
 }
 
 const LONGEST_LINE: u64 = 64 * 1024;
-const INTERRUPTED: i32 = 130;
 
 /// What became of the connections.
 #[derive(Debug, Default)]
@@ -117,10 +120,12 @@ async fn echo(mut stream: TcpStream, stop: &CancelToken) -> io::Result<()> {
     Ok(())
 }
 
-/// Serves `limit` connections at a time until somebody asks it to `stop`; returns when all are gone.
-async fn serve(listener: TcpListener, stop: &CancelToken, limit: usize, grace: Duration) -> Tally {
+/// Serves `limit` connections at a time until the shutdown begins; returns when all are gone.
+async fn serve(listener: TcpListener, shutdown: &Shutdown, limit: usize, grace: Duration) -> Tally {
     let tally = Shared::default();
+    let stop = shutdown.token();
     scope_limited(&Smol, limit, async |s| {
+        shutdown.phase("the connections", &s, &Smol, Grace::For(grace));
         // Asked each time: with clients in the queue, an accept may never have to wait.
         while !stop.is_cancelled() {
             let Ok(Ok(room)) = stop.run_until_cancelled(s.room()).await else { break };
@@ -139,7 +144,6 @@ async fn serve(listener: TcpListener, stop: &CancelToken, limit: usize, grace: D
             }
         }
         drop(listener);
-        s.cancel_with(&Smol, Grace::For(grace), "the server stops");
         // The scope now waits for its children, and drops those that outstay the grace.
     })
     .await;
@@ -151,7 +155,7 @@ async fn polite_client(server: SocketAddr, number: u32) -> io::Result<()> {
     let mut stream = TcpStream::connect(server).await?;
     let said = format!("client {number}\nsays goodbye\n");
     stream.write_all(said.as_bytes()).await?;
-    stream.shutdown(Shutdown::Write)?;
+    stream.shutdown(net::Shutdown::Write)?;
     let mut heard = String::new();
     stream.read_to_string(&mut heard).await?;
     assert_eq!(heard, said);
@@ -159,61 +163,53 @@ async fn polite_client(server: SocketAddr, number: u32) -> io::Result<()> {
 }
 
 /// Says a line and the half of another, and asks the server to stop when it has heard the first.
-async fn stubborn_client(server: SocketAddr, stop: &CancelToken) -> io::Result<()> {
+async fn stubborn_client(server: SocketAddr, shutdown: &Shutdown) -> io::Result<()> {
     let mut stream = TcpStream::connect(server).await?;
     stream.write_all(b"hello\nand").await?;
     let mut heard = [0; 6];
     stream.read_exact(&mut heard).await?;
     assert_eq!(&heard, b"hello\n");
-    stop.cancel("the demo is over");
+    shutdown.signal("the demo is over");
     // Until it is cut.
     let _ = stream.read(&mut heard).await;
     Ok(())
 }
 
 /// The server, and its clients.
-async fn demo(polite: u32, limit: usize, grace: Duration, stop: &CancelToken) -> io::Result<Tally> {
+async fn demo(
+    polite: u32,
+    limit: usize,
+    grace: Duration,
+    shutdown: &Shutdown,
+) -> io::Result<Tally> {
     let listener = TcpListener::bind("127.0.0.1:0").await?;
     let address = listener.local_addr()?;
     concurrent(async |s| {
-        let server = s.spawn(serve(listener, stop, limit, grace));
+        let server = s.spawn(serve(listener, shutdown, limit, grace));
         let clients: Vec<_> = (0..polite).map(|n| s.spawn(polite_client(address, n))).collect();
         for client in clients {
             client.await.expect("it is not cancelled")?;
         }
-        stubborn_client(address, stop).await?;
+        stubborn_client(address, shutdown).await?;
         Ok(server.await.expect("it is not cancelled"))
     })
     .await
 }
 
-/// A token that Ctrl-C cancels.
-fn on_ctrl_c() -> Result<CancelToken, ctrlc::Error> {
-    let token = CancelToken::new();
-    let stop = token.clone();
-    ctrlc::set_handler(move || {
-        if stop.is_cancelled() {
-            process::exit(INTERRUPTED);
-        }
-        stop.cancel("Ctrl-C");
-    })?;
-    Ok(token)
-}
-
-async fn run(args: &Args, stop: &CancelToken) -> io::Result<Tally> {
+async fn run(args: &Args, shutdown: &Shutdown) -> io::Result<Tally> {
     let (limit, grace) = (args.limit.get(), Duration::from_millis(args.grace_ms));
     if args.demo {
-        return demo(10, limit, grace, stop).await;
+        return demo(10, limit, grace, shutdown).await;
     }
     let listener = TcpListener::bind(args.listen).await?;
     println!("listening on {}; Ctrl-C ends it, and a second one at once", args.listen);
-    Ok(serve(listener, stop, limit, grace).await)
+    Ok(serve(listener, shutdown, limit, grace).await)
 }
 
 fn main() -> Result<process::ExitCode, Box<dyn std::error::Error>> {
     let args = Args::parse();
-    let stop = on_ctrl_c()?;
-    let Tally { most_open, ended, failed, cut, .. } = Smol.block_on(run(&args, &stop))?;
+    let shutdown = shutdown::signals()?;
+    let Tally { most_open, ended, failed, cut, .. } = Smol.block_on(run(&args, &shutdown))?;
     println!("{ended} connections ended, {failed} failed; at most {most_open} at a time");
     for peer in &cut {
         println!("cut: connection {peer}");
@@ -223,7 +219,7 @@ fn main() -> Result<process::ExitCode, Box<dyn std::error::Error>> {
 
 #[test]
 fn serves_within_the_limit_and_cuts_what_is_left() {
-    let tally = Smol.block_on(demo(20, 2, Duration::ZERO, &CancelToken::new())).unwrap();
+    let tally = Smol.block_on(demo(20, 2, Duration::ZERO, &Shutdown::new())).unwrap();
     assert!(tally.most_open <= 2, "{tally:?}");
     assert_eq!((tally.open, tally.ended, tally.failed, tally.cut.len()), (0, 20, 0, 1));
 }

@@ -1,9 +1,9 @@
 //! Serves requests until it is told to stop, and then lets those in flight end in good order.
 //!
-//! Each request is a child of one scope. On Ctrl-C the server takes no more of them, and cancels
-//! the scope with a grace: requests see its token and finish, or say goodbye. When the grace is
-//! over the scope drops those that have done neither, and ends; so nothing outlives the server,
-//! and the shutdown takes no longer than the grace.
+//! Each request is a child of one scope, which is a phase of the shutdown. On Ctrl-C the server takes no
+//! more of them, and the scope is asked to end, with a grace: requests see its token and finish, or say goodbye.
+//! At half of the grace the names of those that are left are printed; when it is over the scope drops them, and
+//! ends; so nothing outlives the server, and the shutdown takes no longer than the grace.
 //!
 //! Clients are played by a task that writes to a channel, so that the example needs no network.
 //!
@@ -13,8 +13,11 @@
 //! ```
 
 use anyscope::{
-    BlockOn, CancelReason, CancelToken, Cancelled, Executor, Grace, JoinError, Scope, Timer, scope,
-    smol::Smol, threads::ThreadPool, tokio::TokioRuntime,
+    BlockOn, CancelToken, Cancelled, Executor, Grace, JoinError, Scope, Timer, scope,
+    shutdown::{self, Shutdown},
+    smol::Smol,
+    threads::ThreadPool,
+    tokio::TokioRuntime,
 };
 use async_channel::{Receiver, Sender};
 use clap::Parser;
@@ -31,8 +34,8 @@ use std::{
 /// Serves requests until Ctrl-C, and then shuts down gracefully.
 ///
 /// One of the requests is stubborn: it never ends by itself, and knows of no shutdown. Exits with 0
-/// if every request came to an end of its own, 1 if some had to be dropped, 2 on wrong usage, 130
-/// after a second Ctrl-C, which waits for nothing.
+/// if every request came to an end of its own, 1 if some had to be dropped, 2 on wrong usage. A second Ctrl-C ends
+/// the grace, a third one the process.
 #[derive(Parser)]
 #[command(name = "graceful_shutdown")]
 struct Args {
@@ -52,7 +55,6 @@ struct Args {
 }
 
 const STEP: Duration = Duration::from_millis(10);
-const INTERRUPTED: i32 = 130;
 
 struct Request {
     number: u32,
@@ -130,16 +132,17 @@ impl Drop for InFlight {
     }
 }
 
-/// Serves what comes in until somebody asks it to `stop`; returns when all requests are gone.
+/// Serves what comes in until the shutdown begins; returns when all requests are gone.
 async fn serve<E: Executor + 'static>(
     exec: &E,
     inbox: Receiver<Request>,
-    stop: &CancelToken,
+    shutdown: &Shutdown,
     grace: Duration,
 ) -> Tally {
     let tally = Shared::<Tally>::default();
+    let stop = shutdown.token();
     scope(exec, async |s| {
-        s.spawn_daemon(name_the_stubborn(s.clone(), grace * 9 / 10));
+        shutdown.phase("the server", &s, exec, Grace::For(grace));
         while let Ok(Ok(request)) = stop.run_until_cancelled(inbox.recv()).await {
             let in_flight = InFlight::new(&request, &tally);
             s.spawn_named(request.to_string(), handle(s.clone(), request.kind, in_flight));
@@ -147,12 +150,12 @@ async fn serve<E: Executor + 'static>(
         // From here on clients are turned away, also those that wait in the queue.
         inbox.close();
         let turned_away = iter::from_fn(|| inbox.try_recv().ok()).count();
-        let reason = stop.reason().cloned();
-        let reason = reason.unwrap_or_else(|| CancelReason::new("the last client has gone"));
         let in_flight = lock(&tally).in_flight();
-        println!("shutting down: {}", reason.message());
+        match stop.reason() {
+            Some(reason) => println!("shutting down: {}", reason.message()),
+            None => println!("the last client has gone"),
+        }
         println!("  {turned_away} turned away, {in_flight} in flight; they have {grace:?}");
-        s.cancel_with(exec, Grace::For(grace), reason);
         // The scope now waits for its children, and drops those that outstay the grace.
     })
     .await;
@@ -192,18 +195,6 @@ fn report(token: &CancelToken) -> Result<(), Cancelled> {
     Ok(())
 }
 
-/// When so much of the grace has passed, says who will outstay it.
-async fn name_the_stubborn<E: Executor>(s: Scope<E>, patience: Duration) {
-    s.token().cancelled().await;
-    s.executor().sleep(patience).await;
-    s.each_child(|child| match child.name {
-        Some(name) if name.starts_with("request") => {
-            println!("  after {patience:?} still at work: {name}");
-        }
-        _ => {}
-    });
-}
-
 /// Sends requests of all kinds, until the server takes no more.
 async fn clients(timer: impl Timer, outbox: Sender<Request>, all_polite: bool) {
     for number in 1.. {
@@ -220,50 +211,38 @@ async fn clients(timer: impl Timer, outbox: Sender<Request>, all_polite: bool) {
     }
 }
 
-async fn run<E: Executor + 'static>(exec: &E, args: &Args, stop: &CancelToken) -> Tally {
+async fn run<E: Executor + 'static>(exec: &E, args: &Args, shutdown: &Shutdown) -> Tally {
     let (outbox, inbox) = async_channel::bounded(4);
     let grace = Duration::from_millis(args.grace_ms);
     scope(exec, async |s| {
         s.spawn_daemon(clients(exec.clone(), outbox, args.all_polite));
         if let Some(after) = args.after_ms {
-            let (sleep, stop) = (exec.sleep(Duration::from_millis(after)), stop.clone());
+            let (sleep, shutdown) = (exec.sleep(Duration::from_millis(after)), shutdown.clone());
             s.spawn_daemon(async move {
                 sleep.await;
-                stop.cancel("the time to serve is over");
+                shutdown.signal("the time to serve is over");
             });
         }
-        serve(exec, inbox, stop, grace).await
+        serve(exec, inbox, shutdown, grace).await
     })
     .await
 }
 
-/// A token that Ctrl-C cancels.
-fn on_ctrl_c() -> Result<CancelToken, ctrlc::Error> {
-    let token = CancelToken::new();
-    let stop = token.clone();
-    ctrlc::set_handler(move || {
-        if stop.is_cancelled() {
-            process::exit(INTERRUPTED);
-        }
-        stop.cancel("Ctrl-C");
-    })?;
-    Ok(token)
-}
-
 fn main() -> Result<process::ExitCode, Box<dyn Error>> {
     let args = Args::parse();
-    let stop = on_ctrl_c()?;
+    let shutdown = shutdown::signals()?;
+    shutdown.on_report(|report| println!("{report}"));
     println!("serving on {}; Ctrl-C ends it, and a second one at once", args.executor);
     let tally = match &*args.executor {
         "tokio" => {
             let runtime = TokioRuntime::from(tokio::runtime::Runtime::new()?);
-            runtime.block_on(run(&runtime.handle(), &args, &stop))
+            runtime.block_on(run(&runtime.handle(), &args, &shutdown))
         }
         "threads" => {
             let pool = ThreadPool::builder().build()?;
-            pool.block_on(run(&pool.handle(), &args, &stop))
+            pool.block_on(run(&pool.handle(), &args, &shutdown))
         }
-        _ => Smol.block_on(run(&Smol, &args, &stop)),
+        _ => Smol.block_on(run(&Smol, &args, &shutdown)),
     };
     assert_eq!(tally.in_flight(), 0, "nothing outlives its scope");
     let Tally { accepted, answered, cut_short, dropped } = tally;

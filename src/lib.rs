@@ -9,9 +9,9 @@
 #![cfg_attr(docsrs, feature(doc_cfg))]
 #![no_std]
 
-#[cfg(any(feature = "futures", feature = "progress"))]
+#[cfg(any(feature = "futures", feature = "progress", feature = "shutdown"))]
 extern crate alloc;
-#[cfg(feature = "progress")]
+#[cfg(any(feature = "progress", feature = "shutdown"))]
 extern crate std;
 
 #[cfg(any(feature = "hyper", feature = "futures"))]
@@ -19,6 +19,8 @@ pub mod compat;
 pub mod prelude;
 #[cfg(feature = "progress")]
 pub mod progress;
+#[cfg(feature = "shutdown")]
+pub mod shutdown;
 
 pub use anyscope_core::*;
 
@@ -38,7 +40,10 @@ pub use anyscope_tokio as tokio;
 /// The code of the other pages.
 #[cfg(all(
     doctest,
+    feature = "backon",
     feature = "progress",
+    feature = "rate",
+    feature = "shutdown",
     feature = "smol",
     feature = "tokio",
     feature = "threads",

@@ -253,8 +253,11 @@ no!(Sync: sources::Prefetch<Items>);
 yes!(Unpin: Inspected<Items, Pinned>, sources::Take<Items>, sources::Prefetch<Items>);
 no!(Unpin: Inspected<Pinned, ()>, sources::Take<Pinned>, sources::CatchUnwindWork<Pinned>);
 yes!(Send: flow::Progress, flow::NoClock, progress::Bar, progress::Bars);
+yes!(Send: shutdown::Shutdown, shutdown::Report, shutdown::Running);
 yes!(Sync: flow::Progress, flow::NoClock, progress::Bar, progress::Bars);
+yes!(Sync: shutdown::Shutdown, shutdown::Report, shutdown::Running);
 yes!(Clone: flow::Progress, flow::NoClock, progress::Bar, progress::Bars);
+yes!(Clone: shutdown::Shutdown, shutdown::Report, shutdown::Running);
 
 // The simulation.
 yes!(Send: Sim, SimHandle, Sleep, Marble, sim::Builder, Explorer, sim::Exhausted);

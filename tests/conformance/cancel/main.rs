@@ -9,4 +9,5 @@ mod depth;
 mod grace;
 mod reasons;
 mod shielding;
+mod shutdown;
 mod tokens;
