@@ -225,6 +225,20 @@ no!(Unpin: Drive<Numbers, Pinned>);
 // A second taker would take the place of the first.
 no!(Clone: flow::Items<u8>);
 
+// Retries: as the timer, the delays, the function, its future and the errors.
+use resilience::{Attempts, Failure, GaveUp, RetryBudget};
+type Retrying<T, F, Fut, E> = Retry<T, Exponential, F, Fut, E>;
+yes!(Send: Retrying<TokioHandle, SendOnly, SendBody, SendOnly>, Attempts<SendOnly, SendOnly>);
+yes!(Send: RetryBudget, GaveUp, Failure<SendOnly, SendOnly>, Exponential);
+yes!(Sync: RetryBudget, GaveUp, Exponential, Attempts<u8>, Failure<u8>);
+yes!(Clone: RetryBudget, GaveUp, Exponential, Attempts<u8>, Failure<u8>);
+yes!(Unpin: Retrying<SimHandle, Pinned, Body, Pinned>, RetryBudget);
+no!(Send: Retrying<Smol, Local, SendBody, u8>, Retrying<Smol, u8, LocalBody, u8>);
+no!(Send: Retrying<Smol, u8, SendBody, Local>, Retrying<Rc<Smol>, u8, SendBody, u8>);
+no!(Send: Attempts<Local>, Failure<(), Local>);
+no!(Unpin: Retrying<Smol, u8, Pinned, u8>);
+no!(Clone: Retrying<Smol, u8, Body, u8>);
+
 // Adapters.
 yes!(Send: Smol, SmolExecutor, SmolHandle, TokioHandle, TokioRuntime, WithTokio<Smol>);
 yes!(Sync: Smol, SmolExecutor, SmolHandle, TokioHandle, TokioRuntime, WithTokio<Smol>);

@@ -127,12 +127,12 @@ pub use limit::{Capacity, IntoLimit, LiveLimit};
 pub use limit::{Limit, ZeroLimit};
 #[cfg(feature = "alloc")]
 pub use scope::{
-    Accept, Always, Conclude, Concurrent, DeadlineHandle, Exponential, FailFast, JoinScope, Joiner,
+    Accept, Always, Conclude, Concurrent, DeadlineHandle, FailFast, JoinScope, Joiner,
     LimitedScope, LocalConcurrent, LocalScope, OnFailure, OnPanic, OwnedScope, Policy, Ready,
     Restart, Restarts, Room, Scope, ScopeError, ScopeHandle, StartError, Supervise, TryConcurrent,
     TryLimitedScope, TryLocalConcurrent, TryLocalScope, TryScope, TrySpawnError, bracket,
-    concurrent, concurrent_local, concurrent_with, exponential, joiner, kind, scope, scope_limited,
-    scope_local, scope_with, try_concurrent, try_concurrent_local, try_scope, try_scope_limited,
+    concurrent, concurrent_local, concurrent_with, joiner, kind, scope, scope_limited, scope_local,
+    scope_with, try_concurrent, try_concurrent_local, try_scope, try_scope_limited,
     try_scope_local,
 };
 #[cfg(feature = "std")]
@@ -148,4 +148,4 @@ pub use set::{
 #[cfg(target_has_atomic = "ptr")]
 #[doc(inline)]
 pub use set::{FixedFutureSet, FixedStreamSet, NoWakeSlot, TryPushError, WakeSlots};
-pub use time::{Clock, Elapsed, Instant, Timer, deadline, timeout};
+pub use time::{Clock, Elapsed, Exponential, Instant, Timer, deadline, exponential, timeout};

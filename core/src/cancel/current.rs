@@ -9,7 +9,7 @@
 //! are no shields.
 
 use super::{CancelToken, Cancelled, shields::Shields};
-use crate::{sync::Arc, values::Context};
+use crate::{sync::Arc, time::Instant, values::Context};
 use core::{panic::Location, ptr};
 
 /// A child, or the body of a scope, that is being polled on this thread.
@@ -52,6 +52,15 @@ pub(crate) fn inside_scope(scope: *const ()) -> Option<&'static Location<'static
 /// Returns whether this code is part of a poll of `child`.
 pub(crate) fn inside_child(child: *const ()) -> bool {
     imp::find(|frame| ptr::addr_eq(frame.child, child).then_some(())).is_some()
+}
+
+/// Returns when the scope is cancelled at the latest in whose child or body this code runs, as far as
+/// deadlines say, those of scopes around it included. Never behind a shield.
+pub(crate) fn deadline_around() -> Instant {
+    #[cfg(all(feature = "std", not(anyscope_loom)))]
+    return token_around().map_or(Instant::NEVER, |token| token.deadline());
+    #[cfg(not(all(feature = "std", not(anyscope_loom))))]
+    return Instant::NEVER;
 }
 
 /// How the running code relates to a scope.

@@ -10,11 +10,14 @@
 //! | [`token`] | a request, and the tokens that it is passed on to |
 //! | [`waiting`], [`guard`] | waits for a request, and makes one unless told not to |
 //! | [`grace`] | the time that children have to shut down |
+//! | [`asked`], [`deadlines`] | for code that waits or plans: whether it is asked to end, and until when |
 //! | [`shields`], [`shield`] | delays a cancel for a while |
 //! | [`current`] | which children and bodies this thread is running |
 
+mod asked;
 mod cancelled;
 pub(crate) mod current;
+mod deadlines;
 mod grace;
 mod guard;
 mod reason;
@@ -24,7 +27,9 @@ pub(crate) mod shields;
 mod token;
 mod waiting;
 
+pub(crate) use asked::{Asked, asked_to_end};
 pub use cancelled::{Cancelled, CancelledBy};
+pub(crate) use deadlines::Shown;
 pub use grace::Grace;
 pub use guard::CancelGuard;
 pub use reason::CancelReason;

@@ -1,12 +1,16 @@
 //! A tree of cancel requests.
 
-use super::{CancelReason, Cancelled, CancelledBy};
+use super::{
+    CancelReason, Cancelled, CancelledBy,
+    deadlines::{Deadlines, Shown},
+};
 use crate::sync::{
     Arc, AtomicBool, AtomicUsize, EventListener, LazyEvent, Ordering, Wakers,
     group::{Ends, Group, Member},
     once_arc::OnceArc,
     once_box::OnceBox,
 };
+use crate::time::Instant;
 use alloc::vec::Vec;
 use core::fmt;
 
@@ -60,6 +64,8 @@ struct Node {
     children: Group<Node>,
     /// How many children were ever made.
     made: AtomicUsize,
+    /// When it is cancelled at the latest, if its scope has a deadline.
+    deadlines: OnceBox<Deadlines>,
     /// No handle is left, neither of this token nor of a descendant.
     gone: AtomicBool,
 }
@@ -234,6 +240,30 @@ impl CancelToken {
         self.node.requested.listen()
     }
 
+    /// Shows that the token is cancelled at this moment, or before. It is not cancelled by this.
+    pub(crate) fn show_deadline(&self, at: Instant) -> Shown {
+        if self.node.deadlines.get().is_none() {
+            // If another thread was first, its list is used.
+            let _ = self.node.deadlines.set(Deadlines::new());
+        }
+        self.node.deadlines.get().expect("set above").show(at)
+    }
+
+    /// Returns when the token is cancelled at the latest, as far as deadlines of its own and those above
+    /// it say.
+    #[cfg_attr(not(all(feature = "std", not(anyscope_loom))), allow(dead_code))]
+    pub(super) fn deadline(&self) -> Instant {
+        let mut earliest = Instant::NEVER;
+        let mut next = Some(&self.alive);
+        while let Some(alive) = next {
+            if let Some(deadlines) = alive.node.deadlines.get() {
+                earliest = earliest.min(deadlines.earliest());
+            }
+            next = alive.parent.as_ref();
+        }
+        earliest
+    }
+
     pub(super) fn to_error(&self) -> Cancelled {
         Cancelled::new(CancelledBy::Token, self.reason())
     }
@@ -248,6 +278,7 @@ impl Node {
             requested: LazyEvent::new(),
             children: Group::new(),
             made: AtomicUsize::new(0),
+            deadlines: OnceBox::new(),
             gone: AtomicBool::new(false),
         }
     }

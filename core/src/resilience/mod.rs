@@ -1,1 +1,29 @@
 //! What is done about work that fails, or takes too long.
+//!
+//! | to | use |
+//! |---|---|
+//! | try again | [`retry`](retry()), with a [`RetryBudget`] for all that is around it |
+//!
+//! Each takes a closure that makes the future, so in a flow it goes into the closure there:
+//!
+//! ```
+//! use anyscope::{exponential, flow, resilience::retry, smol::Smol};
+//! use std::time::Duration;
+//!
+//! # smol::block_on(async {
+//! let fetch = async |n: u32| if n % 2 == 1 { Ok(n) } else { Err("even") };
+//! let policy = exponential(Duration::from_micros(1), Duration::from_micros(9)).take(2);
+//!
+//! // Each item on its own: a failure keeps its place.
+//! let fetched: Vec<_> = flow::iter([1, 2, 3])
+//!     .map_concurrent(10, |n| retry(&Smol, policy.clone(), move || fetch(n)))
+//!     .collect()
+//!     .await;
+//! assert_eq!(fetched[0], Ok(1));
+//! assert_eq!(fetched[1].as_ref().unwrap_err().made, 3);
+//! # });
+//! ```
+
+pub mod retry;
+
+pub use retry::{Attempts, Failure, GaveUp, Retry, RetryBudget, retry};

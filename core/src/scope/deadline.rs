@@ -1,6 +1,7 @@
 //! Deadlines of scopes, and the handle that moves them.
 
 use crate::{
+    cancel::{CancelToken, Shown},
     sync::{Arc, AtomicUsize, EventListener, LazyEvent, Ordering, atomic_box::AtomicBox},
     time::{Clock, Instant, Timer},
     waits,
@@ -28,15 +29,22 @@ struct Moves {
     /// How many handles can move the deadline.
     movers: AtomicUsize,
     moved: LazyEvent,
+    /// For code inside that plans.
+    shown: Shown,
 }
 
 impl DeadlineHandle {
-    /// Creates a deadline, and the future that is ready when it has passed.
-    pub(super) fn new<T: Timer + Clock>(timer: T, at: Instant) -> (Self, Watch<T>) {
+    /// Creates a deadline of the scope with this token, and the future that is ready when it has passed.
+    pub(super) fn new<T: Timer + Clock>(
+        timer: T,
+        at: Instant,
+        scope: &CancelToken,
+    ) -> (Self, Watch<T>) {
         let moves = Arc::new(Moves {
             to: AtomicBox::new(),
             movers: AtomicUsize::new(1),
             moved: LazyEvent::new(),
+            shown: scope.show_deadline(at),
         });
         let deadline = DeadlineHandle { moves: moves.clone() };
         (deadline, Watch { sleep: None, timer, at, moves, listener: None })
@@ -70,6 +78,7 @@ impl DeadlineHandle {
     /// .unwrap();
     /// ```
     pub fn move_to(&self, at: Instant) {
+        self.moves.shown.move_to(at);
         self.moves.to.put(Box::new(at));
         self.moves.moved.notify(usize::MAX);
     }

@@ -384,7 +384,7 @@ impl<'a, K: Kind, P: Policy> ScopeHandle<'a, K, P> {
         T: Timer + Clock + Clone,
         Watch<T>: ChildOf<'a, K, P, Output = bool>,
     {
-        let (moved, watch) = DeadlineHandle::new(timer.clone(), at);
+        let (moved, watch) = DeadlineHandle::new(timer.clone(), at, self.shared.request_token());
         let spec = stop::daemon("a deadline");
         Watch::adopt::<EndOfTime>(self, watch, spec);
         moved

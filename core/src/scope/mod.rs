@@ -65,8 +65,6 @@ pub use parallel::{
     try_scope_local,
 };
 pub use policy::{Accept, Conclude, FailFast, Policy, Supervise};
-pub use restart::{
-    Always, Exponential, OnFailure, OnPanic, Restart, Restarting, Restarts, exponential,
-};
+pub use restart::{Always, OnFailure, OnPanic, Restart, Restarting, Restarts};
 pub use room::{Room, RoomFuture, SpawnFuture, TrySpawnError};
 pub use start::{Ready, Start, StartError};

@@ -114,6 +114,15 @@ impl<T: Ends> Group<T> {
         }
     }
 
+    /// Calls `f` with every member that is there now.
+    #[cfg_attr(not(all(feature = "std", not(anyscope_loom))), allow(dead_code))]
+    pub(crate) fn visit(&self, mut f: impl FnMut(&T)) {
+        self.0.visit(|member| {
+            // SAFETY: the registry keeps its members while it visits them, and members are only shared.
+            f(&unsafe { member.as_ref() }.value);
+        });
+    }
+
     /// Whether no member was added, or none is left after a [`drain`](Self::drain).
     pub(crate) fn is_empty(&mut self) -> bool {
         self.0.is_empty()

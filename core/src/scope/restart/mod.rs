@@ -4,13 +4,10 @@
 //! |---|---|
 //! | [`restart`](mod@restart) | which ends are followed by a restart, how often, and after what time |
 //! | [`restarting`] | the future that does it |
-//! | [`exponential`](mod@exponential) | delays that double |
 
-mod exponential;
 #[allow(clippy::module_inception, reason = "the policy itself")]
 mod restart;
 mod restarting;
 
-pub use exponential::{Exponential, exponential};
 pub use restart::{Always, OnFailure, OnPanic, Restart, Restarts};
 pub use restarting::Restarting;

@@ -1,7 +1,7 @@
 //! Which ends are followed by a restart, how often, and after what time.
 
 use super::restarting::Restarting;
-use crate::time::{Clock, Timer};
+use crate::time::{Clock, IntoDelays, Timer};
 use core::{fmt, future::Future, iter, time::Duration};
 
 /// When a child is made anew after it has ended; for [`supervise`](crate::ScopeHandle::supervise).
@@ -112,8 +112,8 @@ impl<T, W> Restart<T, W> {
 impl<T: Timer + Clock, W, D> Restart<T, W, D> {
     /// Sets how long to wait before each restart.
     ///
-    /// `delays` is any iterator of durations: [`exponential`](crate::exponential), one of your own,
-    /// or one of another crate. When it ends, there is no further restart. It starts from the
+    /// `delays` is any iterator of durations, such as [`exponential`](crate::exponential), or with the
+    /// feature `backon` a builder of that crate; see [`IntoDelays`]. When it ends, there is no further restart. It starts from the
     /// beginning when the child has run for longer than the time of [`at_most`](Self::at_most).
     /// Also without a delay, the task yields to its executor before each restart, so a child that
     /// fails at once for ever does not hold up others.
@@ -121,12 +121,12 @@ impl<T: Timer + Clock, W, D> Restart<T, W, D> {
     /// # Examples
     ///
     /// See [`Restart`].
-    pub fn backoff<I>(self, delays: I) -> Restart<T, W, I::IntoIter>
+    pub fn backoff<I, Kind>(self, delays: I) -> Restart<T, W, I::Delays>
     where
-        I: IntoIterator<Item = Duration, IntoIter: Clone>,
+        I: IntoDelays<Kind, Delays: Clone>,
     {
         let Restart { timer, when, delays: _, most } = self;
-        Restart { timer, when, delays: delays.into_iter(), most }
+        Restart { timer, when, delays: delays.into_delays(), most }
     }
 
     /// Allows at most `restarts` in any period of this length, its ends included.

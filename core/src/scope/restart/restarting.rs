@@ -2,6 +2,7 @@
 
 use super::restart::{Restart, Restarts};
 use crate::{
+    cancel::{Asked, asked_to_end},
     time::{Clock, Instant, Timer},
     unwind::{self, Payload},
 };
@@ -24,6 +25,8 @@ pin_project! {
         child: Option<Fut>,
         #[pin]
         sleep: Option<Sleep>,
+        // Ends the sleep when the child is to end.
+        asked: Asked,
         // How the child has ended that is to be restarted.
         last: Option<Result<O, Payload>>,
         make: F,
@@ -46,6 +49,7 @@ where
         Restarting {
             child: None,
             sleep: None,
+            asked: Asked::new(),
             last: None,
             make,
             delays: restart.delays.clone(),
@@ -142,12 +146,13 @@ where
         loop {
             let mut this = self.as_mut().project();
             if let Some(sleep) = this.sleep.as_mut().as_pin_mut() {
-                if !is_asked_to_end() {
+                if this.asked.poll(cx).is_none() {
                     ready!(sleep.poll(cx));
                 }
                 this.sleep.set(None);
+                *this.asked = Asked::new();
             }
-            if is_asked_to_end() {
+            if asked_to_end().is_some() {
                 if let Some(last) = this.last.take() {
                     *this.is_over = true;
                     return Poll::Ready(last.unwrap_or_else(|payload| unwind::resume(payload)));
@@ -173,14 +178,6 @@ where
             this.sleep.set(Some(this.restart.timer.sleep(delay)));
         }
     }
-}
-
-/// Whether the child around this is to end, in a grace.
-fn is_asked_to_end() -> bool {
-    #[cfg(all(feature = "std", not(anyscope_loom)))]
-    return crate::cancel::checkpoint().is_err();
-    #[cfg(not(all(feature = "std", not(anyscope_loom))))]
-    return false;
 }
 
 impl<T, W: fmt::Debug, D, F, Fut, Sleep, O> fmt::Debug for Restarting<T, W, D, F, Fut, Sleep, O> {

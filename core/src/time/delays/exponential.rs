@@ -2,9 +2,10 @@
 
 use core::time::Duration;
 
-/// Creates endless delays for [`Restart::backoff`](crate::Restart::backoff): `first`, twice that, and so on, at most `most`.
+/// Creates endless delays for retries and restarts: `first`, twice that, and so on, at most `most`.
 ///
-/// Without jitter. For that, pass an iterator of another crate, such as one of `backon`.
+/// Without jitter. For that, `map` them, as shown at [`IntoDelays`](super::IntoDelays); or use a
+/// builder of the crate `backon`.
 ///
 /// # Examples
 ///

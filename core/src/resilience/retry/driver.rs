@@ -1,0 +1,208 @@
+//! Attempt after attempt.
+
+use super::{
+    attempts::{Attempts, Failure, GaveUp},
+    budget::RetryBudget,
+    retry::{Attempt, Limits, Phase, Retry, Total},
+    rules::{Accepts, Retries, Tells},
+};
+use crate::{
+    cancel::{Asked, asked_to_end, current},
+    time::{Clock, Elapsed, Instant, Timer, alarm::time_left},
+    waits,
+};
+use core::{
+    future::Future,
+    mem,
+    pin::Pin,
+    task::{Context, Poll},
+    time::Duration,
+};
+
+impl<T, D, F, Fut, V, E, W, U, O> Future for Retry<T, D, F, Fut, E, W, U, O, U::Rejected>
+where
+    T: Timer + Clock,
+    D: Iterator<Item = Duration>,
+    F: Attempt<Fut>,
+    Fut: Future<Output = Result<V, E>>,
+    W: Retries<E>,
+    U: Accepts<V>,
+    O: Tells<E, U::Rejected>,
+{
+    type Output = Result<V, Attempts<E, U::Rejected>>;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        loop {
+            let mut this = self.as_mut().project();
+            // It stays so if something of the user's panics.
+            match mem::replace(this.phase, Phase::Over) {
+                Phase::Start => {
+                    if let Some(cancelled) = asked_to_end() {
+                        let why = GaveUp::Cancelled(cancelled);
+                        return Poll::Ready(Err(this.failed.give_up(why)));
+                    }
+                    if this.failed.made == 0 {
+                        with_budget(this.budget, RetryBudget::deposit);
+                        this.limits.begin(&*this.timer);
+                    }
+                    this.failed.made += 1;
+                    this.attempt.set(Some(this.make.attempt()));
+                    *this.phase = Phase::Running;
+                }
+                Phase::Running => {
+                    let attempt = this.attempt.as_mut().as_pin_mut().expect("it runs");
+                    let failure = match attempt.poll(cx) {
+                        Poll::Ready(Ok(value)) => {
+                            this.attempt.set(None);
+                            this.sleep.set(None);
+                            match this.until.accepts(value) {
+                                Ok(value) => return Poll::Ready(Ok(value)),
+                                Err(rejected) => Failure::Rejected(rejected),
+                            }
+                        }
+                        Poll::Ready(Err(error)) => Failure::Failed(error),
+                        Poll::Pending => {
+                            if !self.as_mut().is_out_of_time(cx) {
+                                *self.project().phase = Phase::Running;
+                                return Poll::Pending;
+                            }
+                            Failure::TimedOut(Elapsed::new())
+                        }
+                    };
+                    let mut this = self.as_mut().project();
+                    this.attempt.set(None);
+                    this.sleep.set(None);
+                    match self.as_mut().plan(failure) {
+                        Err(why) => {
+                            let failed = self.project().failed;
+                            return Poll::Ready(Err(failed.give_up(why)));
+                        }
+                        Ok(Duration::ZERO) => {
+                            // Others of the task have their turn.
+                            cx.waker().wake_by_ref();
+                            *self.project().phase = Phase::Start;
+                            return Poll::Pending;
+                        }
+                        Ok(delay) => {
+                            let mut this = self.as_mut().project();
+                            if delay != Duration::MAX {
+                                this.sleep.set(Some(this.timer.sleep(delay)));
+                            }
+                            *this.phase = Phase::Delay;
+                        }
+                    }
+                }
+                Phase::Delay => {
+                    if let Some(cancelled) = this.asked.poll(cx) {
+                        this.sleep.set(None);
+                        let why = GaveUp::Cancelled(cancelled);
+                        return Poll::Ready(Err(this.failed.give_up(why)));
+                    }
+                    let is_over = match this.sleep.as_mut().as_pin_mut() {
+                        Some(sleep) => sleep.poll(cx).is_ready(),
+                        None => false,
+                    };
+                    if !is_over {
+                        waits::waits_for(format_args!("the delay of a retry"));
+                        *this.phase = Phase::Delay;
+                        return Poll::Pending;
+                    }
+                    this.sleep.set(None);
+                    *this.asked = Asked::new();
+                    *this.phase = Phase::Start;
+                }
+                Phase::Over => panic!("polled after it was ready"),
+            }
+        }
+    }
+}
+
+impl<T, D, F, Fut, E, W, U, O, R> Retry<T, D, F, Fut, E, W, U, O, R>
+where
+    T: Timer + Clock,
+    D: Iterator<Item = Duration>,
+    W: Retries<E>,
+    O: Tells<E, R>,
+{
+    /// Returns whether the time of the attempt that runs has passed.
+    fn is_out_of_time(self: Pin<&mut Self>, cx: &mut Context<'_>) -> bool {
+        let mut this = self.project();
+        if this.sleep.is_none() {
+            let total = time_left(this.limits.until(), || this.timer.now());
+            match this.limits.attempt.min(total) {
+                Duration::MAX => return false,
+                // Not left to the timer, as some timers round up to their next tick.
+                Duration::ZERO => return true,
+                limit => this.sleep.set(Some(this.timer.sleep(limit))),
+            }
+        }
+        let sleep = this.sleep.as_pin_mut().expect("just set");
+        sleep.poll(cx).is_ready()
+    }
+
+    /// Keeps how an attempt failed, and returns how long to wait before the next one, or why there is
+    /// none.
+    fn plan(self: Pin<&mut Self>, failure: Failure<E, R>) -> Result<Duration, GaveUp> {
+        let this = self.project();
+        let made = this.failed.made;
+        this.failed.add(failure);
+        let failure = this.failed.last.as_ref().expect("just added");
+        if let Failure::Failed(error) = failure {
+            if !this.when.retries(error, made) {
+                return Err(GaveUp::NotRetried);
+            }
+        }
+        if let Some(cancelled) = asked_to_end() {
+            return Err(GaveUp::Cancelled(cancelled));
+        }
+        let own = this.limits.until();
+        if time_left(own, || this.timer.now()).is_zero() {
+            return Err(GaveUp::Deadline);
+        }
+        if this.limits.times.is_some_and(|retries| made > retries) {
+            return Err(GaveUp::UsedUp);
+        }
+        let delay = this.delays.next().ok_or(GaveUp::UsedUp)?;
+        let until = own.min(current::deadline_around());
+        if until != Instant::NEVER && delay >= time_left(until, || this.timer.now()) {
+            return Err(GaveUp::Deadline);
+        }
+        // Last, so that nothing is taken for a retry that is not made.
+        if with_budget(this.budget, |budget| budget.withdraw(&*this.timer)) == Some(false) {
+            return Err(GaveUp::Budget);
+        }
+        this.told.tell(made, failure, delay);
+        Ok(delay)
+    }
+}
+
+impl Limits {
+    /// The first attempt begins.
+    fn begin(&mut self, clock: &impl Clock) {
+        if let Total::Within(time) = self.total {
+            self.total = Total::Until(match time {
+                Duration::MAX => Instant::NEVER,
+                time => clock.now().saturating_add(time),
+            });
+        }
+    }
+
+    fn until(&self) -> Instant {
+        match self.total {
+            Total::Until(at) => at,
+            Total::Unlimited | Total::Within(_) => Instant::NEVER,
+        }
+    }
+}
+
+/// Calls `f` with the budget that was given, or with that in the context, if there is one.
+#[inline]
+fn with_budget<B>(given: &Option<RetryBudget>, f: impl FnOnce(&RetryBudget) -> B) -> Option<B> {
+    match given {
+        Some(budget) => Some(f(budget)),
+        #[cfg(all(feature = "std", not(anyscope_loom)))]
+        None => crate::context::with_current(|context| context.get().map(f)),
+        #[cfg(not(all(feature = "std", not(anyscope_loom))))]
+        None => None,
+    }
+}
