@@ -14,6 +14,7 @@ use anyscope::{
         },
     },
     future::*,
+    limit::adaptive::{self, Aimd, Gradient2, Ratio, Vegas, Windowed},
     set::First,
     sim::{self, Explorer, Marble, Sim, SimHandle, Sleep},
     smol::{Smol, SmolExecutor, SmolHandle, SmolLocal, SmolLocalHandle},
@@ -191,6 +192,18 @@ yes!(Send: LiveLimit, Capacity, flow::Flow<Numbers>, sources::FromStream<PinnedS
 yes!(Sync: LiveLimit, Capacity);
 yes!(Clone: LiveLimit, Capacity, flow::Flow<Numbers>, sources::MapParts<(), (), ()>);
 no!(Send: flow::Flow<LocalNumbers>);
+// As the algorithm, which runs on whichever thread a call ends.
+yes!(Send: AdaptiveLimit<SendOnly>, adaptive::Call<SendOnly, SendOnly>);
+yes!(Sync: AdaptiveLimit<SendOnly>, adaptive::Call<SendOnly, Smol>);
+yes!(Clone: AdaptiveLimit<SendOnly>, Aimd, Vegas, Gradient2, Windowed<Aimd>, Ratio);
+no!(Send: AdaptiveLimit<Local>, adaptive::Call<Local, Smol>, adaptive::Call<Aimd, Local>);
+no!(Sync: AdaptiveLimit<Local>, adaptive::Call<Aimd, SendOnly>);
+no!(Clone: adaptive::Call<Aimd, Smol>);
+yes!(Send: Measured<SendOnly, SendOnly, SendOnly, SendOnly>);
+no!(Send: Measured<Local, Smol, Body, fn()>, Measured<Aimd, Local, Body, fn()>);
+no!(Send: Measured<Aimd, Smol, Local, fn()>, Measured<Aimd, Smol, Body, Local>);
+yes!(Unpin: AdaptiveLimit<Pinned>, Measured<Aimd, Pinned, Body, Pinned>);
+no!(Unpin: Measured<Aimd, Smol, Pinned, fn()>);
 yes!(Send: Map<SendOnly>, Map<(), SendOnly>, sources::MapParts<Numbers, SendOnly, SendOnly>);
 no!(Send: Map<Local>, Map<(), Local>, sources::MapParts<(), Local, ()>, sources::MapParts<(), (), Local>);
 no!(Send: sources::MapConcurrent<LocalNumbers, sources::Call<fn(Local) -> Body>>);

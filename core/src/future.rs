@@ -23,6 +23,7 @@ pub use crate::{
             TryFold, TryForEachConcurrent,
         },
     },
+    limit::adaptive::Measured,
     resilience::retry::Retry,
     scope::{
         ConcurrentFuture, JoinedFuture, Restarting, RoomFuture, ScopeFuture, SpawnFuture, Start,

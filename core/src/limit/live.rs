@@ -70,10 +70,8 @@ impl LiveLimit {
     /// ```
     #[track_caller]
     pub fn set(&self, limit: impl IntoLimit<Limit = Limit>) {
-        // Relaxed: an operation reads the new limit after a wake, or whenever it polls for another
-        // reason; `notify` orders the first, and the second needs no order.
-        self.shared.limit.store(limit.into_limit().get(), Ordering::Relaxed);
-        self.shared.raised.notify(usize::MAX);
+        self.store(limit.into_limit().get());
+        self.announce();
     }
 
     /// Returns the limit as it is now.
@@ -82,6 +80,18 @@ impl LiveLimit {
             Ok(Limit::AtMost(most)) if most.get() < usize::MAX => Limit::AtMost(most),
             _ => Limit::Unbounded,
         }
+    }
+
+    /// Changes the limit, and returns what it was. The caller announces the change if it is a raise.
+    pub(crate) fn store(&self, limit: usize) -> usize {
+        // Relaxed: an operation reads the new limit after a wake, or whenever it polls for another
+        // reason; `announce` orders the first, and the second needs no order.
+        self.shared.limit.swap(limit, Ordering::Relaxed)
+    }
+
+    /// Wakes all who wait for a change.
+    pub(crate) fn announce(&self) {
+        self.shared.raised.notify(usize::MAX);
     }
 
     pub(crate) fn now(&self) -> usize {

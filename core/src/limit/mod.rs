@@ -1,5 +1,6 @@
 //! How much may run at once.
 
+pub mod adaptive;
 #[cfg(feature = "alloc")]
 mod into;
 // The type `Limit` is what one looks for under this name.

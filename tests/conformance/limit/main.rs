@@ -1,1 +1,3 @@
 //! How much may run at once, and how often.
+
+mod adaptive;

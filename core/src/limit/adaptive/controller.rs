@@ -1,0 +1,176 @@
+//! An algorithm whose limit operations follow.
+//!
+//! An algorithm may be user code, so it runs under a lock that nobody waits for ([`TryLock`]). Whoever
+//! has a sample and finds the lock taken leaves the sample on a stack, and tries once more. Whoever
+//! lets go of the lock looks at the stack afterwards. Each has a fence between the two, so one of them
+//! sees the other, and no sample is left behind.
+//!
+//! The limit is stored under the lock, so that an older one never replaces a newer one. Those who wait
+//! for it to be raised are woken when the lock is free.
+
+use super::{Algorithm, Sample};
+use crate::{
+    limit::{IntoLimit, LiveLimit},
+    sync::{Arc, AtomicUsize, Ordering, fence, stack::Stack, try_lock::TryLock},
+    unwind::Finally,
+};
+use core::{cell::Cell, fmt, num::NonZeroUsize};
+
+/// A limit that adjusts itself, by how the calls go that are made under it.
+///
+/// Clones share the limit. Pass it, or a reference, as the limit of an operation, and tell it of each
+/// call: with [`call`](Self::call) around the call's future, or with the guard that
+/// [`start`](Self::start) returns. It learns nothing from calls that nobody tells it of. When the limit
+/// is raised, the operations that wait for it are woken at once; when it is lowered, nothing is
+/// cancelled, and nothing new starts until fewer are running.
+///
+/// Several operations may share it. Each keeps to the limit by itself; a limit of all together is
+/// [`try_start`](Self::try_start).
+///
+/// # Examples
+///
+/// As many consumers of a queue as the service behind them can take at the moment. Nobody says how
+/// many that are:
+///
+/// ```
+/// use anyscope::{AdaptiveLimit, flow, limit::adaptive::{Vegas, Windowed}, smol::Smol};
+///
+/// async fn store(order: u32) -> Result<u32, std::io::Error> {
+///     Ok(order)
+/// }
+///
+/// # smol::block_on(async {
+/// let consumers = AdaptiveLimit::new(Windowed::new(Vegas::default()));
+/// let orders = smol::channel::bounded(100);
+/// # for order in 0..50 { orders.0.send(order).await.unwrap(); }
+/// # orders.0.close();
+/// flow::stream(orders.1)
+///     .for_each_concurrent(&consumers, async |order| {
+///         if let Err(error) = consumers.call(&Smol, store(order)).await {
+///             eprintln!("order {order}: {error}");
+///         }
+///     })
+///     .await;
+/// # });
+/// ```
+pub struct AdaptiveLimit<A> {
+    shared: Arc<Shared<A>>,
+}
+
+struct Shared<A> {
+    limit: LiveLimit,
+    in_flight: AtomicUsize,
+    algorithm: TryLock<A>,
+    /// Samples of those who found the lock taken.
+    left: Stack<Sample>,
+}
+
+impl<A: Algorithm> AdaptiveLimit<A> {
+    /// Creates a limit that begins with that of `algorithm`, and follows it.
+    pub fn new(algorithm: A) -> Self {
+        let limit = LiveLimit::new(algorithm.limit());
+        let algorithm = TryLock::new(algorithm);
+        let in_flight = AtomicUsize::new(0);
+        AdaptiveLimit {
+            shared: Arc::new(Shared { limit, in_flight, algorithm, left: Stack::new() }),
+        }
+    }
+
+    /// Learns from a call that has ended.
+    pub(super) fn learn(&self, sample: Sample) {
+        let shared = &*self.shared;
+        let raised = Cell::new(false);
+        // Also if the algorithm panics after it has raised the limit.
+        let _wake = Finally::new(|| {
+            if raised.get() {
+                shared.limit.announce();
+            }
+        });
+        let mut sample = Some(sample);
+        loop {
+            let learnt = shared.algorithm.try_with(|algorithm| {
+                for sample in sample.take().into_iter().chain(shared.left.take()) {
+                    let limit = algorithm.on_sample(sample);
+                    let before = shared.limit.store(limit.get());
+                    raised.set(raised.get() || limit.get() > before);
+                }
+            });
+            match (learnt, sample.take()) {
+                (None, Some(sample)) => shared.left.push(sample),
+                // Ours is on the stack, and whoever has the lock will look there.
+                (None, None) => return,
+                (Some(()), _) => {}
+            }
+            // Pairs with itself, on the thread of somebody who has the lock, or wants it. Ours is
+            // between the change that we made (the lock is free, or the sample is on the stack) and
+            // our look at the other.
+            fence(Ordering::SeqCst);
+            if shared.left.is_empty() {
+                return;
+            }
+        }
+    }
+}
+
+impl<A> AdaptiveLimit<A> {
+    /// Returns the limit as it is now.
+    pub fn get(&self) -> NonZeroUsize {
+        NonZeroUsize::new(self.shared.limit.now()).unwrap_or(NonZeroUsize::MIN)
+    }
+
+    /// Returns how many calls are in flight, of those that the limit was told of.
+    pub fn in_flight(&self) -> usize {
+        self.shared.in_flight.load(Ordering::Relaxed)
+    }
+
+    /// Counts a call, if `may` says so of the number of others and the limit, and returns how many there
+    /// are now.
+    pub(super) fn enter(&self, may: impl Fn(usize, usize) -> bool) -> Option<usize> {
+        // Relaxed: only a number, which orders nothing.
+        let others = self
+            .shared
+            .in_flight
+            .fetch_update(Ordering::Relaxed, Ordering::Relaxed, |others| {
+                may(others, self.shared.limit.now()).then_some(others + 1)
+            })
+            .ok()?;
+        Some(others + 1)
+    }
+
+    /// A call has ended.
+    pub(super) fn leave(&self) {
+        self.shared.in_flight.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+impl<A> Clone for AdaptiveLimit<A> {
+    fn clone(&self) -> Self {
+        AdaptiveLimit { shared: self.shared.clone() }
+    }
+}
+
+impl<A> IntoLimit for AdaptiveLimit<A> {
+    type Limit = LiveLimit;
+
+    fn into_limit(self) -> LiveLimit {
+        self.shared.limit.clone()
+    }
+}
+
+/// Shares the limit: the operation follows it.
+impl<A> IntoLimit for &AdaptiveLimit<A> {
+    type Limit = LiveLimit;
+
+    fn into_limit(self) -> LiveLimit {
+        self.shared.limit.clone()
+    }
+}
+
+impl<A> fmt::Debug for AdaptiveLimit<A> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("AdaptiveLimit")
+            .field("limit", &self.get())
+            .field("in_flight", &self.in_flight())
+            .finish()
+    }
+}
