@@ -24,6 +24,7 @@ pub use crate::{
         },
     },
     limit::adaptive::Measured,
+    limit::semaphore::{Acquire, AcquireOwned},
     resilience::retry::Retry,
     scope::{
         ConcurrentFuture, JoinedFuture, Restarting, RoomFuture, ScopeFuture, SpawnFuture, Start,

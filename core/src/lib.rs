@@ -123,7 +123,7 @@ pub use exec::{
     spawn_fn,
 };
 #[cfg(feature = "alloc")]
-pub use limit::{Capacity, IntoLimit, LiveLimit, adaptive::AdaptiveLimit};
+pub use limit::{Capacity, IntoLimit, LiveLimit, Semaphore, adaptive::AdaptiveLimit};
 pub use limit::{Limit, ZeroLimit};
 #[cfg(feature = "alloc")]
 pub use scope::{

@@ -125,6 +125,14 @@ enum Kind {
 
 impl Capacity {
     /// The limit as it is now.
+    pub(crate) fn limit(&self) -> Limit {
+        match &self.0 {
+            Kind::Fixed(limit) => *limit,
+            Kind::Live(limit) => limit.get(),
+        }
+    }
+
+    /// The limit as it is now, as a number.
     #[inline]
     pub(crate) fn now(&self) -> usize {
         match &self.0 {

@@ -8,9 +8,13 @@ mod into;
 mod limit;
 #[cfg(feature = "alloc")]
 mod live;
+#[cfg(feature = "alloc")]
+pub(crate) mod semaphore;
 
 #[cfg(feature = "alloc")]
 pub use into::IntoLimit;
 pub use limit::{Limit, ZeroLimit};
 #[cfg(feature = "alloc")]
 pub use live::{Capacity, LiveLimit};
+#[cfg(feature = "alloc")]
+pub use semaphore::{AcquireError, OwnedPermit, Permit, Semaphore, TryAcquireError};

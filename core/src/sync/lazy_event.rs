@@ -1,8 +1,7 @@
 //! An event that costs nothing while nothing listens.
 //!
 //! Listeners wait in the order in which they came. They are in a map that one thread at a time
-//! works on, and that no thread waits for: a thread that finds the map taken leaves its request on a
-//! stack, and the thread that holds the map looks at the stack before it is done. No user code runs
+//! works on, and that no thread waits for (a [`Combiner`]). No user code runs
 //! while the map is taken. The wakers are not in the map, but in a slot of each listener's own; the
 //! wakers to fire are collected, and fired when the map is free. So a waker that panics, or polls
 //! its task inside `wake`, finds everything in order and blocks no other thread.
@@ -13,17 +12,14 @@
 //! | `NOTIFIED` | the thread that holds the map | `GONE` |
 //! | `GONE` | the listener, when it has seen the notification, or is dropped | |
 //!
-//! Two pairs of fences make sure that nothing is missed. With a weaker order, both sides of a pair
-//! could read the value from before the other's write:
-//!
-//! - a listener enters, then checks the awaited condition; a notifier changes the condition, then
-//!   looks for listeners;
-//! - a thread that finds the map taken leaves a request, then tries again; the thread that held
-//!   the map frees it, then looks for requests.
+//! A pair of fences makes sure that nothing is missed: a listener enters, then checks the awaited
+//! condition; a notifier changes the condition, then looks for listeners. With a weaker order, both
+//! could read the value from before the other's write. The fence of the listener is the one that
+//! [`Combiner::run`] ends with.
 
 use super::{Arc, AtomicUsize, Ordering, Wakers, fence};
 use crate::{
-    sync::{atomic_waker::AtomicWaker, once_box::OnceBox, stack::Stack, try_lock::TryLock},
+    sync::{atomic_waker::AtomicWaker, combiner::Combiner, once_box::OnceBox},
     unwind,
 };
 use alloc::collections::BTreeMap;
@@ -52,9 +48,7 @@ struct Queue {
     numbers: AtomicUsize,
     /// How many were notified and have neither seen it nor been dropped.
     unseen: AtomicUsize,
-    waiting: TryLock<Waiting>,
-    /// The requests of threads that found `waiting` taken.
-    requests: Stack<Request>,
+    waiting: Combiner<Waiting, Request>,
 }
 
 /// The waiting listeners, by their numbers.
@@ -101,7 +95,7 @@ impl LazyEvent {
     /// fire.
     #[inline]
     pub(crate) fn collect(&self, count: usize, wakers: &mut Wakers) {
-        // See the module: pairs with the fence in `run`, for listeners.
+        // See the module: pairs with the fence in `Combiner::run`.
         fence(Ordering::SeqCst);
         let Some(queue) = self.queue.get() else { return };
         if queue.listeners.load(Ordering::Relaxed) > 0 {
@@ -123,35 +117,12 @@ impl Queue {
             listeners: AtomicUsize::new(0),
             numbers: AtomicUsize::new(0),
             unseen: AtomicUsize::new(0),
-            waiting: TryLock::new(BTreeMap::new()),
-            requests: Stack::new(),
+            waiting: Combiner::new(BTreeMap::new()),
         }
     }
 
-    /// Applies `request`, or leaves it to the thread that holds the map. Applies the requests that
-    /// other threads have left.
     fn run(&self, request: Request, wakers: &mut Wakers) {
-        let mut request = Some(request);
-        loop {
-            let free = self.waiting.try_with(|waiting| {
-                let left = self.requests.take();
-                for request in left.into_iter().chain(request.take()) {
-                    self.apply(request, waiting, wakers);
-                }
-            });
-            if free.is_none() {
-                // Pushed before, and the map is still taken: the thread that holds it will find the
-                // request.
-                let Some(request) = request.take() else { return };
-                self.requests.push(request);
-            }
-            // See the module: both sides of the second pair pass this fence, whoever left a request
-            // and whoever freed the map; and so does a listener that enters, for the first pair.
-            fence(Ordering::SeqCst);
-            if self.requests.is_empty() {
-                return;
-            }
-        }
+        self.waiting.run(request, |request, waiting| self.apply(request, waiting, wakers));
     }
 
     fn apply(&self, request: Request, waiting: &mut Waiting, wakers: &mut Wakers) {

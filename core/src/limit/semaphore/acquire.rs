@@ -1,0 +1,179 @@
+//! The futures that wait for permits.
+
+use super::{
+    AcquireError, OwnedPermit, Permit, Semaphore,
+    queue::{Found, Request, Waiter},
+    shared::{Refusal, Shared},
+};
+use crate::{sync::Arc, unwind::Finally, waits};
+use core::{
+    fmt,
+    future::Future,
+    pin::Pin,
+    task::{Context, Poll, ready},
+};
+
+/// Future of [`Semaphore::acquire`] and [`Semaphore::acquire_many`].
+#[must_use = "futures do nothing unless you `.await` or poll them"]
+pub struct Acquire<'a> {
+    semaphore: &'a Semaphore,
+    wait: Wait,
+}
+
+/// Future of [`Semaphore::acquire_owned`] and [`Semaphore::acquire_many_owned`].
+#[must_use = "futures do nothing unless you `.await` or poll them"]
+pub struct AcquireOwned {
+    semaphore: Semaphore,
+    wait: Wait,
+}
+
+impl<'a> Acquire<'a> {
+    pub(super) fn new(semaphore: &'a Semaphore, count: usize) -> Self {
+        Acquire { semaphore, wait: Wait { count, waiter: None } }
+    }
+}
+
+impl AcquireOwned {
+    pub(super) fn new(semaphore: Semaphore, count: usize) -> Self {
+        AcquireOwned { semaphore, wait: Wait { count, waiter: None } }
+    }
+}
+
+impl<'a> Future for Acquire<'a> {
+    type Output = Result<Permit<'a>, AcquireError>;
+
+    #[inline]
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let semaphore = self.semaphore;
+        let polled = ready!(self.wait.poll(semaphore.shared(), cx));
+        Poll::Ready(polled.map(|()| Permit::new(semaphore, self.wait.count)))
+    }
+}
+
+impl Future for AcquireOwned {
+    type Output = Result<OwnedPermit, AcquireError>;
+
+    #[inline]
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let this = self.get_mut();
+        let polled = ready!(this.wait.poll(this.semaphore.shared(), cx));
+        Poll::Ready(polled.map(|()| OwnedPermit::new(this.semaphore.clone(), this.wait.count)))
+    }
+}
+
+impl Drop for Acquire<'_> {
+    #[inline]
+    fn drop(&mut self) {
+        self.wait.leave(self.semaphore.shared());
+    }
+}
+
+impl Drop for AcquireOwned {
+    #[inline]
+    fn drop(&mut self) {
+        self.wait.leave(self.semaphore.shared());
+    }
+}
+
+/// What both have.
+struct Wait {
+    count: usize,
+    /// In the queue from the first poll that had to wait.
+    waiter: Option<Arc<Waiter>>,
+}
+
+impl Wait {
+    #[inline]
+    fn poll(&mut self, shared: &Shared, cx: &mut Context<'_>) -> Poll<Result<(), AcquireError>> {
+        if self.waiter.is_none() && self.count > 0 {
+            match shared.try_take(self.count) {
+                Ok(()) => return Poll::Ready(Ok(())),
+                Err(Refusal::Closed) => return Poll::Ready(Err(AcquireError::Closed)),
+                Err(Refusal::Full) => {}
+            }
+        }
+        self.poll_queued(shared, cx)
+    }
+
+    #[inline(never)]
+    fn poll_queued(
+        &mut self,
+        shared: &Shared,
+        cx: &mut Context<'_>,
+    ) -> Poll<Result<(), AcquireError>> {
+        if self.waiter.is_none() {
+            if let Some(error) = never(shared, self.count) {
+                return Poll::Ready(Err(error));
+            }
+            let waiter = shared.waiter(self.count);
+            // Before it can be woken. A clone of the waker that panics leaves nothing behind.
+            waiter.register(cx.waker());
+            self.waiter = Some(waiter.clone());
+            // If a waker panics in here, we are in the queue all the same, and leave it when we are dropped.
+            shared.run(Request::Enter(waiter));
+        } else if let Some(waiter) = &self.waiter {
+            if waiter.found() == Found::Nothing {
+                waiter.register(cx.waker());
+            }
+        }
+        let Some(waiter) = &self.waiter else { return Poll::Pending };
+        let found = waiter.found();
+        if found == Found::Nothing {
+            let permits = if self.count == 1 { "permit" } else { "permits" };
+            let limit = shared.limit().limit();
+            waits::waits_for(format_args!("{} {permits} of a semaphore of {limit}", self.count));
+            return Poll::Pending;
+        }
+        let granted = found == Found::Granted;
+        // For a waker that panics when it is dropped: then nobody has the permits.
+        let lost = Finally::new(|| {
+            if granted {
+                shared.give_back(self.count);
+            }
+        });
+        if let Some(waiter) = self.waiter.take() {
+            shared.keep(waiter);
+        }
+        lost.disarm();
+        Poll::Ready(if granted { Ok(()) } else { Err(AcquireError::Closed) })
+    }
+
+    #[inline]
+    fn leave(&mut self, shared: &Shared) {
+        if let Some(waiter) = self.waiter.take() {
+            self.leave_queue(shared, waiter);
+        }
+    }
+
+    #[inline(never)]
+    fn leave_queue(&self, shared: &Shared, waiter: Arc<Waiter>) {
+        match waiter.leave() {
+            Found::Nothing => shared.run(Request::Leave),
+            Found::Granted => shared.give_back(self.count),
+            Found::Refused => {}
+        }
+        // Drops the waker, if it is the last that has it.
+        shared.keep(waiter);
+    }
+}
+
+/// Why a wait for so many permits would never end.
+pub(super) fn never(shared: &Shared, count: usize) -> Option<AcquireError> {
+    if count == 0 {
+        return Some(AcquireError::Zero);
+    }
+    let limit = shared.limit().now();
+    shared.is_never(count).then_some(AcquireError::Never { asked: count, limit })
+}
+
+impl fmt::Debug for Acquire<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Acquire").field("count", &self.wait.count).finish_non_exhaustive()
+    }
+}
+
+impl fmt::Debug for AcquireOwned {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("AcquireOwned").field("count", &self.wait.count).finish_non_exhaustive()
+    }
+}

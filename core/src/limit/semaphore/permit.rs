@@ -1,0 +1,137 @@
+//! Permits that are held.
+
+use super::Semaphore;
+use core::{fmt, mem};
+
+/// Permits of a [`Semaphore`], which they borrow. They are returned when this is dropped.
+///
+/// # Examples
+///
+/// See [`Semaphore`].
+#[must_use = "permits are returned when this is dropped"]
+pub struct Permit<'a> {
+    semaphore: &'a Semaphore,
+    count: usize,
+}
+
+/// Permits of a [`Semaphore`], for a child or a struct. They are returned when this is dropped.
+///
+/// # Examples
+///
+/// See [`Semaphore::acquire_owned`].
+#[must_use = "permits are returned when this is dropped"]
+pub struct OwnedPermit {
+    semaphore: Semaphore,
+    count: usize,
+}
+
+impl<'a> Permit<'a> {
+    /// Requires that the permits were taken.
+    pub(super) fn new(semaphore: &'a Semaphore, count: usize) -> Self {
+        Permit { semaphore, count }
+    }
+
+    /// Returns how many permits these are.
+    pub fn count(&self) -> usize {
+        self.count
+    }
+
+    /// Splits `count` permits off. None, and nothing is changed, if there are not more than that, or `count` is 0.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use anyscope::limit::Semaphore;
+    ///
+    /// # smol::block_on(async {
+    /// let semaphore = Semaphore::new(3);
+    /// let mut three = semaphore.acquire_many(3).await.unwrap();
+    /// let one = three.split(1).unwrap();
+    /// assert_eq!((one.count(), three.count()), (1, 2));
+    /// assert!(three.split(2).is_none());
+    /// drop(three);
+    /// assert_eq!(semaphore.available(), 2);
+    /// # });
+    /// ```
+    pub fn split(&mut self, count: usize) -> Option<Permit<'a>> {
+        let semaphore = self.semaphore;
+        split(&mut self.count, count).map(|count| Permit { semaphore, count })
+    }
+
+    /// Never returns the permits: from now on the semaphore has so many fewer.
+    pub fn forget(self) {
+        mem::forget(self);
+    }
+
+    /// Returns a permit that does not borrow.
+    pub fn into_owned(self) -> OwnedPermit {
+        let (semaphore, count) = (self.semaphore.clone(), self.count);
+        self.forget();
+        OwnedPermit { semaphore, count }
+    }
+}
+
+impl OwnedPermit {
+    /// Requires that the permits were taken.
+    pub(super) fn new(semaphore: Semaphore, count: usize) -> Self {
+        OwnedPermit { semaphore, count }
+    }
+
+    /// Returns how many permits these are.
+    pub fn count(&self) -> usize {
+        self.count
+    }
+
+    /// Splits `count` permits off; see [`Permit::split`].
+    pub fn split(&mut self, count: usize) -> Option<OwnedPermit> {
+        let count = split(&mut self.count, count)?;
+        Some(OwnedPermit { semaphore: self.semaphore.clone(), count })
+    }
+
+    /// Never returns the permits: from now on the semaphore has so many fewer.
+    pub fn forget(mut self) {
+        // The handle is dropped all the same.
+        self.count = 0;
+    }
+
+    /// Returns the semaphore.
+    pub fn semaphore(&self) -> &Semaphore {
+        &self.semaphore
+    }
+}
+
+fn split(from: &mut usize, count: usize) -> Option<usize> {
+    if count == 0 || count >= *from {
+        return None;
+    }
+    *from -= count;
+    Some(count)
+}
+
+impl Drop for Permit<'_> {
+    #[inline]
+    fn drop(&mut self) {
+        self.semaphore.shared().give_back(self.count);
+    }
+}
+
+impl Drop for OwnedPermit {
+    #[inline]
+    fn drop(&mut self) {
+        if self.count > 0 {
+            self.semaphore.shared().give_back(self.count);
+        }
+    }
+}
+
+impl fmt::Debug for Permit<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Permit").field("count", &self.count).finish_non_exhaustive()
+    }
+}
+
+impl fmt::Debug for OwnedPermit {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("OwnedPermit").field("count", &self.count).finish_non_exhaustive()
+    }
+}
