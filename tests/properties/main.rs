@@ -5,3 +5,4 @@ mod channel;
 mod flow;
 mod merge;
 mod wait;
+mod workers;

@@ -1,1 +1,14 @@
 //! Workers and resources that several callers share.
+//!
+//! | to | use |
+//! |---|---|
+//! | have jobs done by a few workers, each with a state of its own | [`Pool`] |
+
+mod workers;
+
+pub use workers::{
+    BuildError, Builder, Call, CallOnce, Caller, FnWorker, Handler, InSubmitter, IntoWorker,
+    JobError, NoTimer, Pool, PoolClosed, Report, Shutdown, ShuttingDown, Stats, Strategy, Submit,
+    SubmitError, Ticket, TrySubmitError, Worker, WorkerFailed, WorkerState, WorkerStats, caller,
+    worker,
+};

@@ -12,6 +12,7 @@
 //! | [`once_box`], [`once_arc`] | a value set at most once, read by any thread |
 //! | [`try_lock`] | a lock that can only be tried, never waited for |
 //! | [`combiner`] | a value that one thread at a time works on, with the requests of all others |
+//! | [`lock`] | a lock for a few steps, without user code in it |
 //! | [`handoff`] | a place for one value, handed from a giver to a taker that asks for it |
 //! | [`atomic_waker`] | a slot for the one waker of a task |
 //! | [`wakers`] | wakers collected inside a protocol, to be fired after it |
@@ -43,6 +44,8 @@ mod lazy_event;
 mod lazy_event_models;
 #[cfg(anyscope_loom)]
 mod lazy_event_step;
+#[cfg(feature = "alloc")]
+pub(crate) mod lock;
 #[cfg(all(test, anyscope_loom))]
 mod models;
 #[cfg(all(feature = "std", not(anyscope_loom)))]

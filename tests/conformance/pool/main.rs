@@ -1,1 +1,3 @@
 //! Pools of workers and of resources.
+
+mod workers;

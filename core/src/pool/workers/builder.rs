@@ -1,0 +1,289 @@
+//! How a pool is made.
+
+use super::{
+    error::{BuildError, PoolClosed},
+    inline::Inline,
+    life::{Life, attend},
+    pool::Pool,
+    shared::Shared,
+    strategy::Strategy,
+    worker::{IntoWorker, Worker},
+};
+use crate::{
+    cancel::CancelToken,
+    exec::Spawn,
+    scope::{OnPanic, OwnedScope, Restart, Restarts},
+    time::{Clock, Instant, Timer},
+};
+use alloc::{boxed::Box, format, sync::Arc};
+use core::{
+    fmt,
+    future::{Future, Pending, pending},
+    iter::Repeat,
+    num::NonZeroUsize,
+    time::Duration,
+};
+
+/// Makes a [`Pool`]; see [`Pool::builder`] and [`Pool::inline`].
+#[must_use = "a builder does nothing until `start`"]
+pub struct Builder<E, T = NoTimer, P = OnPanic, D = Repeat<Duration>> {
+    exec: E,
+    workers: usize,
+    queue: usize,
+    strategy: Strategy,
+    token: Option<CancelToken>,
+    restart: Restart<T, P, D>,
+}
+
+/// In place of an executor, for a pool whose jobs run in the tasks that submit them; see
+/// [`Pool::inline`].
+#[derive(Clone, Copy, Debug)]
+pub struct InSubmitter(());
+
+/// In place of a timer, for a restart at once, and for a shutdown that waits as long as it takes.
+#[derive(Clone, Copy, Debug)]
+pub struct NoTimer(());
+
+impl NoTimer {
+    pub(super) const fn new() -> Self {
+        NoTimer(())
+    }
+}
+
+impl Timer for NoTimer {
+    type Sleep = Pending<()>;
+
+    fn sleep(&self, _: Duration) -> Pending<()> {
+        pending()
+    }
+}
+
+/// Always zero.
+impl Clock for NoTimer {
+    fn now(&self) -> Instant {
+        Instant::from_epoch(Duration::ZERO)
+    }
+}
+
+impl<E: Spawn> Builder<E> {
+    pub(super) fn on(exec: E) -> Self {
+        let workers = exec.parallelism().get();
+        Builder::new(exec, workers)
+    }
+}
+
+impl Builder<InSubmitter> {
+    pub(super) fn in_submitter() -> Self {
+        Builder::new(InSubmitter(()), 1)
+    }
+}
+
+impl<E> Builder<E> {
+    fn new(exec: E, workers: usize) -> Self {
+        Builder {
+            exec,
+            workers,
+            queue: 100,
+            strategy: Strategy::Shared,
+            token: None,
+            restart: Restart::on_panic(NoTimer::new()),
+        }
+    }
+}
+
+impl<E, T, P, D> Builder<E, T, P, D> {
+    /// Sets how many jobs may be queued: 100, unless this is called. Jobs that run do not count.
+    ///
+    /// With 0, [`start`](Self::start) returns an error.
+    pub fn queue(mut self, jobs: usize) -> Self {
+        self.queue = jobs;
+        self
+    }
+
+    /// Sets when a worker that has failed is made anew.
+    ///
+    /// A worker fails when a job of it panics, or when the function that makes it returns an error or
+    /// panics. The first is a panic to the policy, and the other two are an `Err`: so
+    /// [`Restart::on_failure`] is for all of them, and [`Restart::on_panic`] for jobs only. When there is
+    /// no further restart, the pool ends with [`PoolClosed::Failed`]: queued jobs are dropped, submits that wait get
+    /// their jobs back, and jobs that other workers have begun end as they would.
+    ///
+    /// Unless this is called, a worker is made anew at once after a panic of a job, as often as it takes, and
+    /// a failed start ends the pool.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use anyscope::{Restart, exponential, pool::{Pool, PoolClosed, worker}, smol::Smol};
+    /// use std::time::Duration;
+    ///
+    /// # smol::block_on(async {
+    /// let tick = Duration::from_millis(1);
+    /// let pool = Pool::builder(&Smol)
+    ///     .restart(Restart::on_failure(Smol).backoff(exponential(tick, 10 * tick)).at_most(3, Duration::MAX))
+    ///     .start(async |_| {
+    ///         let server: Result<(), _> = Err("connection refused");
+    ///         server.map(|server| worker(server, async |_: &mut (), n: u32| n))
+    ///     })
+    ///     .unwrap();
+    /// let failed = pool.call(1).await.unwrap_err();
+    /// assert!(failed.to_string().contains("could not be started: connection refused"));
+    /// assert!(matches!(pool.closed(), Some(PoolClosed::Failed(_))));
+    /// # });
+    /// ```
+    pub fn restart<T2, P2, D2>(self, policy: Restart<T2, P2, D2>) -> Builder<E, T2, P2, D2>
+    where
+        P2: Restarts<Life>,
+    {
+        let Builder { exec, workers, queue, strategy, token, restart: _ } = self;
+        Builder { exec, workers, queue, strategy, token, restart: policy }
+    }
+}
+
+impl<E: Spawn, T, P, D> Builder<E, T, P, D> {
+    /// Sets how many workers there are: as many as the executor has [threads](Spawn::parallelism),
+    /// unless this is called.
+    ///
+    /// With 0, [`start`](Self::start) returns an error.
+    pub fn workers(mut self, workers: usize) -> Self {
+        self.workers = workers;
+        self
+    }
+
+    /// Sets which worker gets a job.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use anyscope::{pool::{Pool, Strategy, worker}, smol::Smol};
+    ///
+    /// # smol::block_on(async {
+    /// let pool = Pool::builder(&Smol)
+    ///     .workers(2)
+    ///     .strategy(Strategy::RoundRobin)
+    ///     .start(async |index| worker(index, async |index: &mut usize, _: ()| *index))
+    ///     .unwrap();
+    /// for worker in [0, 1, 0] {
+    ///     assert_eq!(pool.call(()).await.unwrap(), worker);
+    /// }
+    /// # });
+    /// ```
+    pub fn strategy(mut self, strategy: Strategy) -> Self {
+        self.strategy = strategy;
+        self
+    }
+
+    /// Shuts the pool down when `token` is cancelled, as by
+    /// [`Shutdown::Drain`](super::Shutdown::Drain): for the token of a scope around the pool.
+    ///
+    /// # Examples
+    ///
+    /// A pool inside of a scope. With the token, it takes no more jobs from the moment on when the scope is asked
+    /// to end, and those that it has may use the grace; the scope's body is dropped after that, and the pool with it.
+    ///
+    /// ```
+    /// use anyscope::{pool::{Pool, worker}, scope, smol::Smol};
+    ///
+    /// # smol::block_on(async {
+    /// let refused = scope(&Smol, async |s| {
+    ///     let pool = Pool::builder(&Smol)
+    ///         .until(&s.token())
+    ///         .start(async |_| worker((), async |_: &mut (), n: u32| n + 1))
+    ///         .unwrap();
+    ///     assert_eq!(pool.call(1).await.unwrap(), 2);
+    ///     s.cancel("enough");
+    ///     pool.call(1).await
+    /// });
+    /// assert!(refused.await.unwrap_err().is_closed());
+    /// # });
+    /// ```
+    pub fn until(mut self, token: &CancelToken) -> Self {
+        self.token = Some(token.clone());
+        self
+    }
+
+    /// Starts the workers, and returns the pool, which takes jobs at once.
+    ///
+    /// `make` makes the state of a worker, given its index: when the pool starts, and again after a failure of
+    /// that worker. It returns a [`Worker`], or a `Result` of one.
+    ///
+    /// # Errors
+    ///
+    /// Fails if the pool was to have no workers, or no room in its queue.
+    ///
+    /// # Examples
+    ///
+    /// See [`Pool`].
+    pub fn start<F, Fut, W>(self, make: F) -> Result<Pool<W::Job, W::Output>, BuildError>
+    where
+        E: Clone + Send + Sync + 'static,
+        F: Fn(usize) -> Fut + Send + Sync + 'static,
+        Fut: Future<Output: IntoWorker<Worker = W>> + Send + 'static,
+        W: Worker,
+        T: Timer<Sleep: Send> + Clock + Clone + Send + 'static,
+        P: Restarts<Life> + Clone + Send + 'static,
+        D: Iterator<Item = Duration> + Clone + Send + 'static,
+    {
+        let shared = self.shared()?;
+        let scope = OwnedScope::new(&self.exec);
+        let make = Arc::new(make);
+        for index in 0..self.workers {
+            let life = attend(shared.clone(), index, self.restart.clone(), make.clone());
+            scope.spawn_named(format!("worker {index}"), life);
+        }
+        if let Some(token) = self.token {
+            let shared = shared.clone();
+            scope.spawn_daemon(async move {
+                token.cancelled().await;
+                shared.close(PoolClosed::ShutDown, false);
+            });
+        }
+        Ok(Pool::new(shared.clone(), shared, Box::new(scope), self.workers, self.queue))
+    }
+}
+
+impl<T, P, D> Builder<InSubmitter, T, P, D> {
+    /// Returns the pool, which takes jobs at once. The worker is made when somebody waits for the
+    /// first result.
+    ///
+    /// # Errors
+    ///
+    /// Fails if the pool was to have no room in its queue.
+    ///
+    /// # Examples
+    ///
+    /// See [`Pool::inline`].
+    pub fn start<F, Fut, W>(self, make: F) -> Result<Pool<W::Job, W::Output>, BuildError>
+    where
+        F: Fn(usize) -> Fut + Send + Sync + 'static,
+        Fut: Future<Output: IntoWorker<Worker = W>> + Send + 'static,
+        W: Worker,
+        T: Timer<Sleep: Send> + Clock + Clone + Send + 'static,
+        P: Restarts<Life> + Clone + Send + 'static,
+        D: Iterator<Item = Duration> + Clone + Send + 'static,
+    {
+        let shared = self.shared()?;
+        let life = attend(shared.clone(), 0, self.restart, Arc::new(make));
+        let inline = Inline::new(shared.clone(), Box::pin(life));
+        Ok(Pool::new(shared, inline.clone(), Box::new(inline), self.workers, self.queue))
+    }
+}
+
+impl<E, T, P, D> Builder<E, T, P, D> {
+    fn shared<J, O>(&self) -> Result<Arc<Shared<J, O>>, BuildError> {
+        let workers = NonZeroUsize::new(self.workers).ok_or(BuildError::NoWorkers)?;
+        let room = NonZeroUsize::new(self.queue).ok_or(BuildError::NoRoom)?;
+        Ok(Shared::new(workers.get(), room.get(), self.strategy))
+    }
+}
+
+impl<E, T, P: fmt::Debug, D> fmt::Debug for Builder<E, T, P, D> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Builder")
+            .field("workers", &self.workers)
+            .field("queue", &self.queue)
+            .field("strategy", &self.strategy)
+            .field("restart", &self.restart)
+            .finish_non_exhaustive()
+    }
+}
