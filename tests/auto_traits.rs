@@ -292,6 +292,27 @@ yes!(Sync: shutdown::Shutdown, shutdown::Report, shutdown::Running);
 yes!(Clone: flow::Progress, flow::NoClock, progress::Bar, progress::Bars);
 yes!(Clone: shutdown::Shutdown, shutdown::Report, shutdown::Running);
 
+// Pools of workers: jobs and outputs are sent between threads, and never shared.
+type Workers = pool::Pool<SendOnly, SendOnly>;
+yes!(Send: Workers, Submit<'_, SendOnly, SendOnly>, pool::Ticket<SendOnly>);
+yes!(Sync: Workers, pool::Ticket<SendOnly>);
+yes!(Unpin: Workers, Submit<'_, Pinned, Pinned>, pool::Ticket<Pinned>);
+no!(Send: pool::Pool<Local, ()>, Submit<'_, Local, ()>);
+no!(Clone: Workers, pool::Ticket<()>);
+yes!(Send: ShuttingDown<'_, TokioHandle>, ShuttingDown<'_, pool::NoTimer>);
+no!(Unpin: ShuttingDown<'_, TokioHandle>);
+yes!(Send: pool::Builder<Smol>, pool::InSubmitter, pool::NoTimer, pool::Call<Local>);
+yes!(Sync: pool::Builder<Smol>, pool::InSubmitter, pool::NoTimer);
+yes!(Send: pool::Caller<SendOnly>, pool::FnWorker<SendOnly, Local, Local, fn()>);
+no!(Send: pool::Builder<Rc<Smol>>, pool::Caller<Local>, pool::FnWorker<Local, (), (), fn()>);
+yes!(Send: pool::JobError, pool::PoolClosed, pool::WorkerFailed, pool::BuildError);
+yes!(Sync: pool::JobError, pool::PoolClosed, pool::WorkerFailed, pool::BuildError);
+yes!(Send: pool::SubmitError<SendOnly>, pool::TrySubmitError<SendOnly>);
+yes!(Send: pool::Stats, pool::WorkerStats, pool::WorkerState, pool::Report, pool::Shutdown);
+yes!(Sync: pool::Stats, pool::WorkerStats, pool::WorkerState, pool::Report, pool::Shutdown);
+yes!(Clone: pool::Stats, pool::WorkerStats, pool::WorkerState, pool::Report, pool::Shutdown);
+yes!(Clone: pool::PoolClosed, pool::WorkerFailed, pool::BuildError, pool::Strategy);
+
 // The simulation.
 yes!(Send: Sim, SimHandle, Sleep, Marble, sim::Builder, Explorer, sim::Exhausted);
 yes!(Sync: Sim, SimHandle, Sleep, Marble, sim::Builder, Explorer, sim::Exhausted);

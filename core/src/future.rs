@@ -25,6 +25,7 @@ pub use crate::{
     },
     limit::adaptive::Measured,
     limit::semaphore::{Acquire, AcquireOwned},
+    pool::workers::{ShuttingDown, Submit},
     resilience::retry::Retry,
     scope::{
         ConcurrentFuture, JoinedFuture, Restarting, RoomFuture, ScopeFuture, SpawnFuture, Start,

@@ -2,7 +2,10 @@
 //! done, has failed, was handed back or dropped, once; and jobs are done in the order in which they
 //! came into the queue.
 
-use anyscope::pool::{JobError, Pool, Shutdown, Submit, Ticket, worker};
+use anyscope::{
+    future::Submit,
+    pool::{JobError, Pool, Shutdown, Ticket, worker},
+};
 use proptest::{collection::vec, prelude::*};
 use std::{
     future::Future,

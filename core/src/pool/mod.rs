@@ -4,11 +4,10 @@
 //! |---|---|
 //! | have jobs done by a few workers, each with a state of its own | [`Pool`] |
 
-mod workers;
+pub(crate) mod workers;
 
 pub use workers::{
     BuildError, Builder, Call, CallOnce, Caller, FnWorker, Handler, InSubmitter, IntoWorker,
-    JobError, NoTimer, Pool, PoolClosed, Report, Shutdown, ShuttingDown, Stats, Strategy, Submit,
-    SubmitError, Ticket, TrySubmitError, Worker, WorkerFailed, WorkerState, WorkerStats, caller,
-    worker,
+    JobError, NoTimer, Pool, PoolClosed, Report, Shutdown, Stats, Strategy, SubmitError, Ticket,
+    TrySubmitError, Worker, WorkerFailed, WorkerState, WorkerStats, caller, worker,
 };
