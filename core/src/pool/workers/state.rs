@@ -49,7 +49,7 @@ pub(super) struct State<J, O> {
     /// Those of `shared` and of all desks.
     queued: usize,
     /// Submits that wait for room, which there is none while there are any.
-    waiting: BTreeMap<u64, (Entry<J, O>, Arc<Waiter<J, O>>)>,
+    waiting: BTreeMap<u64, Waiting<J, O>>,
     numbers: u64,
     /// Whose turn it is.
     next: usize,
@@ -57,6 +57,9 @@ pub(super) struct State<J, O> {
     /// When it was closed.
     before: Option<Totals>,
 }
+
+/// A job whose submitter waits.
+type Waiting<J, O> = (Entry<J, O>, Arc<Waiter<J, O>>);
 
 /// What there is for each worker, also while it is being made anew.
 struct Desk<J, O> {

@@ -39,7 +39,9 @@ behaviour! {
         assert_eq!(pool.stats().waiting, 1);
         signal.fire();
         stays.await.unwrap().await.unwrap();
-        (first.await.unwrap(), second.await.unwrap());
+        for ticket in [first, second] {
+ticket.await.unwrap();
+}
         assert_eq!(log.events(), ["2 dropped", "0", "1", "4"]);
         assert_eq!(pool.stats().submitted, 3);
     }
@@ -62,7 +64,9 @@ behaviour! {
             } else {
                 drop(waits);
             }
-            (first.await.unwrap(), second.await.unwrap());
+            for ticket in [first, second] {
+ticket.await.unwrap();
+}
             assert_eq!(log.events(), ["0", "1", "2"]);
         }
     }

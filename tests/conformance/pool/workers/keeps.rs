@@ -60,7 +60,9 @@ behaviour! {
         for (n, wait) in (2..).zip(waits) {
             assert_eq!(wait.await.unwrap().await.unwrap().0, n);
         }
-        (first.await.unwrap(), second.await.unwrap());
+        for ticket in [first, second] {
+ticket.await.unwrap();
+}
         assert_eq!(log.events(), ["0", "1", "2", "3", "4", "5"]);
     }
 
