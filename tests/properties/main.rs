@@ -4,5 +4,6 @@ mod budget;
 mod channel;
 mod flow;
 mod merge;
+mod semaphore;
 mod wait;
 mod workers;

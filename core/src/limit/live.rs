@@ -151,6 +151,12 @@ impl Capacity {
     }
 }
 
+impl fmt::Display for Capacity {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.limit().fmt(f)
+    }
+}
+
 impl From<Limit> for Capacity {
     fn from(limit: Limit) -> Self {
         Capacity(Kind::Fixed(limit))

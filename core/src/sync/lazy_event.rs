@@ -14,8 +14,7 @@
 //!
 //! A pair of fences makes sure that nothing is missed: a listener enters, then checks the awaited
 //! condition; a notifier changes the condition, then looks for listeners. With a weaker order, both
-//! could read the value from before the other's write. The fence of the listener is the one that
-//! [`Combiner::run`] ends with.
+//! could read the value from before the other's write.
 
 use super::{Arc, AtomicUsize, Ordering, Wakers, fence};
 use crate::{
@@ -82,8 +81,9 @@ impl LazyEvent {
         let number = queue.numbers.fetch_add(1, Ordering::Relaxed);
         queue.listeners.fetch_add(1, Ordering::Relaxed);
         let mut wakers = Wakers::new();
-        // With the fence that pairs with the one in `collect`; see the module.
         queue.run(Request::Enter(number, place.clone()), &mut wakers);
+        // See the module: pairs with the fence in `collect`.
+        fence(Ordering::SeqCst);
         let listener = EventListener { queue, place, number };
         // Those of listeners that we notified for threads which found the map taken by us.
         wakers.fire_and_resume();
@@ -95,7 +95,7 @@ impl LazyEvent {
     /// fire.
     #[inline]
     pub(crate) fn collect(&self, count: usize, wakers: &mut Wakers) {
-        // See the module: pairs with the fence in `Combiner::run`.
+        // See the module: pairs with the fence in `listen`.
         fence(Ordering::SeqCst);
         let Some(queue) = self.queue.get() else { return };
         if queue.listeners.load(Ordering::Relaxed) > 0 {

@@ -59,7 +59,7 @@ fn listen_or_notify() {
 }
 
 /// Two listen while a change is announced to all. Who finds the queue taken is let in by the other.
-/// Fails without the fence of `run`.
+/// Fails if the combiner forgets that something was left.
 #[test]
 fn listen_or_listen_or_notify() {
     check("event: listen or listen or notify", || {

@@ -11,7 +11,8 @@
 //! | [`atomic_box`] | a place for one box, which any thread may fill and empty |
 //! | [`once_box`], [`once_arc`] | a value set at most once, read by any thread |
 //! | [`try_lock`] | a lock that can only be tried, never waited for |
-//! | [`combiner`] | a value that one thread at a time works on, with the requests of all others |
+//! | [`desk`] | a value that one thread at a time works on, with requests in bits to whoever does |
+//! | [`combiner`] | the same, with requests that carry something |
 //! | [`lock`] | a lock for a few steps, without user code in it |
 //! | [`handoff`] | a place for one value, handed from a giver to a taker that asks for it |
 //! | [`atomic_waker`] | a slot for the one waker of a task |
@@ -30,6 +31,8 @@ pub(crate) mod atomic_waker;
 pub(crate) mod cache_padded;
 #[cfg(feature = "alloc")]
 pub(crate) mod combiner;
+#[cfg(feature = "alloc")]
+pub(crate) mod desk;
 #[cfg(feature = "alloc")]
 pub(crate) mod gate;
 #[cfg(feature = "alloc")]

@@ -1,3 +1,4 @@
 //! How much may run at once, and how often.
 
 mod adaptive;
+mod semaphore;

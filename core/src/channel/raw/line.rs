@@ -18,8 +18,8 @@
 //! many senders have gone, or all are refused. It is on a [desk](Desk): nobody waits for it, and no
 //! user code runs while it is taken.
 
-use super::{desk::Desk, node::Node, slot::Slot, waiting::Waiting};
-use crate::sync::{AtomicPtr, AtomicUsize, Ordering, Wakers};
+use super::{node::Node, slot::Slot, waiting::Waiting};
+use crate::sync::{AtomicPtr, AtomicUsize, Ordering, Wakers, desk::Desk};
 use core::ptr::{self, NonNull};
 
 pub(super) const WANTED: usize = 1;

@@ -4,7 +4,6 @@
 //! |---|---|
 //! | [`line`] | one word that says who waits for whom, and what is done by whoever is at work on the queue |
 //! | [`look`] | the line as the consumer sees it |
-//! | [`desk`] | one thread at a time, and requests to it |
 //! | [`node`] | a waiting sender, and which side may touch what of it |
 //! | [`slot`] | the consumer's place for one item, and who may touch it |
 //! | [`producer`], [`consumer`] | the two ends, with a safe interface |
@@ -12,7 +11,6 @@
 //! | [`pool`] | nodes that are not in use |
 
 mod consumer;
-mod desk;
 mod line;
 mod look;
 mod node;

@@ -105,9 +105,7 @@ impl Wait {
             if let Some(error) = never(shared, self.count) {
                 return Poll::Ready(Err(error));
             }
-            let waiter = shared.waiter(self.count);
-            // Before it can be woken. A clone of the waker that panics leaves nothing behind.
-            waiter.register(cx.waker());
+            let waiter = shared.waiter(self.count, cx.waker());
             self.waiter = Some(waiter.clone());
             // If a waker panics in here, we are in the queue all the same, and leave it when we are dropped.
             shared.run(Request::Enter(waiter));
@@ -120,21 +118,21 @@ impl Wait {
         let found = waiter.found();
         if found == Found::Nothing {
             let permits = if self.count == 1 { "permit" } else { "permits" };
-            let limit = shared.limit().limit();
+            let limit = shared.limit();
             waits::waits_for(format_args!("{} {permits} of a semaphore of {limit}", self.count));
             return Poll::Pending;
         }
         let granted = found == Found::Granted;
-        // For a waker that panics when it is dropped: then nobody has the permits.
-        let lost = Finally::new(|| {
-            if granted {
-                shared.give_back(self.count);
-            }
-        });
         if let Some(waiter) = self.waiter.take() {
-            shared.keep(waiter);
+            // For a waker that panics when it is dropped: then nobody has the permits.
+            let lost = Finally::new(|| {
+                if granted {
+                    shared.give_back(self.count);
+                }
+            });
+            drop(shared.keep(waiter));
+            lost.disarm();
         }
-        lost.disarm();
         Poll::Ready(if granted { Ok(()) } else { Err(AcquireError::Closed) })
     }
 
@@ -152,8 +150,7 @@ impl Wait {
             Found::Granted => shared.give_back(self.count),
             Found::Refused => {}
         }
-        // Drops the waker, if it is the last that has it.
-        shared.keep(waiter);
+        drop(shared.keep(waiter));
     }
 }
 

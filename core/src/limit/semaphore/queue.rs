@@ -39,14 +39,15 @@ impl Waiter {
         Waiter { state: AtomicUsize::new(WAITING), count, waker: AtomicWaker::new() }
     }
 
-    /// Makes it as new. It has no waker.
+    /// Makes one that has no waker as new.
     pub(super) fn reset(&mut self, count: usize) {
         self.state.store(WAITING, Ordering::Relaxed);
         self.count = count;
     }
 
-    pub(super) fn forget_waker(&mut self) {
-        drop(self.waker.take());
+    /// Sets its waker, and returns the one before, while nobody else has the waiter.
+    pub(super) fn set_waker(&mut self, waker: Option<Waker>) -> Option<Waker> {
+        self.waker.replace(waker)
     }
 
     pub(super) fn count(&self) -> usize {
@@ -182,22 +183,19 @@ impl Done {
 
     #[inline(never)]
     fn fire_all(self) {
-        let (mut wakers, mut unused) = (Wakers::new(), Vec::new());
+        let (mut wakers, mut unused, mut panic) = (Wakers::new(), Vec::new(), None);
+        // All of them are let go before one is woken, so that its future finds itself alone with its waiter.
         for waiter in self.first.into_iter().chain(self.others) {
             let waker = waiter.waker.take();
             match waiter.is_gone() {
                 true => unused.extend(waker),
                 false => wakers.add(waker),
             }
-            unused.extend(last_waker(waiter));
+            // A waker may still be in it, registered after ours was taken by a future that is gone.
+            unwind::keep_first(&mut panic, || drop(waiter));
         }
-        let mut panic = wakers.fire().err();
+        unwind::keep_first(&mut panic, || wakers.fire_and_resume());
         unused.into_iter().for_each(|waker| unwind::keep_first(&mut panic, || drop(waker)));
         unwind::resume_unless_panicking(panic);
     }
-}
-
-/// The waker that a future has left if it registered one after ours was taken, and is gone.
-fn last_waker(mut waiter: Arc<Waiter>) -> Option<Waker> {
-    Arc::get_mut(&mut waiter)?.waker.take()
 }

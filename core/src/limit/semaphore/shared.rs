@@ -152,26 +152,32 @@ impl Shared {
     }
 
     /// Returns a waiter for so many permits that is in no queue.
-    pub(super) fn waiter(&self, count: usize) -> Arc<Waiter> {
-        let mut spare = self.spare.try_with(Vec::pop).flatten();
-        match spare.as_mut().and_then(Arc::get_mut) {
-            Some(waiter) => waiter.reset(count),
-            None => return Arc::new(Waiter::new(count)),
+    pub(super) fn waiter(&self, count: usize, waker: &Waker) -> Arc<Waiter> {
+        // User code, so before.
+        let mut waker = Some(waker.clone());
+        if let Some(mut spare) = self.spare.try_with(Vec::pop).flatten() {
+            if let Some(waiter) = Arc::get_mut(&mut spare) {
+                waiter.reset(count);
+                waiter.set_waker(waker.take());
+                return spare;
+            }
         }
-        spare.expect("matched above")
+        let mut waiter = Waiter::new(count);
+        waiter.set_waker(waker);
+        Arc::new(waiter)
     }
 
-    /// Keeps a waiter that its future has done with, if nobody else has it.
-    pub(super) fn keep(&self, mut waiter: Arc<Waiter>) {
-        let Some(unique) = Arc::get_mut(&mut waiter) else { return };
-        // User code, so before.
-        unique.forget_waker();
+    /// Keeps a waiter that its future has done with, if nobody else has it. Returns a waker to be dropped.
+    #[must_use = "dropping a waker runs user code"]
+    pub(super) fn keep(&self, mut waiter: Arc<Waiter>) -> Option<Waker> {
+        let waker = Arc::get_mut(&mut waiter)?.set_waker(None);
         let mut waiter = Some(waiter);
         self.spare.try_with(|spare| {
             if spare.len() < SPARE {
                 spare.extend(waiter.take());
             }
         });
+        waker
     }
 
     pub(super) fn run(&self, request: Request) {
@@ -180,7 +186,10 @@ impl Shared {
             match request {
                 Request::Enter(waiter) => {
                     queue.enter(waiter);
-                    self.word.fetch_or(QUEUED, Ordering::Relaxed);
+                    // Changed by whoever works on the queue only.
+                    if self.word.load(Ordering::Relaxed) & QUEUED == 0 {
+                        self.word.fetch_or(QUEUED, Ordering::Relaxed);
+                    }
                 }
                 Request::Leave => queue.count_gone(&mut done),
                 Request::Look => {}
@@ -213,6 +222,10 @@ impl Shared {
 
     /// Waits for the next change of the limit, and gives what is free now.
     fn follow(&self, limit: &LiveLimit, waker: &Waker) {
+        // One that has fired must see that it did: dropped before, it would fire the next one in its place.
+        if let Some(mut fired) = self.follows.try_with(Option::take).flatten() {
+            let _ = Pin::new(&mut fired).poll(&mut Context::from_waker(Waker::noop()));
+        }
         let mut listener = limit.listen();
         while Pin::new(&mut listener).poll(&mut Context::from_waker(waker)).is_ready() {
             listener = limit.listen();
