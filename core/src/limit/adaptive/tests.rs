@@ -212,10 +212,20 @@ mod windowed {
         let mut windowed = Windowed::new(Aimd::default());
         let few = limits(&mut windowed, calls(Duration::ZERO, 200 * MS, 9));
         assert_eq!(few, [20; 9]);
-        let many = limits(&mut windowed, calls(9 * 200 * MS, 30 * MS, 40));
+        let many = limits(&mut windowed, calls(9 * 200 * MS, 20 * MS, 40));
         assert_eq!(many.last(), Some(&21));
         let boundary = limits(&mut windowed, calls(5 * SECOND, 50 * MS, 1));
         assert_eq!(boundary, [22]);
+    }
+
+    /// The original begins a new window, and so a low limit of slow calls stays as it is for ever.
+    #[test]
+    fn a_window_with_few_calls_goes_on() {
+        let one = Aimd::builder().initial(1).build().unwrap();
+        let mut windowed = Windowed::new(one);
+        let slow = |n: u32| Sample::new(Instant::from_epoch(n * 2 * SECOND), 2 * SECOND, 1);
+        let limits = limits(&mut windowed, (1..=20).map(slow));
+        assert_eq!(limits, [[1; 9], [2; 9]].concat().into_iter().chain([2, 3]).collect::<Vec<_>>());
     }
 
     #[test]
@@ -255,12 +265,12 @@ mod windowed {
         let at = |millis: u32, rtt: u32, in_flight| {
             Sample::new(Instant::from_epoch(millis * MS), rtt * MS, in_flight)
         };
-        // The first window is over at once.
+        // The first window begins.
         windowed.on_sample(at(10, 10, 1));
         limits(&mut windowed, [at(20, 10, 5), at(30, 20, 7).dropped(), at(1011, 60, 6)]);
         // Of the same moment as the end of the window: still in it.
         limits(&mut windowed, [at(1020, 10, 1), at(2011, 30, 1), at(2012, 20, 2)]);
-        assert_eq!(kept.0, [at(1011, 30, 7).dropped(), at(2012, 20, 2)]);
+        assert_eq!(kept.0, [at(1011, 25, 7).dropped(), at(2012, 20, 2)]);
     }
 
     #[test]
@@ -282,7 +292,7 @@ mod windowed {
             windowed.on_sample(sample);
         }
         let ends: Vec<_> = kept.0.iter().map(|s| s.now.since_epoch().as_millis()).collect();
-        assert_eq!(ends, [0, 401, 502, 1503]);
+        assert_eq!(ends, [401, 502, 1503]);
     }
 
     #[test]

@@ -14,9 +14,9 @@ use core::{num::NonZeroUsize, time::Duration};
 /// move did, if a hundred calls are in flight. In a window it moves once. So put this around any of
 /// them, unless calls are few.
 ///
-/// A window lasts twice as long as its shortest call, but at least `min_window` and at most
-/// `max_window`. One with fewer than `samples` calls is not passed on. A call shorter than `min_rtt`
-/// says nothing about latency and does not count, unless it was dropped.
+/// A window lasts twice as long as the shortest call of the one before, but at least `min_window` and
+/// at most `max_window`; and then until it has had `samples` calls, however long that takes. A call
+/// shorter than `min_rtt` says nothing about latency and does not count, unless it was dropped.
 ///
 /// # Examples
 ///
@@ -86,16 +86,13 @@ impl<A: Algorithm> Algorithm for Windowed<A> {
             return self.limit();
         }
         self.window.add(&sample, is_measured);
-        if self.until.is_some_and(|until| sample.now <= until) {
+        let next = sample.now.saturating_add(self.window.lasts(config));
+        let until = *self.until.get_or_insert(next);
+        if sample.now <= until || self.window.calls < u64::from(config.samples) {
             return self.limit();
         }
+        self.until = Some(next);
         let window = core::mem::take(&mut self.window);
-        let lasts = window.shortest.unwrap_or(Duration::ZERO).saturating_mul(2);
-        let lasts = lasts.clamp(config.min_window, config.max_window);
-        self.until = Some(sample.now.saturating_add(lasts));
-        if window.calls < u64::from(config.samples) {
-            return self.limit();
-        }
         let sum = window.sample(sample.now, config.tolerated);
         self.algorithm.on_sample(sum)
     }
@@ -111,6 +108,12 @@ impl Window {
             self.nanos += sample.rtt.as_nanos();
             self.shortest = Some(self.shortest.map_or(sample.rtt, |rtt| rtt.min(sample.rtt)));
         }
+    }
+
+    /// How long the next one lasts.
+    fn lasts(&self, config: &WindowedBuilder) -> Duration {
+        let twice = self.shortest.unwrap_or(Duration::ZERO).saturating_mul(2);
+        twice.clamp(config.min_window, config.max_window)
     }
 
     fn sample(&self, now: Instant, tolerated: Ratio) -> Sample {
@@ -148,7 +151,7 @@ impl WindowedBuilder {
         self
     }
 
-    /// Sets how many calls a window needs to be passed on.
+    /// Sets how many calls a window has at least.
     pub const fn samples(mut self, calls: u32) -> Self {
         self.samples = calls;
         self
