@@ -50,6 +50,9 @@ pub use anyscope_tokio as tokio;
     feature = "sim"
 ))]
 mod pages {
+    #[doc = include_str!("../docs/adaptive-limits.md")]
+    struct AdaptiveLimits;
+
     #[doc = include_str!("../docs/coming-from.md")]
     struct ComingFrom;
 
