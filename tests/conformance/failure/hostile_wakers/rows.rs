@@ -2,8 +2,9 @@
 
 use super::waker::Task;
 use anyscope::{
-    CancelToken, Child, FutureMap, FutureSet, JoinHandle, Limit, LimitedScope, LiveLimit,
-    OwnedScope, Spawn, When, flow, scope, scope_limited, shield, try_scope,
+    AdaptiveLimit, CancelToken, Child, FutureMap, FutureSet, JoinHandle, Limit, LimitedScope,
+    LiveLimit, OwnedScope, Spawn, When, flow, limit::adaptive::Aimd, scope, scope_limited, shield,
+    smol::Smol, try_scope,
 };
 use futures_core::Stream;
 use std::{
@@ -371,6 +372,26 @@ pub(super) fn rows() -> Vec<Row> {
             };
             let (waits, witness) = (flow(Some(memory)), flow(None));
             let end = Box::new(move || limit.set(Limit::new(2)));
+            (waits, Some(Box::pin(witness)), end, none())
+        })
+        .unwinding(),
+        row("adaptive limit", |memory| {
+            let most = Aimd::builder().initial(1).build().unwrap();
+            let adaptive = AdaptiveLimit::new(most);
+            let flow = |memory: Option<Memory>| {
+                let (adaptive, both) = (adaptive.clone(), Signal::default());
+                async move {
+                    let _memory = memory;
+                    flow::iter(0..2)
+                        .for_each_concurrent(&adaptive, async |n| match n {
+                            0 => both.wait().await,
+                            _ => both.fire(),
+                        })
+                        .await;
+                }
+            };
+            let (waits, witness) = (flow(Some(memory)), flow(None));
+            let end = Box::new(move || adaptive.start(Smol).success());
             (waits, Some(Box::pin(witness)), end, none())
         })
         .unwinding(),

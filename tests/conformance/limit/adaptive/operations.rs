@@ -1,8 +1,11 @@
 //! Operations whose limit is adaptive.
 
 use super::UpDown;
-use anyscope::{AdaptiveLimit, Clock, IntoLimit, Limit, flow, limit::adaptive::Aimd};
-use futures_lite::future::{or, yield_now};
+use anyscope::{
+    AdaptiveLimit, Clock, IntoLimit, Limit, flow,
+    limit::{Semaphore, adaptive::Aimd},
+};
+use futures_lite::future::{or, yield_now, zip};
 use std::{
     future::{Future, pending},
     pin::pin,
@@ -72,6 +75,30 @@ behaviour! {
         };
         or(work, control).await.unwrap();
         assert_eq!((gauge.ever(), gauge.peak()), (20, 6));
+    }
+
+    /// Given a semaphore of such a limit, then who waits for a permit gets one when the limit is
+    /// raised, and lowering it lets nobody in until there is room.
+    a8_a9_a_semaphore_follows_the_limit |ex| {
+        let adaptive = limit();
+        let semaphore = Semaphore::new(&adaptive);
+        let mut permits = vec![semaphore.acquire().await.unwrap(), semaphore.acquire().await.unwrap()];
+        assert!(semaphore.try_acquire().is_err());
+        let waits = async {
+            for _ in 0..4 {
+                permits.push(semaphore.acquire().await.unwrap());
+            }
+        };
+        let raises = async {
+            yields(5).await;
+            adaptive.start(&ex).success();
+        };
+        zip(waits, raises).await;
+        assert!(semaphore.try_acquire().is_err());
+        adaptive.start(&ex).dropped();
+        while permits.pop().is_some() {
+            assert_eq!(semaphore.try_acquire().is_ok(), permits.is_empty());
+        }
     }
 
     /// Given calls that tell the limit of themselves, then the operation grows by them alone.
