@@ -252,6 +252,21 @@ no!(Send: Attempts<Local>, Failure<(), Local>);
 no!(Unpin: Retrying<Smol, u8, Pinned, u8>);
 no!(Clone: Retrying<Smol, u8, Body, u8>);
 
+// Hedges, fallbacks and shared calls: as their parts. Keys and results are seen by all who ask.
+use resilience::{Percentile, SingleFlight};
+type Hedging<F, Fut, E> = Hedge<TokioHandle, Percentile, F, Fut, E, SendOnly>;
+type Asking<'a, K, V, F, Fut> = Flying<'a, K, V, F, Fut>;
+yes!(Send: Hedging<SendOnly, SendBody, SendOnly>, Percentile, WithFallback<SendBody, SendOnly, SendBody>);
+yes!(Sync: Percentile, SingleFlight<u8, u8>);
+yes!(Clone: Percentile);
+yes!(Send: SingleFlight<u8, u8>, Asking<'_, u8, u8, SendOnly, SendBody>);
+no!(Send: Hedging<Local, SendBody, u8>, Hedging<u8, LocalBody, u8>, Hedging<u8, SendBody, Local>);
+no!(Send: WithFallback<LocalBody, u8, u8>, WithFallback<u8, Local, u8>, WithFallback<u8, u8, LocalBody>);
+no!(Send: Asking<'_, SendOnly, u8, u8, Body>, Asking<'_, u8, SendOnly, u8, Body>);
+no!(Send: Asking<'_, u8, u8, Local, Body>, Asking<'_, u8, u8, u8, LocalBody>);
+no!(Sync: SingleFlight<SendOnly, u8>, SingleFlight<u8, SendOnly>);
+no!(Unpin: Hedging<u8, Pinned, u8>, Asking<'_, u8, u8, u8, Pinned>);
+
 // Adapters.
 yes!(Send: Smol, SmolExecutor, SmolHandle, TokioHandle, TokioRuntime, WithTokio<Smol>);
 yes!(Sync: Smol, SmolExecutor, SmolHandle, TokioHandle, TokioRuntime, WithTokio<Smol>);

@@ -7,6 +7,7 @@
 pub use crate::{
     cancel::{Restored, Shield},
     context::current::Around,
+    resilience::Flying,
 };
 #[cfg(feature = "alloc")]
 pub use crate::{
@@ -26,7 +27,7 @@ pub use crate::{
     limit::adaptive::Measured,
     limit::semaphore::{Acquire, AcquireOwned},
     pool::workers::{ShuttingDown, Submit},
-    resilience::retry::Retry,
+    resilience::{Hedge, Retry, WithFallback},
     scope::{
         ConcurrentFuture, JoinedFuture, Restarting, RoomFuture, ScopeFuture, SpawnFuture, Start,
     },

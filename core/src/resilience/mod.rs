@@ -3,6 +3,9 @@
 //! | to | use |
 //! |---|---|
 //! | try again | [`retry`](retry()), with a [`RetryBudget`] for all that is around it |
+//! | ask twice when the first answer is late | [`hedge`](hedge()) |
+//! | do something else instead | [`with_fallback`] |
+//! | ask once for all who want the same | [`SingleFlight`] |
 //!
 //! Each takes a closure that makes the future, so in a flow it goes into the closure there:
 //!
@@ -24,6 +27,14 @@
 //! # });
 //! ```
 
+mod fallback;
+pub mod hedge;
 pub mod retry;
+#[cfg(any(all(feature = "std", not(anyscope_loom)), all(test, anyscope_loom)))]
+mod single_flight;
 
+pub use fallback::{WithFallback, with_fallback};
+pub use hedge::{Hedge, HedgeDelay, Percentile, hedge};
 pub use retry::{Attempts, Failure, GaveUp, Retry, RetryBudget, retry};
+#[cfg(all(feature = "std", not(anyscope_loom)))]
+pub use single_flight::{Flying, SingleFlight};

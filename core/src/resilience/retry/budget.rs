@@ -149,6 +149,21 @@ impl RetryBudget {
             .is_ok()
     }
 
+    /// Calls `f` with the budget that was given, or with that in the context, if there is one.
+    #[inline]
+    pub(in crate::resilience) fn around<B>(
+        given: &Option<RetryBudget>,
+        f: impl FnOnce(&RetryBudget) -> B,
+    ) -> Option<B> {
+        match given {
+            Some(budget) => Some(f(budget)),
+            #[cfg(all(feature = "std", not(anyscope_loom)))]
+            None => crate::context::with_current(|context| context.get().map(f)),
+            #[cfg(not(all(feature = "std", not(anyscope_loom))))]
+            None => None,
+        }
+    }
+
     fn put(&self, amount: usize) {
         let most = self.bucket.rules.most;
         let add = |balance: usize| Some(balance.saturating_add(amount).min(most));

@@ -1,9 +1,11 @@
 //! Loom models of the budget.
 
 use super::RetryBudget;
-use crate::time::{Clock, Instant};
+use crate::{
+    model::{check, spawn},
+    time::{Clock, Instant},
+};
 use core::time::Duration;
-use loom::thread;
 
 struct At(u64);
 
@@ -16,15 +18,15 @@ impl Clock for At {
 /// Two threads take what is there and what a second has put in: no more than that.
 #[test]
 fn time_is_put_in_once() {
-    loom::model(|| {
+    check("time is put in once", || {
         let budget = RetryBudget::new(1).per_second(1);
         assert!(budget.withdraw(&At(1)));
         let other = {
             let budget = budget.clone();
-            thread::spawn(move || usize::from(budget.withdraw(&At(2))))
+            spawn(move || usize::from(budget.withdraw(&At(2))))
         };
         let ours = usize::from(budget.withdraw(&At(2)));
-        let theirs = other.join().unwrap();
+        let theirs = other.join();
         assert!(ours + theirs <= 1);
         // A thread may be refused that came while the other one put it in; then it is still there.
         assert_eq!(ours + theirs + budget.available(), 1);
@@ -34,16 +36,16 @@ fn time_is_put_in_once() {
 /// Two first attempts, and a retry meanwhile: no part of a retry is lost or made.
 #[test]
 fn deposits_add_up() {
-    loom::model(|| {
+    check("deposits add up", || {
         let budget = RetryBudget::new(2).percent(50);
         assert!(budget.withdraw(&At(0)) && budget.withdraw(&At(0)));
         let other = {
             let budget = budget.clone();
-            thread::spawn(move || budget.deposit())
+            spawn(move || budget.deposit())
         };
         budget.deposit();
         let early = usize::from(budget.withdraw(&At(0)));
-        other.join().unwrap();
+        other.join();
         assert_eq!(early + budget.available(), 1);
     });
 }

@@ -42,7 +42,7 @@ where
                         return Poll::Ready(Err(this.failed.give_up(why)));
                     }
                     if this.failed.made == 0 {
-                        with_budget(this.budget, RetryBudget::deposit);
+                        RetryBudget::around(this.budget, RetryBudget::deposit);
                         this.limits.begin(&*this.timer);
                     }
                     this.failed.made += 1;
@@ -168,7 +168,7 @@ where
             return Err(GaveUp::Deadline);
         }
         // Last, so that nothing is taken for a retry that is not made.
-        if with_budget(this.budget, |budget| budget.withdraw(&*this.timer)) == Some(false) {
+        if RetryBudget::around(this.budget, |budget| budget.withdraw(&*this.timer)) == Some(false) {
             return Err(GaveUp::Budget);
         }
         this.told.tell(made, failure, delay);
@@ -192,17 +192,5 @@ impl Limits {
             Total::Until(at) => at,
             Total::Unlimited | Total::Within(_) => Instant::NEVER,
         }
-    }
-}
-
-/// Calls `f` with the budget that was given, or with that in the context, if there is one.
-#[inline]
-fn with_budget<B>(given: &Option<RetryBudget>, f: impl FnOnce(&RetryBudget) -> B) -> Option<B> {
-    match given {
-        Some(budget) => Some(f(budget)),
-        #[cfg(all(feature = "std", not(anyscope_loom)))]
-        None => crate::context::with_current(|context| context.get().map(f)),
-        #[cfg(not(all(feature = "std", not(anyscope_loom))))]
-        None => None,
     }
 }
