@@ -14,7 +14,11 @@ use anyscope::{
         },
     },
     future::*,
-    limit::adaptive::{self, Aimd, Gradient2, Ratio, Vegas, Windowed},
+    limit::{
+        InvalidAmount, InvalidRate, KeyedRateLimit, NotYet, Rate, RateGrant, RateLimit,
+        TryRateError,
+        adaptive::{self, Aimd, Gradient2, Ratio, Vegas, Windowed},
+    },
     set::First,
     sim::{self, Explorer, Marble, Sim, SimHandle, Sleep},
     smol::{Smol, SmolExecutor, SmolHandle, SmolLocal, SmolLocalHandle},
@@ -167,6 +171,17 @@ no!(Unpin: Throttle<PinnedNumbers, Smol>, Chunks<PinnedNumbers>, TakeUntil<Numbe
 yes!(Send: Schedule, poll_source::Adaptive, poll_source::Exponential);
 yes!(Sync: Schedule, poll_source::Fixed, poll_source::Progressive);
 yes!(Clone: Schedule, poll_source::Fixed, poll_source::Progressive);
+
+// Limits are for every thread; who waits for one goes where its timer and the sleeps of it go.
+yes!(Send: RateLimit, KeyedRateLimit<u8>, RateGrant, Rate, NotYet, InvalidRate);
+yes!(Sync: RateLimit, KeyedRateLimit<u8>, RateGrant, InvalidAmount, TryRateError);
+yes!(Clone: RateLimit, KeyedRateLimit<u8>, Rate);
+yes!(Send: AcquireRate<TokioHandle>, AcquireRateMany<TokioHandle>);
+no!(Send: AcquireRate<Rc<Smol>>, KeyedRateLimit<Local>);
+// A key is compared by any thread that looks for another.
+no!(Sync: KeyedRateLimit<SendOnly>);
+// What was given back twice would be granted twice.
+no!(Clone: RateGrant);
 
 // Flows: as their source, their work and its values.
 type OkSource = sources::Iter<std::vec::IntoIter<Result<u8, SendOnly>>>;

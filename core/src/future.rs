@@ -3,6 +3,9 @@
 //! Most code awaits them where it makes them, and needs no names. The sources that operations on a
 //! [`Flow`](crate::flow::Flow) return are in [`flow::sources`](crate::flow::sources).
 
+#[cfg(feature = "rate")]
+#[cfg_attr(docsrs, doc(cfg(feature = "rate")))]
+pub use crate::limit::rate::{AcquireRate, AcquireRateMany};
 #[cfg(all(feature = "std", not(anyscope_loom)))]
 pub use crate::{
     cancel::{Restored, Shield},

@@ -5,5 +5,6 @@ mod channel;
 mod flow;
 mod merge;
 mod semaphore;
+mod rate;
 mod wait;
 mod workers;

@@ -1,4 +1,9 @@
-//! How much may run at once.
+//! How much may run at once, and how often.
+//!
+//! | to | use |
+//! |---|---|
+//! | limit how much an operation or a scope does at the same time | [`Limit`], [`LiveLimit`] |
+//! | limit how often something happens | `RateLimit`, `KeyedRateLimit` (feature `rate`) |
 
 pub mod adaptive;
 #[cfg(feature = "alloc")]
@@ -6,8 +11,12 @@ mod into;
 // The type `Limit` is what one looks for under this name.
 #[allow(clippy::module_inception)]
 mod limit;
+#[cfg(feature = "rate")]
+mod line;
 #[cfg(feature = "alloc")]
 mod live;
+#[cfg(feature = "rate")]
+pub(crate) mod rate;
 #[cfg(feature = "alloc")]
 pub(crate) mod semaphore;
 
@@ -16,5 +25,10 @@ pub use into::IntoLimit;
 pub use limit::{Limit, ZeroLimit};
 #[cfg(feature = "alloc")]
 pub use live::{Capacity, LiveLimit};
+#[cfg(feature = "rate")]
+#[cfg_attr(docsrs, doc(cfg(feature = "rate")))]
+pub use rate::{
+    InvalidAmount, InvalidRate, KeyedRateLimit, NotYet, Rate, RateGrant, RateLimit, TryRateError,
+};
 #[cfg(feature = "alloc")]
 pub use semaphore::{AcquireError, OwnedPermit, Permit, Semaphore, TryAcquireError};

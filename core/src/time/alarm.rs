@@ -42,6 +42,11 @@ impl<T: Timer> Alarm<T> {
         self.has_rung(cx)
     }
 
+    #[cfg(feature = "rate")]
+    pub(crate) fn timer(&self) -> &T {
+        &self.timer
+    }
+
     /// Returns whether the timer is set, and its time has passed.
     pub(crate) fn has_rung(self: Pin<&mut Self>, cx: &mut Context<'_>) -> bool {
         match self.project().sleep.as_pin_mut() {

@@ -2,3 +2,5 @@
 
 mod adaptive;
 mod semaphore;
+mod hand;
+mod rate;

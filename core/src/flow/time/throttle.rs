@@ -1,6 +1,6 @@
 //! Items with a minimum distance.
 
-use super::Alarm;
+use super::{Alarm, IntoPace, Pace};
 use crate::{
     flow::{Flow, Source, source::reader::Reader},
     time::Timer,
@@ -8,18 +8,24 @@ use crate::{
 use core::{
     pin::Pin,
     task::{Context, Poll, ready},
-    time::Duration,
 };
 use futures_core::Stream;
 use pin_project_lite::pin_project;
 
 impl<S: Source> Flow<S> {
-    /// Yields every item, with at least `gap` between two of them.
+    /// Yields every item, at this pace: with at least a gap between two of them, or at a rate.
     ///
     /// ```text
-    /// source         abc-----d|
-    /// throttle(3)    a--b--c-----d|
+    /// source                          abc-----d|
+    /// throttle(3)                     a--b--c-----d|
+    ///
+    /// source                          abcde------fgh|
+    /// throttle(Rate::new(2, 6))       [ab]--c--d--[ef]--g--h|
+    /// throttle(Rate::window(2, 6))    [ab]-----[cd]-----[ef]-----[gh]|
     /// ```
+    ///
+    /// `pace` is a [`Duration`](core::time::Duration), the gap; or, with the feature `rate`, a
+    /// [`Rate`](crate::limit::Rate), which lets as many pass at once as its burst has.
     ///
     /// The first item is yielded at once, and so is an item that comes after a longer pause. No
     /// item is dropped: the source is slowed down. To get only the newest item after each gap, use
@@ -38,7 +44,7 @@ impl<S: Source> Flow<S> {
     ///
     /// # Cost
     ///
-    /// One sleep for each item.
+    /// One sleep for each item that does not come in a burst.
     ///
     /// # Examples
     ///
@@ -53,12 +59,27 @@ impl<S: Source> Flow<S> {
     /// })
     /// .unwrap();
     /// ```
-    pub fn throttle<T: Timer>(self, timer: T, gap: Duration) -> Flow<Throttle<S, T>> {
+    ///
+    /// With bursts:
+    ///
+    #[cfg_attr(feature = "rate", doc = "```")]
+    #[cfg_attr(not(feature = "rate"), doc = "```ignore")]
+    /// use anyscope::{flow, limit::Rate};
+    /// use std::time::Duration;
+    ///
+    /// anyscope::sim::Sim::new(7).run(async |sim| {
+    ///     let rate = Rate::new(2, Duration::from_secs(6));
+    ///     let paced = flow::stream(sim.marble("abcde------fgh|")).throttle(&sim, rate);
+    ///     assert_eq!(sim.draw(paced.into_stream()).await, "[ab]--c--d--[ef]--g--h|");
+    /// })
+    /// .unwrap();
+    /// ```
+    pub fn throttle<T: Timer>(self, timer: T, pace: impl IntoPace<T>) -> Flow<Throttle<S, T>> {
         Flow {
             source: Throttle {
                 reader: Reader::new(self.source),
                 alarm: Alarm::rung(timer),
-                gap,
+                pace: pace.into_pace(),
                 held: None,
             },
         }
@@ -74,7 +95,7 @@ pin_project! {
         reader: Reader<S>,
         // Rings when the next item may be yielded.
         alarm: Alarm<T>,
-        gap: Duration,
+        pace: Pace<T>,
         held: Option<Item>,
     }
 }
@@ -119,7 +140,8 @@ impl<S: Source, T: Timer> Stream for Throttle<S, T> {
             let _ = this.reader.poll_progress(cx);
             return Poll::Pending;
         }
-        this.alarm.set(*this.gap);
+        let gap = this.pace.item(this.alarm.timer());
+        this.alarm.set(gap);
         Poll::Ready(this.held.take())
     }
 
