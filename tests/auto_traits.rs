@@ -15,7 +15,8 @@ use anyscope::{
     },
     future::*,
     limit::{
-        InvalidAmount, InvalidRate, KeyedRateLimit, NotYet, Rate, RateGrant, RateLimit,
+        InvalidAmount, InvalidAsk, InvalidLimits, InvalidRate, KeyedRateLimit, Limits,
+        LimitsBuilder, LimitsPermit, NotYet, Rate, RateGrant, RateLimit, TryLimitsError,
         TryRateError,
         adaptive::{self, Aimd, Gradient2, Ratio, Vegas, Windowed},
     },
@@ -180,8 +181,13 @@ yes!(Send: AcquireRate<TokioHandle>, AcquireRateMany<TokioHandle>);
 no!(Send: AcquireRate<Rc<Smol>>, KeyedRateLimit<Local>);
 // A key is compared by any thread that looks for another.
 no!(Sync: KeyedRateLimit<SendOnly>);
+yes!(Send: Limits<u8>, LimitsBuilder<SendOnly>, LimitsPermit<u8>, InvalidLimits, InvalidAsk, TryLimitsError);
+yes!(Sync: Limits<u8>, LimitsPermit<u8>);
+yes!(Clone: Limits<u8>);
+yes!(Send: AcquireLimits<u8, TokioHandle>);
+no!(Send: AcquireLimits<u8, Rc<Smol>>, Limits<SendOnly>, LimitsPermit<SendOnly>);
 // What was given back twice would be granted twice.
-no!(Clone: RateGrant);
+no!(Clone: RateGrant, LimitsPermit<u8>);
 
 // Flows: as their source, their work and its values.
 type OkSource = sources::Iter<std::vec::IntoIter<Result<u8, SendOnly>>>;

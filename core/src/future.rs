@@ -5,7 +5,10 @@
 
 #[cfg(feature = "rate")]
 #[cfg_attr(docsrs, doc(cfg(feature = "rate")))]
-pub use crate::limit::rate::{AcquireRate, AcquireRateMany};
+pub use crate::limit::{
+    limits::AcquireLimits,
+    rate::{AcquireRate, AcquireRateMany},
+};
 #[cfg(all(feature = "std", not(anyscope_loom)))]
 pub use crate::{
     cancel::{Restored, Shield},

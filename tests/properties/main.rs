@@ -3,8 +3,9 @@
 mod budget;
 mod channel;
 mod flow;
+mod limits;
 mod merge;
-mod semaphore;
 mod rate;
+mod semaphore;
 mod wait;
 mod workers;

@@ -227,7 +227,7 @@ impl World {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(2000))]
+    #![proptest_config(ProptestConfig::with_cases(500))]
 
     /// Given any steps, then never more than `burst + rate * t` was used in any span of time, or in a
     /// window than its count; and when all wait long enough, all are served in the order in which they came.

@@ -4,6 +4,7 @@
 //! |---|---|
 //! | limit how much an operation or a scope does at the same time | [`Limit`], [`LiveLimit`] |
 //! | limit how often something happens | `RateLimit`, `KeyedRateLimit` (feature `rate`) |
+//! | take several of these as one | `Limits` (feature `rate`) |
 
 pub mod adaptive;
 #[cfg(feature = "alloc")]
@@ -11,6 +12,8 @@ mod into;
 // The type `Limit` is what one looks for under this name.
 #[allow(clippy::module_inception)]
 mod limit;
+#[cfg(feature = "rate")]
+pub(crate) mod limits;
 #[cfg(feature = "rate")]
 mod line;
 #[cfg(feature = "alloc")]
@@ -23,6 +26,9 @@ pub(crate) mod semaphore;
 #[cfg(feature = "alloc")]
 pub use into::IntoLimit;
 pub use limit::{Limit, ZeroLimit};
+#[cfg(feature = "rate")]
+#[cfg_attr(docsrs, doc(cfg(feature = "rate")))]
+pub use limits::{InvalidAsk, InvalidLimits, Limits, LimitsBuilder, LimitsPermit, TryLimitsError};
 #[cfg(feature = "alloc")]
 pub use live::{Capacity, LiveLimit};
 #[cfg(feature = "rate")]

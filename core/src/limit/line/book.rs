@@ -27,17 +27,25 @@ pub(in crate::limit) trait Book {
         None
     }
 
+    /// When it can be had, at the earliest: not after `now` if that is at once, and
+    /// [`Instant::NEVER`] if it takes a return.
+    fn ready_at(&self, counts: &Self::Counts, ask: &Self::Ask, now: Instant) -> Instant;
+
     /// Hands out all of it or nothing.
     ///
     /// # Errors
     ///
-    /// Returns when it can be had, at the earliest. [`Instant::NEVER`] if that takes a return.
+    /// Returns when it can be had, as [`ready_at`](Self::ready_at).
     fn take(
         &self,
         counts: &mut Self::Counts,
         ask: &Self::Ask,
         now: Instant,
     ) -> Result<Self::Got, Instant>;
+
+    /// Whether it depends on the time when it can be had. Then it is handed out only by those who know
+    /// what time it is.
+    fn is_timed(&self, ask: &Self::Ask) -> bool;
 
     /// Takes back what was not used at all.
     fn give_back(&self, counts: &mut Self::Counts, ask: &Self::Ask, got: Self::Got, now: Instant);

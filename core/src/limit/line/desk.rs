@@ -18,8 +18,10 @@ use alloc::{
 /// What is under the lock.
 pub(super) struct Desk<B: Book> {
     pub(super) counts: B::Counts,
-    /// The latest moment that any caller has told. Returns tell none.
+    /// The latest moment that any caller has told.
     now: Instant,
+    /// Whether the present caller has told one. Who gives back a resource has no clock.
+    timed: bool,
     /// How many have come. The number of each is how many came before.
     numbers: u64,
     /// The numbers of those who wait, for each key.
@@ -51,6 +53,7 @@ impl<B: Book> Desk<B> {
         Desk {
             counts,
             now: Instant::from_epoch(core::time::Duration::ZERO),
+            timed: false,
             numbers: 0,
             lines: (0..book.keys()).map(|_| BTreeSet::new()).collect(),
             people: BTreeMap::new(),
@@ -59,10 +62,10 @@ impl<B: Book> Desk<B> {
         }
     }
 
-    /// It is now this late, or later.
-    pub(super) fn tell(&mut self, now: Instant) -> Instant {
-        self.now = self.now.max(now);
-        self.now
+    /// It is now this late, or later; or the caller does not know.
+    pub(super) fn tell(&mut self, now: Option<Instant>) {
+        self.timed = now.is_some();
+        self.now = now.map_or(self.now, |now| self.now.max(now));
     }
 
     /// Serves one who has just come and does not wait.
@@ -98,7 +101,13 @@ impl<B: Book> Desk<B> {
             if B::lines_of(&person.ask).any(|key| lines[key].first() != Some(&number)) {
                 continue;
             }
-            match book.take(&mut self.counts, &person.ask, self.now) {
+            let taken = if self.timed || !book.is_timed(&person.ask) {
+                book.take(&mut self.counts, &person.ask, self.now)
+            } else {
+                // Else it would be taken before it is. It is woken, and takes it by its own clock.
+                Err(book.ready_at(&self.counts, &person.ask, self.now))
+            };
+            match taken {
                 Ok(got) => {
                     self.waiting -= 1;
                     self.asked -= B::amount(&person.ask);

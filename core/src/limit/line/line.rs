@@ -16,6 +16,14 @@ pub(in crate::limit) struct Line<B: Book> {
     waiting: AtomicUsize,
 }
 
+/// Why something cannot be had at once.
+pub(in crate::limit) struct NotNow {
+    /// When it can be had. [`Instant::NEVER`] if others wait, or if that takes a return.
+    pub(in crate::limit) at: Instant,
+    /// How much those ask for who wait.
+    pub(in crate::limit) ahead: u64,
+}
+
 impl<B: Book> Line<B> {
     pub(in crate::limit) fn new(book: B, counts: B::Counts) -> Self {
         let desk = Lock::new(Desk::new(&book, counts));
@@ -35,9 +43,9 @@ impl<B: Book> Line<B> {
     ///
     /// # Errors
     ///
-    /// Returns how much is asked for by those who wait.
+    /// Returns what is in the way.
     #[inline]
-    pub(in crate::limit) fn take_now(&self, ask: &B::Ask, now: Instant) -> Result<B::Got, u64> {
+    pub(in crate::limit) fn take_now(&self, ask: &B::Ask, now: Instant) -> Result<B::Got, NotNow> {
         if self.waiting() == 0 {
             if let Some(got) = self.book.take_unlocked(ask, now) {
                 return Ok(got);
@@ -46,21 +54,22 @@ impl<B: Book> Line<B> {
         self.take_locked(ask, now)
     }
 
-    fn take_locked(&self, ask: &B::Ask, now: Instant) -> Result<B::Got, u64> {
+    fn take_locked(&self, ask: &B::Ask, now: Instant) -> Result<B::Got, NotNow> {
         let mut wakers = Wakers::new();
         let taken = self.desk.with(|desk| {
-            desk.tell(now);
+            desk.tell(Some(now));
             // Those whose time has come are before us.
             desk.serve(&self.book, None, &mut wakers);
             self.waiting.store(desk.waiting, Ordering::Relaxed);
-            desk.take_now(&self.book, ask).map_err(|_| desk.asked)
+            let ahead = desk.asked;
+            desk.take_now(&self.book, ask).map_err(|at| NotNow { at, ahead })
         });
         match (wakers.fire(), taken) {
             (Ok(()), taken) => taken,
             (Err(panic), taken) => {
                 if let Ok(got) = taken {
                     let give = |book: &B, counts: &mut _| book.give_back(counts, ask, got, now);
-                    unwind::contain(|| self.change(now, give));
+                    unwind::contain(|| self.change(Some(now), give));
                 }
                 unwind::resume(panic)
             }
@@ -74,13 +83,23 @@ impl<B: Book> Line<B> {
         self.waiting.load(Ordering::Relaxed)
     }
 
-    /// Changes the account, and serves those who can be served then.
-    pub(in crate::limit) fn change(&self, now: Instant, f: impl FnOnce(&B, &mut B::Counts)) {
+    /// Changes the account, and serves those who can be served then. Without a clock, those who wait for
+    /// time as well are woken to look at theirs.
+    pub(in crate::limit) fn change(
+        &self,
+        now: Option<Instant>,
+        f: impl FnOnce(&B, &mut B::Counts),
+    ) {
         let f = |desk: &mut Desk<B>| {
             f(&self.book, &mut desk.counts);
             None
         };
         self.work(now, f).fire_and_resume();
+    }
+
+    /// Looks at the account.
+    pub(in crate::limit) fn counts<R>(&self, f: impl FnOnce(&B::Counts) -> R) -> R {
+        self.desk.with(|desk| f(&desk.counts))
     }
 
     /// Puts one into its lines, and returns its number, and the wakers to be fired.
@@ -91,7 +110,7 @@ impl<B: Book> Line<B> {
         now: Instant,
     ) -> (u64, Wakers) {
         let mut number = 0;
-        let wakers = self.work(now, |desk| {
+        let wakers = self.work(Some(now), |desk| {
             number = desk.enter(ask, waker);
             Some(number)
         });
@@ -102,7 +121,7 @@ impl<B: Book> Line<B> {
         self.desk.with(|desk| desk.look(number))
     }
 
-    pub(super) fn leave(&self, number: u64, now: Instant) {
+    pub(super) fn leave(&self, number: u64, now: Option<Instant>) {
         let leave = |desk: &mut Desk<B>| {
             desk.leave(&self.book, number);
             None
@@ -112,12 +131,12 @@ impl<B: Book> Line<B> {
 
     /// Serves those whose time has come. The one with this number will look.
     pub(super) fn tick(&self, number: u64, now: Instant) {
-        self.work(now, |_| Some(number)).fire_and_resume();
+        self.work(Some(now), |_| Some(number)).fire_and_resume();
     }
 
     /// Does one thing, and then serves whoever can be served, of whom the one that `f` returns need not
     /// be woken. Fire the wakers last, as they may panic.
-    fn work(&self, now: Instant, f: impl FnOnce(&mut Desk<B>) -> Option<u64>) -> Wakers {
+    fn work(&self, now: Option<Instant>, f: impl FnOnce(&mut Desk<B>) -> Option<u64>) -> Wakers {
         let mut wakers = Wakers::new();
         self.desk.with(|desk| {
             desk.tell(now);

@@ -14,7 +14,6 @@ use core::{
     fmt, mem,
     pin::Pin,
     task::{Context, Poll},
-    time::Duration,
 };
 use pin_project_lite::pin_project;
 
@@ -45,16 +44,14 @@ pin_project! {
             let this = this.project();
             if let Stage::InLine(number, _) = *this.stage {
                 let timer = this.alarm.as_ref().get_ref().timer();
-                // For a clock that panics: it is then as late as others know.
-                let mut now = PAST;
-                unwind::contain(|| now = timer.now());
+                // None for a clock that panics.
+                let mut now = None;
+                unwind::contain(|| now = Some(timer.now()));
                 this.line.leave(number, now);
             }
         }
     }
 }
-
-const PAST: Instant = Instant::from_epoch(Duration::ZERO);
 
 enum Stage<A> {
     New(A),

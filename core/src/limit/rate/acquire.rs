@@ -123,7 +123,7 @@ impl RateGrant {
     /// ```
     pub fn refund(self, clock: impl Clock, unused: u32) {
         let (now, unused) = (clock.now(), unused.min(self.amount));
-        self.line.change(now, |book, counts| book.give_back(counts, &unused, self.mark, now));
+        self.line.change(Some(now), |book, counts| book.give_back(counts, &unused, self.mark, now));
     }
 
     /// Says how much was used in the end. What is left is [given back](Self::refund), and what was used
@@ -152,7 +152,7 @@ impl RateGrant {
             Some(0) => {}
             Some(owed) => {
                 let now = clock.now();
-                self.line.change(now, |book, ()| book.charge(now, owed));
+                self.line.change(Some(now), |book, ()| book.charge(now, owed));
             }
         }
     }

@@ -71,9 +71,13 @@ impl InvalidAmount {
     pub(in crate::limit) fn check(amount: u32, most: u32) -> Result<(), InvalidAmount> {
         match amount {
             0 => Err(InvalidAmount::Zero),
-            amount if amount > most => Err(InvalidAmount::Above { amount, most }),
+            amount if amount > most => Err(InvalidAmount::above(amount, most)),
             _ => Ok(()),
         }
+    }
+
+    pub(in crate::limit) fn above(amount: u32, most: u32) -> Self {
+        InvalidAmount::Above { amount, most }
     }
 }
 

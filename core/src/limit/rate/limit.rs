@@ -180,7 +180,7 @@ impl RateLimit {
         }
         match self.line.take_now(&amount, now) {
             Ok(mark) => Ok(RateGrant::new(self.line.clone(), amount, mark)),
-            Err(ahead) => Err(NotYet::until(self.line.book.bucket.ready_at(now, ahead, amount))),
+            Err(not) => Err(NotYet::until(self.line.book.bucket.ready_at(now, not.ahead, amount))),
         }
     }
 
@@ -227,6 +227,14 @@ impl Book for Rated {
 
     fn take(&self, (): &mut (), ask: &u32, now: Instant) -> Result<Mark, Instant> {
         self.bucket.take(now, *ask)
+    }
+
+    fn ready_at(&self, (): &(), ask: &u32, now: Instant) -> Instant {
+        self.bucket.ready_at(now, 0, *ask)
+    }
+
+    fn is_timed(&self, _: &u32) -> bool {
+        true
     }
 
     fn give_back(&self, (): &mut (), ask: &u32, mark: Mark, now: Instant) {

@@ -1,0 +1,92 @@
+//! What one holds of several limits.
+
+use super::{
+    InvalidAsk,
+    table::{Ask, Pool, Table},
+};
+use crate::{
+    limit::{
+        line::{Book, Line},
+        rate::{InvalidAmount, bucket::Mark},
+    },
+    sync::Arc,
+    time::Clock,
+};
+use alloc::boxed::Box;
+use core::{fmt, mem};
+
+/// What [`Limits`](super::Limits) have granted. When it is dropped, resources come back; what was used
+/// of rates does not.
+#[must_use = "resources come back when this is dropped"]
+pub struct LimitsPermit<K> {
+    line: Arc<Line<Table<K>>>,
+    asks: Box<[Ask]>,
+    got: Box<[Option<Mark>]>,
+    /// How much of each was not given back yet.
+    left: Box<[u32]>,
+}
+
+impl<K> LimitsPermit<K> {
+    pub(super) fn new(
+        line: Arc<Line<Table<K>>>,
+        asks: Box<[Ask]>,
+        got: Box<[Option<Mark>]>,
+    ) -> Self {
+        let left = asks.iter().map(|(_, amount)| *amount).collect();
+        LimitsPermit { line, asks, got, left }
+    }
+
+    /// Gives back before the end what is not needed of this key, for those who wait.
+    ///
+    /// Of a rate, what time has made up for meanwhile is not given back once more; see
+    /// [`RateGrant::refund`](crate::limit::RateGrant::refund).
+    ///
+    /// # Errors
+    ///
+    /// Returns [`InvalidAsk`], and gives back nothing, if the permit has nothing with this key, or less of
+    /// it than `unused`.
+    ///
+    /// # Examples
+    ///
+    /// See [`Limits`](super::Limits).
+    pub fn refund<Q>(&mut self, clock: impl Clock, key: Q, unused: u32) -> Result<(), InvalidAsk>
+    where
+        K: PartialEq<Q>,
+    {
+        let pools = &self.line.book.pools;
+        let is_it = |ask: &Ask| pools[ask.0].0 == key;
+        let index = 0;
+        let at = self.asks.iter().position(is_it).ok_or(InvalidAsk::UnknownKey { index })?;
+        let Some(rest) = self.left[at].checked_sub(unused) else {
+            let invalid = InvalidAmount::above(unused, self.left[at]);
+            return Err(InvalidAsk::Amount { index, invalid });
+        };
+        let now = clock.now();
+        self.left[at] = rest;
+        let ask = [(self.asks[at].0, unused)].into();
+        let got = [self.got[at]].into();
+        self.line.change(Some(now), |table, free| table.give_back(free, &ask, got, now));
+        Ok(())
+    }
+}
+
+/// Gives back what is left of resources, and serves those who waited for it.
+impl<K> Drop for LimitsPermit<K> {
+    fn drop(&mut self) {
+        let (asks, left) = (mem::take(&mut self.asks), mem::take(&mut self.left));
+        self.line.change(None, |table, free| {
+            for (&(key, _), left) in asks.iter().zip(left) {
+                if let Pool::Resource(_) = table.pools[key].1 {
+                    free[key] += left;
+                }
+            }
+        });
+    }
+}
+
+impl<K: fmt::Debug> fmt::Debug for LimitsPermit<K> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let keys = self.asks.iter().map(|(key, _)| &self.line.book.pools[*key].0);
+        f.debug_map().entries(keys.zip(&self.left)).finish()
+    }
+}
