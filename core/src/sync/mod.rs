@@ -13,6 +13,7 @@
 //! | [`try_lock`] | a lock that can only be tried, never waited for |
 //! | [`desk`] | a value that one thread at a time works on, with requests in bits to whoever does |
 //! | [`combiner`] | the same, with requests that carry something |
+//! | [`on_call`] | a value that whoever comes works on, as often as it was called for; user code may run in it |
 //! | [`lock`] | a lock for a few steps, without user code in it |
 //! | [`handoff`] | a place for one value, handed from a giver to a taker that asks for it |
 //! | [`atomic_waker`] | a slot for the one waker of a task |
@@ -53,6 +54,8 @@ pub(crate) mod lock;
 mod models;
 #[cfg(all(feature = "std", not(anyscope_loom)))]
 pub(crate) mod nest;
+#[cfg(feature = "alloc")]
+pub(crate) mod on_call;
 #[cfg(feature = "alloc")]
 pub(crate) mod once_arc;
 #[cfg(feature = "alloc")]

@@ -1,8 +1,8 @@
 //! Models of what is shared between threads here; see [`crate::model`].
 
 use super::{
-    atomic_box::AtomicBox, atomic_waker::AtomicWaker, once_box::OnceBox, stack::Stack,
-    try_lock::TryLock,
+    atomic_box::AtomicBox, atomic_waker::AtomicWaker, on_call::OnCall, once_box::OnceBox,
+    stack::Stack, try_lock::TryLock,
 };
 use crate::model::{Census, Thread, block_on_fresh, check, spawn};
 use alloc::{boxed::Box, rc::Rc, sync::Arc, vec::Vec};
@@ -184,5 +184,63 @@ fn try_or_try() {
         assert_eq!(cell.try_with(|(_, n)| *n), Some(all));
         drop(cell);
         assert_eq!(census.alive(), 0);
+    });
+}
+
+/// Two call and run: when both have left, the work has seen what each did before its call.
+#[test]
+fn call_and_run_or_call_and_run() {
+    check("on call: call and run, or call and run", || {
+        let shared = Arc::new((OnCall::new([0; 2]), [flag(), flag()]));
+        let calling = [0, 1].map(|n| {
+            let shared = shared.clone();
+            spawn(move || {
+                set(&shared.1[n], 1);
+                shared.0.call();
+                run(&shared);
+            })
+        });
+        calling.into_iter().for_each(Thread::join);
+        shared.0.call();
+        // Twice is once too often to see what the last one of them has seen.
+        let mut seen = None;
+        shared.0.run(|value| seen = Some(*value));
+        assert_eq!(seen, Some([1, 1]), "a call was missed");
+    });
+
+    fn run(shared: &(OnCall<[usize; 2]>, [Arc<AtomicUsize>; 2])) {
+        shared.0.run(|value| *value = shared.1.each_ref().map(|flag| get(flag)));
+    }
+}
+
+/// One calls, and another one that is told of it runs: as when a task is woken by a call.
+#[test]
+fn call_or_run_when_told() {
+    check("on call: call, or run when told", || {
+        let shared = Arc::new((OnCall::new(0), [flag(), flag()]));
+        let busy = shared.clone();
+        let running = spawn(move || {
+            busy.0.call();
+            busy.0.run(|value| *value = get(&busy.1[0]));
+        });
+        let caller = shared.clone();
+        let calling = spawn(move || {
+            set(&caller.1[0], 1);
+            caller.0.call();
+            // The wake.
+            caller.1[1].store(1, Ordering::Release);
+        });
+        if shared.1[1].load(Ordering::Acquire) == 1 {
+            shared.0.run(|value| *value = get(&shared.1[0]));
+            running.join();
+            calling.join();
+            shared.0.call();
+            let mut seen = None;
+            shared.0.run(|value| seen = Some(*value));
+            assert_eq!(seen, Some(1), "a call was missed");
+        } else {
+            running.join();
+            calling.join();
+        }
     });
 }

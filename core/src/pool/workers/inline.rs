@@ -1,11 +1,7 @@
 //! Pools without an executor: whoever waits lets the worker go on.
 //!
-//! The worker is a future behind a lock that is only tried. It is polled by all who wait for the pool:
-//! for a result, for room, for the end. When it is woken, all of them are, and the first to come polls
-//! it; so it does not matter which of them gives up.
-//!
-//! Two fences make sure that no ring of the bell is missed: whoever hears it tries the lock after it
-//! was rung, and whoever frees the lock looks at the bell after that.
+//! The worker is a future that is polled by all who wait for the pool: for a result, for room, for the end. When it
+//! is woken, all of them are, and the first to come polls it; so it does not matter which of them gives up.
 
 use super::{
     crew::{Closing, Crew},
@@ -14,8 +10,9 @@ use super::{
     ticket::Host,
 };
 use crate::{
-    sync::{AtomicBool, EventListener, LazyEvent, Ordering, fence, try_lock::TryLock},
-    unwind, waits,
+    sync::{AtomicBool, EventListener, LazyEvent, Ordering, on_call::OnCall},
+    unwind::{self, Payload},
+    waits,
 };
 use alloc::{boxed::Box, sync::Arc, task::Wake};
 use core::{
@@ -28,23 +25,20 @@ type Work = Pin<Box<dyn Future<Output = ()> + Send>>;
 
 pub(super) struct Inline<J, O> {
     shared: Arc<Shared<J, O>>,
-    worker: TryLock<Option<Work>>,
     bell: Arc<Bell>,
     is_stopped: AtomicBool,
     is_gone: AtomicBool,
 }
 
-/// Wakes all who wait when the worker is woken.
+/// The worker, and all who are woken when it is.
 struct Bell {
-    is_rung: AtomicBool,
+    worker: OnCall<Option<Work>>,
     heard: LazyEvent,
 }
 
 impl Bell {
     fn ring(&self) {
-        self.is_rung.store(true, Ordering::Release);
-        // See the module. `notify` has a fence, too, but only when somebody listens.
-        fence(Ordering::SeqCst);
+        self.worker.call();
         self.heard.notify(usize::MAX);
     }
 }
@@ -61,10 +55,10 @@ impl Wake for Bell {
 
 impl<J, O> Inline<J, O> {
     pub(super) fn new(shared: Arc<Shared<J, O>>, worker: Work) -> Arc<Self> {
-        let bell = Bell { is_rung: AtomicBool::new(true), heard: LazyEvent::new() };
+        let bell = Bell { worker: OnCall::new(Some(worker)), heard: LazyEvent::new() };
+        bell.worker.call();
         Arc::new(Inline {
             shared,
-            worker: TryLock::new(Some(worker)),
             bell: Arc::new(bell),
             is_stopped: AtomicBool::new(false),
             is_gone: AtomicBool::new(false),
@@ -73,44 +67,39 @@ impl<J, O> Inline<J, O> {
 
     /// Polls the worker, if it was woken and nobody is at it.
     fn run(&self) {
-        while self.bell.is_rung.load(Ordering::Acquire) || self.is_stopped.load(Ordering::Acquire) {
-            fence(Ordering::SeqCst);
-            let Some(gone) = self.worker.try_with(|worker| self.go_on(worker)) else { return };
-            fence(Ordering::SeqCst);
-            match gone {
-                Ok(None) => {}
-                Ok(Some(gone)) => {
-                    let mut panic = None;
-                    unwind::keep_first(&mut panic, || drop(gone));
-                    self.is_gone.store(true, Ordering::Release);
-                    unwind::keep_first(&mut panic, || self.bell.heard.notify(usize::MAX));
-                    unwind::resume_unless_panicking(panic);
-                }
-                Err(payload) => {
-                    self.stop();
-                    unwind::resume_unless_panicking(Some(payload));
-                }
-            }
-        }
+        let mut panic = None;
+        self.bell.worker.run(|worker| {
+            unwind::keep_first(&mut panic, || self.go_on(worker));
+        });
+        unwind::resume_unless_panicking(panic);
     }
 
-    /// Polls the worker. Returns it when it is done.
-    fn go_on(&self, worker: &mut Option<Work>) -> Result<Option<Work>, unwind::Payload> {
-        self.bell.is_rung.store(false, Ordering::Relaxed);
-        // The bell that is rung from now on calls for another poll.
-        fence(Ordering::SeqCst);
-        if self.is_stopped.swap(false, Ordering::AcqRel) {
-            return Ok(worker.take());
+    /// Polls the worker. Drops it when it is done, or is to end.
+    fn go_on(&self, worker: &mut Option<Work>) {
+        let mut panic: Option<Payload> = None;
+        let is_over = self.is_stopped.load(Ordering::Acquire) || {
+            let Some(work) = worker else { return };
+            let waker = Waker::from(self.bell.clone());
+            let mut cx = Context::from_waker(&waker);
+            let mut is_over = true;
+            // One that panics is not polled again.
+            unwind::keep_first(&mut panic, || is_over = work.as_mut().poll(&mut cx).is_ready());
+            is_over
+        };
+        if is_over {
+            if let Some(worker) = worker.take() {
+                unwind::keep_first(&mut panic, || drop(worker));
+                self.is_gone.store(true, Ordering::Release);
+                unwind::keep_first(&mut panic, || self.bell.heard.notify(usize::MAX));
+            }
         }
-        let Some(work) = worker else { return Ok(None) };
-        let waker = Waker::from(self.bell.clone());
-        let polled = unwind::catch(|| work.as_mut().poll(&mut Context::from_waker(&waker)));
-        Ok(if polled?.is_ready() { worker.take() } else { None })
+        unwind::resume_unless_panicking(panic);
     }
 
     /// Has the worker dropped by whoever is at it, or now.
     fn stop(&self) {
         self.is_stopped.store(true, Ordering::Release);
+        self.bell.worker.call();
         self.run();
     }
 
