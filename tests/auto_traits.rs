@@ -214,10 +214,10 @@ yes!(Sync: LiveLimit, Capacity);
 yes!(Clone: LiveLimit, Capacity, flow::Flow<Numbers>, sources::MapParts<(), (), ()>);
 no!(Send: flow::Flow<LocalNumbers>);
 // As the algorithm, which runs on whichever thread a call ends.
-yes!(Send: AdaptiveLimit<SendOnly>, adaptive::Call<SendOnly, SendOnly>);
-yes!(Sync: AdaptiveLimit<SendOnly>, adaptive::Call<SendOnly, Smol>);
-yes!(Clone: AdaptiveLimit<SendOnly>, Aimd, Vegas, Gradient2, Windowed<Aimd>, Ratio);
-no!(Send: AdaptiveLimit<Local>, adaptive::Call<Local, Smol>, adaptive::Call<Aimd, Local>);
+yes!(Send: AdaptiveLimit<SendOnly>, adaptive::Partition<SendOnly>, adaptive::Call<SendOnly, SendOnly>);
+yes!(Sync: AdaptiveLimit<SendOnly>, adaptive::Partition<SendOnly>, adaptive::Call<SendOnly, Smol>);
+yes!(Clone: AdaptiveLimit<SendOnly>, adaptive::Partition<SendOnly>, Aimd, Vegas, Gradient2, Windowed<Aimd>, Ratio);
+no!(Send: AdaptiveLimit<Local>, adaptive::Partition<Local>, adaptive::Call<Local, Smol>, adaptive::Call<Aimd, Local>);
 no!(Sync: AdaptiveLimit<Local>, adaptive::Call<Aimd, SendOnly>);
 no!(Clone: adaptive::Call<Aimd, Smol>);
 yes!(Send: Measured<SendOnly, SendOnly, SendOnly, SendOnly>);

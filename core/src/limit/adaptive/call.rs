@@ -1,6 +1,6 @@
 //! A call in flight.
 
-use super::{Algorithm, Outcome, Sample, controller::AdaptiveLimit};
+use super::{Algorithm, Outcome, Sample, controller::AdaptiveLimit, partition::Partition};
 use crate::time::{Clock, Instant};
 use core::fmt;
 
@@ -20,7 +20,7 @@ impl<A: Algorithm> AdaptiveLimit<A> {
     /// ```
     pub fn start<C: Clock>(&self, clock: C) -> Call<A, C> {
         let in_flight = self.enter(|_, _| true).expect("no limit");
-        Call::new(self.clone(), clock, in_flight)
+        Call::new(Place::Whole(self.clone()), clock, in_flight)
     }
 
     /// Counts a call that starts now, unless so many are in flight as the limit allows: for a server
@@ -42,11 +42,12 @@ impl<A: Algorithm> AdaptiveLimit<A> {
     /// ```
     pub fn try_start<C: Clock>(&self, clock: C) -> Option<Call<A, C>> {
         let in_flight = self.enter(|others, limit| others < limit)?;
-        Some(Call::new(self.clone(), clock, in_flight))
+        Some(Call::new(Place::Whole(self.clone()), clock, in_flight))
     }
 }
 
-/// A call in flight, to be told how it ended. Returned by [`AdaptiveLimit::start`].
+/// A call in flight, to be told how it ended. Returned by [`AdaptiveLimit::start`] and
+/// [`try_start`](AdaptiveLimit::try_start).
 ///
 /// One that is dropped without a word was [ignored](Self::ignore): it was cancelled, or panicked.
 #[must_use = "say how the call ended; dropped at once, it is ignored"]
@@ -59,8 +60,8 @@ pub struct Call<A, C> {
 
 impl<A: Algorithm, C: Clock> Call<A, C> {
     /// The caller has counted it.
-    fn new(adaptive: AdaptiveLimit<A>, clock: C, in_flight: usize) -> Self {
-        let slot = Slot(Some(adaptive));
+    pub(super) fn new(place: Place<A>, clock: C, in_flight: usize) -> Self {
+        let slot = Slot(Some(place));
         let start = clock.now();
         Call { slot, clock, start, in_flight }
     }
@@ -106,7 +107,7 @@ impl<A: Algorithm, C: Clock> Call<A, C> {
         let mut sample = Sample::new(now, now.saturating_duration_since(start), in_flight);
         sample.dropped = dropped;
         // First, so that whoever is woken finds room.
-        slot.release().learn(sample);
+        slot.release().adaptive().learn(sample);
     }
 }
 
@@ -119,21 +120,43 @@ impl<A, C> fmt::Debug for Call<A, C> {
     }
 }
 
+/// Where a call counts as in flight.
+pub(super) enum Place<A> {
+    Whole(AdaptiveLimit<A>),
+    Part(Partition<A>),
+}
+
+impl<A> Place<A> {
+    fn adaptive(&self) -> &AdaptiveLimit<A> {
+        match self {
+            Place::Whole(adaptive) => adaptive,
+            Place::Part(partition) => partition.adaptive(),
+        }
+    }
+
+    fn leave(&self) {
+        match self {
+            Place::Whole(adaptive) => adaptive.leave(),
+            Place::Part(partition) => partition.leave(),
+        }
+    }
+}
+
 /// Counted as in flight, until it is dropped.
-struct Slot<A>(Option<AdaptiveLimit<A>>);
+struct Slot<A>(Option<Place<A>>);
 
 impl<A> Slot<A> {
-    fn release(mut self) -> AdaptiveLimit<A> {
-        let adaptive = self.0.take().expect("not released");
-        adaptive.leave();
-        adaptive
+    fn release(mut self) -> Place<A> {
+        let place = self.0.take().expect("not released");
+        place.leave();
+        place
     }
 }
 
 impl<A> Drop for Slot<A> {
     fn drop(&mut self) {
-        if let Some(adaptive) = self.0.take() {
-            adaptive.leave();
+        if let Some(place) = self.0.take() {
+            place.leave();
         }
     }
 }

@@ -5,7 +5,8 @@ use core::{error::Error, fmt, time::Duration};
 
 /// An error: an algorithm cannot work with the numbers that its builder was given.
 ///
-/// Returned by the `build` of each builder. Its message says what to change.
+/// Returned by the `build` of each builder, and by `AdaptiveLimit::partition`. Its message says what
+/// to change.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum InvalidConfig {
@@ -39,6 +40,13 @@ pub enum InvalidConfig {
         /// What it takes, in words.
         allowed: &'static str,
     },
+    /// More of a limit was asked for than others have left.
+    ShareTooLarge {
+        /// What was asked for.
+        share: Ratio,
+        /// What is left.
+        left: Ratio,
+    },
 }
 
 impl fmt::Display for InvalidConfig {
@@ -53,6 +61,9 @@ impl fmt::Display for InvalidConfig {
             }
             InvalidConfig::RatioOutOfRange { what, ratio, allowed } => {
                 write!(f, "`{what}` is {ratio}; use a ratio {allowed}")
+            }
+            InvalidConfig::ShareTooLarge { share, left } => {
+                write!(f, "a share of {share} is too much; {left} of the limit is left")
             }
         }
     }

@@ -8,7 +8,7 @@
 //! The limit is stored under the lock, so that an older one never replaces a newer one. Those who wait
 //! for it to be raised are woken when the lock is free.
 
-use super::{Algorithm, Sample};
+use super::{Algorithm, Ratio, Sample};
 use crate::{
     limit::{IntoLimit, LiveLimit},
     sync::{Arc, AtomicUsize, Ordering, fence, stack::Stack, try_lock::TryLock},
@@ -60,6 +60,8 @@ pub struct AdaptiveLimit<A> {
 struct Shared<A> {
     limit: LiveLimit,
     in_flight: AtomicUsize,
+    /// How much of the limit partitions have, in the parts of a [`Ratio`].
+    set_aside: AtomicUsize,
     algorithm: TryLock<A>,
     /// Samples of those who found the lock taken.
     left: Stack<Sample>,
@@ -70,10 +72,9 @@ impl<A: Algorithm> AdaptiveLimit<A> {
     pub fn new(algorithm: A) -> Self {
         let limit = LiveLimit::new(algorithm.limit());
         let algorithm = TryLock::new(algorithm);
-        let in_flight = AtomicUsize::new(0);
-        AdaptiveLimit {
-            shared: Arc::new(Shared { limit, in_flight, algorithm, left: Stack::new() }),
-        }
+        let (in_flight, set_aside) = (AtomicUsize::new(0), AtomicUsize::new(0));
+        let left = Stack::new();
+        AdaptiveLimit { shared: Arc::new(Shared { limit, in_flight, set_aside, algorithm, left }) }
     }
 
     /// Learns from a call that has ended.
@@ -135,6 +136,28 @@ impl<A> AdaptiveLimit<A> {
             })
             .ok()?;
         Some(others + 1)
+    }
+
+    /// Sets a share aside for a partition.
+    ///
+    /// # Errors
+    ///
+    /// Returns how much is left, if that is less.
+    pub(super) fn set_aside(&self, share: Ratio) -> Result<(), Ratio> {
+        let left = |aside: usize| Ratio::PARTS.saturating_sub(aside as u64);
+        self.shared
+            .set_aside
+            .fetch_update(Ordering::Relaxed, Ordering::Relaxed, |aside| {
+                // Fits: no more than what is left is added.
+                (share.parts() <= left(aside)).then(|| aside + share.parts() as usize)
+            })
+            .map(drop)
+            .map_err(|aside| Ratio::from_parts(left(aside)))
+    }
+
+    /// A partition is gone.
+    pub(super) fn give_back(&self, share: Ratio) {
+        self.shared.set_aside.fetch_sub(share.parts() as usize, Ordering::Relaxed);
     }
 
     /// A call has ended.

@@ -37,6 +37,8 @@ mod measured;
 mod models;
 #[cfg(feature = "alloc")]
 mod outcome;
+#[cfg(feature = "alloc")]
+mod partition;
 mod ratio;
 #[cfg(all(test, feature = "std", not(anyscope_loom)))]
 mod tests;
@@ -56,6 +58,8 @@ pub use gradient2::{Gradient2, Gradient2Builder};
 pub use measured::Measured;
 #[cfg(feature = "alloc")]
 pub use outcome::Outcome;
+#[cfg(feature = "alloc")]
+pub use partition::Partition;
 pub use ratio::{InvalidRatio, Ratio};
 pub use vegas::{Vegas, VegasBuilder};
 pub use windowed::{Windowed, WindowedBuilder};

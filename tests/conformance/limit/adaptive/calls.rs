@@ -220,7 +220,8 @@ fn a7_as_many_in_flight_as_the_limit_allows() {
                         }
                     };
                     let inside = gauge.enter();
-                    assert!(gauge.now() <= LIMIT);
+                    // Others have a try.
+                    thread::yield_now();
                     drop(inside);
                     match n % 3 {
                         0 => call.success(),
@@ -232,6 +233,7 @@ fn a7_as_many_in_flight_as_the_limit_allows() {
         }
     });
     assert_eq!((gauge.ever(), adaptive.in_flight()), (100_000, 0));
+    assert!(gauge.peak() <= LIMIT, "{}", gauge.peak());
 }
 
 /// Given a limit that is lowered, then nothing starts until fewer are in flight.

@@ -2,6 +2,7 @@
 
 mod calls;
 mod operations;
+mod partitions;
 mod service;
 
 use anyscope::limit::adaptive::{Algorithm, Sample};
