@@ -22,7 +22,7 @@ for ((set = 0; set < 1 << ${#optional[@]}; set++)); do
 done
 
 # They add modules that have nothing to do with the others.
-for features in progress "progress smol" shutdown rate backon "rate backon shutdown progress tokio threads sim hyper futures"; do
+for features in progress "progress smol" shutdown rate backon deadpool "rate backon shutdown deadpool progress tokio threads sim hyper futures"; do
     cargo check --quiet -p anyscope --no-default-features --features "$features"
     echo "anyscope: $features"
 done

@@ -11,10 +11,10 @@
 
 #[cfg(any(feature = "futures", feature = "progress", feature = "shutdown"))]
 extern crate alloc;
-#[cfg(any(feature = "progress", feature = "shutdown"))]
+#[cfg(any(feature = "deadpool", feature = "progress", feature = "shutdown"))]
 extern crate std;
 
-#[cfg(any(feature = "hyper", feature = "futures"))]
+#[cfg(any(feature = "deadpool", feature = "hyper", feature = "futures"))]
 pub mod compat;
 pub mod prelude;
 #[cfg(feature = "progress")]

@@ -20,6 +20,7 @@ use anyscope::{
         TryRateError,
         adaptive::{self, Aimd, Gradient2, Ratio, Vegas, Windowed},
     },
+    pool::resources,
     set::First,
     sim::{self, Explorer, Marble, Sim, SimHandle, Sleep},
     smol::{Smol, SmolExecutor, SmolHandle, SmolLocal, SmolLocalHandle},
@@ -348,6 +349,37 @@ yes!(Send: pool::Stats, pool::WorkerStats, pool::WorkerState, pool::Report, pool
 yes!(Sync: pool::Stats, pool::WorkerStats, pool::WorkerState, pool::Report, pool::Shutdown);
 yes!(Clone: pool::Stats, pool::WorkerStats, pool::WorkerState, pool::Report, pool::Shutdown);
 yes!(Clone: pool::PoolClosed, pool::WorkerFailed, pool::BuildError, pool::Strategy);
+// Pools of resources: a guard as its resource, which may always be sent.
+yes!(Send: pool::ResourcePool<Things>, resources::ResourcePoolBuilder<Things>, resources::Guard<Things>);
+yes!(Sync: pool::ResourcePool<Things>, resources::ResourcePoolBuilder<Things>);
+no!(Sync: resources::Guard<Things>);
+yes!(Clone: pool::ResourcePool<Things>);
+no!(Clone: resources::Guard<Things>);
+yes!(Unpin: pool::ResourcePool<Things>, resources::Guard<Things>);
+yes!(Send: resources::GetError<SendOnly>, resources::TryGetError<SendOnly>, resources::Order);
+no!(Send: resources::GetError<Local>, resources::TryGetError<Local>);
+yes!(Send: resources::Status, resources::CloseReport, compat::FromDeadpool<()>);
+yes!(Sync: resources::Status, resources::CloseReport, compat::FromDeadpool<()>);
+yes!(Send: compat::Measured<SendOnly>);
+no!(Send: compat::Measured<Local>);
+no!(Sync: compat::Measured<SendOnly>);
+
+struct Things;
+
+impl pool::Manage for Things {
+    type Resource = SendOnly;
+    type Error = Local;
+
+    async fn create(&self) -> Result<SendOnly, Local> {
+        Ok(Cell::new(0))
+    }
+}
+
+// A get may be part of any task, whatever its error is.
+const _: fn(&pool::ResourcePool<Things>) = |pool| {
+    fn check<T: Send>(_: T) {}
+    check((pool.get(), pool.try_get(), pool.close(Grace::Forever)));
+};
 
 // The simulation.
 yes!(Send: Sim, SimHandle, Sleep, Marble, sim::Builder, Explorer, sim::Exhausted);

@@ -6,6 +6,7 @@ mod flow;
 mod limits;
 mod merge;
 mod rate;
+mod resources;
 mod semaphore;
 mod wait;
 mod workers;

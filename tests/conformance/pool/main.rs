@@ -1,3 +1,4 @@
 //! Pools of workers and of resources.
 
+mod resources;
 mod workers;

@@ -248,6 +248,13 @@ impl Semaphore {
         self.shared.is_closed()
     }
 
+    /// Returns permits that were [forgotten](Permit::forget), for those who keep no permit but its count.
+    #[cfg(all(feature = "std", not(anyscope_loom)))]
+    #[inline]
+    pub(crate) fn give_back(&self, count: usize) {
+        self.shared.give_back(count);
+    }
+
     /// Returns how many permits are free. The number may be out of date when this returns. While others wait,
     /// [`try_acquire`](Self::try_acquire) fails even if some are free.
     pub fn available(&self) -> usize {

@@ -1,16 +1,25 @@
-//! Bridges between anyscope's [`Spawn`] and the executor traits of other libraries, both ways.
+//! Bridges between anyscope's traits and those of other libraries.
 //!
 //! | feature | an anyscope executor, for them | their executor, for anyscope |
 //! |---|---|---|
 //! | `hyper` | [`ForHyper`]: `hyper::rt::Executor` | [`FromHyper`] |
 //! | `futures` | [`ForFutures`]: `futures_task::Spawn` | [`FromFutures`] |
 //!
+//! Resources of others, for pools of ours: [`FromDeadpool`], with the feature `deadpool`.
+//!
 //! What others spawn is no child of any scope: nobody joins it, nobody cancels it, and a panic of
 //! it goes to the panic hook and no further.
 
+#[cfg(feature = "deadpool")]
+mod pools;
+
 #[cfg(feature = "futures")]
 use alloc::boxed::Box;
+#[cfg(any(feature = "hyper", feature = "futures"))]
 use anyscope_core::{Child, Spawn};
+
+#[cfg(feature = "deadpool")]
+pub use pools::{FromDeadpool, Measured};
 
 /// An anyscope executor as one of hyper's.
 ///
