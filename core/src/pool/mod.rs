@@ -3,7 +3,7 @@
 //! | to | use |
 //! |---|---|
 //! | have jobs done by a few workers, each with a state of its own | [`Pool`] |
-//! | lend connections and the like to one user at a time | [`ResourcePool`] |
+//! | lend connections and the like to one user at a time | [`ResourcePool`], by key [`KeyedResourcePool`] |
 //! | give each worker of one flow a resource of its own | [`flow.map_with(limit, init, f)`](crate::flow::Flow::map_with) |
 //! | compute in parallel | an executor with a thread for each core, such as `ThreadPool::builder().build()` of the threads adapter, beside the one that waits for sockets: [`s.spawn_on(&threads, f)`](crate::Scope::spawn_on), [`flow.map_on(&threads, limit, f)`](crate::flow::Flow::map_on) |
 //! | call what blocks | [`s.spawn_blocking(f)`](crate::Scope::spawn_blocking): threads of their own, as many as the executor allows ([`SpawnBlocking`](crate::SpawnBlocking)) |
@@ -21,7 +21,7 @@ pub mod resources;
 pub(crate) mod workers;
 
 #[cfg(all(feature = "std", not(anyscope_loom)))]
-pub use resources::{Manage, ResourcePool};
+pub use resources::{KeyedResourcePool, Manage, ResourcePool};
 pub use workers::{
     BuildError, Builder, Call, CallOnce, Caller, FnWorker, Handler, InSubmitter, IntoWorker,
     JobError, NoTimer, Pool, PoolClosed, Report, Shutdown, Stats, Strategy, SubmitError, Ticket,

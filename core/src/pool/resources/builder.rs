@@ -7,13 +7,14 @@ use super::{
     places::Places,
     pool::ResourcePool,
     shared::Settings,
+    time::Time,
 };
 use crate::{
     exec::Spawn,
     limit::{Capacity, IntoLimit, Limit},
     time::{Clock, Timer},
 };
-use alloc::{boxed::Box, sync::Arc};
+use alloc::sync::Arc;
 use core::time::Duration;
 
 /// The settings of a [`ResourcePool`]; see [`ResourcePool::builder`].
@@ -90,8 +91,11 @@ impl<M: Manage> ResourcePoolBuilder<M> {
     where
         E: Spawn + Timer<Sleep: Send + 'static> + Clock + Clone + Send + Sync + 'static,
     {
-        let spawn: Exec = Arc::new(exec.clone());
+        self.build_on(Arc::new(exec.clone()), Arc::new(exec.clone()))
+    }
+
+    pub(super) fn build_on(self, exec: Exec, time: Arc<dyn Time>) -> ResourcePool<M> {
         let places = Places::new(&self.max);
-        ResourcePool::new(self.manager, places, self.settings, spawn, Box::new(exec.clone()))
+        ResourcePool::new(self.manager, places, self.settings, exec, time)
     }
 }

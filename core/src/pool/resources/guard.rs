@@ -1,7 +1,7 @@
 //! A resource that is lent.
 
 use super::{idle::Resource, manage::Manage, shared::Shared};
-use crate::unwind;
+use crate::{limit::OwnedPermit, unwind};
 use alloc::sync::Arc;
 use core::{
     fmt,
@@ -54,12 +54,22 @@ pub struct Guard<M: Manage> {
     shared: Arc<Shared<M>>,
     // None only inside of the functions that end the guard.
     resource: Option<Resource<M::Resource>>,
+    /// Of a pool by key: one of those that may be lent in all. Last field: returned when the resource is
+    /// back.
+    in_all: Option<OwnedPermit>,
 }
 
 impl<M: Manage> Guard<M> {
     /// Of a resource that counts as lent, and has a place.
     pub(super) fn new(shared: Arc<Shared<M>>, resource: Resource<M::Resource>) -> Self {
-        Guard { shared, resource: Some(resource) }
+        Guard { shared, resource: Some(resource), in_all: None }
+    }
+
+    /// Keeps a permit for as long as the resource is lent.
+    pub(super) fn with(self, in_all: OwnedPermit) -> Self {
+        let mut guard = self;
+        guard.in_all = Some(in_all);
+        guard
     }
 
     /// Takes the resource out of the pool, which makes another one when it needs one.
@@ -89,6 +99,7 @@ impl<M: Manage> Guard<M> {
         // Whoever panics when it is woken must not take the resource with it.
         unwind::contain(|| guard.shared.taken());
         unwind::contain(|| guard.shared.places.release());
+        unwind::contain(|| drop(guard.in_all.take()));
         guard.shared.manager.taken(&mut resource.value);
         resource.value
     }

@@ -13,6 +13,7 @@
 //! | `manage` | what a user says of a resource |
 //! | `builder` | the settings of a pool |
 //! | `pool` | the pool: to get a resource, to close |
+//! | `keyed`, `keys` | pools by key, and the map of them |
 //! | `checkout` | the steps of a get, each with what undoes it |
 //! | `guard` | a resource that is lent |
 //! | `shared` | what pool, guards and destroys share: who has how many |
@@ -28,6 +29,8 @@ mod destroy;
 mod error;
 mod guard;
 mod idle;
+mod keyed;
+mod keys;
 mod manage;
 mod places;
 #[allow(clippy::module_inception)]
@@ -41,6 +44,7 @@ pub use builder::ResourcePoolBuilder;
 pub use error::{GetError, TryGetError};
 pub use guard::Guard;
 pub use idle::Order;
+pub use keyed::KeyedResourcePool;
 pub use manage::Manage;
 pub use pool::ResourcePool;
 pub use report::{CloseReport, Status};

@@ -7,7 +7,7 @@ use super::{
     error::{GetError, TryGetError},
     guard::Guard,
     manage::Manage,
-    places::{NoPlace, Places},
+    places::{NoPlace, Place, Places},
     reaper,
     report::{CloseReport, Status},
     shared::{Settings, Shared},
@@ -19,7 +19,7 @@ use crate::{
     scope::OwnedScope,
     unwind::{self, Finally},
 };
-use alloc::{boxed::Box, sync::Arc};
+use alloc::sync::Arc;
 use core::{
     fmt,
     future::{Future, poll_fn},
@@ -129,7 +129,7 @@ impl<M: Manage> ResourcePool<M> {
         places: Places,
         settings: Settings,
         exec: Exec,
-        time: Box<dyn Time>,
+        time: Arc<dyn Time>,
     ) -> Self {
         let scope = OwnedScope::new(&exec);
         let shared = Arc::new(Shared::new(manager, places, settings, time, scope.clone()));
@@ -159,19 +159,8 @@ impl<M: Manage> ResourcePool<M> {
     ///
     /// Propagates a panic of [`create`](Manage::create) or [`recycle`](Manage::recycle).
     pub async fn get(&self) -> Result<Guard<M>, GetError<M::Error>> {
-        let shared = &self.owner.shared;
-        let place = match shared.places.try_acquire() {
-            Ok(place) => place,
-            Err(NoPlace::Closed) => return Err(GetError::Closed),
-            Err(NoPlace::Full) => {
-                // A resource that came back for us may be one too many, if we are gone.
-                let left = Finally::new(|| shared.trim());
-                let place = shared.places.acquire().await.map_err(|_| GetError::Closed)?;
-                left.disarm();
-                place
-            }
-        };
-        checkout(shared, place).await
+        let place = self.place().await?;
+        self.checkout(place).await
     }
 
     /// Returns a resource as [`get`](Self::get) does, if there is a place right now. This may wait for
@@ -189,12 +178,8 @@ impl<M: Manage> ResourcePool<M> {
     ///
     /// As `get`.
     pub async fn try_get(&self) -> Result<Guard<M>, TryGetError<M::Error>> {
-        let shared = &self.owner.shared;
-        match shared.places.try_acquire() {
-            Ok(place) => Ok(checkout(shared, place).await?),
-            Err(NoPlace::Closed) => Err(TryGetError::Closed),
-            Err(NoPlace::Full) => Err(TryGetError::Full),
-        }
+        let place = self.try_place()?;
+        Ok(self.checkout(place).await?)
     }
 
     /// Closes the pool: who waits for a resource, and who asks for one from now on, is told
@@ -274,6 +259,45 @@ impl<M: Manage> ResourcePool<M> {
     /// Returns the manager.
     pub fn manager(&self) -> &M {
         &self.owner.shared.manager
+    }
+}
+
+/// For pools by key.
+impl<M: Manage> ResourcePool<M> {
+    pub(super) async fn place(&self) -> Result<Place<'_>, GetError<M::Error>> {
+        let shared = &self.owner.shared;
+        match shared.places.try_acquire() {
+            Ok(place) => Ok(place),
+            Err(NoPlace::Closed) => Err(GetError::Closed),
+            Err(NoPlace::Full) => {
+                // A resource that came back for us may be one too many, if we are gone.
+                let left = Finally::new(|| shared.trim());
+                let place = shared.places.acquire().await.map_err(|_| GetError::Closed)?;
+                left.disarm();
+                Ok(place)
+            }
+        }
+    }
+
+    pub(super) fn try_place(&self) -> Result<Place<'_>, TryGetError<M::Error>> {
+        self.owner.shared.places.try_acquire().map_err(|error| match error {
+            NoPlace::Full => TryGetError::Full,
+            NoPlace::Closed => TryGetError::Closed,
+        })
+    }
+
+    pub(super) async fn checkout(&self, place: Place<'_>) -> Result<Guard<M>, GetError<M::Error>> {
+        checkout(&self.owner.shared, place).await
+    }
+
+    pub(super) fn begin_close(&self) {
+        self.owner.shared.close();
+    }
+
+    /// Whether nobody has a handle of it but the one who asks, and it has nothing.
+    pub(super) fn is_unused(&self) -> bool {
+        let Status { idle, lent, creating, destroying, .. } = self.status();
+        Arc::strong_count(&self.owner) == 1 && idle + lent + creating + destroying == 0
     }
 }
 

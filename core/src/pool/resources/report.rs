@@ -33,7 +33,7 @@ pub struct Status {
 
 /// What a [`close`](super::ResourcePool::close) has left at the end of its grace. Nothing, if it had
 /// all the time that it needed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct CloseReport {
     /// How many resources are still lent. Each is destroyed when its guard is dropped.
@@ -48,5 +48,14 @@ impl CloseReport {
     /// Returns whether nothing is left.
     pub fn is_clean(&self) -> bool {
         self.lent == 0 && self.creating == 0 && self.destroying == 0
+    }
+
+    /// What both have left.
+    pub(super) fn and(self, other: Self) -> Self {
+        CloseReport {
+            lent: self.lent + other.lent,
+            creating: self.creating + other.creating,
+            destroying: self.destroying + other.destroying,
+        }
     }
 }

@@ -25,14 +25,14 @@ use crate::{
     time::Instant,
     unwind::{self, Payload},
 };
-use alloc::{boxed::Box, sync::Arc, vec::Vec};
+use alloc::{sync::Arc, vec::Vec};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 pub(super) struct Shared<M: Manage> {
     pub(super) manager: M,
     pub(super) settings: Settings,
     pub(super) places: Places,
-    pub(super) time: Box<dyn Time>,
+    pub(super) time: Arc<dyn Time>,
     /// Where destroys run. The pool owns the scope.
     pub(super) scope: Scope<Exec>,
     /// Wakes the reaper: the time of a resource is over sooner than it knows.
@@ -87,7 +87,7 @@ impl<M: Manage> Shared<M> {
         manager: M,
         places: Places,
         settings: Settings,
-        time: Box<dyn Time>,
+        time: Arc<dyn Time>,
         scope: Scope<Exec>,
     ) -> Self {
         let state = State {

@@ -4,6 +4,7 @@ mod bridge;
 mod cancelled;
 mod closed;
 mod hostile;
+mod keyed;
 mod lending;
 mod manager;
 mod timed;
