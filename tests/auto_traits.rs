@@ -353,10 +353,11 @@ yes!(Clone: pool::PoolClosed, pool::WorkerFailed, pool::BuildError, pool::Strate
 yes!(Send: pool::ResourcePool<Things>, resources::ResourcePoolBuilder<Things>, resources::Guard<Things>);
 yes!(Sync: pool::ResourcePool<Things>, resources::ResourcePoolBuilder<Things>);
 no!(Sync: resources::Guard<Things>);
-yes!(Clone: pool::ResourcePool<Things>, pool::KeyedResourcePool<SendOnly, Things>);
-yes!(Send: pool::KeyedResourcePool<SendOnly, Things>);
-yes!(Sync: pool::KeyedResourcePool<SendOnly, Things>);
-no!(Send: pool::KeyedResourcePool<Local, Things>);
+yes!(Clone: pool::ResourcePool<Things>, pool::KeyedResourcePool<u8, Things>);
+yes!(Send: pool::KeyedResourcePool<u8, Things>);
+yes!(Sync: pool::KeyedResourcePool<u8, Things>);
+// Keys are shared.
+no!(Send: pool::KeyedResourcePool<SendOnly, Things>);
 no!(Clone: resources::Guard<Things>);
 yes!(Unpin: pool::ResourcePool<Things>, resources::Guard<Things>);
 yes!(Send: resources::GetError<SendOnly>, resources::TryGetError<SendOnly>, resources::Order);
