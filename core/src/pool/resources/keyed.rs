@@ -69,9 +69,12 @@ pub struct KeyedResourcePool<K, M: Manage> {
     inner: Arc<Inner<K, M>>,
 }
 
+/// The settings of a key.
+type Settings<K, M> = dyn Fn(&K) -> ResourcePoolBuilder<M> + Send + Sync;
+
 struct Inner<K, M: Manage> {
     keys: Keys<K, ResourcePool<M>>,
-    settings: Box<dyn Fn(&K) -> ResourcePoolBuilder<M> + Send + Sync>,
+    settings: Box<Settings<K, M>>,
     in_all: Semaphore,
     exec: Exec,
     time: Arc<dyn Time>,

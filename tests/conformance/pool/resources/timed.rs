@@ -84,6 +84,7 @@ behaviour! {
         let desk = Desk::new();
         let pool = desk.builder(1).idle_timeout(Duration::ZERO).build(&ex);
         drop(pool.get().await.unwrap());
+        assert_eq!(pool.status().idle, 0);
         assert_eq!(pool.get().await.unwrap().id, 1);
         until_status(&pool, |now| now.destroyed == 2).await;
         pool.close(Grace::Forever).await;
