@@ -12,6 +12,7 @@ mod items;
 mod literally;
 mod nested;
 mod parallel;
+mod retried;
 mod scopes;
 mod sinks;
 mod support;

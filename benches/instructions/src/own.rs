@@ -2,8 +2,8 @@
 
 use crate::{by_hand::ByHand, meter::Count, work::Waits};
 use anyscope::{
-    CancelToken, FutureMap, FutureSet, Limit, Spawn, StreamSet, Timer, When, block_scope,
-    concurrent, flow, scope,
+    CancelToken, Clock, FutureMap, FutureSet, Instant, Limit, Spawn, StreamSet, Timer, When,
+    block_scope, concurrent, flow, scope,
 };
 use futures_util::{Stream, StreamExt};
 use std::{
@@ -265,10 +265,25 @@ pub(crate) async fn timeout<F: Future>(timer: impl Timer, future: F) -> F::Outpu
     output
 }
 
+/// A retry of work that succeeds at once.
+pub(crate) async fn retry<F: Future>(timer: impl Timer + Clock, work: impl Fn() -> F) -> F::Output {
+    let work = || async { Ok::<_, ()>(work().await) };
+    let Ok(output) = anyscope::resilience::retry(timer, [HOUR; 2], work).await else {
+        panic!("it succeeds")
+    };
+    output
+}
+
 /// A timer whose sleeps cost nothing.
 pub(crate) struct Free;
 
 pub(crate) struct Sleep;
+
+impl Clock for Free {
+    fn now(&self) -> Instant {
+        Instant::from_epoch(black_box(HOUR))
+    }
+}
 
 impl Timer for Free {
     type Sleep = Sleep;

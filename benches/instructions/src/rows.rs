@@ -10,7 +10,10 @@ use crate::{
         Task, Waits, WakeOne, Yields, children, forget, parked, ready, take_waiting, wake, yields,
     },
 };
-use anyscope::{BlockOn, smol::SmolHandle, tokio::TokioHandle};
+use anyscope::{
+    BlockOn, concurrent, context::Context as Values, resilience::RetryBudget, smol::SmolHandle,
+    tokio::TokioHandle,
+};
 use async_executor::Executor;
 use futures_buffered::{BufferedStreamExt, MergeBounded};
 use futures_concurrency::stream::Merge;
@@ -109,6 +112,7 @@ pub(crate) fn all() -> Vec<Row> {
     parallel(&mut rows, "yields", yields);
     cancels(&mut rows);
     timeouts(&mut rows);
+    retries(&mut rows);
     tokens(&mut rows);
     rows.all
 }
@@ -703,6 +707,26 @@ fn timeouts(rows: &mut Rows) {
                 let once = counted_in_task(1, move || tokio::time::timeout(own::HOUR, work(1)));
                 runtime.block_on(runtime.spawn(once)).unwrap();
             });
+    }
+}
+
+/// Work that is not tried again: by itself, in a child, and with a budget in the context.
+fn retries(rows: &mut Rows) {
+    for (name, work) in [("ready", ready as fn(usize) -> Yields), ("yields", yields)] {
+        let floor = move || ByHand.block_on(counted_in_task(1, || work(1)));
+        let once = move || counted_in_task(1, || own::retry(own::Free, || work(1)));
+        rows.path(format!("retry/by itself/{name}")).floor(floor).own(move || {
+            ByHand.block_on(once());
+        });
+        let in_child = move || concurrent(async move |s| drop(s.spawn(once()).await.unwrap()));
+        rows.path(format!("retry/in a child/{name}")).floor(floor).own(move || {
+            ByHand.block_on(in_child());
+        });
+        rows.path(format!("retry/with a budget around/{name}")).floor(floor).own(move || {
+            let budget = RetryBudget::new(10).percent(20);
+            assert!(budget.withdraw(&own::Free));
+            ByHand.block_on(Values::new().with(budget).around(in_child()));
+        });
     }
 }
 

@@ -120,7 +120,7 @@ where
     message = "`{Self}` cannot be tried again",
     label = "pass a closure that makes the future",
     note = "a future can be awaited only once: pass a closure, `|| fetch(url)` or `async || ..`",
-    note = "a closure that gives away what it captures can be called only once: `let url = url.clone();` in it, in front of the `async move` block"
+    note = "a closure that gives away what it captures can be called only once, and the future of an `async move ||` may not borrow what that owns: write `|| {{ let url = url.clone(); async move {{ .. }} }}`"
 )]
 pub trait Attempt<Fut> {
     /// Returns the future of one attempt.
