@@ -714,11 +714,11 @@ fn timeouts(rows: &mut Rows) {
 fn retries(rows: &mut Rows) {
     for (name, work) in [("ready", ready as fn(usize) -> Yields), ("yields", yields)] {
         let floor = move || ByHand.block_on(counted_in_task(1, || work(1)));
-        let once = move || counted_in_task(1, || own::retry(own::Free, || work(1)));
+        let once = move || counted_in_task(1, move || own::retry(own::Free, move || work(1)));
         rows.path(format!("retry/by itself/{name}")).floor(floor).own(move || {
             ByHand.block_on(once());
         });
-        let in_child = move || concurrent(async move |s| drop(s.spawn(once()).await.unwrap()));
+        let in_child = move || concurrent(async move |s| s.spawn(once()).await.unwrap());
         rows.path(format!("retry/in a child/{name}")).floor(floor).own(move || {
             ByHand.block_on(in_child());
         });

@@ -34,7 +34,7 @@ impl<S: Source> Flow<S> {
     /// During a gap the next item is read and held. So a slow source does not make the gap longer,
     /// and the flow ends when the source ends. A gap begins when an item is taken.
     ///
-    /// With a gap of zero, items are yielded as they come. With [`Duration::MAX`] the second item
+    /// With a gap of zero, items are yielded as they come. With [`Duration::MAX`](core::time::Duration::MAX) the second item
     /// is never yielded.
     ///
     /// # Cancel safety

@@ -1,10 +1,10 @@
-//! A second request when the first is slow.
-//!
-//! | file | what |
-//! |---|---|
-//! | [`hedge`](mod@hedge) | the future |
-//! | [`delay`] | after which time the next request is made |
-//! | [`percentile`] | a time that so many of the past requests have kept |
+//! A second request when the first is slow: [`hedge`](hedge()), and after which time.
+
+// | file | what |
+// |---|---|
+// | `hedge` | the future |
+// | `delay` | after which time the next request is made |
+// | `percentile` | a time that so many of the past requests have kept |
 
 mod delay;
 #[allow(clippy::module_inception, reason = "the function itself")]

@@ -1,12 +1,12 @@
-//! Trying again what has failed.
-//!
-//! | file | what |
-//! |---|---|
-//! | [`retry`](mod@retry) | the future, and its settings |
-//! | [`driver`] | what it does |
-//! | [`rules`] | what counts as a failure, and who is told |
-//! | [`attempts`] | the error: what was tried, and why it ended |
-//! | [`budget`] | how many retries a whole program may make |
+//! Trying again what has failed: [`retry`](retry()), what its settings are made of, and its error.
+
+// | file | what |
+// |---|---|
+// | `retry` | the future, and its settings |
+// | `driver` | what it does |
+// | `rules` | what counts as a failure, and who is told |
+// | `attempts` | the error: what was tried, and why it ended |
+// | `budget` | how many retries a whole program may make |
 
 mod attempts;
 mod budget;
