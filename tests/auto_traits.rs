@@ -15,9 +15,10 @@ use anyscope::{
     },
     future::*,
     limit::{
-        InvalidAmount, InvalidAsk, InvalidLimits, InvalidRate, KeyedRateLimit, Limits,
-        LimitsBuilder, LimitsPermit, NotYet, Rate, RateGrant, RateLimit, TryLimitsError,
-        TryRateError,
+        InvalidAmount, InvalidAsk, InvalidLimits, InvalidPartitions, InvalidRate, KeyedRateLimit,
+        Limits, LimitsBuilder, LimitsPermit, NotYet, PartitionPermit, Partitioned,
+        PartitionedBuilder, Rate, RateGrant, RateLimit, TryLimitsError, TryPartitionError,
+        TryRateError, UnknownPartition,
         adaptive::{self, Aimd, Gradient2, Ratio, Vegas, Windowed},
     },
     pool::resources,
@@ -187,8 +188,12 @@ yes!(Sync: Limits<u8>, LimitsPermit<u8>);
 yes!(Clone: Limits<u8>);
 yes!(Send: AcquireLimits<u8, TokioHandle>);
 no!(Send: AcquireLimits<u8, Rc<Smol>>, Limits<SendOnly>, LimitsPermit<SendOnly>);
+yes!(Send: Partitioned<u8>, PartitionedBuilder<SendOnly>, PartitionPermit<u8>, AcquirePartition<u8>);
+yes!(Sync: Partitioned<u8>, PartitionPermit<u8>, InvalidPartitions, UnknownPartition, TryPartitionError);
+yes!(Clone: Partitioned<u8>);
+no!(Send: Partitioned<SendOnly>, PartitionPermit<SendOnly>, AcquirePartition<SendOnly>);
 // What was given back twice would be granted twice.
-no!(Clone: RateGrant, LimitsPermit<u8>);
+no!(Clone: RateGrant, LimitsPermit<u8>, PartitionPermit<u8>);
 
 // Flows: as their source, their work and its values.
 type OkSource = sources::Iter<std::vec::IntoIter<Result<u8, SendOnly>>>;

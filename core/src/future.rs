@@ -31,6 +31,7 @@ pub use crate::{
         },
     },
     limit::adaptive::Measured,
+    limit::partitioned::AcquirePartition,
     limit::semaphore::{Acquire, AcquireOwned},
     pool::workers::{ShuttingDown, Submit},
     resilience::{Hedge, Retry, WithFallback},

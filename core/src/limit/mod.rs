@@ -4,6 +4,7 @@
 //! |---|---|
 //! | limit how much an operation or a scope does at the same time | [`Limit`], [`LiveLimit`] |
 //! | limit how often something happens | `RateLimit`, `KeyedRateLimit` (feature `rate`) |
+//! | divide a limit, with a guaranteed share for each part | [`Partitioned`] |
 //! | take several of these as one | `Limits` (feature `rate`) |
 
 pub mod adaptive;
@@ -14,10 +15,12 @@ mod into;
 mod limit;
 #[cfg(feature = "rate")]
 pub(crate) mod limits;
-#[cfg(feature = "rate")]
+#[cfg(feature = "alloc")]
 mod line;
 #[cfg(feature = "alloc")]
 mod live;
+#[cfg(feature = "alloc")]
+pub(crate) mod partitioned;
 #[cfg(feature = "rate")]
 pub(crate) mod rate;
 #[cfg(feature = "alloc")]
@@ -31,6 +34,11 @@ pub use limit::{Limit, ZeroLimit};
 pub use limits::{InvalidAsk, InvalidLimits, Limits, LimitsBuilder, LimitsPermit, TryLimitsError};
 #[cfg(feature = "alloc")]
 pub use live::{Capacity, LiveLimit};
+#[cfg(feature = "alloc")]
+pub use partitioned::{
+    InvalidPartitions, PartitionPermit, Partitioned, PartitionedBuilder, TryPartitionError,
+    UnknownPartition,
+};
 #[cfg(feature = "rate")]
 #[cfg_attr(docsrs, doc(cfg(feature = "rate")))]
 pub use rate::{

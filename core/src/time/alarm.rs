@@ -42,7 +42,7 @@ impl<T: Timer> Alarm<T> {
         self.has_rung(cx)
     }
 
-    #[cfg(feature = "rate")]
+    #[cfg(feature = "alloc")]
     pub(crate) fn timer(&self) -> &T {
         &self.timer
     }

@@ -3,5 +3,6 @@
 mod adaptive;
 mod hand;
 mod limits;
+mod partitioned;
 mod rate;
 mod semaphore;

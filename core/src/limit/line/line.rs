@@ -17,6 +17,8 @@ pub(in crate::limit) struct Line<B: Book> {
 }
 
 /// Why something cannot be had at once.
+// Without rates, no one asks when it can.
+#[cfg_attr(not(feature = "rate"), allow(dead_code))]
 pub(in crate::limit) struct NotNow {
     /// When it can be had. [`Instant::NEVER`] if others wait, or if that takes a return.
     pub(in crate::limit) at: Instant,
