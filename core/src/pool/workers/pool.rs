@@ -49,6 +49,8 @@ use core::{fmt, hash::Hash};
 ///
 /// A job sees the [context](crate::context) of its submitter.
 ///
+/// Without `std`, where panics are not caught, that of a job propagates from its worker to whoever polls it.
+///
 /// A job that waits for other jobs of its own pool may wait for ever: for room that it takes up
 /// itself, or for a worker that does it. Give such jobs a pool of their own.
 ///

@@ -3,7 +3,7 @@
 use super::jobs::{Do, Job, Scribe, after, bad, say, start};
 use anyscope::{
     Restart, exponential,
-    pool::{BuildError, JobError, Pool, PoolClosed, WorkerFailed, WorkerState, worker},
+    pool::{BuildError, JobError, Pool, PoolClosed, Shutdown, WorkerFailed, WorkerState, worker},
 };
 use std::{
     pin::pin,
@@ -14,7 +14,9 @@ use std::{
     time::Duration,
 };
 use support::{
-    Log, Refusing, SECOND, Signal, Stopwatch, behaviour, blow_up, on_drop, poll_once, until,
+    HOUR, Hoard, Log, Refusing, SECOND, Signal, Stopwatch, behaviour, blow_up,
+    hostile::{Bomb, Spy},
+    on_drop, panic_in, poll_once, until, yields,
 };
 
 fn message(error: &JobError) -> Option<&str> {
@@ -116,7 +118,7 @@ behaviour! {
         assert_eq!(refused.into_job(), 2);
         assert!(queued.await.unwrap_err().is_closed());
         assert_eq!(tries.load(SeqCst), 4);
-        let report = pool.shutdown(anyscope::pool::Shutdown::Drain).await;
+        let report = pool.shutdown(Shutdown::Drain).await;
         assert_eq!(report.dropped, 1);
     }
 
@@ -182,6 +184,67 @@ behaviour! {
         assert_eq!(clock.elapsed(), 3 * SECOND);
     }
 
+    /// Given a pool that drains, when the last job of a worker in its backoff is aborted, then nobody
+    /// waits for that backoff.
+    a_drain_does_not_wait_for_a_backoff with virtual_time |ex| {
+        let clock = Stopwatch::start(ex.clone());
+        let restart = Restart::on_panic(ex.clone()).backoff(exponential(HOUR, HOUR));
+        let pool = Pool::builder(&ex).workers(1).restart(restart).start(async |_| {
+            worker((), async |_: &mut (), _: u32| blow_up::<u32>("a bad job"))
+        });
+        let pool = pool.unwrap();
+        let [first, second] = [1, 2].map(|n| pool.try_submit(n).unwrap());
+        assert!(first.await.unwrap_err().is_panic());
+        until(|| pool.stats().workers[0].state == WorkerState::Restarting).await;
+        let mut closing = pin!(pool.shutdown(Shutdown::Drain));
+        assert!(poll_once(closing.as_mut()).is_pending());
+        // The worker has seen that the pool is closed, and waits for its time.
+        yields(5).await;
+        second.abort();
+        assert_eq!((closing.await.aborted, clock.elapsed()), (1, Duration::ZERO));
+    }
+
+    /// Given a pool that drains, when a worker fails for the last time, then the pool says that.
+    a_failure_is_said_also_after_a_shutdown |ex| {
+        let signal = Signal::new();
+        let restart = Restart::on_panic(ex.clone()).at_most(0, SECOND);
+        let gate = signal.clone();
+        let pool = Pool::builder(&ex).workers(1).restart(restart).start(move |_| {
+            let gate = gate.clone();
+            async move {
+                worker(gate, async |gate: &mut Signal, _: u32| {
+                    gate.wait().await;
+                    blow_up::<u32>("a bad job")
+                })
+            }
+        });
+        let pool = pool.unwrap();
+        let [first, second] = [1, 2].map(|n| pool.try_submit(n).unwrap());
+        let closing = pool.shutdown(Shutdown::Drain);
+        assert!(matches!(pool.closed(), Some(PoolClosed::ShutDown)));
+        signal.fire();
+        let report = closing.await;
+        assert_eq!((report.failed, report.dropped), (1, 1));
+        assert!(matches!(pool.closed(), Some(PoolClosed::Failed(_))));
+        assert!(first.await.unwrap_err().is_panic());
+        assert!(second.await.unwrap_err().is_closed());
+    }
+
+    /// Given a pool that is shut down before its executor has polled a worker, then none is made.
+    no_worker_is_made_for_nothing |ex| {
+        let (hoard, made) = (Hoard::new(), Arc::new(AtomicUsize::new(0)));
+        let makes = made.clone();
+        let pool = Pool::builder(&hoard).workers(3).start(move |_| {
+            makes.fetch_add(1, SeqCst);
+            async { worker((), async |_: &mut (), n: u32| n) }
+        });
+        let pool = pool.unwrap();
+        let closing = pool.shutdown(Shutdown::Drain);
+        hoard.hand_over(&ex);
+        closing.await;
+        assert_eq!(made.load(SeqCst), 0);
+    }
+
     /// Given a worker whose state panics when it is dropped, then it is made anew all the same.
     a_state_may_panic_when_it_is_dropped |ex| {
         let pool = Pool::builder(&ex).workers(1).start(async |_| {
@@ -192,7 +255,7 @@ behaviour! {
         assert_eq!(message(&pool.call(0).await.unwrap_err()), Some("job"));
         assert_eq!(pool.call(1).await.unwrap(), 1);
         // The last state has nobody but us to tell.
-        let closing = pool.shutdown(anyscope::pool::Shutdown::Drain);
+        let closing = pool.shutdown(Shutdown::Drain);
         assert_eq!(support::panic_of(closing).await, "state");
     }
 
@@ -228,6 +291,58 @@ behaviour! {
         signal.fire();
         assert!(pool.call((false, false)).await.is_ok());
         assert_eq!((pool.stats().done, pool.stats().failed), (2, 1));
+        assert_eq!(pool.stats().workers[0].restarts, 1);
+    }
+
+    /// Given submitters whose wakers panic, then no worker is worse for it, and no job is lost.
+    hostile_wakers_harm_no_worker |ex| {
+        for bomb in [Bomb::Wake, Bomb::Clone, Bomb::Drop] {
+            let (log, signal) = (Log::new(), Signal::new());
+            let pool = start(Pool::builder(&ex).workers(1).queue(1), &log);
+            let mut ticket = pool.submit(after(0, &signal)).await.unwrap();
+            until(|| pool.stats().running == 1).await;
+            let queued = pool.try_submit(say(1)).unwrap();
+            let mut waits = pool.submit(say(2));
+            let (spy, other) = (Spy::new(), Spy::new());
+            if bomb == Bomb::Clone {
+                spy.arm(Some(bomb));
+                assert_eq!(panic_in(|| spy.poll(pin!(&mut ticket)).is_pending()), "waker");
+                assert_eq!(panic_in(|| spy.poll(pin!(&mut waits)).is_pending()), "waker");
+                spy.arm(None);
+            } else {
+                assert!(spy.poll(pin!(&mut ticket)).is_pending());
+                assert!(other.poll(pin!(&mut waits)).is_pending());
+                spy.arm(Some(bomb));
+                other.arm(Some(bomb));
+            }
+            signal.fire();
+            // One whose first poll panicked has lost its job then.
+            let jobs = if bomb == Bomb::Clone { 2 } else { 3 };
+            until(|| pool.stats().done == jobs).await;
+            spy.arm(None);
+            other.arm(None);
+            assert_eq!(ticket.await.unwrap().0, 0);
+            queued.await.unwrap();
+            drop(waits);
+            assert_eq!(pool.call(say(3)).await.unwrap().0, 3);
+            assert_eq!(pool.stats().workers[0].restarts, 0);
+        }
+    }
+
+    /// Given a ticket that is awaited, then its task is woken once, for the result.
+    a_result_wakes_once |ex| {
+        let (log, signal) = (Log::new(), Signal::new());
+        let pool = start(Pool::builder(&ex).workers(1).queue(1), &log);
+        let mut ticket = pool.submit(after(0, &signal)).await.unwrap();
+        let spy = Spy::new();
+        assert!(spy.poll(pin!(&mut ticket)).is_pending());
+        pool.stats();
+        drop(pool.submit(say(1)).await.unwrap());
+        assert_eq!(spy.wakes(), 0);
+        signal.fire();
+        until(|| pool.stats().done == 2).await;
+        assert_eq!(spy.wakes(), 1);
+        assert!(spy.poll(pin!(&mut ticket)).is_ready());
     }
 
     /// Given an executor that refuses workers, then the pool says so, and nobody waits.
@@ -236,7 +351,7 @@ behaviour! {
         assert!(matches!(pool.closed(), Some(PoolClosed::ExecutorGone)));
         assert!(pool.submit(say(1)).await.is_err());
         assert!(pool.try_submit(say(1)).unwrap_err().is_closed());
-        let report = pool.shutdown(anyscope::pool::Shutdown::Drain).await;
+        let report = pool.shutdown(Shutdown::Drain).await;
         assert_eq!(report.dropped, 0);
     }
 

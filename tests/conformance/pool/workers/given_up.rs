@@ -122,6 +122,27 @@ ticket.await.unwrap();
         busy.await.unwrap();
     }
 
+    /// Given a call whose job has come into the queue since it was polled, when it is dropped, then so
+    /// is the job.
+    a_dropped_call_takes_its_job_out_of_the_queue |ex| {
+        let (log, first, second) = (Log::new(), Signal::new(), Signal::new());
+        let pool = start(Pool::builder(&ex).workers(1).queue(1), &log);
+        let busy = pool.submit(after(0, &first)).await.unwrap();
+        until(|| pool.stats().running == 1).await;
+        let next = pool.try_submit(after(1, &second)).unwrap();
+        let mut call = Box::pin(pool.call(Job::logged(2, Do::Say, &log)));
+        assert!(poll_once(call.as_mut()).is_pending());
+        first.fire();
+        until(|| pool.stats().submitted == 3).await;
+        drop(call);
+        assert_eq!(log.events(), ["0", "2 dropped"]);
+        second.fire();
+        for ticket in [busy, next] {
+            ticket.await.unwrap();
+        }
+        assert_eq!((pool.stats().done, pool.stats().aborted), (2, 1));
+    }
+
     /// Given a job that is aborted, then it is gone before its ticket says so, queued or running, and
     /// its worker goes on with the state that it has.
     an_aborted_job_is_gone |ex| {

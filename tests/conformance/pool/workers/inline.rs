@@ -53,6 +53,23 @@ fn whoever_is_left_goes_on() {
     assert_eq!(log.events(), ["0", "1"]);
 }
 
+/// Given two who wait, when the worker is woken, then both are, as the first one may never come.
+#[test]
+fn all_who_wait_are_woken() {
+    let (log, signal) = (Log::new(), Signal::new());
+    let pool = inline(5, &log);
+    let mut tickets = [after(0, &signal), say(1)].map(|job| pool.try_submit(job).unwrap());
+    let spies = [Spy::new(), Spy::new()];
+    for (spy, ticket) in spies.iter().zip(&mut tickets) {
+        assert!(spy.poll(pin!(ticket)).is_pending());
+    }
+    signal.fire();
+    assert!(spies.iter().all(|spy| spy.wakes() > 0));
+    // The one that was told last does the work of both.
+    assert!(spies[1].poll(pin!(&mut tickets[1])).is_ready());
+    assert!(tickets[0].is_finished());
+}
+
 /// Given a submit that waits for room, then it does the work that makes some.
 #[test]
 fn a_submit_makes_its_own_room() {
