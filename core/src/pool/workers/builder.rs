@@ -273,7 +273,7 @@ impl<E, T, P, D> Builder<E, T, P, D> {
     fn shared<J, O>(&self) -> Result<Arc<Shared<J, O>>, BuildError> {
         let workers = NonZeroUsize::new(self.workers).ok_or(BuildError::NoWorkers)?;
         let room = NonZeroUsize::new(self.queue).ok_or(BuildError::NoRoom)?;
-        Ok(Shared::new(workers.get(), room.get(), self.strategy))
+        Ok(Shared::new(workers.get(), room.get(), self.strategy, self.token.clone()))
     }
 }
 

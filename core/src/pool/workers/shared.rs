@@ -13,6 +13,7 @@ use super::{
     ticket::Host,
 };
 use crate::{
+    cancel::CancelToken,
     child::Panic,
     sync::{AtomicBool, Ordering, Wakers, atomic_waker::AtomicWaker, lock::Lock},
     unwind,
@@ -23,12 +24,28 @@ pub(super) struct Shared<J, O> {
     pub(super) state: Lock<State<J, O>>,
     /// Set once; spares workers the lock.
     is_closed: AtomicBool,
+    /// Closes the pool when it is cancelled.
+    token: Option<CancelToken>,
 }
 
 impl<J, O> Shared<J, O> {
-    pub(super) fn new(workers: usize, room: usize, strategy: Strategy) -> Arc<Self> {
+    pub(super) fn new(
+        workers: usize,
+        room: usize,
+        strategy: Strategy,
+        token: Option<CancelToken>,
+    ) -> Arc<Self> {
         let state = Lock::new(State::new(workers, room, strategy));
-        Arc::new(Shared { state, is_closed: AtomicBool::new(false) })
+        Arc::new(Shared { state, is_closed: AtomicBool::new(false), token })
+    }
+
+    /// Closes the pool if its token is cancelled: whoever comes after the cancel may be faster than the child that
+    /// waits for it.
+    fn heed_token(&self) {
+        let is_cancelled = self.token.as_ref().is_some_and(CancelToken::is_cancelled);
+        if is_cancelled && !self.is_closed.load(Ordering::Acquire) {
+            self.close(PoolClosed::ShutDown, false);
+        }
     }
 
     /// Queues a job. Returns it if there is no room, or if the pool is closed, and why.
@@ -36,6 +53,7 @@ impl<J, O> Shared<J, O> {
         &self,
         entry: Entry<J, O>,
     ) -> Result<(), (Entry<J, O>, Option<PoolClosed>)> {
+        self.heed_token();
         let mut wakers = Wakers::new();
         let refused = self.state.with(|state| state.submit(entry, &mut wakers));
         wakers.fire_and_resume();
@@ -130,6 +148,7 @@ impl<J, O> Shared<J, O> {
     }
 
     pub(super) fn closed(&self) -> Option<PoolClosed> {
+        self.heed_token();
         self.state.with(|state| state.closed().cloned())
     }
 

@@ -169,6 +169,19 @@ behaviour! {
         }
     }
 
+    /// Given a pool with a token, then it takes no job from the cancel on, however fast whoever submits
+    /// is.
+    nothing_is_taken_after_the_cancel |ex| {
+        let token = CancelToken::new();
+        let pool = start(Pool::builder(&ex).workers(1).until(&token), &Log::new());
+        pool.call(say(0)).await.unwrap();
+        token.cancel("enough");
+        assert!(pool.try_submit(say(1)).unwrap_err().is_closed());
+        assert_eq!(pool.submit(say(2)).await.unwrap_err().into_job().number, 2);
+        assert!(pool.call(say(3)).await.unwrap_err().is_closed());
+        assert_eq!(pool.stats().submitted, 1);
+    }
+
     /// Given a pool in a scope that is asked to end, then it uses the grace, and is gone with the scope.
     a_pool_in_a_scope_uses_the_grace with virtual_time |ex| {
         let log = Log::new();
