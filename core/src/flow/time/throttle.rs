@@ -19,9 +19,9 @@ impl<S: Source> Flow<S> {
     /// source                          abc-----d|
     /// throttle(3)                     a--b--c-----d|
     ///
-    /// source                          abcde------fgh|
-    /// throttle(Rate::new(2, 6))       [ab]--c--d--[ef]--g--h|
-    /// throttle(Rate::window(2, 6))    [ab]-----[cd]-----[ef]-----[gh]|
+    /// source                          [abcde]-----[fgh]|
+    /// throttle(Rate::new(2, 6))       [ab]--c--d--e-----[fg]--h|
+    /// throttle(Rate::window(2, 6))    [ab]-----[cd]-----e-----[fg]-----h|
     /// ```
     ///
     /// `pace` is a [`Duration`](core::time::Duration), the gap; or, with the feature `rate`, a
@@ -69,8 +69,12 @@ impl<S: Source> Flow<S> {
     ///
     /// anyscope::sim::Sim::new(7).run(async |sim| {
     ///     let rate = Rate::new(2, Duration::from_secs(6));
-    ///     let paced = flow::stream(sim.marble("abcde------fgh|")).throttle(&sim, rate);
-    ///     assert_eq!(sim.draw(paced.into_stream()).await, "[ab]--c--d--[ef]--g--h|");
+    ///     let paced = flow::stream(sim.marble("[abcde]-----[fgh]|")).throttle(&sim, rate);
+    ///     assert_eq!(sim.draw(paced.into_stream()).await, "[ab]--c--d--e-----[fg]--h|");
+    ///
+    ///     let rate = Rate::window(2, Duration::from_secs(6));
+    ///     let paced = flow::stream(sim.marble("[abcde]-----[fgh]|")).throttle(&sim, rate);
+    ///     assert_eq!(sim.draw(paced.into_stream()).await, "[ab]-----[cd]-----e-----[fg]-----h|");
     /// })
     /// .unwrap();
     /// ```
