@@ -56,6 +56,9 @@ mod pages {
     #[doc = include_str!("../docs/coming-from.md")]
     struct ComingFrom;
 
+    #[doc = include_str!("../docs/resilience.md")]
+    struct Resilience;
+
     #[doc = include_str!("../docs/writing-an-adapter.md")]
     struct WritingAnAdapter;
 

@@ -1,5 +1,6 @@
 //! Operations against sequential models, with inputs that nobody thought of.
 
+mod breaker;
 mod budget;
 mod channel;
 mod flow;

@@ -3,6 +3,8 @@
 //! | to | use |
 //! |---|---|
 //! | limit how much an operation or a scope does at the same time | [`Limit`], [`LiveLimit`] |
+//! | limit what several operations do together, by weight | [`Semaphore`] |
+//! | let a limit follow what a service can take | [`AdaptiveLimit`](adaptive::AdaptiveLimit) |
 //! | limit how often something happens | `RateLimit`, `KeyedRateLimit` (feature `rate`) |
 //! | divide a limit, with a guaranteed share for each part | [`Partitioned`] |
 //! | take several of these as one | `Limits` (feature `rate`) |

@@ -4,10 +4,15 @@
 //! |---|---|
 //! | try again | [`retry`](retry()), with a [`RetryBudget`] for all that is around it |
 //! | ask twice when the first answer is late | [`hedge`](hedge()) |
+//! | make no calls while they fail | [`CircuitBreaker`] |
+//! | keep one service from taking everything | [`Bulkhead`] |
 //! | do something else instead | [`with_fallback`] |
 //! | ask once for all who want the same | [`SingleFlight`] |
 //!
-//! Each takes a closure that makes the future, so in a flow it goes into the closure there:
+//! In which order they go around a call, and why, is in [a page of its
+//! own](https://github.com/anyscope/anyscope/blob/main/docs/resilience.md).
+//!
+//! Those that may call more than once take a closure that makes the future, so in a flow it goes into the closure there:
 //!
 //! ```
 //! use anyscope::{exponential, flow, resilience::retry, smol::Smol};
@@ -27,12 +32,16 @@
 //! # });
 //! ```
 
+pub mod breaker;
+mod bulkhead;
 mod fallback;
 pub mod hedge;
 pub mod retry;
 #[cfg(any(all(feature = "std", not(anyscope_loom)), all(test, anyscope_loom)))]
 mod single_flight;
 
+pub use breaker::CircuitBreaker;
+pub use bulkhead::{Bulkhead, BulkheadError};
 pub use fallback::{WithFallback, with_fallback};
 pub use hedge::{Hedge, HedgeDelay, Percentile, hedge};
 pub use retry::{Attempts, Failure, GaveUp, Retry, RetryBudget, retry};

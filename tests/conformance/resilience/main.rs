@@ -1,5 +1,6 @@
 //! Retries, breakers, hedges: what is done about work that fails.
 
+mod breaker;
 mod budget;
 mod fallback;
 mod hedge;

@@ -1,0 +1,87 @@
+//! A call that was let through.
+
+use super::handle::Shared;
+use crate::time::{Clock, Instant};
+use core::fmt;
+
+/// A call that a [`CircuitBreaker`](super::CircuitBreaker) has let through. Say how it ended.
+///
+/// Dropped without a word, it was cancelled: that is neither a success nor a failure, and a probe of a half-open breaker
+/// frees its place. Dropped by a panic (with `std`), it has failed.
+///
+/// # Examples
+///
+/// See [`CircuitBreaker::try_enter`](super::CircuitBreaker::try_enter).
+#[must_use = "dropped without a word, the call counts as cancelled"]
+pub struct Admission<'a, C: Clock> {
+    shared: &'a Shared,
+    clock: C,
+    era: u64,
+    /// When it began, if that matters.
+    start: Option<Instant>,
+    /// A panic was already under way when it began.
+    #[cfg(feature = "std")]
+    unwinding: bool,
+    ended: bool,
+}
+
+impl<'a, C: Clock> Admission<'a, C> {
+    pub(super) fn new(shared: &'a Shared, clock: C, era: u64, start: Option<Instant>) -> Self {
+        Admission {
+            shared,
+            clock,
+            era,
+            start,
+            #[cfg(feature = "std")]
+            unwinding: std::thread::panicking(),
+            ended: false,
+        }
+    }
+
+    /// The call has succeeded.
+    pub fn success(self) {
+        self.end(false);
+    }
+
+    /// The call has failed.
+    pub fn failure(self) {
+        self.end(true);
+    }
+
+    /// As [`success`](Self::success) or [`failure`](Self::failure).
+    pub fn end(mut self, failed: bool) {
+        self.ends(failed);
+    }
+
+    fn ends(&mut self, failed: bool) {
+        self.ended = true;
+        self.shared.end(self.era, self.start, failed, &self.clock);
+    }
+
+    #[cfg(feature = "std")]
+    fn panics(&self) -> bool {
+        !self.unwinding && std::thread::panicking()
+    }
+
+    #[cfg(not(feature = "std"))]
+    fn panics(&self) -> bool {
+        false
+    }
+}
+
+impl<C: Clock> Drop for Admission<'_, C> {
+    fn drop(&mut self) {
+        if self.ended {
+        } else if self.panics() {
+            self.ends(true);
+        } else {
+            self.shared.cancel(self.era);
+        }
+    }
+}
+
+impl<C: Clock> fmt::Debug for Admission<'_, C> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Admission").field("start", &self.start).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,113 @@
+//! Why a call was not made, and bad settings.
+
+use super::BreakerState;
+use crate::time::Instant;
+use core::{error::Error, fmt};
+
+/// A call was not let through by a [`CircuitBreaker`](super::CircuitBreaker).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Rejected {
+    /// In which state the breaker was.
+    pub state: BreakerState,
+    /// When it lets a call through again, if that is known: not while it is half-open, and never after
+    /// [`force_open`](super::CircuitBreaker::force_open).
+    pub until: Option<Instant>,
+}
+
+impl fmt::Display for Rejected {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.state {
+            BreakerState::HalfOpen => {
+                f.write_str("the circuit breaker is half-open, and as many probes as it lets through are under way")
+            }
+            _ => f.write_str("the circuit breaker is open: calls failed too often"),
+        }
+    }
+}
+
+impl Error for Rejected {}
+
+/// Why [`CircuitBreaker::call`](super::CircuitBreaker::call) has no value.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum BreakerError<E> {
+    /// The call was not made.
+    Rejected(Rejected),
+    /// The call was made, and failed.
+    Failed(E),
+}
+
+impl<E> BreakerError<E> {
+    /// Returns the error of the call, if it was made.
+    pub fn into_failed(self) -> Option<E> {
+        match self {
+            BreakerError::Failed(error) => Some(error),
+            BreakerError::Rejected(_) => None,
+        }
+    }
+
+    /// Returns whether the call was not made.
+    pub fn is_rejected(&self) -> bool {
+        matches!(self, BreakerError::Rejected(_))
+    }
+}
+
+impl<E: fmt::Display> fmt::Display for BreakerError<E> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            BreakerError::Rejected(rejected) => rejected.fmt(f),
+            BreakerError::Failed(error) => error.fmt(f),
+        }
+    }
+}
+
+impl<E: Error + 'static> Error for BreakerError<E> {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        match self {
+            // What is displayed is the error itself.
+            BreakerError::Failed(error) => error.source(),
+            BreakerError::Rejected(_) => None,
+        }
+    }
+}
+
+/// Settings with which a breaker could not work.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum InvalidBreaker {
+    /// A rate is 0, or more than 100 per cent.
+    Rate(u8),
+    /// The window has no calls, or no time.
+    EmptyWindow,
+    /// Fewer than one call would be enough to open it, or more than the window has.
+    MinimumCalls(usize),
+    /// No probe would be let through, so it would never close.
+    NoProbes,
+    /// Every call would be slow.
+    SlowAfterNothing,
+}
+
+impl fmt::Display for InvalidBreaker {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            InvalidBreaker::Rate(rate) => {
+                write!(f, "a rate of {rate} per cent makes no sense; use 1 to 100")
+            }
+            InvalidBreaker::EmptyWindow => f.write_str(
+                "the window of the breaker is empty; use at least one call, or some time",
+            ),
+            InvalidBreaker::MinimumCalls(calls) => write!(
+                f,
+                "{calls} calls as the least to judge by; use at least 1, and no more than the window has"
+            ),
+            InvalidBreaker::NoProbes => {
+                f.write_str("with 0 probes the breaker would never close again; use at least 1")
+            }
+            InvalidBreaker::SlowAfterNothing => {
+                f.write_str("after a duration of zero every call is slow; use a longer one")
+            }
+        }
+    }
+}
+
+impl Error for InvalidBreaker {}
