@@ -1,7 +1,7 @@
 //! Breakers: golden tests of the states, in the words of Resilience4j, and of what is ours: cancelled probes, waits, clocks.
 
 use anyscope::{
-    concurrent, join,
+    Clock, Instant, concurrent, join,
     resilience::{
         Bulkhead, BulkheadError,
         breaker::{
@@ -13,6 +13,7 @@ use anyscope::{
     scope, timeout,
 };
 use std::{
+    cell::Cell,
     future::{pending, ready},
     pin::pin,
     time::Duration,
@@ -29,11 +30,7 @@ fn built(builder: Builder) -> CircuitBreaker {
 }
 
 /// Makes calls that end as the letters say: `s`uccess, `f`ailure. Returns the state after each.
-async fn calls<C: anyscope::Clock>(
-    breaker: &CircuitBreaker,
-    clock: &C,
-    word: &str,
-) -> Vec<BreakerState> {
+async fn calls<C: Clock>(breaker: &CircuitBreaker, clock: &C, word: &str) -> Vec<BreakerState> {
     let mut states = Vec::new();
     for letter in word.chars() {
         let result = if letter == 's' { Ok(()) } else { Err(()) };
@@ -251,6 +248,31 @@ behaviour! {
         assert_eq!(breaker.state(), Open);
     }
 
+    /// Given a clock that panics when the end of a probe is told, then the panic propagates, and the place of the probe is free again.
+    e25_a_clock_that_panics_takes_no_place |ex| {
+        struct Breaks(Cell<bool>);
+
+        impl Clock for Breaks {
+            fn now(&self) -> Instant {
+                assert!(!self.0.get(), "a clock");
+                Instant::from_epoch(100 * SECOND)
+            }
+        }
+
+        let clock = Breaks(Cell::new(false));
+        let breaker = built(small().open_for(Duration::ZERO));
+        calls(&breaker, &clock, "ff").await;
+        assert_eq!(breaker.state(), Open);
+        let probe = breaker.try_enter(&clock).unwrap();
+        clock.0.set(true);
+        let message = panic_of(async { probe.failure() }).await;
+        assert_eq!((&*message, breaker.state()), ("a clock", HalfOpen));
+        clock.0.set(false);
+        calls(&breaker, &clock, "s").await;
+        assert_eq!(breaker.state(), Closed);
+        let _ = &ex;
+    }
+
     /// Given an error that is none of the service, then it counts as success.
     e25_some_errors_are_no_failures |ex| {
         let breaker = built(small());
@@ -321,7 +343,7 @@ behaviour! {
     }
 }
 
-fn rejected<C: anyscope::Clock>(breaker: &CircuitBreaker, clock: &C) -> Rejected {
+fn rejected<C: Clock>(breaker: &CircuitBreaker, clock: &C) -> Rejected {
     breaker.try_enter(clock).unwrap_err()
 }
 

@@ -22,7 +22,14 @@ pub struct Admission<'a, C: Clock> {
     /// A panic was already under way when it began.
     #[cfg(feature = "std")]
     unwinding: bool,
-    ended: bool,
+    said: Said,
+}
+
+enum Said {
+    Nothing,
+    /// How it ended; the clock is being read for it, which may panic.
+    Half,
+    All,
 }
 
 impl<'a, C: Clock> Admission<'a, C> {
@@ -34,7 +41,7 @@ impl<'a, C: Clock> Admission<'a, C> {
             start,
             #[cfg(feature = "std")]
             unwinding: std::thread::panicking(),
-            ended: false,
+            said: Said::Nothing,
         }
     }
 
@@ -54,8 +61,9 @@ impl<'a, C: Clock> Admission<'a, C> {
     }
 
     fn ends(&mut self, failed: bool) {
-        self.ended = true;
+        self.said = Said::Half;
         self.shared.end(self.era, self.start, failed, &self.clock);
+        self.said = Said::All;
     }
 
     #[cfg(feature = "std")]
@@ -71,11 +79,11 @@ impl<'a, C: Clock> Admission<'a, C> {
 
 impl<C: Clock> Drop for Admission<'_, C> {
     fn drop(&mut self) {
-        if self.ended {
-        } else if self.panics() {
-            self.ends(true);
-        } else {
-            self.shared.cancel(self.era);
+        match self.said {
+            Said::All => {}
+            Said::Nothing if self.panics() => self.ends(true),
+            // Of a call that is counted, the era has passed or no place is held.
+            Said::Nothing | Said::Half => self.shared.cancel(self.era),
         }
     }
 }
