@@ -9,7 +9,7 @@ use super::{
 use crate::{
     Limit,
     cancel::{Cancelled, CancelledBy},
-    limit::Capacity,
+    limit::{Capacity, LiveLimit},
     model::{Census, Flag, Probe, Tasks, Work, block_on, check, poll_once, spawn},
 };
 use alloc::{boxed::Box, sync::Arc, vec::Vec};
@@ -161,6 +161,31 @@ fn sleep_or_deliver() {
             hub.deliver(1);
         }
         shard.join();
+    });
+}
+
+/// The limit is raised while a shard goes to sleep, by the second of two changes: the first piece of work ends only when the
+/// second has started. Fails if a change that has fired is not waited for again.
+#[test]
+fn sleep_or_raise() {
+    check("parallel: sleep or raise", || {
+        let limit = LiveLimit::new(1);
+        let capacity = Capacity::from(&limit);
+        let items = iter(0..2).source;
+        let hub = Arc::new(Hub::new(items, |n: usize| n, capacity, usize::MAX, 1).ending());
+        let first = hub.next_work(0, &mut None).map(|(_, work)| work);
+        assert_eq!(first, Some(0));
+        let raising = spawn(move || {
+            limit.set(1);
+            limit.set(2);
+        });
+        work_off(&hub, 0, |second| {
+            assert_eq!(second, 1);
+            hub.finish(1);
+        });
+        raising.join();
+        // The limit keeps a waker of the hub, and so the hub.
+        hub.close();
     });
 }
 

@@ -103,7 +103,7 @@ impl<K: PartialEq> Limits<K> {
     where
         K: PartialEq<Q>,
     {
-        let waiting = self.resolve(asks).map(|asks| self.line.wait(timer, asks));
+        let waiting = self.resolve(asks).map(|asks| Waiting::new(self.line.clone(), timer, asks));
         let (waiting, invalid) = match waiting {
             Ok(waiting) => (Some(waiting), None),
             Err(invalid) => (None, Some(invalid)),

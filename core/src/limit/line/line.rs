@@ -1,9 +1,9 @@
 //! The lines behind their lock.
 
-use super::{book::Book, desk::Desk, waiting::Waiting};
+use super::{book::Book, desk::Desk};
 use crate::{
     sync::{Arc, AtomicUsize, Ordering, Wakers, atomic_waker::AtomicWaker, lock::Lock},
-    time::{Clock, Instant, Timer},
+    time::Instant,
     unwind,
 };
 use core::fmt;
@@ -30,15 +30,6 @@ impl<B: Book> Line<B> {
     pub(in crate::limit) fn new(book: B, counts: B::Counts) -> Self {
         let desk = Lock::new(Desk::new(&book, counts));
         Line { book, desk, waiting: AtomicUsize::new(0) }
-    }
-
-    /// Waits for its turn, and for as much as it asks for. It must be possible to be served.
-    pub(in crate::limit) fn wait<T: Timer + Clock>(
-        self: &Arc<Self>,
-        timer: T,
-        ask: B::Ask,
-    ) -> Waiting<B, T> {
-        Waiting::new(self.clone(), timer, ask)
     }
 
     /// Takes all of it now or nothing, and overtakes no one.

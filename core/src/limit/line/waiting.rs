@@ -72,7 +72,8 @@ impl<A> Stage<A> {
 }
 
 impl<B: Book, T: Timer + Clock> Waiting<B, T> {
-    pub(super) fn new(line: Arc<Line<B>>, timer: T, ask: B::Ask) -> Self {
+    /// Waits for its turn, and for as much as it asks for. It must be possible to be served.
+    pub(in crate::limit) fn new(line: Arc<Line<B>>, timer: T, ask: B::Ask) -> Self {
         Waiting { line, stage: Stage::New(ask), alarm: Alarm::new(timer), alarm_at: Instant::NEVER }
     }
 

@@ -91,7 +91,9 @@ impl<K: PartialEq> Partitioned<K> {
     where
         K: PartialEq<Q>,
     {
-        AcquirePartition { waiting: self.find(&key).ok().map(|part| self.line.wait(NoTime, part)) }
+        AcquirePartition {
+            waiting: self.find(&key).ok().map(|part| Waiting::new(self.line.clone(), NoTime, part)),
+        }
     }
 
     /// Takes a place in the part with this key, if it can be had now and no one of this part waits.

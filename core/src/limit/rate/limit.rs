@@ -5,7 +5,7 @@ use super::{
     bucket::{Bucket, Mark},
 };
 use crate::{
-    limit::line::{Book, Line},
+    limit::line::{Book, Line, Waiting},
     sync::Arc,
     time::{Clock, Instant, Timer},
 };
@@ -100,7 +100,7 @@ impl RateLimit {
     ///
     /// See [`RateLimit`].
     pub fn acquire<T: Timer + Clock>(&self, timer: T) -> AcquireRate<T> {
-        AcquireRate::new(self.line.wait(timer, 1))
+        AcquireRate::new(Waiting::new(self.line.clone(), timer, 1))
     }
 
     /// Waits until `amount` more may happen at once; as [`acquire`](Self::acquire).
@@ -126,7 +126,9 @@ impl RateLimit {
     /// .unwrap();
     /// ```
     pub fn acquire_many<T: Timer + Clock>(&self, timer: T, amount: u32) -> AcquireRateMany<T> {
-        AcquireRateMany::new(self.check(amount).map(|()| self.line.wait(timer, amount)))
+        AcquireRateMany::new(
+            self.check(amount).map(|()| Waiting::new(self.line.clone(), timer, amount)),
+        )
     }
 
     /// Takes one if it may happen now, and nobody waits.

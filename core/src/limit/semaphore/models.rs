@@ -1,7 +1,10 @@
 //! Models of a semaphore; see [`crate::model`].
 
 use super::{AcquireError, Semaphore};
-use crate::model::{Census, Probe, Thread, block_on, check, poll_once, spawn};
+use crate::{
+    limit::LiveLimit,
+    model::{Census, Probe, Thread, block_on, check, poll_once, spawn},
+};
 use alloc::sync::Arc;
 use core::{
     sync::atomic::{AtomicUsize, Ordering},
@@ -145,5 +148,24 @@ fn semaphore_a_new_waker_or_release() {
         drop(block_on(waits).expect("open"));
         other.join();
         assert_eq!(semaphore.available(), 1);
+    });
+}
+
+/// A live limit is changed by two threads at the same time, and raised once more after that. Fails if the semaphore keeps
+/// a listener that has fired, and drops one that has not.
+#[test]
+fn semaphore_raise_or_raise_and_raise() {
+    check("semaphore: raise or raise, and raise", || {
+        let limit = LiveLimit::new(1);
+        let semaphore = Semaphore::new(&limit);
+        let mut waits = semaphore.acquire_many_owned(4);
+        assert!(poll_once(&mut waits).is_pending());
+        let theirs = limit.clone();
+        let other = spawn(move || theirs.set(2));
+        limit.set(3);
+        other.join();
+        assert!(poll_once(&mut waits).is_pending());
+        limit.set(4);
+        assert!(poll_once(&mut waits).is_ready());
     });
 }

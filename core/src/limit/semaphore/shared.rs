@@ -17,7 +17,11 @@
 use super::queue::{Done, Queue, Request, Waiter};
 use crate::{
     limit::{Capacity, LiveLimit},
-    sync::{Arc, AtomicUsize, EventListener, Ordering, combiner::Combiner, try_lock::TryLock},
+    sync::{
+        Arc, AtomicUsize, EventListener, Ordering, combiner::Combiner, on_call::OnCall,
+        try_lock::TryLock,
+    },
+    unwind,
 };
 use alloc::{
     sync::{Arc as StdArc, Weak},
@@ -46,8 +50,8 @@ pub(super) struct Shared {
     limit: Capacity,
     queue: Combiner<Queue, Request>,
     spare: TryLock<Vec<Arc<Waiter>>>,
-    /// Waits for the next change of the limit, if it changes.
-    follows: TryLock<Option<EventListener>>,
+    /// Waits for the next change of the limit, if it changes. Each change calls for a look at it.
+    follows: OnCall<Option<EventListener>>,
 }
 
 /// Why permits were not taken.
@@ -64,7 +68,7 @@ impl Shared {
             limit,
             queue: Combiner::new(Queue::new()),
             spare: TryLock::new(Vec::new()),
-            follows: TryLock::new(None),
+            follows: OnCall::new(None),
         });
         if let Some(limit) = shared.limit.live() {
             shared.follow(limit, &Waker::from(StdArc::new(Follower(StdArc::downgrade(&shared)))));
@@ -222,19 +226,25 @@ impl Shared {
 
     /// Waits for the next change of the limit, and gives what is free now.
     fn follow(&self, limit: &LiveLimit, waker: &Waker) {
-        // One that has fired must see that it did: dropped before, it would fire the next one in its place.
-        if let Some(mut fired) = self.follows.try_with(Option::take).flatten() {
-            let _ = Pin::new(&mut fired).poll(&mut Context::from_waker(Waker::noop()));
-        }
-        let mut listener = limit.listen();
-        while Pin::new(&mut listener).poll(&mut Context::from_waker(waker)).is_ready() {
-            listener = limit.listen();
-        }
-        // If it is taken, another change is being followed right now, by a listener that is as good.
-        let mut listener = Some(listener);
-        let before = self.follows.try_with(|follows| core::mem::replace(follows, listener.take()));
-        drop((before, listener));
-        self.look();
+        let cx = &mut Context::from_waker(waker);
+        let mut panic = None;
+        self.follows.call();
+        self.follows.run(|listener| {
+            let mut waits = false;
+            while !waits {
+                // It may wake others who listen.
+                unwind::keep_first(&mut panic, || {
+                    waits = Pin::new(listener.get_or_insert_with(|| limit.listen()))
+                        .poll(cx)
+                        .is_pending();
+                });
+                if !waits {
+                    *listener = None;
+                }
+            }
+        });
+        unwind::keep_first(&mut panic, || self.look());
+        unwind::resume_unless_panicking(panic);
     }
 }
 
