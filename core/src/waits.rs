@@ -3,6 +3,8 @@
 #[cfg(feature = "std")]
 pub use listen::{Listening, WaitListener, listen_to_waits};
 
+#[cfg(all(feature = "std", not(anyscope_loom)))]
+pub(crate) use listen::unheard;
 #[cfg(feature = "std")]
 pub(crate) use listen::waits_for;
 
@@ -70,6 +72,13 @@ mod listen {
     /// thread-locals are gone.
     fn replace(listener: Option<WaitListener>) -> Option<WaitListener> {
         LISTENER.try_with(|now| now.replace(listener)).ok().flatten()
+    }
+
+    /// Runs `f` without a listener.
+    #[cfg(not(anyscope_loom))]
+    pub(crate) fn unheard<R>(f: impl FnOnce() -> R) -> R {
+        let _listening = Listening { outer: replace(None), _thread: PhantomData };
+        f()
     }
 
     /// Tells the listener of this thread, if there is one, what a future waits for.

@@ -10,7 +10,7 @@
 
 use super::{CancelToken, Cancelled, shields::Shields};
 use crate::{sync::Arc, time::Instant, values::Context};
-use core::{panic::Location, ptr};
+use core::{fmt, panic::Location, ptr};
 
 /// A child, or the body of a scope, that is being polled on this thread.
 #[cfg_attr(not(all(feature = "std", not(anyscope_loom))), allow(dead_code))]
@@ -27,6 +27,9 @@ pub(crate) struct Frame<'a> {
 pub(crate) trait About {
     /// Returns where the child was spawned, if this is a child.
     fn spawned_at(&self) -> Option<&'static Location<'static>>;
+
+    /// Returns what messages call it, if this is a child.
+    fn name(&self) -> Option<&dyn fmt::Display>;
 
     /// Calls `f` with the place for its shields.
     fn with_shields(&self, f: &mut dyn FnMut(&mut Option<Arc<Shields>>));
@@ -47,6 +50,29 @@ pub(crate) trait About {
 /// Returns where the child of `scope` was spawned that this code is part of, if there is one.
 pub(crate) fn inside_scope(scope: *const ()) -> Option<&'static Location<'static>> {
     imp::find(|frame| ptr::addr_eq(frame.scope, scope).then(|| frame.about.spawned_at()).flatten())
+}
+
+/// Returns the address of the innermost child around this code, if it is one of `scope`, and no body
+/// is in between.
+#[cfg(all(feature = "std", not(anyscope_loom)))]
+pub(crate) fn directly_in_child_of(scope: *const ()) -> Option<*const ()> {
+    imp::find(|frame| {
+        Some(if ptr::addr_eq(frame.scope, scope) { frame.child } else { ptr::null() })
+    })
+    .filter(|child| !child.is_null())
+}
+
+/// Returns the address of the innermost child around this code. Null if a body is in between, or
+/// there is none.
+#[cfg(all(feature = "std", not(anyscope_loom)))]
+pub(crate) fn innermost_child() -> *const () {
+    imp::find(|frame| Some(frame.child)).unwrap_or(ptr::null())
+}
+
+/// Returns what messages call the innermost child around this code.
+#[cfg(all(feature = "std", not(anyscope_loom)))]
+pub(crate) fn name_of_child() -> Option<alloc::string::String> {
+    imp::find(|frame| frame.about.name().map(alloc::string::ToString::to_string))
 }
 
 /// Returns whether this code is part of a poll of `child`.

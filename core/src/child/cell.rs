@@ -38,6 +38,7 @@ use crate::{
 };
 use alloc::boxed::Box;
 use core::{
+    fmt,
     future::Future,
     marker::PhantomData,
     mem,
@@ -484,6 +485,10 @@ impl<'a, F: Future, S: Receive<F::Output, Via>, Via> Running<'a, F, S, Via> {
 impl<F: Future, S: Receive<F::Output, Via>, Via> About for Running<'_, F, S, Via> {
     fn spawned_at(&self) -> Option<&'static Location<'static>> {
         Some(self.0.tail.origin.spawned_at())
+    }
+
+    fn name(&self) -> Option<&dyn fmt::Display> {
+        Some(&self.0.tail.origin)
     }
 
     fn with_shields(&self, f: &mut dyn FnMut(&mut Option<Arc<Shields>>)) {

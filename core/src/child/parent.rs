@@ -318,6 +318,10 @@ impl<S: Parent> About for Body<'_, S> {
         None
     }
 
+    fn name(&self) -> Option<&dyn fmt::Display> {
+        None
+    }
+
     fn with_shields(&self, f: &mut dyn FnMut(&mut Option<Arc<Shields>>)) {
         let mut shields = self.slot.take();
         f(&mut shields);

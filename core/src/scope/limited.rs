@@ -102,8 +102,25 @@ where
 ///
 /// A child is spawned if there is room ([`try_spawn`](Self::try_spawn)), or when there is
 /// ([`spawn`](Self::spawn)); [`room`](Self::room) waits for room before the child is made. Daemons
-/// ([`spawn_daemon`](Self::spawn_daemon)) do not count towards the limit. Cheap to clone. Beware: if every child of a full
-/// scope waits for room in it, they wait for each other forever.
+/// ([`spawn_daemon`](Self::spawn_daemon)) do not count towards the limit. Cheap to clone.
+///
+/// # Panics
+///
+/// Children may spawn into their own scope. But if all of its places are held by children that wait
+/// for room in it, and for nothing else, then only a cancel could end that. With `std`, the last of
+/// them to wait panics, with the names of all, as any child may panic. It does so only if nothing
+/// but room, or a cancel, could wake any of them. So a wait that is raced with a timer or with
+/// anything else never panics; nor does one where somebody else may make room, such as the holder of
+/// a [`Room`]. Not found out, and so a wait for ever, is a jam in which
+///
+/// - a child waits for the end of another, through its handle;
+/// - a child waits inside a combinator that has wakers of its own (a `join` of many, a set of
+///   futures, a [`concurrent`](crate::concurrent()) scope), or for the end of a scope whose children
+///   wait for room in this one;
+/// - a child that waits holds a [`Room`] as well;
+/// - there is no `std`.
+///
+/// A child that waits for room is polled twice in a row, to find out what it waits for.
 pub type LimitedScope<E, P = Supervise> = ScopeHandle<'static, Limited<E>, P>;
 
 /// A [`LimitedScope`] in which the first failure ends everything.

@@ -6,6 +6,7 @@ use super::{
     kind::Kind,
     policy::{Accept, Policy},
     request::Request,
+    room::Jam,
 };
 use crate::{
     cancel::{CancelledBy, current},
@@ -60,6 +61,9 @@ pub(crate) struct Shared<P, K> {
     pub(super) queue: AtomicUsize,
     /// One more than the children that had entered when room was last kept for waiters.
     pub(super) kept_at: AtomicUsize,
+    /// Which children of a limited scope wait for room in it.
+    #[cfg_attr(not(all(feature = "std", not(anyscope_loom))), allow(dead_code))]
+    pub(super) jam: Jam,
     pub(super) deferred: Deferred,
     pub(super) kind: K,
 }
@@ -82,6 +86,7 @@ impl<P: Policy, K> Shared<P, K> {
             freed: LazyEvent::new(),
             queue: AtomicUsize::new(0),
             kept_at: AtomicUsize::new(0),
+            jam: Jam::new(),
             deferred: Deferred::new(),
             kind,
         }

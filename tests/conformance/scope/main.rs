@@ -11,6 +11,7 @@ mod forget;
 mod handles;
 mod joiners;
 mod limited;
+mod limited_jam;
 mod local;
 mod owned;
 mod restarts;

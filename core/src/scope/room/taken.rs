@@ -1,6 +1,9 @@
 //! Room that was taken, and the waits for it.
 
-use super::TrySpawnError;
+use super::{
+    TrySpawnError,
+    jam::{self, Noted, watched},
+};
 use crate::{
     child::{Anywhere, JoinHandle, origin::Origin, parent::Place, spawn::Spec},
     exec::Spawn,
@@ -106,7 +109,13 @@ impl<E: Spawn, P: Policy + Send + Sync + 'static> Room<'_, E, P> {
     {
         let Room { scope, place } = self;
         let exec = &scope.kind.exec;
-        on_executor::adopt::<_, _, _, Plain>(&scope.shared, Some(place), exec, future, spec)
+        on_executor::adopt::<_, _, _, Plain>(
+            &scope.shared,
+            Some(place),
+            exec,
+            watched(future),
+            spec,
+        )
     }
 }
 
@@ -122,6 +131,8 @@ pub struct RoomFuture<'s, E, P: Policy> {
     scope: &'s LimitedScope<E, P>,
     /// Counted in the queue of waiters.
     queued: bool,
+    /// That `freed` has the waker of a probe. Dropped before it.
+    noted: Noted,
     freed: Option<EventListener>,
     /// How many children had entered at the last poll, if there was room then that was meant for
     /// another waiter.
@@ -130,7 +141,7 @@ pub struct RoomFuture<'s, E, P: Policy> {
 
 impl<'s, E, P: Policy> RoomFuture<'s, E, P> {
     pub(in crate::scope) fn new(scope: &'s LimitedScope<E, P>) -> Self {
-        RoomFuture { scope, queued: false, freed: None, room_at: None }
+        RoomFuture { scope, queued: false, noted: Noted::default(), freed: None, room_at: None }
     }
 
     fn leave_queue(&mut self) {
@@ -146,10 +157,15 @@ impl<'s, E, P: Policy> Future for RoomFuture<'s, E, P> {
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let this = &mut *self;
         let shared = &this.scope.shared;
+        this.noted = Noted::default();
         loop {
             if let Some(freed) = &mut this.freed {
                 let told = Pin::new(freed).poll(cx).is_ready();
-                if !told && !is_left_over(shared, &mut this.room_at) {
+                // Room is left over if time has gone by since the last poll.
+                let is_left =
+                    !told && !jam::is_second_poll() && is_left_over(shared, &mut this.room_at);
+                if !told && !is_left {
+                    this.noted = jam::note(shared, cx);
                     waits::waits_for(format_args!("room in a scope of {}", shared.limit()));
                     return Poll::Pending;
                 }
