@@ -28,8 +28,11 @@ pub(crate) struct Args {
     /// How many requests at a time: for each host vegas, aimd, gradient2, or a number that stays.
     #[arg(long, value_name = "LIMIT", default_value = "vegas")]
     pub(crate) limit: Rule,
-    /// How many pages are under way, on all hosts together. Those that wait for a slow host are among them, and must not keep
-    /// others from a fast one: so it is far above the limits.
+    /// How many pages of a host are under way, those among them that wait for their turn or their next try.
+    #[arg(long, value_name = "N", default_value = "300")]
+    pub(crate) per_host: NonZeroUsize,
+    /// How many pages of all hosts are under way. Those that wait for a slow host must not keep others from a fast one: so it
+    /// is far above the sum of the hosts.
     #[arg(long, value_name = "N", default_value = "10000")]
     pub(crate) at_once: NonZeroUsize,
     /// How long a request may take.

@@ -17,6 +17,7 @@ use std::{
     collections::{BTreeMap, HashMap},
     mem,
     net::SocketAddr,
+    num::NonZeroUsize,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
@@ -25,6 +26,7 @@ pub(crate) struct Crawler<E> {
     exec: E,
     begun: Instant,
     rule: Rule,
+    per_host: NonZeroUsize,
     patience: Patience,
     is_listing: bool,
     hosts: Mutex<HashMap<SocketAddr, Arc<Host>>>,
@@ -39,6 +41,7 @@ impl<E: Executor + 'static> Crawler<E> {
             exec: exec.clone(),
             begun: exec.now(),
             rule,
+            per_host: args.per_host,
             patience: Patience { time_limit, retries: args.retries },
             is_listing: args.list,
             hosts: Mutex::default(),
@@ -115,7 +118,10 @@ impl<E: Executor> Crawler<E> {
 
     /// A host, known from now on.
     pub(crate) fn host(&self, address: SocketAddr) -> Arc<Host> {
-        lock(&self.hosts).entry(address).or_insert_with(|| Arc::new(Host::new(self.rule))).clone()
+        lock(&self.hosts)
+            .entry(address)
+            .or_insert_with(|| Arc::new(Host::new(self.rule, self.per_host)))
+            .clone()
     }
 
     /// What has become of the pages, and how many requests ended how.

@@ -1,8 +1,10 @@
 //! What is between a page and its server.
 //!
-//! From the outside in: tries, a place, the breaker, the measure, the time limit of one request.
+//! From the outside in: room among the pages under way, tries, a place, the breaker, the measure, the time limit of one request.
 //!
-//! - Whoever waits for the next try holds nothing.
+//! - Places are given in the order of asking. So only so many pages are under way that the next try of one does not wait behind all
+//!   the rest of the site; the others wait outside, and a host that is down fills its own room and no other's.
+//! - Whoever waits for the next try has no place.
 //! - The places of a host are those of its adaptive limit. Nobody else needs them, so whoever has one may wait until the breaker
 //!   lets requests through again: it does so at the moment of the request.
 //! - What is measured is the request alone: neither the wait for a place, which would make the host look slow, nor that for
@@ -22,6 +24,7 @@ use anyscope::{
 };
 use backon::ExponentialBuilder;
 use std::{
+    num::NonZeroUsize,
     sync::{
         Arc,
         atomic::{AtomicUsize, Ordering},
@@ -33,6 +36,8 @@ type Adaptive = AdaptiveLimit<Box<dyn Algorithm + Send + Sync>>;
 
 /// A host, as the crawler sees it.
 pub(crate) struct Host {
+    /// Pages under way, those among them that wait for a place or for their next try.
+    room: Semaphore,
     adaptive: Adaptive,
     places: Semaphore,
     breaker: CircuitBreaker,
@@ -47,13 +52,15 @@ pub(crate) struct Patience {
 }
 
 impl Host {
-    pub(crate) fn new(rule: Rule) -> Self {
+    pub(crate) fn new(rule: Rule, room: NonZeroUsize) -> Self {
         let adaptive = AdaptiveLimit::new(rule.algorithm());
         let opened = Arc::new(AtomicUsize::new(0));
         let count = opened.clone();
         let breaker = CircuitBreaker::builder()
             .failure_rate(50)
+            // Shorter than what it takes to fail with all of the site, and more calls than a few broken pages make.
             .window_time(Duration::from_millis(400))
+            .minimum_calls(20)
             .open_for(Duration::from_millis(250))
             .on_change(move |transition| {
                 if transition.to == BreakerState::Open {
@@ -62,7 +69,8 @@ impl Host {
             })
             .build()
             .expect("these settings make sense");
-        Host { places: Semaphore::new(&adaptive), adaptive, breaker, opened }
+        let (room, places) = (Semaphore::new(room), Semaphore::new(&adaptive));
+        Host { room, adaptive, places, breaker, opened }
     }
 
     /// How many requests it gets at a time, now.
@@ -88,6 +96,8 @@ impl Host {
         stop: &CancelToken,
         counts: &Counts,
     ) -> Result<String, Attempts<Fault>> {
+        // Asked to end while it waits, no request is made below.
+        let _room = stop.run_until_cancelled(self.room.acquire()).await;
         let policy = ExponentialBuilder::new()
             .with_min_delay(Duration::from_millis(50))
             .with_max_delay(Duration::from_secs(1))
