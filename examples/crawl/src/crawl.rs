@@ -63,6 +63,9 @@ impl<E: Executor + 'static> Crawler<E> {
     ) -> Duration {
         let grace = Grace::For(Duration::from_millis(args.grace_ms));
         let bar = Bar::new(format!("limit {}", self.rule)).unit("pages");
+        let mut observer = bar.observer();
+        // A bar between the lines of a list is none.
+        let observer = |progress| if !self.is_listing { observer(progress) };
         lock(&self.ledger).find(first);
         scope(&self.exec, async |s| {
             shutdown.phase("the crawl", &s, &self.exec, grace);
@@ -71,7 +74,7 @@ impl<E: Executor + 'static> Crawler<E> {
             }
             flow::expand([first], args.at_once, async |page| self.visit(&s, page).await)
                 .unordered()
-                .try_progress(&self.exec, bar.observer())
+                .try_progress(&self.exec, observer)
                 .count()
                 .await
         })
