@@ -469,6 +469,30 @@ fn progress_has_a_total_only_if_it_is_known() {
     assert_eq!(totals(&told), [Some(5); 6]);
 }
 
+/// Given a source that knows how many items it has, then it is asked once, and not for each item.
+#[test]
+fn progress_asks_for_the_total_until_it_is_known() {
+    struct Counted<'a>(std::ops::Range<u32>, &'a Cell<u32>);
+
+    impl Iterator for Counted<'_> {
+        type Item = u32;
+
+        fn next(&mut self) -> Option<u32> {
+            self.0.next()
+        }
+
+        fn size_hint(&self) -> (usize, Option<usize>) {
+            self.1.set(self.1.get() + 1);
+            self.0.size_hint()
+        }
+    }
+
+    let (asked, last) = (Cell::new(0), Cell::new(None));
+    let items = flow::iter(Counted(0..100, &asked));
+    smol::block_on(items.progress(NoClock, |progress| last.set(progress.total)).count());
+    assert_eq!((asked.get(), last.get()), (1, Some(100)));
+}
+
 /// Given an observer that panics, then that goes through, and its item is dropped.
 #[test]
 fn progress_lets_panics_of_its_observer_through() {

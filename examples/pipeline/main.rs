@@ -94,6 +94,8 @@ enum As {
     Anyscope,
     /// Tasks that take jobs from a channel, on tokio: to compare with.
     TokioWorkers,
+    /// The same, but only counted: nobody knows which jobs are done.
+    TokioWorkersCounted,
 }
 
 const PRODUCERS: usize = 4;
@@ -152,11 +154,15 @@ async fn run<E: Executor>(
     let mut show = bar.observer();
     let (start, save) = (exec.now(), &save);
     let pages = pages(sums.done.missing(jobs.count));
-    let producers = (0..PRODUCERS).map(|nth| produce(pages.clone().skip(nth).step_by(PRODUCERS)));
+    let producers = (0..PRODUCERS).map(|nth| {
+        let pages = pages.clone().skip(nth).step_by(PRODUCERS);
+        produce(pages.take_while(|_| !stop.is_cancelled()))
+    });
     flow::merge_all(producers)
         // The queue.
         .prefetch(2 * args.limit.get())
-        .take_until(stop.cancelled())
+        // What has begun ends; what is in the queue does not begin.
+        .filter(|_| !stop.is_cancelled())
         // The consumers.
         .map_concurrent(args.limit, work)
         .unordered()
@@ -230,6 +236,9 @@ fn main() -> Result<ExitCode, Box<dyn Error>> {
     let start = Instant::now();
     let result = match (args.r#as, &*args.executor) {
         (As::TokioWorkers, _) => Ok(Ok(peers::tokio_workers(&jobs, args.limit.get()))),
+        (As::TokioWorkersCounted, _) => {
+            Ok(Ok(peers::tokio_workers_counted(&jobs, args.limit.get())))
+        }
         (_, "tokio") => {
             let runtime = TokioRuntime::from(tokio::runtime::Runtime::new()?);
             let all = async { run_all(&runtime.handle(), &args, &jobs, &stop).await };

@@ -95,7 +95,7 @@ pub struct Progress {
     pub done: usize,
     /// How many of them were errors.
     pub failed: usize,
-    /// How many items there are in all, if the source knows exactly.
+    /// How many items there are in all, as soon as the source knows exactly.
     pub total: Option<usize>,
     /// The time since the operation was first polled.
     pub elapsed: Duration,
@@ -137,6 +137,8 @@ pin_project! {
         started: Option<Instant>,
         done: usize,
         failed: usize,
+        // Not asked for again once it is known: the answer may come from far, and for each item.
+        total: Option<usize>,
     }
 }
 
@@ -157,6 +159,7 @@ where
                 started,
                 done: 0,
                 failed: 0,
+                total: None,
             },
         }
     }
@@ -165,8 +168,8 @@ where
         if self.started.is_none() {
             let this = self.project();
             *this.started = Some(this.clock.now());
-            let total = total(0, this.source.size_hint());
-            (this.observer)(Progress { total, ..Progress::default() });
+            *this.total = total(0, this.source.size_hint());
+            (this.observer)(Progress { total: *this.total, ..Progress::default() });
         }
     }
 }
@@ -194,11 +197,14 @@ where
         };
         *this.done += 1;
         *this.failed += usize::from((this.is_error)(&item));
+        if this.total.is_none() {
+            *this.total = total(*this.done, this.source.size_hint());
+        }
         let now = this.clock.now();
         (this.observer)(Progress {
             done: *this.done,
             failed: *this.failed,
-            total: total(*this.done, this.source.size_hint()),
+            total: *this.total,
             elapsed: this.started.map_or(Duration::ZERO, |at| now.saturating_duration_since(at)),
         });
         Poll::Ready(Some(item))

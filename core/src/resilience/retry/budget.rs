@@ -166,7 +166,9 @@ impl RetryBudget {
 
     fn put(&self, amount: usize) {
         let most = self.bucket.rules.most;
-        let add = |balance: usize| Some(balance.saturating_add(amount).min(most));
+        // When it is full, which is most of the time, nothing is written.
+        let add =
+            |balance: usize| (balance < most).then(|| balance.saturating_add(amount).min(most));
         let _ = self.bucket.balance.fetch_update(Ordering::Relaxed, Ordering::Relaxed, add);
     }
 
