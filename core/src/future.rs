@@ -34,7 +34,7 @@ pub use crate::{
     limit::partitioned::AcquirePartition,
     limit::semaphore::{Acquire, AcquireOwned},
     pool::workers::{ShuttingDown, Submit},
-    resilience::{Hedge, Retry, WithFallback},
+    resilience::{Hedge, Repeat, Retry, WithFallback},
     scope::{
         ConcurrentFuture, JoinedFuture, Restarting, RoomFuture, ScopeFuture, SpawnFuture, Start,
     },

@@ -3,6 +3,7 @@
 //! | to | use |
 //! |---|---|
 //! | try again | [`retry`](retry()), with a [`RetryBudget`] for all that is around it |
+//! | do again what has succeeded | [`repeat`] |
 //! | ask twice when the first answer is late | [`hedge`](hedge()) |
 //! | make no calls while they fail | [`CircuitBreaker`] |
 //! | keep one service from taking everything | [`Bulkhead`] |
@@ -36,6 +37,7 @@ pub mod breaker;
 mod bulkhead;
 mod fallback;
 pub mod hedge;
+mod repeat;
 pub mod retry;
 #[cfg(any(all(feature = "std", not(anyscope_loom)), all(test, anyscope_loom)))]
 mod single_flight;
@@ -44,6 +46,7 @@ pub use breaker::CircuitBreaker;
 pub use bulkhead::{Bulkhead, BulkheadError};
 pub use fallback::{WithFallback, with_fallback};
 pub use hedge::{Hedge, HedgeDelay, Percentile, hedge};
+pub use repeat::{Repeat, repeat};
 pub use retry::{Attempts, Failure, GaveUp, Retry, RetryBudget, retry};
 #[cfg(all(feature = "std", not(anyscope_loom)))]
 pub use single_flight::{Flying, SingleFlight};

@@ -4,5 +4,6 @@ mod breaker;
 mod budget;
 mod fallback;
 mod hedge;
+mod repeat;
 mod retry;
 mod single_flight;
