@@ -280,12 +280,13 @@ no!(Unpin: Retrying<Smol, u8, Pinned, u8>);
 no!(Clone: Retrying<Smol, u8, Body, u8>);
 
 // Repeats: as their parts, and the last value.
-type Repeating<F, Fut, V> = Repeat<TokioHandle, Exponential, F, Fut, V>;
-yes!(Send: Repeating<SendOnly, SendBody, SendOnly>);
-yes!(Unpin: Repeating<Pinned, Body, Pinned>);
-no!(Send: Repeating<Local, Body, u8>, Repeating<u8, LocalBody, u8>, Repeating<u8, Body, Local>);
-no!(Unpin: Repeating<u8, Pinned, u8>);
-no!(Clone: Repeating<u8, Body, u8>);
+type Repeating<T, F, Fut, V> = Repeat<T, Exponential, F, Fut, V>;
+yes!(Send: Repeating<TokioHandle, SendOnly, SendBody, SendOnly>);
+yes!(Unpin: Repeating<SimHandle, Pinned, Body, Pinned>);
+no!(Send: Repeating<Smol, Local, Body, u8>, Repeating<Smol, u8, LocalBody, u8>);
+no!(Send: Repeating<Smol, u8, Body, Local>, Repeating<Rc<Smol>, u8, Body, u8>);
+no!(Unpin: Repeating<SimHandle, u8, Pinned, u8>);
+no!(Clone: Repeating<Smol, u8, Body, u8>);
 
 // Hedges, fallbacks and shared calls: as their parts. Keys and results are seen by all who ask.
 use resilience::{Percentile, SingleFlight};
