@@ -144,7 +144,8 @@ impl Bar {
         outer: Option<Arc<Shown>>,
     ) -> Bar {
         let depth = outer.as_ref().map_or(0, |outer| outer.depth + 1);
-        bar.set_prefix(format!("{:indent$}{description}", "", indent = 2 * depth));
+        // Not `set_prefix`, which draws the bar, in a style that is not ours.
+        let bar = bar.with_prefix(format!("{:indent$}{description}", "", indent = 2 * depth));
         let (is_hidden, state) = (multi.is_hidden(), Arc::default());
         Bar { shown: Arc::new(Shown { bar, multi, is_hidden, state, depth, _outer: outer }) }
     }

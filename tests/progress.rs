@@ -49,6 +49,19 @@ fn bar_shows_counts_failures_and_times() {
     );
 }
 
+/// Given a bar and one below it that nobody has told anything, then nothing is shown.
+#[test]
+fn bar_is_shown_from_the_first_report_on() {
+    let (terminal, bars) = terminal();
+    let bar = bars.bar("days");
+    let nested = bar.nested("files").unit("files");
+    assert_eq!(terminal.contents(), "");
+    smol::block_on(flow::iter(0..2).progress(NoClock, nested.observer()).count());
+    assert_eq!(terminal.contents(), "  files [==============================] 2/2 files");
+    smol::block_on(flow::iter(0..2).progress(NoClock, bar.observer()).count());
+    assert!(terminal.contents().starts_with("days ["), "{}", terminal.contents());
+}
+
 /// Given a source that does not know how many there will be, then the bar only counts.
 #[test]
 fn bar_without_a_total_counts() {

@@ -33,13 +33,16 @@ pub(crate) struct Checkpoint {
 impl Checkpoint {
     /// Returns the file, and what it says is done: nothing if it is new.
     pub(crate) fn open(path: &Path, jobs: &Jobs) -> io::Result<(Self, Sums)> {
-        let jobs = [jobs.count, jobs.faults as u64];
+        let name =
+            |error: io::Error| io::Error::new(error.kind(), format!("{}: {error}", path.display()));
+        Self::open_unnamed(path, [jobs.count, jobs.faults as u64]).map_err(name)
+    }
+
+    fn open_unnamed(path: &Path, jobs: [u64; 2]) -> io::Result<(Self, Sums)> {
         let sums = match fs::read(path) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => Sums::default(),
-            bytes => read(&String::from_utf8_lossy(&bytes?), jobs).map_err(|what| {
-                let text = format!("{}: {what}; remove it, or name another", path.display());
-                io::Error::new(io::ErrorKind::InvalidData, text)
-            })?,
+            bytes => read(&String::from_utf8_lossy(&bytes?), jobs)
+                .map_err(|what| io::Error::other(format!("{what}; remove it, or name another")))?,
         };
         // So there is always a line that is whole, and no half one before those to come.
         let file = replace(path, &line(jobs, &sums))?;

@@ -52,7 +52,7 @@ use std::{
 /// Runs a million unreliable jobs, a few at a time, and accounts for each of them.
 ///
 /// Exits with 0 if all jobs have an outcome, with 1 if it was stopped before (one Ctrl-C stops when the jobs in
-/// flight have ended, a second one at once), with 2 on wrong usage, and with 101 if the sums are wrong.
+/// flight have ended, a second one at once) or the file is not usable, with 2 on wrong usage, and with 101 if the sums are wrong.
 #[derive(Parser)]
 #[command(name = "pipeline")]
 struct Args {
@@ -224,8 +224,14 @@ async fn run_all<E: Executor>(
     run(exec, args, jobs, sums, save, stop).await
 }
 
-fn main() -> Result<ExitCode, Box<dyn Error>> {
-    let args = Args::parse();
+fn main() -> ExitCode {
+    pipeline(&Args::parse()).unwrap_or_else(|error| {
+        eprintln!("pipeline: {error}");
+        ExitCode::FAILURE
+    })
+}
+
+fn pipeline(args: &Args) -> Result<ExitCode, Box<dyn Error>> {
     let shutdown = shutdown::signals()?;
     let (stop, force) = (shutdown.token(), shutdown.forced());
     quiet_bugs();
@@ -241,15 +247,15 @@ fn main() -> Result<ExitCode, Box<dyn Error>> {
         }
         (_, "tokio") => {
             let runtime = TokioRuntime::from(tokio::runtime::Runtime::new()?);
-            let all = async { run_all(&runtime.handle(), &args, &jobs, &stop).await };
+            let all = async { run_all(&runtime.handle(), args, &jobs, &stop).await };
             runtime.block_on(force.run_until_cancelled(all))
         }
         (_, "threads") => {
             let pool = ThreadPool::builder().build()?;
-            let all = async { run_all(&pool.handle(), &args, &jobs, &stop).await };
+            let all = async { run_all(&pool.handle(), args, &jobs, &stop).await };
             pool.block_on(force.run_until_cancelled(all))
         }
-        _ => Smol.block_on(force.run_until_cancelled(run_all(&Smol, &args, &jobs, &stop))),
+        _ => Smol.block_on(force.run_until_cancelled(run_all(&Smol, args, &jobs, &stop))),
     };
     let Ok(sums) = result else {
         println!("stopped at once: what was in flight is not in the sums, and will be run again");

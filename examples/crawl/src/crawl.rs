@@ -65,7 +65,11 @@ impl<E: Executor + 'static> Crawler<E> {
         let bar = Bar::new(format!("limit {}", self.rule)).unit("pages");
         let mut observer = bar.observer();
         // A bar between the lines of a list is none.
-        let observer = |progress| if !self.is_listing { observer(progress) };
+        let observer = |progress| {
+            if !self.is_listing {
+                observer(progress)
+            }
+        };
         lock(&self.ledger).find(first);
         scope(&self.exec, async |s| {
             shutdown.phase("the crawl", &s, &self.exec, grace);
