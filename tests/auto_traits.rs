@@ -333,6 +333,24 @@ no!(Unpin: Inspected<Pinned, ()>, sources::Take<Pinned>, sources::CatchUnwindWor
 yes!(Send: resilience::breaker::CircuitBreaker, resilience::breaker::KeyedBreakers<u8>, resilience::breaker::Builder, resilience::breaker::Rejected, resilience::breaker::BreakerError<u8>, resilience::breaker::InvalidBreaker, resilience::breaker::Transition, resilience::Bulkhead, resilience::BulkheadError);
 yes!(Sync: resilience::breaker::CircuitBreaker, resilience::breaker::KeyedBreakers<u8>, resilience::breaker::Builder, resilience::breaker::Rejected, resilience::breaker::BreakerError<u8>, resilience::breaker::InvalidBreaker, resilience::breaker::Transition, resilience::Bulkhead, resilience::BulkheadError);
 yes!(Clone: resilience::breaker::CircuitBreaker, resilience::breaker::KeyedBreakers<u8>, resilience::Bulkhead);
+
+// Channels: for every thread if what they carry may go there, whether it may be shared or not.
+yes!(Send: channel::Sender<SendOnly>, channel::Receiver<SendOnly>, channel::Permit<'static, SendOnly>);
+yes!(Send: channel::OwnedPermit<SendOnly>, channel::SendError<SendOnly>, channel::TrySendError<SendOnly>);
+yes!(Send: channel::QueueSender<SendOnly>, channel::QueueReceiver<SendOnly>, channel::QueueStatus);
+yes!(Send: Sending<'static, SendOnly>, Reserving<'static, SendOnly>, ReservingOwned<SendOnly>);
+yes!(Send: Receiving<'static, SendOnly>, QueueReceiving<'static, SendOnly>);
+yes!(Sync: channel::Sender<SendOnly>, channel::QueueSender<SendOnly>, channel::QueueReceiver<SendOnly>);
+yes!(Sync: channel::Overflow, channel::QueueStatus, channel::TryRecvError, channel::SendError<u8>);
+yes!(Clone: channel::Sender<SendOnly>, channel::QueueSender<SendOnly>, channel::QueueStatus);
+yes!(Unpin: channel::Sender<Pinned>, channel::Receiver<Pinned>, channel::QueueReceiver<Pinned>);
+yes!(Unpin: Sending<'static, Pinned>, ReservingOwned<Pinned>, QueueReceiving<'static, Pinned>);
+no!(Send: channel::Sender<Local>, channel::Receiver<Local>, channel::Permit<'static, Local>);
+no!(Send: channel::OwnedPermit<Local>, Sending<'static, Local>, ReservingOwned<Local>);
+no!(Send: channel::QueueSender<Local>, channel::QueueReceiver<Local>, QueueReceiving<'static, Local>);
+no!(Sync: channel::Sender<Local>, channel::QueueSender<Local>, channel::QueueReceiver<Local>);
+no!(Clone: channel::Receiver<u8>, channel::QueueReceiver<u8>, channel::Permit<'static, u8>, channel::OwnedPermit<u8>);
+
 yes!(Send: limit::Semaphore, limit::Permit<'static>, limit::OwnedPermit, limit::AcquireError, limit::TryAcquireError);
 yes!(Sync: limit::Semaphore, limit::Permit<'static>, limit::OwnedPermit, limit::AcquireError, limit::TryAcquireError);
 yes!(Clone: limit::Semaphore, limit::AcquireError, limit::TryAcquireError);

@@ -19,8 +19,10 @@ pub use crate::{
 pub use crate::{
     cancel::{RunUntilCancelled, WaitCancelled},
     channel::{
+        permit::{Reserving, ReservingOwned},
+        queue::receiver::QueueReceiving,
         receiver::Receiving,
-        sending::{Reserving, Sending},
+        sending::Sending,
     },
     child::{Cancel, Value},
     flow::{

@@ -2,12 +2,13 @@
 //! received or handed back, once, and in the order in which the senders came.
 
 use anyscope::{
-    channel::{Receiver, Sender, TryRecvError, handoff},
+    channel::{Overflow, Receiver, Sender, TryRecvError, handoff, queue},
     future::{Reserving, Sending},
 };
 use futures_core::Stream;
 use proptest::{collection::vec, prelude::*};
 use std::{
+    collections::VecDeque,
     future::Future,
     pin::Pin,
     task::{Context, Poll, Waker},
@@ -207,5 +208,141 @@ proptest! {
         };
         steps.into_iter().chain([last]).chain(after).for_each(|step| run.step(step));
         run.end();
+    }
+}
+
+#[derive(Clone, Copy, Debug)]
+enum QueueStep {
+    Send,
+    Merge,
+    /// Polls the consumer, which then waits.
+    Receive,
+    /// With a wait that is dropped.
+    ReceiveOnce,
+    TryReceive,
+    Close,
+}
+
+fn queue_step() -> impl Strategy<Value = QueueStep> {
+    prop_oneof![
+        20 => Just(QueueStep::Send),
+        5 => Just(QueueStep::Merge),
+        10 => Just(QueueStep::Receive),
+        5 => Just(QueueStep::ReceiveOnce),
+        5 => Just(QueueStep::TryReceive),
+        1 => Just(QueueStep::Close),
+    ]
+}
+
+/// What a queue should be. Items are the numbers that were merged in them.
+#[derive(Default)]
+struct QueueModel {
+    items: VecDeque<Vec<u32>>,
+    /// The first item was given to a consumer that waited.
+    given: bool,
+    waiting: bool,
+    closed: bool,
+}
+
+impl QueueModel {
+    /// Returns the items that are dropped, or that one which cannot be sent.
+    fn send(&mut self, item: Vec<u32>, room: usize, overflow: Overflow) -> Option<Vec<u32>> {
+        if self.closed {
+            return Some(item);
+        }
+        let given = usize::from(self.given);
+        if !self.waiting && self.items.len() - given == room {
+            if overflow == Overflow::DropNewest {
+                return Some(item);
+            }
+            self.items.push_back(item);
+            return self.items.remove(given);
+        }
+        self.given |= self.waiting;
+        self.waiting = false;
+        self.items.push_back(item);
+        None
+    }
+
+    fn receive(&mut self, waits: bool) -> Poll<Option<Vec<u32>>> {
+        match self.items.pop_front() {
+            Some(item) => {
+                self.given = false;
+                Poll::Ready(Some(item))
+            }
+            None if self.closed => Poll::Ready(None),
+            None => {
+                self.waiting = waits;
+                Poll::Pending
+            }
+        }
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(1000))]
+
+    /// Given any steps at both ends of a queue that drops, then it does what a list would, and its numbers
+    /// add up after each.
+    #[test]
+    fn a_queue_drops_by_its_rule(
+        room in 1..4_usize,
+        oldest in any::<bool>(),
+        steps in vec(queue_step(), 0..80),
+    ) {
+        let overflow = if oldest { Overflow::DropOldest } else { Overflow::DropNewest };
+        let (sender, mut receiver) = queue(room, overflow);
+        let mut model = QueueModel::default();
+        for (n, step) in steps.into_iter().enumerate() {
+            let item = vec![n as u32];
+            match step {
+                QueueStep::Send => {
+                    let dropped = match sender.send(item.clone()) {
+                        Ok(dropped) => dropped,
+                        Err(error) => Some(error.into_inner()),
+                    };
+                    assert_eq!(dropped, model.send(item, room, overflow));
+                }
+                QueueStep::Merge => {
+                    let given = usize::from(model.given);
+                    let full = !model.closed && !model.waiting && model.items.len() - given == room;
+                    let merged = sender.send_or_merge(item.clone(), |kept, new| [kept, new].concat());
+                    assert_eq!(merged.is_err(), model.closed);
+                    if full {
+                        model.items.back_mut().unwrap().extend(item);
+                    } else {
+                        let dropped = model.send(item, room, overflow);
+                        assert_eq!(dropped.is_some(), model.closed);
+                    }
+                }
+                QueueStep::Receive => {
+                    let mut context = Context::from_waker(Waker::noop());
+                    let polled = Pin::new(&mut receiver).poll_next(&mut context);
+                    assert_eq!(polled, model.receive(true));
+                }
+                QueueStep::ReceiveOnce => {
+                    assert_eq!(poll(&mut receiver.recv()), model.receive(false));
+                }
+                QueueStep::TryReceive => {
+                    let received = receiver.try_recv();
+                    // It leaves a request that is there.
+                    let waits = model.waiting;
+                    match model.receive(waits) {
+                        Poll::Ready(Some(item)) => assert_eq!(received, Ok(item)),
+                        Poll::Ready(None) => assert_eq!(received, Err(TryRecvError::Closed)),
+                        Poll::Pending => assert_eq!(received, Err(TryRecvError::Empty)),
+                    }
+                }
+                QueueStep::Close => {
+                    sender.close();
+                    model.closed = true;
+                    model.waiting = false;
+                }
+            }
+            let status = sender.status();
+            assert_eq!((status.len, status.waiting), (model.items.len(), model.waiting));
+            assert_eq!(status.sent, status.received + status.dropped + status.len as u64);
+            assert!(status.peak >= status.len && status.peak <= room + 1);
+        }
     }
 }

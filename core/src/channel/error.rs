@@ -28,10 +28,11 @@ pub enum TrySendError<T> {
     Closed(T),
 }
 
-/// The error of [`try_recv`](super::Receiver::try_recv).
+/// The error of `try_recv` of a [`Receiver`](super::Receiver::try_recv) or a
+/// [`QueueReceiver`](super::QueueReceiver::try_recv).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum TryRecvError {
-    /// No sender waits right now.
+    /// There is no item right now: of a handoff, no sender waits with one.
     Empty,
     /// There will be no more items.
     Closed,
@@ -98,7 +99,7 @@ impl<T> Error for TrySendError<T> {}
 impl fmt::Display for TryRecvError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
-            TryRecvError::Empty => "no sender waits; try later, or await `recv`",
+            TryRecvError::Empty => "there is no item right now; try later, or await `recv`",
             TryRecvError::Closed => "the channel is closed",
         })
     }

@@ -213,6 +213,27 @@ fn channel_permit() {
     });
 }
 
+/// A permit that is owned is used or dropped on another thread, when all senders are gone: the consumer gets
+/// the item and the end, or the end.
+#[test]
+fn channel_owned_permit() {
+    for used in [true, false] {
+        check("channel, a permit that outlives its senders", move || {
+            let census = Census::default();
+            let (sender, receiver) = handoff();
+            let item = census.probe();
+            let producer = spawn(move || {
+                let permit = block_on(sender.reserve_owned()).unwrap();
+                drop(sender);
+                if used { permit.send(item).unwrap() } else { drop((permit, item)) }
+            });
+            assert_eq!(receive_all(receiver), usize::from(used));
+            producer.join();
+            assert_eq!(census.alive(), 0);
+        });
+    }
+}
+
 #[test]
 fn channel_dropped_reserve() {
     check("channel, a wait for a permit is dropped", || {

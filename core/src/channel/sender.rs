@@ -1,9 +1,10 @@
 //! The sending half of a handoff.
 
 use super::{
-    Permit, SendError, TrySendError,
+    OwnedPermit, Permit, SendError, TrySendError,
+    permit::{Reserving, ReservingOwned},
     raw::{Line, Pool},
-    sending::{Reserving, Sending},
+    sending::Sending,
 };
 use crate::sync::{Arc, Ordering, Wakers};
 use core::fmt;
@@ -35,6 +36,10 @@ impl<T> Sender<T> {
     }
 
     pub(super) fn line(&self) -> &Line<T> {
+        &self.line
+    }
+
+    pub(super) fn shared_line(&self) -> &Arc<Line<T>> {
         &self.line
     }
 
@@ -142,6 +147,42 @@ impl<T> Sender<T> {
         Reserving::new(self)
     }
 
+    /// As [`reserve`](Self::reserve), with a wait and a permit that borrow nothing: for another task, or
+    /// a struct.
+    ///
+    /// The wait counts as a sender, the permit does not.
+    ///
+    /// # Cancel safety
+    ///
+    /// A wait that is dropped leaves the line.
+    ///
+    /// # Errors
+    ///
+    /// As [`reserve`](Self::reserve).
+    ///
+    /// # Cost
+    ///
+    /// An allocation if it has to wait.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use anyscope::{channel::handoff, concurrent};
+    ///
+    /// # smol::block_on(async {
+    /// let (sender, mut receiver) = handoff();
+    /// let received = concurrent(async |s| {
+    ///     let permit = sender.reserve_owned();
+    ///     s.spawn(async move { permit.await.unwrap().send(7).unwrap() });
+    ///     receiver.recv().await
+    /// });
+    /// assert_eq!(received.await, Some(7));
+    /// # });
+    /// ```
+    pub fn reserve_owned(&self) -> ReservingOwned<T> {
+        ReservingOwned::new(self.clone())
+    }
+
     /// Returns a permit if the consumer waits for an item right now; see [`reserve`](Self::reserve).
     /// Does not wait, so it can be called by code that is not async.
     ///
@@ -160,6 +201,28 @@ impl<T> Sender<T> {
     pub fn try_reserve(&self) -> Result<Permit<'_, T>, TrySendError<()>> {
         match self.line.try_claim() {
             Ok(claim) => Ok(Permit::new(claim)),
+            Err(true) => Err(TrySendError::Closed(())),
+            Err(false) => Err(TrySendError::Full(())),
+        }
+    }
+
+    /// As [`try_reserve`](Self::try_reserve), with a permit that borrows nothing.
+    ///
+    /// # Errors
+    ///
+    /// As [`try_reserve`](Self::try_reserve).
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use anyscope::channel::{TrySendError, handoff};
+    ///
+    /// let (sender, _receiver) = handoff::<u32>();
+    /// assert!(matches!(sender.try_reserve_owned(), Err(TrySendError::Full(()))));
+    /// ```
+    pub fn try_reserve_owned(&self) -> Result<OwnedPermit<T>, TrySendError<()>> {
+        match self.line.try_claim() {
+            Ok(claim) => Ok(OwnedPermit::new(claim, self)),
             Err(true) => Err(TrySendError::Closed(())),
             Err(false) => Err(TrySendError::Full(())),
         }

@@ -1,14 +1,13 @@
-//! The futures of a sender, and permits.
+//! A send that is under way.
 
 use super::{
     SendError, Sender,
-    raw::{Begun, Claim, Ended, Ticket},
+    raw::{Begun, Ended, Ticket},
 };
 use crate::waits;
 use core::{
     fmt,
     future::Future,
-    mem,
     pin::Pin,
     task::{Context, Poll},
 };
@@ -104,123 +103,9 @@ impl<T> Drop for Sending<'_, T> {
     }
 }
 
-/// A wait for a permit; see [`Sender::reserve`].
-#[must_use = "futures do nothing unless you `.await` or poll them"]
-pub struct Reserving<'a, T> {
-    sender: &'a Sender<T>,
-    state: Reserve<T>,
-}
-
-enum Reserve<T> {
-    New,
-    Waits(Ticket<T>),
-    Over,
-}
-
-impl<T> Unpin for Reserving<'_, T> {}
-
-impl<'a, T> Reserving<'a, T> {
-    pub(super) fn new(sender: &'a Sender<T>) -> Self {
-        Reserving { sender, state: Reserve::New }
-    }
-}
-
-impl<'a, T> Future for Reserving<'a, T> {
-    type Output = Result<Permit<'a, T>, SendError<()>>;
-
-    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        let (line, pool) = (self.sender.line(), self.sender.pool());
-        match &self.state {
-            Reserve::New => match line.begin(&mut None, pool, cx) {
-                Begun::Claim(claim) => {
-                    self.state = Reserve::Over;
-                    return Poll::Ready(Ok(Permit::new(claim)));
-                }
-                Begun::Closed => {
-                    self.state = Reserve::Over;
-                    return Poll::Ready(Err(SendError(())));
-                }
-                Begun::Waits(ticket) => self.state = Reserve::Waits(ticket),
-            },
-            Reserve::Waits(ticket) => {
-                if ticket.poll_ended(cx).is_ready() {
-                    let state = mem::replace(&mut self.state, Reserve::Over);
-                    let Reserve::Waits(ticket) = state else { unreachable!("seen above") };
-                    return Poll::Ready(match ticket.end(line, pool) {
-                        Ended::Claim(claim) => Ok(Permit::new(claim)),
-                        _ => Err(SendError(())),
-                    });
-                }
-            }
-            Reserve::Over => panic!("a wait for a permit was polled after it was ready"),
-        }
-        waits::waits_for(format_args!("the consumer of a handoff to ask for an item"));
-        Poll::Pending
-    }
-}
-
-impl<T> Drop for Reserving<'_, T> {
-    fn drop(&mut self) {
-        if let Reserve::Waits(ticket) = mem::replace(&mut self.state, Reserve::Over) {
-            drop(ticket.leave(self.sender.line(), self.sender.pool()));
-        }
-    }
-}
-
-/// The right to give the consumer its next item; see [`Sender::reserve`].
-///
-/// Dropping it lets the next sender in line.
-#[derive(Debug)]
-#[must_use = "the consumer waits for the item of a permit, or for its drop"]
-pub struct Permit<'a, T> {
-    claim: Claim<'a, T>,
-}
-
-impl<'a, T> Permit<'a, T> {
-    pub(super) fn new(claim: Claim<'a, T>) -> Self {
-        claim.keep();
-        Permit { claim }
-    }
-
-    /// Gives the item to the consumer. Does not wait.
-    ///
-    /// # Errors
-    ///
-    /// Returns the item if the receiver is gone, or the channel was aborted, since the permit was given;
-    /// never for another reason.
-    ///
-    /// # Examples
-    ///
-    /// ```
-    /// use anyscope::channel::handoff;
-    /// use std::{pin::pin, task::{Context, Poll, Waker}};
-    ///
-    /// let (sender, mut receiver) = handoff();
-    /// let mut cx = Context::from_waker(Waker::noop());
-    /// let mut recv = pin!(receiver.recv());
-    /// assert!(recv.as_mut().poll(&mut cx).is_pending());
-    /// let permit = sender.try_reserve().unwrap();
-    /// permit.send(1).unwrap();
-    /// assert_eq!(recv.poll(&mut cx), Poll::Ready(Some(1)));
-    /// ```
-    pub fn send(self, item: T) -> Result<(), SendError<T>> {
-        if self.claim.is_void() {
-            return Err(SendError(item));
-        }
-        self.claim.give(item).map_err(SendError)
-    }
-}
-
 impl<T> fmt::Debug for Sending<'_, T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let waits = self.ticket.is_some();
         f.debug_struct("Sending").field("waits", &waits).field("over", &self.over).finish()
-    }
-}
-
-impl<T> fmt::Debug for Reserving<'_, T> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let waits = matches!(self.state, Reserve::Waits(_));
-        f.debug_struct("Reserving").field("waits", &waits).finish_non_exhaustive()
     }
 }

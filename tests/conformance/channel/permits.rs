@@ -59,6 +59,76 @@ behaviour! {
     }
 }
 
+behaviour! {
+    /// Given a permit that is owned, when all senders are gone, then its item comes before the end, from
+    /// wherever it is sent.
+    b17_a_permit_that_is_owned_outlives_its_senders |ex| {
+        let (sender, mut receiver) = handoff();
+        scope(&ex, async move |s| {
+            let all = s.spawn(async move { (receiver.recv().await, receiver.recv().await) });
+            let permit = sender.reserve_owned().await.unwrap();
+            assert!(sender.try_reserve_owned().is_err());
+            drop(sender);
+            let send = s.spawn(async move {
+                yields(5).await;
+                permit.send("promised")
+            });
+            send.await.unwrap().unwrap();
+            assert_eq!(all.await.unwrap(), (Some("promised"), None));
+        })
+        .await;
+    }
+
+    /// Given a wait for a permit that is owned, and no other sender, then the channel is open as long as it
+    /// is there.
+    b17_a_wait_that_is_owned_is_a_sender |ex| {
+        for taken in [true, false] {
+            let (sender, mut receiver) = handoff();
+            scope(&ex, async move |s| {
+                let mut wait = Box::pin(sender.reserve_owned());
+                if taken {
+                    assert!(poll_once(wait.as_mut()).is_pending());
+                }
+                drop(sender);
+                assert!(!receiver.is_closed());
+                let permit = s.spawn(async move { wait.await.unwrap().send(1) });
+                assert_eq!((receiver.recv().await, receiver.recv().await), (Some(1), None));
+                permit.await.unwrap().unwrap();
+            })
+            .await;
+        }
+    }
+
+    /// Given a permit that is owned, or a wait for one, that is dropped, then the next in line is served;
+    /// given an abort, then the permit returns the item.
+    b17_a_permit_that_is_owned_is_passed_on |ex| {
+        for unseen in [false, true] {
+            let (sender, mut receiver) = handoff();
+            scope(&ex, async move |s| {
+                let mut reserve = Box::pin(sender.reserve_owned());
+                assert!(poll_once(reserve.as_mut()).is_pending());
+                let other = sender.clone();
+                let next = s.spawn(async move { other.send(1).await });
+                let mut recv = Box::pin(receiver.recv());
+                assert!(poll_once(recv.as_mut()).is_pending());
+                if unseen { drop(reserve) } else { drop(reserve.await.unwrap()) }
+                assert_eq!(recv.as_mut().await, Some(1));
+                next.await.unwrap().unwrap();
+                drop(recv);
+
+                let mut recv = pin!(receiver.recv());
+                assert!(poll_once(recv.as_mut()).is_pending());
+                let permit = sender.try_reserve_owned().unwrap();
+                sender.abort();
+                assert_eq!(permit.send(2).unwrap_err().into_inner(), 2);
+                assert_eq!(recv.await, None);
+                assert!(sender.reserve_owned().await.is_err());
+            })
+            .await;
+        }
+    }
+}
+
 /// Given a permit, when the receiver is gone, then it returns the item.
 #[test]
 fn a_permit_without_a_receiver_returns_the_item() {

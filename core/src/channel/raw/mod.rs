@@ -22,4 +22,4 @@ mod waiting;
 pub(super) use consumer::Consumer;
 pub(super) use line::Line;
 pub(super) use pool::Pool;
-pub(super) use producer::{Begun, Claim, Ended, Ticket};
+pub(super) use producer::{Begun, Claim, Ended, OwnedClaim, Ticket};

@@ -5,11 +5,14 @@ use super::{
     node::{Left, Node, Stands},
     pool::Pool,
 };
-use crate::{sync::Wakers, unwind};
+use crate::{
+    sync::{Arc, Wakers},
+    unwind,
+};
 use alloc::boxed::Box;
 use core::{
     fmt, mem,
-    ptr::NonNull,
+    ptr::{self, NonNull},
     task::{Context, Poll, Waker},
 };
 
@@ -251,12 +254,50 @@ impl<T> Claim<'_, T> {
     }
 }
 
+impl<T> Claim<'_, T> {
+    /// Returns a claim that borrows nothing. `line` must be that of the claim.
+    pub(in crate::channel) fn into_owned(self, line: &Arc<Line<T>>) -> OwnedClaim<T> {
+        // Whoever gives into the slot of another line would have no right to.
+        assert!(ptr::eq(self.line, &**line), "the line of the claim");
+        let owned = OwnedClaim { line: line.clone(), owed: true };
+        mem::forget(self);
+        owned
+    }
+}
+
 impl<T> Drop for Claim<'_, T> {
     fn drop(&mut self) {
         let mut wakers = Wakers::new();
         // SAFETY: the slot is ours by the claim, which ends here.
         unsafe { self.line.slot.release(&mut wakers) };
         wakers.fire_and_resume();
+    }
+}
+
+/// A claim that owns its line.
+pub(in crate::channel) struct OwnedClaim<T> {
+    line: Arc<Line<T>>,
+    /// Whether the slot is still ours.
+    owed: bool,
+}
+
+impl<T> OwnedClaim<T> {
+    /// Returns the claim, the first time.
+    pub(in crate::channel) fn take(&mut self) -> Option<Claim<'_, T>> {
+        // Made only if it is owed: its drop gives the slot up.
+        mem::take(&mut self.owed).then(|| Claim { line: &self.line })
+    }
+}
+
+impl<T> Drop for OwnedClaim<T> {
+    fn drop(&mut self) {
+        drop(self.take());
+    }
+}
+
+impl<T> fmt::Debug for OwnedClaim<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("OwnedClaim(..)")
     }
 }
 
