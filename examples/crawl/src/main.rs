@@ -82,11 +82,11 @@ where
         let mut text = String::new();
         report::write(&mut text, &crawled, args)?;
         say(&text);
+        crawled.ledger.check(&crawled.site)?;
         if let Some(path) = &args.chart {
             chart::draw(path, &crawled.hosts, crawled.took)?;
             say(&format!("\nThe limits over time: {}\n", path.display()));
         }
-        crawled.ledger.check(&crawled.site)?;
     }
     Ok(if shutdown.has_begun() { ExitCode::from(INTERRUPTED) } else { ExitCode::SUCCESS })
 }
