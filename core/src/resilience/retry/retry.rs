@@ -228,6 +228,9 @@ impl<T, D, F, Fut, E, W, U, O, R, Sleep> Retry<T, D, F, Fut, E, W, U, O, R, Slee
     ///
     /// As with [`timeout`](crate::timeout), a value that is ready counts, and [`Duration::MAX`] is no limit.
     ///
+    /// All that an attempt does counts, so also its wait for a permit or for a breaker. Where only the call itself is to
+    /// count, put a [`timeout`](crate::timeout) around the call, inside of the attempt.
+    ///
     /// # Examples
     ///
     /// ```
