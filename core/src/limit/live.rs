@@ -141,6 +141,12 @@ impl Capacity {
         }
     }
 
+    /// Whether there is none, and never will be.
+    #[inline]
+    pub(crate) fn is_unbounded(&self) -> bool {
+        matches!(self.0, Kind::Fixed(Limit::Unbounded))
+    }
+
     /// The limit, if it changes.
     #[inline]
     pub(crate) fn live(&self) -> Option<&LiveLimit> {

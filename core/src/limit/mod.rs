@@ -11,6 +11,8 @@
 
 pub mod adaptive;
 #[cfg(feature = "alloc")]
+pub(crate) mod follow;
+#[cfg(feature = "alloc")]
 mod into;
 // The type `Limit` is what one looks for under this name.
 #[allow(clippy::module_inception)]

@@ -3,14 +3,15 @@
 use super::{
     handle::ScopeHandle,
     kind::Limited,
+    owner::Owner,
     parallel::{self, ScopeFuture},
-    policy::{Accept, FailFast, Policy, Supervise},
-    room::{Room, RoomFuture, SpawnFuture, TrySpawnError},
+    policy::{Accept, Conclude, FailFast, Policy, Supervise},
+    room::{self, Room, RoomFuture, SpawnFuture, TrySpawnError},
 };
 use crate::{
-    child::JoinHandle,
+    child::{Anywhere, JoinHandle},
     exec::Spawn,
-    limit::{IntoLimit, Limit},
+    limit::{Capacity, IntoLimit, Limit},
 };
 use alloc::borrow::Cow;
 use core::future::Future;
@@ -19,6 +20,10 @@ use core::future::Future;
 ///
 /// A child takes its place when it is spawned and gives it back when it has ended, or was
 /// cancelled and is gone; whether its handle has been read does not matter.
+///
+/// With a [`LiveLimit`](crate::LiveLimit), or an [`AdaptiveLimit`](crate::AdaptiveLimit), the limit
+/// changes while the scope runs. Raised, it wakes those who wait for room at once, as many as there is
+/// room for. Lowered, it cancels nothing, and nobody gets room before fewer children are running.
 ///
 /// # Errors, cancel safety, panics
 ///
@@ -48,18 +53,35 @@ use core::future::Future;
 /// assert_eq!(squares, 285);
 /// # });
 /// ```
+///
+/// As many requests at once as the service can take at the moment. Each child tells the limit how its
+/// call went; one that is cancelled says nothing:
+///
+/// ```
+/// use anyscope::{AdaptiveLimit, limit::adaptive::Vegas, scope_limited, smol::Smol};
+///
+/// async fn fetch(page: u32) -> Result<u32, std::io::Error> {
+///     Ok(page)
+/// }
+///
+/// # smol::block_on(async {
+/// let adaptive = AdaptiveLimit::new(Vegas::default());
+/// scope_limited(&Smol, &adaptive, async |s| {
+///     for page in 0..100 {
+///         drop(s.spawn(adaptive.call(Smol, fetch(page))).await);
+///     }
+/// })
+/// .await;
+/// # });
+/// ```
 #[track_caller]
-pub fn scope_limited<E, F, Fut>(
-    exec: &E,
-    limit: impl IntoLimit<Limit = Limit>,
-    body: F,
-) -> ScopeFuture<Fut>
+pub fn scope_limited<E, F, Fut>(exec: &E, limit: impl IntoLimit, body: F) -> ScopeFuture<Fut>
 where
     E: Spawn + Clone,
     F: FnOnce(LimitedScope<E>) -> Fut,
     Fut: Future,
 {
-    parallel::start_scope(Limited::new(exec), limit.into_limit(), body)
+    start(exec, limit.into_limit().into(), body)
 }
 
 /// Runs a [`try_scope`](super::try_scope) with at most `limit` children at the same time; see
@@ -87,15 +109,28 @@ where
 #[track_caller]
 pub fn try_scope_limited<E, F, Fut, T, Err>(
     exec: &E,
-    limit: impl IntoLimit<Limit = Limit>,
+    limit: impl IntoLimit,
     body: F,
 ) -> ScopeFuture<Fut, FailFast<Err>>
 where
     E: Spawn + Clone,
     F: FnOnce(TryLimitedScope<E, Err>) -> Fut,
     Fut: Future<Output = Result<T, Err>>,
+    Err: Send + 'static,
 {
-    parallel::start_scope(Limited::new(exec), limit.into_limit(), body)
+    start(exec, limit.into_limit().into(), body)
+}
+
+fn start<E, F, Fut, P>(exec: &E, limit: Capacity, body: F) -> ScopeFuture<Fut, P>
+where
+    E: Spawn + Clone,
+    F: FnOnce(LimitedScope<E, P>) -> Fut,
+    Fut: Future,
+    P: Conclude<Fut::Output> + Send + Sync + 'static,
+{
+    let owner = Owner::owning(limit, Anywhere::default());
+    room::follow_limit(owner.shared());
+    parallel::start_with(owner, Limited::new(exec), body)
 }
 
 /// Handle of a scope with a limit on how many children run at the same time; see [`scope_limited`].
@@ -118,6 +153,7 @@ where
 ///   futures, a [`concurrent`](crate::concurrent()) scope), or for the end of a scope whose children
 ///   wait for room in this one;
 /// - a child that waits holds a [`Room`] as well;
+/// - the limit may be raised, as it is a [`LiveLimit`](crate::LiveLimit);
 /// - there is no `std`.
 ///
 /// A child that waits for room is polled twice in a row, to find out what it waits for.
@@ -132,7 +168,7 @@ impl<E, P: Policy> LimitedScope<E, P> {
         &self.kind.exec
     }
 
-    /// Returns how many children may run at the same time.
+    /// Returns how many children may run at the same time, as the limit is now.
     pub fn limit(&self) -> Limit {
         self.shared.limit()
     }

@@ -15,7 +15,7 @@ use crate::{
         parent::{Gates, OfKind, Parent},
         raw::{Children, Sequel},
     },
-    limit::Limit,
+    limit::Capacity,
     observe,
     sync::{Arc, Ordering, Wakers},
     values::Context,
@@ -34,16 +34,16 @@ pub(crate) struct Owner<P: Policy, K> {
 
 impl<P: Policy, K> Owner<P, K> {
     /// A new scope, whose children may borrow.
-    pub(super) fn new(limit: Limit, kind: K) -> Self {
-        Self::with_flags(limit, kind, 0)
+    pub(super) fn new(limit: impl Into<Capacity>, kind: K) -> Self {
+        Self::with_flags(limit.into(), kind, 0)
     }
 
     /// A new scope, whose children own what they use, and are spawned only where `P` does.
-    pub(super) fn owning(limit: Limit, kind: K) -> Self {
-        Self::with_flags(limit, kind, OWNING)
+    pub(super) fn owning(limit: impl Into<Capacity>, kind: K) -> Self {
+        Self::with_flags(limit.into(), kind, OWNING)
     }
 
-    fn with_flags(limit: Limit, kind: K, flags: usize) -> Self {
+    fn with_flags(limit: Capacity, kind: K, flags: usize) -> Self {
         let shared = Arc::new(Shared::new(limit, kind, flags));
         Owner { shared, cleanup: CleanUp::default(), unclaimed: Unclaimed::default() }
     }
@@ -136,11 +136,11 @@ unsafe impl<P: Policy, K> Parent for Shared<P, K> {
     }
 
     fn watches_leaves(&self) -> bool {
-        self.limit != Limit::Unbounded
+        !self.limit.is_unbounded()
     }
 
     fn on_leave(&self, wakers: &mut Wakers) {
-        self.tell_of_room(wakers);
+        self.tell_of_room(1, wakers);
     }
 
     fn on_empty(&self, wakers: &mut Wakers) {

@@ -89,7 +89,7 @@ where
     F: FnOnce(Scope<E>) -> Fut,
     Fut: Future,
 {
-    start_scope(OnExecutor::new(exec), Limit::Unbounded, body)
+    start_scope(OnExecutor::new(exec), body)
 }
 
 /// Runs `body` with a scope in which the first failure ends everything.
@@ -152,7 +152,7 @@ where
     F: FnOnce(TryScope<E, Err>) -> Fut,
     Fut: Future<Output = Result<T, Err>>,
 {
-    start_scope(OnExecutor::new(exec), Limit::Unbounded, body)
+    start_scope(OnExecutor::new(exec), body)
 }
 
 /// Runs a [`scope`] of children that stay on this thread.
@@ -182,7 +182,7 @@ where
     F: FnOnce(LocalScope<E>) -> Fut,
     Fut: Future,
 {
-    start_scope(OnExecutor::new(exec), Limit::Unbounded, body)
+    start_scope(OnExecutor::new(exec), body)
 }
 
 /// Runs a [`try_scope`] of children that stay on this thread.
@@ -214,22 +214,32 @@ where
     F: FnOnce(TryLocalScope<E, Err>) -> Fut,
     Fut: Future<Output = Result<T, Err>>,
 {
-    start_scope(OnExecutor::new(exec), Limit::Unbounded, body)
+    start_scope(OnExecutor::new(exec), body)
 }
 
-/// Creates the parts of a scope and calls `body`.
-pub(super) fn start_scope<K, F, Fut, P>(
-    kind: K,
-    limit: Limit,
-    body: F,
-) -> ScopeFuture<Fut, P, K::State>
+/// Creates a scope without a limit, and calls `body`.
+fn start_scope<K, F, Fut, P>(kind: K, body: F) -> ScopeFuture<Fut, P, K::State>
 where
     K: Kind<State: Default>,
     F: FnOnce(ScopeHandle<'static, K, P>) -> Fut,
     Fut: Future,
     P: Conclude<Fut::Output>,
 {
-    let owner = Owner::owning(limit, K::State::default());
+    start_with(Owner::owning(Limit::Unbounded, K::State::default()), kind, body)
+}
+
+/// Calls `body` with the scope of `owner`.
+pub(super) fn start_with<K, F, Fut, P>(
+    owner: Owner<P, K::State>,
+    kind: K,
+    body: F,
+) -> ScopeFuture<Fut, P, K::State>
+where
+    K: Kind,
+    F: FnOnce(ScopeHandle<'static, K, P>) -> Fut,
+    Fut: Future,
+    P: Conclude<Fut::Output>,
+{
     let body = body(ScopeHandle::new(owner.shared().clone(), kind));
     ScopeFuture { driver: Driver::new(body, owner) }
 }

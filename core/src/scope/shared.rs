@@ -18,7 +18,7 @@ use crate::{
         raw::Children,
         spawn::Spec,
     },
-    limit::Limit,
+    limit::{Capacity, Limit, follow::Follows},
     observe,
     sync::{
         Arc, AtomicUsize, EventListener, LazyEvent, Ordering, Wakers, atomic_waker::AtomicWaker,
@@ -54,7 +54,9 @@ pub(crate) struct Shared<P, K> {
     /// What was around this scope when it began.
     pub(super) context: OnceBox<values::Context>,
     /// How many children may be in `gates.tasks` at once. Not read by scopes without a limit.
-    pub(super) limit: Limit,
+    pub(super) limit: Capacity,
+    /// For a limit that changes.
+    pub(super) follows: OnceBox<Follows>,
     /// Fires when a child of a limited scope leaves.
     pub(super) freed: LazyEvent,
     /// How many waiters there are for `freed`.
@@ -69,7 +71,7 @@ pub(crate) struct Shared<P, K> {
 }
 
 impl<P: Policy, K> Shared<P, K> {
-    pub(super) fn new(limit: Limit, kind: K, flags: usize) -> Self {
+    pub(super) fn new(limit: Capacity, kind: K, flags: usize) -> Self {
         Shared {
             gates: Gates::new(),
             registry: Children::new(),
@@ -83,6 +85,7 @@ impl<P: Policy, K> Shared<P, K> {
             observer: OnceBox::new(),
             context: OnceBox::new(),
             limit,
+            follows: OnceBox::new(),
             freed: LazyEvent::new(),
             queue: AtomicUsize::new(0),
             kept_at: AtomicUsize::new(0),
@@ -102,7 +105,7 @@ impl<P: Policy, K> Shared<P, K> {
         if this.is_closing() {
             return Err(Refusal::Closed);
         }
-        let place = Place::take_below(this, this.limit.get())?;
+        let place = Place::take_below(this, this.limit.now())?;
         // Checked again, as the place may have come free because the children were just cancelled.
         if this.is_closing() { Err(Refusal::Closed) } else { Ok(place) }
     }
@@ -118,7 +121,7 @@ impl<P: Policy, K> Shared<P, K> {
     }
 
     pub(super) fn limit(&self) -> Limit {
-        self.limit
+        self.limit.limit()
     }
 
     pub(super) fn is_ended(&self) -> bool {

@@ -12,6 +12,7 @@ mod handles;
 mod joiners;
 mod limited;
 mod limited_jam;
+mod limited_live;
 mod local;
 mod owned;
 mod restarts;

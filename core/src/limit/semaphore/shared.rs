@@ -16,23 +16,14 @@
 
 use super::queue::{Done, Queue, Request, Waiter};
 use crate::{
-    limit::{Capacity, LiveLimit},
-    sync::{
-        Arc, AtomicUsize, EventListener, Ordering, combiner::Combiner, on_call::OnCall,
-        try_lock::TryLock,
+    limit::{
+        Capacity, LiveLimit,
+        follow::{Follow, Follows, follow},
     },
-    unwind,
+    sync::{Arc, AtomicUsize, Ordering, combiner::Combiner, try_lock::TryLock},
 };
-use alloc::{
-    sync::{Arc as StdArc, Weak},
-    task::Wake,
-    vec::Vec,
-};
-use core::{
-    future::Future,
-    pin::Pin,
-    task::{Context, Waker},
-};
+use alloc::{sync::Arc as StdArc, vec::Vec};
+use core::task::Waker;
 
 const QUEUED: usize = 1;
 const CLOSED: usize = 2;
@@ -50,8 +41,7 @@ pub(super) struct Shared {
     limit: Capacity,
     queue: Combiner<Queue, Request>,
     spare: TryLock<Vec<Arc<Waiter>>>,
-    /// Waits for the next change of the limit, if it changes. Each change calls for a look at it.
-    follows: OnCall<Option<EventListener>>,
+    follows: Follows,
 }
 
 /// Why permits were not taken.
@@ -68,10 +58,10 @@ impl Shared {
             limit,
             queue: Combiner::new(Queue::new()),
             spare: TryLock::new(Vec::new()),
-            follows: OnCall::new(None),
+            follows: Follows::new(),
         });
-        if let Some(limit) = shared.limit.live() {
-            shared.follow(limit, &Waker::from(StdArc::new(Follower(StdArc::downgrade(&shared)))));
+        if shared.limit.live().is_some() {
+            follow(&shared);
         }
         shared
     }
@@ -139,12 +129,6 @@ impl Shared {
         if word & QUEUED != 0 {
             self.look();
         }
-    }
-
-    /// Gives what is free to those who wait.
-    #[inline(never)]
-    pub(super) fn look(&self) {
-        self.run(Request::Look);
     }
 
     /// Fails those who wait, and whoever comes later.
@@ -223,39 +207,15 @@ impl Shared {
             self.word.fetch_and(!QUEUED, Ordering::Relaxed);
         }
     }
-
-    /// Waits for the next change of the limit, and gives what is free now.
-    fn follow(&self, limit: &LiveLimit, waker: &Waker) {
-        let cx = &mut Context::from_waker(waker);
-        let mut panic = None;
-        self.follows.call();
-        self.follows.run(|listener| {
-            let mut waits = false;
-            while !waits {
-                // It may wake others who listen.
-                unwind::keep_first(&mut panic, || {
-                    waits = Pin::new(listener.get_or_insert_with(|| limit.listen()))
-                        .poll(cx)
-                        .is_pending();
-                });
-                if !waits {
-                    *listener = None;
-                }
-            }
-        });
-        unwind::keep_first(&mut panic, || self.look());
-        unwind::resume_unless_panicking(panic);
-    }
 }
 
-/// Woken by each change of a live limit.
-struct Follower(Weak<Shared>);
+impl Follow for Shared {
+    fn live(&self) -> Option<(&LiveLimit, &Follows)> {
+        Some((self.limit.live()?, &self.follows))
+    }
 
-impl Wake for Follower {
-    fn wake(self: StdArc<Self>) {
-        let Some(shared) = self.0.upgrade() else { return };
-        if let Some(limit) = shared.limit.live() {
-            shared.follow(limit, &Waker::from(self));
-        }
+    #[inline(never)]
+    fn look(&self) {
+        self.run(Request::Look);
     }
 }

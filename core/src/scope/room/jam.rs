@@ -128,7 +128,10 @@ mod watch {
         shared: &Shared<P, K>,
         cx: &Context<'_>,
     ) -> Noted {
-        let Limit::AtMost(limit) = shared.limit() else { return Noted::default() };
+        // A limit that changes may be raised by anybody.
+        let (Limit::AtMost(limit), None) = (shared.limit(), shared.limit.live()) else {
+            return Noted::default();
+        };
         let Some(child) = current::directly_in_child_of(ptr::from_ref(shared).cast()) else {
             return Noted::default();
         };

@@ -14,5 +14,5 @@ mod taken;
 
 pub use error::TrySpawnError;
 pub(super) use jam::Jam;
-pub(super) use offer::Unclaimed;
+pub(super) use offer::{Unclaimed, follow_limit};
 pub use taken::{Room, RoomFuture, SpawnFuture};

@@ -1,8 +1,13 @@
 //! Which waiters are told of room.
 
 use crate::{
+    child::Anywhere,
+    limit::{
+        LiveLimit,
+        follow::{Follow, Follows},
+    },
     scope::{owner::Owner, policy::Policy, shared::Shared},
-    sync::{AtomicUsize, Ordering, Wakers},
+    sync::{Arc, AtomicUsize, Ordering, Wakers},
 };
 use core::{mem, task::Context};
 
@@ -69,15 +74,20 @@ impl<P: Policy, K> Shared<P, K> {
     /// Called by a child that leaves; by a caller that takes a place, for the next in the queue;
     /// and by a waiter that has begun to listen, as the place may have become free before.
     pub(in crate::scope) fn pass_on(&self) {
+        self.tell(1);
+    }
+
+    fn tell(&self, count: usize) {
         if self.has_room() {
             let mut wakers = Wakers::new();
-            self.tell_of_room(&mut wakers);
+            self.tell_of_room(count, &mut wakers);
             self.fire(wakers);
         }
     }
 
-    pub(in crate::scope) fn tell_of_room(&self, wakers: &mut Wakers) {
-        self.freed.collect(1, wakers);
+    /// Tells so many waiters, less those that were told and have not looked yet.
+    pub(in crate::scope) fn tell_of_room(&self, count: usize, wakers: &mut Wakers) {
+        self.freed.collect(count, wakers);
         if self.queue.load(Ordering::Relaxed) > 1 {
             // See `Owner::offer_room`.
             wakers.add(self.owner.take());
@@ -86,6 +96,30 @@ impl<P: Policy, K> Shared<P, K> {
 
     /// Whether a child could enter, or waiting is pointless because none ever will.
     pub(crate) fn has_room(&self) -> bool {
-        self.gates.tasks.count() < self.limit.get() || self.is_closing()
+        self.gates.tasks.count() < self.limit.now() || self.is_closing()
+    }
+}
+
+/// Makes a scope tell those who wait when its limit is raised, if that changes.
+#[cfg_attr(anyscope_loom, allow(unused_variables, reason = "loom's `Arc` is not weak"))]
+pub(in crate::scope) fn follow_limit<P>(scope: &Arc<Shared<P, Anywhere>>)
+where
+    P: Policy + Send + Sync + 'static,
+{
+    #[cfg(not(anyscope_loom))]
+    if scope.limit.live().is_some() {
+        let _ = scope.follows.set(Follows::new());
+        crate::limit::follow::follow(scope);
+    }
+}
+
+impl<P: Policy + Send + Sync + 'static> Follow for Shared<P, Anywhere> {
+    fn live(&self) -> Option<(&LiveLimit, &Follows)> {
+        self.limit.live().zip(self.follows.get())
+    }
+
+    fn look(&self) {
+        // All that there is room for: the limit may have been raised by any number.
+        self.tell(self.limit.now().saturating_sub(self.gates.tasks.count()).max(1));
     }
 }
