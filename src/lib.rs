@@ -59,6 +59,9 @@ mod pages {
     #[doc = include_str!("../docs/resilience.md")]
     struct Resilience;
 
+    #[doc = include_str!("../docs/from-the-seeds.md")]
+    struct FromTheSeeds;
+
     #[doc = include_str!("../docs/writing-an-adapter.md")]
     struct WritingAnAdapter;
 

@@ -83,6 +83,77 @@ fn behaviours_of_the_list_have_tests() {
     assert!(there.is_empty(), "said not to be there in docs/conformance.md, but tested: {there:?}");
 }
 
+/// What the guides that anyscope came from have: a letter for each, and how many rows.
+const ROWS: [(char, u32); 5] = [('H', 90), ('E', 91), ('C', 110), ('A', 26), ('P', 23)];
+
+/// Given the page of the guides that anyscope came from, then each of their rows is there once.
+#[test]
+fn rows_of_the_guides_are_there_once() {
+    let mut missing: BTreeSet<_> =
+        ROWS.iter().flat_map(|(guide, rows)| (1..=*rows).map(move |row| (*guide, row))).collect();
+    let mut wrong = Vec::new();
+    for (ids, ..) in rows_of_the_guides() {
+        for id in ids.split(", ") {
+            let row = id.split_once('-').and_then(|(guide, row)| {
+                Some((guide.parse::<char>().ok()?, row.parse::<u32>().ok()?))
+            });
+            if !row.is_some_and(|row| missing.remove(&row)) {
+                wrong.push(id.to_owned());
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "twice, or not in `ROWS`: {wrong:?}");
+    assert!(missing.is_empty(), "rows that the page does not have: {missing:?}");
+}
+
+/// Given the examples that the page names, then there are such programs; and those that were written
+/// for it are named.
+#[test]
+fn examples_of_the_guides_are_named() {
+    let page = read(&root().join("docs/from-the-seeds.md"));
+    let programs = read(&root().join("examples/Cargo.toml"));
+    let mut named = BTreeSet::new();
+    for (ids, _, example) in rows_of_the_guides() {
+        for name in example.split(['[', ']']).skip(1).step_by(2) {
+            if name != "resilience" {
+                assert!(
+                    page.contains(&format!("\n[{name}]: ../examples/seeds/{name}.rs\n")),
+                    "{ids}: no link for [{name}]"
+                );
+                assert!(
+                    programs.contains(&format!("path = \"seeds/{name}.rs\"")),
+                    "{ids}: no program {name}"
+                );
+                named.insert(name.to_owned());
+            }
+        }
+    }
+    let there = files(&root().join("examples/seeds"), "rs");
+    let there: BTreeSet<_> =
+        there.iter().map(|file| file.file_stem().unwrap().to_str().unwrap().to_owned()).collect();
+    assert_eq!(named, there, "left: named in the page; right: in examples/seeds");
+}
+
+/// Ids, what it is here, and where it is shown.
+fn rows_of_the_guides() -> Vec<(String, String, String)> {
+    let page = read(&root().join("docs/from-the-seeds.md"));
+    let rows = prose(&page).filter_map(|line| {
+        // A bar in code is no end of a cell.
+        let line = line.replace("\\|", "");
+        let cells: Vec<_> = line.split('|').map(str::trim).collect();
+        let is_row = cells
+            .get(1)?
+            .split_once('-')
+            .is_some_and(|(guide, _)| ROWS.iter().any(|(letter, _)| guide == letter.to_string()));
+        is_row.then(|| {
+            assert_eq!(cells.len(), 6, "four cells in a row: {line}");
+            assert!(!cells[3].is_empty(), "what is it here? {line}");
+            (cells[1].to_owned(), cells[3].to_owned(), cells[4].to_owned())
+        })
+    });
+    rows.collect()
+}
+
 fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap()
 }

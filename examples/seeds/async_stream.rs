@@ -10,6 +10,8 @@
 //! | `async for x in stream` | `flow::source(receiver)` |
 //! | `ctx.stream(generator)` | `flow::generate(async \|yielder\| ..)` |
 //!
+//! Rows H-28 and H-53 to H-65 of `docs/from-the-seeds.md`.
+//!
 //! ```text
 //! cargo run -p examples --bin async_stream
 //! ```

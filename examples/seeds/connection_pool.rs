@@ -9,6 +9,8 @@
 //! | an acquire that fails ends the stream | `.try_collect()`, with the error of `get` |
 //! | nothing: a connection that is broken stays in the queue | `Manage::recycle`, idle timeout, lifetime |
 //!
+//! Rows E-30 and E-84 of `docs/from-the-seeds.md`.
+//!
 //! ```text
 //! cargo run -p examples --bin connection_pool
 //! ```

@@ -13,6 +13,8 @@
 //! | `progress=True` | `.progress(&clock, observer)`, a `progress::Bar` for instance |
 //! | cancelling the rest | dropping the map |
 //!
+//! Rows C-01 to C-29 of `docs/from-the-seeds.md`.
+//!
 //! ```text
 //! cargo run -p examples --bin wait_gather
 //! ```

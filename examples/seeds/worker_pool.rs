@@ -17,6 +17,8 @@
 //! | `mode="sync"` | `Pool::inline()` |
 //! | processes and ray | not here |
 //!
+//! Rows C-13, C-65 to C-84 and P-10 to P-15 of `docs/from-the-seeds.md`.
+//!
 //! ```text
 //! cargo run -p examples --bin worker_pool
 //! ```
