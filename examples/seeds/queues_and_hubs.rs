@@ -5,14 +5,14 @@
 //! | effectpy `Queue(maxsize)`, Haiway `AsyncQueue()` | `async_channel::bounded(n)`, `unbounded()` |
 //! | `close()`: what is in it is delivered, then the end | the same |
 //! | a sender that is blocked at the close slips its item in later | an error, with the item in it |
-//! | Haiway `AsyncQueue(limit=n)`: the oldest is dropped | `force_send`, which returns it |
+//! | Haiway `AsyncQueue(limit=n)`: the oldest is dropped | `channel::queue(n, Overflow::DropOldest)`; whoever sends has it |
 //! | effectpy `Hub`, Haiway `ctx.send` and `ctx.subscribe` | `tokio::sync::broadcast`, which is no runtime |
 //! | a slow subscriber: unbounded, or everybody waits | it is told how many it has missed |
 //! | `Channel`, whose receiver hangs when it is closed and empty | the end |
 //! | an `async for` over any of them | `flow::stream(receiver)`, `flow::generate(..)` |
 //!
-//! A rendezvous is ours, see `async_stream`: what a scope or a flow needs is no more. Queues with room exist, and
-//! are good.
+//! A rendezvous is ours, see `async_stream`, and so is a queue that drops. Queues whose senders wait for room exist,
+//! and are good.
 //!
 //! Rows H-27, H-66 to H-71 and E-68 to E-70 of `docs/from-the-seeds.md`.
 //!
@@ -21,7 +21,9 @@
 //! ```
 
 use anyscope::{
-    Timer, flow,
+    Timer,
+    channel::{Overflow, queue},
+    flow,
     flow::{Flow, Source},
     join, scope,
     sim::{Sim, SimHandle},
@@ -31,7 +33,7 @@ use tokio::sync::broadcast::{self, Receiver, error::RecvError};
 
 const SECOND: Duration = Duration::from_secs(1);
 
-async fn queue(sim: &SimHandle) {
+async fn with_room(sim: &SimHandle) {
     let (sender, receiver) = async_channel::bounded(2);
     let done = scope(sim, async |s| {
         for producer in 0..3 {
@@ -65,15 +67,11 @@ async fn closed(sim: &SimHandle) {
     assert_eq!(flow::stream(receiver).collect::<Vec<_>>().await, ["delivered"]);
 }
 
-async fn newest(receiver: async_channel::Receiver<u32>) -> Vec<u32> {
-    flow::stream(receiver).collect().await
-}
-
 async fn sliding() {
-    let (sender, receiver) = async_channel::bounded(3);
-    let dropped: Vec<_> = (0..8).filter_map(|n| sender.force_send(n).unwrap()).collect();
+    let (sender, receiver) = queue(3, Overflow::DropOldest);
+    let dropped: Vec<_> = (0..8).filter_map(|n| sender.send(n).unwrap()).collect();
     drop(sender);
-    let kept = newest(receiver).await;
+    let kept: Vec<u32> = flow::source(receiver).collect().await;
     println!("dropped {dropped:?}, kept {kept:?}");
     assert_eq!((dropped, kept), (vec![0, 1, 2, 3, 4], vec![5, 6, 7]));
 }
@@ -122,7 +120,7 @@ async fn hub(sim: &SimHandle) {
 }
 
 async fn show(sim: SimHandle) {
-    queue(&sim).await;
+    with_room(&sim).await;
     closed(&sim).await;
     sliding().await;
     hub(&sim).await;
