@@ -70,6 +70,21 @@ impl BlockOn for ByHand {
 }
 
 impl ByHand {
+    /// Runs futures that are polled by turns, each when it is woken, to their ends.
+    pub(crate) fn run_all<F: Future<Output = ()> + Unpin>(self, futures: Vec<F>) {
+        let mut left = futures.len();
+        let mut futures: Vec<_> = futures.into_iter().map(Some).collect();
+        (0..left).for_each(wake);
+        while left > 0 {
+            let index = next().expect("a wake was lost");
+            let Some(future) = &mut futures[index] else { continue };
+            if Pin::new(future).poll(&mut Context::from_waker(&waker(index))).is_ready() {
+                futures[index] = None;
+                left -= 1;
+            }
+        }
+    }
+
     /// Polls what is woken, until nothing is.
     pub(crate) fn run(self) {
         while let Some(index) = next() {

@@ -17,6 +17,7 @@ mod baseline;
 mod by_hand;
 mod callgrind;
 mod groups;
+mod limits;
 mod meter;
 mod own;
 mod report;

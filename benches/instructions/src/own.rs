@@ -2,8 +2,10 @@
 
 use crate::{by_hand::ByHand, meter::Count, work::Waits};
 use anyscope::{
-    CancelToken, Clock, FutureMap, FutureSet, Instant, Limit, Spawn, StreamSet, Timer, When,
-    block_scope, concurrent, flow, scope,
+    CancelToken, Clock, FutureMap, FutureSet, Instant, Limit, Semaphore, Spawn, StreamSet, Timer,
+    When, block_scope, concurrent, flow,
+    limit::{Limits, Rate, RateLimit},
+    scope,
 };
 use futures_util::{Stream, StreamExt};
 use std::{
@@ -11,6 +13,7 @@ use std::{
     future::Future,
     hint::black_box,
     pin::Pin,
+    sync::atomic::{AtomicU64, Ordering::Relaxed},
     task::{Context, Poll},
     time::Duration,
 };
@@ -272,6 +275,66 @@ pub(crate) async fn retry<F: Future>(timer: impl Timer + Clock, work: impl Fn() 
         panic!("it succeeds")
     };
     output
+}
+
+pub(crate) async fn permit(semaphore: &Semaphore, meanwhile: impl Future<Output = ()>) {
+    let permit = semaphore.acquire().await.unwrap();
+    meanwhile.await;
+    drop(permit);
+}
+
+/// Once in a millisecond of [`Passing`] time, or seldom enough.
+fn rate() -> Rate {
+    Rate::per_second(1000)
+}
+
+pub(crate) fn rate_limit() -> RateLimit {
+    RateLimit::new(rate())
+}
+
+pub(crate) fn limits() -> Limits<u32> {
+    Limits::builder().resource(0, 10).rate(1, rate()).build().unwrap()
+}
+
+pub(crate) async fn rate_acquire(limit: &RateLimit) {
+    black_box(limit.acquire(Passing).await);
+}
+
+pub(crate) fn rate_try_acquire(limit: &RateLimit) {
+    assert!(black_box(limit.try_acquire(Passing)).is_ok());
+}
+
+pub(crate) async fn limits_acquire(limits: &Limits<u32>) {
+    drop(black_box(limits.acquire(Passing, [(0, 1), (1, 1)]).await.unwrap()));
+}
+
+pub(crate) async fn throttle(items: usize) -> usize {
+    flow::iter(0..items).throttle(Passing, Duration::from_millis(1)).count().await
+}
+
+pub(crate) async fn throttle_by_rate(items: usize) -> usize {
+    flow::iter(0..items).throttle(Passing, rate()).count().await
+}
+
+/// A timer whose sleeps are over at once, and a clock on which a millisecond passes with each look.
+pub(crate) struct Passing;
+
+impl Clock for Passing {
+    fn now(&self) -> Instant {
+        static MILLIS: AtomicU64 = AtomicU64::new(0);
+        // Not locked.
+        MILLIS.store(MILLIS.load(Relaxed) + 1, Relaxed);
+        Instant::from_epoch(Duration::from_millis(MILLIS.load(Relaxed)))
+    }
+}
+
+impl Timer for Passing {
+    type Sleep = std::future::Ready<()>;
+
+    fn sleep(&self, duration: Duration) -> Self::Sleep {
+        black_box(duration);
+        std::future::ready(())
+    }
 }
 
 /// A timer whose sleeps cost nothing.

@@ -2,7 +2,7 @@
 
 use crate::{
     by_hand::ByHand,
-    groups,
+    groups, limits,
     meter::{Count, counted, counted_in_task, part_counted},
     own::{self, Part, To},
     work::{
@@ -113,6 +113,7 @@ pub(crate) fn all() -> Vec<Row> {
     cancels(&mut rows);
     timeouts(&mut rows);
     retries(&mut rows);
+    limits::rows(&mut rows);
     tokens(&mut rows);
     rows.all
 }

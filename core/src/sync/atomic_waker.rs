@@ -90,13 +90,6 @@ impl AtomicWaker {
         drop(old);
     }
 
-    /// Makes `waker` the one that the next wake fires, and returns the one before it, while no other thread has this.
-    #[cfg(feature = "alloc")]
-    pub(crate) fn replace(&mut self, waker: Option<Waker>) -> Option<Waker> {
-        // SAFETY: `&mut` rules out any other access.
-        self.slot.with_mut(|slot| core::mem::replace(unsafe { &mut *slot }, waker))
-    }
-
     /// Fires the registered waker, if there is one, and removes it.
     pub(crate) fn wake(&self) {
         if let Some(waker) = self.take() {

@@ -7,39 +7,40 @@
 //! With `std` it is a mutex of the system. Without, a thread that finds it taken spins; an interrupt
 //! handler must then not use what the code that it interrupts uses.
 
-#[cfg(feature = "std")]
-use std::sync::{Mutex, PoisonError};
+#[cfg(anyscope_loom)]
+use loom::sync::Mutex as Inner;
+#[cfg(all(feature = "std", not(anyscope_loom)))]
+use std::sync::{Mutex as Inner, PoisonError};
 
-#[cfg(not(feature = "std"))]
-use super::try_lock::TryLock;
+#[cfg(not(any(feature = "std", anyscope_loom)))]
+use super::try_lock::TryLock as Inner;
 
 /// A lock for a few steps; see the [module](self).
 #[derive(Debug)]
 pub(crate) struct Lock<T> {
-    #[cfg(feature = "std")]
-    value: Mutex<T>,
-    #[cfg(not(feature = "std"))]
-    value: TryLock<T>,
+    value: Inner<T>,
 }
 
 impl<T> Lock<T> {
     pub(crate) fn new(value: T) -> Self {
-        #[cfg(feature = "std")]
-        let value = Mutex::new(value);
-        #[cfg(not(feature = "std"))]
-        let value = TryLock::new(value);
-        Lock { value }
+        Lock { value: Inner::new(value) }
     }
 
     /// Calls `f` with the lock held.
-    #[cfg(feature = "std")]
+    #[cfg(all(feature = "std", not(anyscope_loom)))]
     pub(crate) fn with<R>(&self, f: impl FnOnce(&mut T) -> R) -> R {
         // Nothing inside panics but for a lack of memory.
         f(&mut self.value.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
     /// Calls `f` with the lock held.
-    #[cfg(not(feature = "std"))]
+    #[cfg(anyscope_loom)]
+    pub(crate) fn with<R>(&self, f: impl FnOnce(&mut T) -> R) -> R {
+        f(&mut self.value.lock().expect("nothing inside panics"))
+    }
+
+    /// Calls `f` with the lock held.
+    #[cfg(not(any(feature = "std", anyscope_loom)))]
     pub(crate) fn with<R>(&self, f: impl FnOnce(&mut T) -> R) -> R {
         let mut f = Some(f);
         loop {

@@ -61,8 +61,12 @@ impl Wakers {
 
     #[inline(never)]
     fn fire_all(&mut self) -> Result<(), Payload> {
+        let first = self.first.take();
+        if self.others.is_empty() {
+            return first.map_or(Ok(()), |waker| unwind::catch(|| waker.wake()));
+        }
         let mut panic = None;
-        if let Some(waker) = self.first.take() {
+        if let Some(waker) = first {
             unwind::keep_first(&mut panic, || waker.wake());
         }
         for waker in mem::take(&mut self.others) {

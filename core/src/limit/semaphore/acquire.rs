@@ -2,10 +2,10 @@
 
 use super::{
     AcquireError, OwnedPermit, Permit, Semaphore,
-    queue::{Found, Request, Waiter},
+    queue::Found,
     shared::{Refusal, Shared},
 };
-use crate::{sync::Arc, unwind::Finally, waits};
+use crate::waits;
 use core::{
     fmt,
     future::Future,
@@ -29,13 +29,13 @@ pub struct AcquireOwned {
 
 impl<'a> Acquire<'a> {
     pub(super) fn new(semaphore: &'a Semaphore, count: usize) -> Self {
-        Acquire { semaphore, wait: Wait { count, waiter: None } }
+        Acquire { semaphore, wait: Wait { count, place: None } }
     }
 }
 
 impl AcquireOwned {
     pub(super) fn new(semaphore: Semaphore, count: usize) -> Self {
-        AcquireOwned { semaphore, wait: Wait { count, waiter: None } }
+        AcquireOwned { semaphore, wait: Wait { count, place: None } }
     }
 }
 
@@ -78,14 +78,14 @@ impl Drop for AcquireOwned {
 /// What both have.
 struct Wait {
     count: usize,
-    /// In the queue from the first poll that had to wait.
-    waiter: Option<Arc<Waiter>>,
+    /// In the queue, from the first poll that had to wait.
+    place: Option<u32>,
 }
 
 impl Wait {
     #[inline]
     fn poll(&mut self, shared: &Shared, cx: &mut Context<'_>) -> Poll<Result<(), AcquireError>> {
-        if self.waiter.is_none() && self.count > 0 {
+        if self.place.is_none() && self.count > 0 {
             match shared.try_take(self.count) {
                 Ok(()) => return Poll::Ready(Ok(())),
                 Err(Refusal::Closed) => return Poll::Ready(Err(AcquireError::Closed)),
@@ -101,56 +101,42 @@ impl Wait {
         shared: &Shared,
         cx: &mut Context<'_>,
     ) -> Poll<Result<(), AcquireError>> {
-        if self.waiter.is_none() {
-            if let Some(error) = never(shared, self.count) {
-                return Poll::Ready(Err(error));
+        let Some(place) = self.place else { return self.enter(shared, cx) };
+        let result = match shared.find(place, cx.waker()) {
+            Found::Nothing | Found::OtherWaker => return self.waits(shared),
+            Found::Granted => Ok(()),
+            Found::Refused => Err(AcquireError::Closed),
+        };
+        self.place = None;
+        Poll::Ready(result)
+    }
+
+    fn enter(&mut self, shared: &Shared, cx: &mut Context<'_>) -> Poll<Result<(), AcquireError>> {
+        if let Some(error) = never(shared, self.count) {
+            return Poll::Ready(Err(error));
+        }
+        match shared.enter(self.count, cx.waker()) {
+            Ok(None) => Poll::Ready(Ok(())),
+            Ok(place) => {
+                self.place = place;
+                self.waits(shared)
             }
-            let waiter = shared.waiter(self.count, cx.waker());
-            self.waiter = Some(waiter.clone());
-            // If a waker panics in here, we are in the queue all the same, and leave it when we are dropped.
-            shared.run(Request::Enter(waiter));
-        } else if let Some(waiter) = &self.waiter {
-            if waiter.found() == Found::Nothing {
-                waiter.register(cx.waker());
-            }
+            Err(_) => Poll::Ready(Err(AcquireError::Closed)),
         }
-        let Some(waiter) = &self.waiter else { return Poll::Pending };
-        let found = waiter.found();
-        if found == Found::Nothing {
-            let permits = if self.count == 1 { "permit" } else { "permits" };
-            let limit = shared.limit();
-            waits::waits_for(format_args!("{} {permits} of a semaphore of {limit}", self.count));
-            return Poll::Pending;
-        }
-        let granted = found == Found::Granted;
-        if let Some(waiter) = self.waiter.take() {
-            // For a waker that panics when it is dropped: then nobody has the permits.
-            let lost = Finally::new(|| {
-                if granted {
-                    shared.give_back(self.count);
-                }
-            });
-            drop(shared.keep(waiter));
-            lost.disarm();
-        }
-        Poll::Ready(if granted { Ok(()) } else { Err(AcquireError::Closed) })
+    }
+
+    fn waits(&self, shared: &Shared) -> Poll<Result<(), AcquireError>> {
+        let permits = if self.count == 1 { "permit" } else { "permits" };
+        let limit = shared.limit();
+        waits::waits_for(format_args!("{} {permits} of a semaphore of {limit}", self.count));
+        Poll::Pending
     }
 
     #[inline]
     fn leave(&mut self, shared: &Shared) {
-        if let Some(waiter) = self.waiter.take() {
-            self.leave_queue(shared, waiter);
+        if let Some(place) = self.place.take() {
+            shared.leave(place, self.count);
         }
-    }
-
-    #[inline(never)]
-    fn leave_queue(&self, shared: &Shared, waiter: Arc<Waiter>) {
-        match waiter.leave() {
-            Found::Nothing => shared.run(Request::Leave),
-            Found::Granted => shared.give_back(self.count),
-            Found::Refused => {}
-        }
-        drop(shared.keep(waiter));
     }
 }
 

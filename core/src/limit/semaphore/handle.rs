@@ -81,8 +81,9 @@ impl Semaphore {
     ///
     /// # Cost
     ///
-    /// A compare-and-swap while permits are free, and a subtraction when it is dropped. Waiting allocates nothing in the long run:
-    /// places in the queue are kept for those who wait later.
+    /// A compare-and-swap while permits are free, and another when the permit is dropped. Who waits takes a lock twice, and whoever
+    /// gives it the permit once; no code of others runs under it. Waiting allocates nothing in the long run: places in the queue are
+    /// kept for those who wait later.
     ///
     /// # Examples
     ///

@@ -41,7 +41,8 @@ impl Guarded {
     }
 }
 
-/// A permit comes back while another thread begins to wait for it. Fails if `QUEUED` is set after the permits were counted.
+/// A permit comes back while another thread begins to wait for it. Fails if `QUEUED` is set after the permits were counted, or if
+/// a permit comes back without a look at it.
 #[test]
 fn semaphore_acquire_or_release() {
     check("semaphore: acquire or release", || {

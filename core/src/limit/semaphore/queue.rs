@@ -1,201 +1,195 @@
 //! Who waits for permits, in the order in which they came.
+//!
+//! Changed under a lock, so nothing here runs user code: wakers are cloned before, and fired and dropped after.
 
-use crate::{
-    sync::{Arc, AtomicUsize, Ordering, Wakers, atomic_waker::AtomicWaker},
-    unwind,
-};
-use alloc::{collections::VecDeque, vec::Vec};
-use core::task::Waker;
+use crate::sync::Wakers;
+use alloc::vec::Vec;
+use core::{mem, task::Waker};
 
-const WAITING: usize = 0;
-const GRANTED: usize = 1;
-const REFUSED: usize = 2;
-const GONE: usize = 3;
+/// No place.
+const NONE: u32 = u32::MAX;
 
-/// What the queue and the future of a waiter share.
-///
-/// | state | set by | leads to |
-/// |---|---|---|
-/// | `WAITING` | the future, before it enters | the others |
-/// | `GRANTED` | whoever works on the queue, which has taken the permits | `GONE` |
-/// | `REFUSED` | the same, of a semaphore that is closed | `GONE` |
-/// | `GONE` | the future, when it is dropped | |
-pub(super) struct Waiter {
-    state: AtomicUsize,
-    count: usize,
-    waker: AtomicWaker,
+/// So many places are kept for the next who wait, so that waiting allocates nothing in the long run.
+const SPARE: usize = 64;
+
+/// The places of those who wait, and of those who were served and have not seen it; see the [module](self).
+pub(super) struct Queue {
+    places: Vec<Place>,
+    /// How many places are not free.
+    used: u32,
+    /// A list of the free ones, by `after`.
+    free: u32,
+    /// A list of those who wait, by `before` and `after`.
+    first: u32,
+    last: u32,
 }
 
-/// What a future finds.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Found {
-    Nothing,
+/// On a cache line of its own, as it is used by the thread of its waiter and by that which serves it.
+#[repr(align(64))]
+struct Place {
+    state: State,
+    count: usize,
+    /// Not kept up to date in the first.
+    before: u32,
+    after: u32,
+}
+
+enum State {
+    Free,
+    Waiting(Waker),
     Granted,
     Refused,
 }
 
-impl Waiter {
-    pub(super) fn new(count: usize) -> Self {
-        Waiter { state: AtomicUsize::new(WAITING), count, waker: AtomicWaker::new() }
-    }
-
-    /// Makes one that has no waker as new.
-    pub(super) fn reset(&mut self, count: usize) {
-        self.state.store(WAITING, Ordering::Relaxed);
-        self.count = count;
-    }
-
-    /// Sets its waker, and returns the one before, while nobody else has the waiter.
-    pub(super) fn set_waker(&mut self, waker: Option<Waker>) -> Option<Waker> {
-        self.waker.replace(waker)
-    }
-
-    pub(super) fn count(&self) -> usize {
-        self.count
-    }
-
-    /// Called by the future. Look again after [`register`](Self::register).
-    pub(super) fn found(&self) -> Found {
-        // Acquire: what was done with the permits before.
-        match self.state.load(Ordering::Acquire) {
-            GRANTED => Found::Granted,
-            REFUSED => Found::Refused,
-            _ => Found::Nothing,
-        }
-    }
-
-    pub(super) fn register(&self, waker: &Waker) {
-        self.waker.register(waker);
-    }
-
-    /// Called by the future when it is dropped. Returns what it had.
-    pub(super) fn leave(&self) -> Found {
-        // Acquire: as in `found`.
-        match self.state.swap(GONE, Ordering::Acquire) {
-            GRANTED => Found::Granted,
-            REFUSED => Found::Refused,
-            _ => Found::Nothing,
-        }
-    }
-
-    /// Gives it the permits that the caller has taken. Returns false if it is gone.
-    pub(super) fn grant(&self) -> bool {
-        self.ends(GRANTED)
-    }
-
-    pub(super) fn refuse(&self) {
-        self.ends(REFUSED);
-    }
-
-    fn ends(&self, state: usize) -> bool {
-        // Release: whoever has the permits sees what was done with them before.
-        self.state.compare_exchange(WAITING, state, Ordering::Release, Ordering::Relaxed).is_ok()
-    }
-
-    fn is_gone(&self) -> bool {
-        self.state.load(Ordering::Relaxed) == GONE
-    }
+/// What the future of a waiter finds in its place.
+pub(super) enum Found {
+    /// It still waits, and is woken by the waker that was passed.
+    Nothing,
+    /// It still waits, and would wake somebody else.
+    OtherWaker,
+    Granted,
+    Refused,
 }
 
-pub(super) enum Request {
-    /// Puts a waiter at the end.
-    Enter(Arc<Waiter>),
-    /// One in the queue is gone.
-    Leave,
-    /// Looks whether the first can be served.
-    Look,
-}
-
-/// The waiters; see the [module](self).
-pub(super) struct Queue {
-    waiting: VecDeque<Arc<Waiter>>,
-    /// How many of them were dropped, at least: each is counted after it is gone.
-    gone: usize,
+/// What the future of a waiter leaves behind.
+pub(super) enum Left {
+    Nothing,
+    /// It was waiting, with this waker, as the first or not.
+    Waiting(Waker, bool),
+    Granted,
 }
 
 impl Queue {
     pub(super) fn new() -> Self {
-        Queue { waiting: VecDeque::new(), gone: 0 }
+        Queue { places: Vec::new(), used: 0, free: NONE, first: NONE, last: NONE }
     }
 
-    pub(super) fn enter(&mut self, waiter: Arc<Waiter>) {
-        self.waiting.push_back(waiter);
+    /// Returns whether nobody waits.
+    pub(super) fn is_empty(&self) -> bool {
+        self.first == NONE
     }
 
-    /// The first that is not gone.
-    pub(super) fn head(&mut self, done: &mut Done) -> Option<&Waiter> {
-        while self.waiting.front()?.is_gone() {
-            // It was counted, or will be, when it is not here any more; then the count is too high, and the queue is
-            // tidied up sooner than it needs to.
-            self.gone = self.gone.saturating_sub(1);
-            self.pop(done);
-        }
-        self.waiting.front().map(|waiter| &**waiter)
-    }
-
-    pub(super) fn pop(&mut self, done: &mut Done) {
-        done.add(self.waiting.pop_front());
-    }
-
-    /// Counts one that is gone, and tidies up when half of the queue is: so a look at each is paid for by as many that
-    /// have gone.
-    pub(super) fn count_gone(&mut self, done: &mut Done) {
-        self.gone += 1;
-        if self.gone * 2 > self.waiting.len() {
-            for _ in 0..self.waiting.len() {
-                let Some(waiter) = self.waiting.pop_front() else { break };
-                match waiter.is_gone() {
-                    true => done.add(Some(waiter)),
-                    false => self.waiting.push_back(waiter),
-                }
+    /// Puts a waiter at the end, and returns its place.
+    pub(super) fn enter(&mut self, count: usize, waker: Waker) -> u32 {
+        let place = Place { state: State::Waiting(waker), count, before: self.last, after: NONE };
+        let at = match self.free {
+            NONE => {
+                self.places.push(place);
+                // So many do not fit into memory.
+                (self.places.len() - 1) as u32
             }
-            self.gone = 0;
+            at => {
+                let free = self.place(at);
+                let next = free.after;
+                *free = place;
+                self.free = next;
+                at
+            }
+        };
+        self.used += 1;
+        match self.last {
+            NONE => self.first = at,
+            last => self.place(last).after = at,
+        }
+        self.last = at;
+        at
+    }
+
+    fn place(&mut self, at: u32) -> &mut Place {
+        &mut self.places[at as usize]
+    }
+
+    /// Returns how many permits the first one waits for.
+    pub(super) fn asked(&self) -> Option<usize> {
+        Some(self.places.get(self.first as usize)?.count)
+    }
+
+    /// Notes that the first one has its permits.
+    pub(super) fn grant(&mut self, wakers: &mut Wakers) {
+        self.serve(State::Granted, wakers);
+    }
+
+    /// Notes that all are refused.
+    pub(super) fn refuse_all(&mut self, wakers: &mut Wakers) {
+        while !self.is_empty() {
+            self.serve(State::Refused, wakers);
         }
     }
-}
 
-/// Waiters that were taken from the queue, to be woken and dropped when nobody works on it: both run user code.
-pub(super) struct Done {
-    /// Apart from the others, as there is seldom more than one.
-    first: Option<Arc<Waiter>>,
-    others: Vec<Arc<Waiter>>,
-}
-
-impl Done {
-    pub(super) fn new() -> Self {
-        Done { first: None, others: Vec::new() }
-    }
-
-    fn add(&mut self, waiter: Option<Arc<Waiter>>) {
-        match self.first {
-            None => self.first = waiter,
-            Some(_) => self.others.extend(waiter),
-        }
-    }
-
-    /// Wakes them, in order. Then resumes the first panic of a waker.
     #[inline]
-    pub(super) fn fire(self) {
-        if self.first.is_some() {
-            self.fire_all();
+    fn serve(&mut self, state: State, wakers: &mut Wakers) {
+        let place = self.place(self.first);
+        let after = place.after;
+        if let State::Waiting(waker) = mem::replace(&mut place.state, state) {
+            wakers.add(Some(waker));
+        }
+        self.leads(after);
+    }
+
+    /// Notes that this is the first now. Does not touch it.
+    fn leads(&mut self, first: u32) {
+        self.first = first;
+        if first == NONE {
+            self.last = NONE;
         }
     }
 
-    #[inline(never)]
-    fn fire_all(self) {
-        let (mut wakers, mut unused, mut panic) = (Wakers::new(), Vec::new(), None);
-        // All of them are let go before one is woken, so that its future finds itself alone with its waiter.
-        for waiter in self.first.into_iter().chain(self.others) {
-            let waker = waiter.waker.take();
-            match waiter.is_gone() {
-                true => unused.extend(waker),
-                false => wakers.add(waker),
+    /// Looks for a waiter whether it was served, and frees the place if so. If not, `new` replaces a waker that would not
+    /// wake whom `waker` wakes; the one before is in its place then.
+    pub(super) fn look(&mut self, at: u32, waker: &Waker, new: &mut Option<Waker>) -> Found {
+        let found = match &mut self.place(at).state {
+            State::Waiting(own) if own.will_wake(waker) => return Found::Nothing,
+            State::Waiting(own) => match new {
+                Some(new) => {
+                    mem::swap(own, new);
+                    return Found::Nothing;
+                }
+                None => return Found::OtherWaker,
+            },
+            State::Granted => Found::Granted,
+            State::Refused | State::Free => Found::Refused,
+        };
+        self.free(at);
+        found
+    }
+
+    /// Removes a waiter, and frees the place.
+    pub(super) fn leave(&mut self, at: u32) -> Left {
+        let is_first = self.first == at;
+        let place = self.place(at);
+        let (before, after) = (place.before, place.after);
+        let left = match mem::replace(&mut place.state, State::Free) {
+            State::Waiting(waker) => {
+                match is_first {
+                    true => self.leads(after),
+                    false => self.link(before, after),
+                }
+                Left::Waiting(waker, is_first)
             }
-            // A waker may still be in it, registered after ours was taken by a future that is gone.
-            unwind::keep_first(&mut panic, || drop(waiter));
+            State::Granted => Left::Granted,
+            State::Refused | State::Free => Left::Nothing,
+        };
+        self.free(at);
+        left
+    }
+
+    fn link(&mut self, before: u32, after: u32) {
+        self.place(before).after = after;
+        match after {
+            NONE => self.last = before,
+            after => self.place(after).before = before,
         }
-        unwind::keep_first(&mut panic, || wakers.fire_and_resume());
-        unused.into_iter().for_each(|waker| unwind::keep_first(&mut panic, || drop(waker)));
-        unwind::resume_unless_panicking(panic);
+    }
+
+    fn free(&mut self, at: u32) {
+        self.used -= 1;
+        if self.used == 0 && self.places.len() > SPARE {
+            (self.places, self.free) = (Vec::new(), NONE);
+            return;
+        }
+        let next = self.free;
+        let place = self.place(at);
+        (place.state, place.after) = (State::Free, next);
+        self.free = at;
     }
 }

@@ -2,27 +2,27 @@
 //!
 //! | bits of the word | set | cleared |
 //! |---|---|---|
-//! | `QUEUED` | by whoever works on the queue, when the first waiter enters | by the same, when the last one has left |
-//! | `CLOSED` | by [`close`](Shared::close) | never |
+//! | `QUEUED` | under the lock of the queue, when the first waiter enters | under the lock, when the last one has left |
+//! | `CLOSED` | under the lock, by [`close`](Shared::close) | never |
 //! | the others: permits in use | by whoever takes them, for itself or for a waiter | by whoever gives them back |
 //!
-//! While nobody waits, a permit costs one compare-and-swap, and its return one subtraction. A caller that finds
-//! `QUEUED` set, or too few permits, enters the queue. The queue is a [`Combiner`]: one thread at a time works on it, and
-//! takes permits for the waiter at the head as long as there are enough. A thread that returns permits and
-//! sees `QUEUED` has the queue looked at again.
+//! While nobody waits, a permit costs one compare-and-swap, and so does its return. A caller that finds `QUEUED` set,
+//! or too few permits, enters the queue. While `QUEUED` is set, the word changes under the lock only: permits that come
+//! back then go to the waiter at the head without being free in between.
 //!
-//! Nobody is missed: `QUEUED` is set *before* the permits are counted for a waiter, and permits are returned by
-//! a change of the same word. If the return comes first, the count sees it; if not, whoever returns sees `QUEUED`.
+//! Nobody is missed: `QUEUED` is set by the same compare-and-swap that finds too few permits, and permits come back by
+//! one that fails if it is set.
 
-use super::queue::{Done, Queue, Request, Waiter};
+use super::queue::{Found, Left, Queue};
 use crate::{
     limit::{
         Capacity, LiveLimit,
         follow::{Follow, Follows, follow},
     },
-    sync::{Arc, AtomicUsize, Ordering, combiner::Combiner, try_lock::TryLock},
+    sync::{AtomicUsize, Ordering, Wakers, lock::Lock},
+    unwind::{self, Finally},
 };
-use alloc::{sync::Arc as StdArc, vec::Vec};
+use alloc::sync::Arc;
 use core::task::Waker;
 
 const QUEUED: usize = 1;
@@ -32,16 +32,18 @@ const ONE: usize = 4;
 /// The most permits that the word can count.
 const MOST: usize = usize::MAX / ONE;
 
-/// How many waiters are kept for the next who wait, so that waiting allocates nothing in the long run.
-const SPARE: usize = 64;
-
 /// What all handles of a semaphore share; see the [module](self).
 pub(super) struct Shared {
-    word: AtomicUsize,
+    hot: Hot,
     limit: Capacity,
-    queue: Combiner<Queue, Request>,
-    spare: TryLock<Vec<Arc<Waiter>>>,
     follows: Follows,
+}
+
+/// What changes with each permit, on one cache line.
+#[repr(align(64))]
+struct Hot {
+    word: AtomicUsize,
+    queue: Lock<Queue>,
 }
 
 /// Why permits were not taken.
@@ -52,12 +54,10 @@ pub(super) enum Refusal {
 }
 
 impl Shared {
-    pub(super) fn new(limit: Capacity) -> StdArc<Self> {
-        let shared = StdArc::new(Shared {
-            word: AtomicUsize::new(0),
+    pub(super) fn new(limit: Capacity) -> Arc<Self> {
+        let shared = Arc::new(Shared {
+            hot: Hot { word: AtomicUsize::new(0), queue: Lock::new(Queue::new()) },
             limit,
-            queue: Combiner::new(Queue::new()),
-            spare: TryLock::new(Vec::new()),
             follows: Follows::new(),
         });
         if shared.limit.live().is_some() {
@@ -75,7 +75,7 @@ impl Shared {
     }
 
     pub(super) fn in_use(&self) -> usize {
-        self.word.load(Ordering::Relaxed) / ONE
+        self.hot.word.load(Ordering::Relaxed) / ONE
     }
 
     pub(super) fn free(&self) -> usize {
@@ -83,7 +83,7 @@ impl Shared {
     }
 
     pub(super) fn is_closed(&self) -> bool {
-        self.word.load(Ordering::Relaxed) & CLOSED != 0
+        self.hot.word.load(Ordering::Relaxed) & CLOSED != 0
     }
 
     /// Returns whether so many permits can never be taken, however many are returned.
@@ -94,22 +94,16 @@ impl Shared {
     /// Takes permits for a caller that does not wait. Those who wait come first.
     #[inline]
     pub(super) fn try_take(&self, count: usize) -> Result<(), Refusal> {
-        self.take(count, QUEUED)
-    }
-
-    #[inline]
-    fn take(&self, count: usize, full_if: usize) -> Result<(), Refusal> {
-        let mut word = self.word.load(Ordering::Relaxed);
+        let mut word = self.hot.word.load(Ordering::Relaxed);
         loop {
             if word & CLOSED != 0 {
                 return Err(Refusal::Closed);
             }
-            let free = self.most().saturating_sub(word / ONE);
-            if word & full_if != 0 || count > free {
+            if word & QUEUED != 0 || count > self.most().saturating_sub(word / ONE) {
                 return Err(Refusal::Full);
             }
             // Acquire: pairs with `give_back`, so that what was done with a permit is seen by whoever has it next.
-            match self.word.compare_exchange_weak(
+            match self.hot.word.compare_exchange_weak(
                 word,
                 word + count * ONE,
                 Ordering::Acquire,
@@ -124,88 +118,144 @@ impl Shared {
     /// Returns permits, and gives them to who waits.
     #[inline]
     pub(super) fn give_back(&self, count: usize) {
-        // Release: see `take`.
-        let word = self.word.fetch_sub(count * ONE, Ordering::Release);
-        if word & QUEUED != 0 {
-            self.look();
+        let mut word = self.hot.word.load(Ordering::Relaxed);
+        while word & QUEUED == 0 {
+            // Release: see `try_take`.
+            match self.hot.word.compare_exchange_weak(
+                word,
+                word - count * ONE,
+                Ordering::Release,
+                Ordering::Relaxed,
+            ) {
+                Ok(_) => return,
+                Err(now) => word = now,
+            }
         }
+        self.give_on(count);
+    }
+
+    /// Gives what is free, and so many permits that are in use, to those who wait.
+    #[inline(never)]
+    fn give_on(&self, count: usize) {
+        let mut wakers = Wakers::new();
+        self.hot.queue.with(|queue| self.serve(queue, count, &mut wakers));
+        wakers.fire_and_resume();
     }
 
     /// Fails those who wait, and whoever comes later.
     pub(super) fn close(&self) {
-        // Relaxed: it brings nothing along.
-        if self.word.fetch_or(CLOSED, Ordering::Relaxed) & CLOSED == 0 {
-            self.run(Request::Look);
-        }
+        let mut wakers = Wakers::new();
+        self.hot.queue.with(|queue| {
+            // Relaxed: it brings nothing along.
+            self.hot.word.fetch_or(CLOSED, Ordering::Relaxed);
+            self.serve(queue, 0, &mut wakers);
+        });
+        wakers.fire_and_resume();
     }
 
-    /// Returns a waiter for so many permits that is in no queue.
-    pub(super) fn waiter(&self, count: usize, waker: &Waker) -> Arc<Waiter> {
+    /// Takes permits, or enters the queue and returns the place.
+    ///
+    /// # Errors
+    ///
+    /// Returns [`Refusal::Closed`].
+    pub(super) fn enter(&self, count: usize, waker: &Waker) -> Result<Option<u32>, Refusal> {
         // User code, so before.
         let mut waker = Some(waker.clone());
-        if let Some(mut spare) = self.spare.try_with(Vec::pop).flatten() {
-            if let Some(waiter) = Arc::get_mut(&mut spare) {
-                waiter.reset(count);
-                waiter.set_waker(waker.take());
-                return spare;
+        let entered = self.hot.queue.with(|queue| {
+            if queue.is_empty() && self.take_or_queue(count)? {
+                return Ok(None);
             }
-        }
-        let mut waiter = Waiter::new(count);
-        waiter.set_waker(waker);
-        Arc::new(waiter)
-    }
-
-    /// Keeps a waiter that its future has done with, if nobody else has it. Returns a waker to be dropped.
-    #[must_use = "dropping a waker runs user code"]
-    pub(super) fn keep(&self, mut waiter: Arc<Waiter>) -> Option<Waker> {
-        let waker = Arc::get_mut(&mut waiter)?.set_waker(None);
-        let mut waiter = Some(waiter);
-        self.spare.try_with(|spare| {
-            if spare.len() < SPARE {
-                spare.extend(waiter.take());
-            }
+            Ok(waker.take().map(|waker| queue.enter(count, waker)))
         });
-        waker
+        if waker.is_some() {
+            // For a waker that panics when it is dropped: then nobody has the permits.
+            let lost = Finally::new(|| {
+                if entered.is_ok() {
+                    self.give_back(count);
+                }
+            });
+            drop(waker);
+            lost.disarm();
+        }
+        entered
     }
 
-    pub(super) fn run(&self, request: Request) {
-        let mut done = Done::new();
-        self.queue.run(request, |request, queue| {
-            match request {
-                Request::Enter(waiter) => {
-                    queue.enter(waiter);
-                    // Changed by whoever works on the queue only.
-                    if self.word.load(Ordering::Relaxed) & QUEUED == 0 {
-                        self.word.fetch_or(QUEUED, Ordering::Relaxed);
-                    }
-                }
-                Request::Leave => queue.count_gone(&mut done),
-                Request::Look => {}
+    /// Takes permits, or else sets `QUEUED`. Under the lock, while nobody waits.
+    fn take_or_queue(&self, count: usize) -> Result<bool, Refusal> {
+        let mut word = self.hot.word.load(Ordering::Relaxed);
+        loop {
+            if word & CLOSED != 0 {
+                return Err(Refusal::Closed);
             }
-            self.serve(queue, &mut done);
+            let takes = count <= self.most().saturating_sub(word / ONE);
+            let to = if takes { word + count * ONE } else { word | QUEUED };
+            // Acquire: see `try_take`; also for those who will be given what is free now.
+            match self.hot.word.compare_exchange_weak(
+                word,
+                to,
+                Ordering::Acquire,
+                Ordering::Relaxed,
+            ) {
+                Ok(_) => return Ok(takes),
+                Err(now) => word = now,
+            }
+        }
+    }
+
+    /// Looks for a waiter whether it was served. If so, its place is not its own any more. If not, `waker` wakes it.
+    pub(super) fn find(&self, place: u32, waker: &Waker) -> Found {
+        let mut new = None;
+        loop {
+            match self.hot.queue.with(|queue| queue.look(place, waker, &mut new)) {
+                // User code, so not under the lock; as is the drop of the one before.
+                Found::OtherWaker => new = Some(waker.clone()),
+                found => return found,
+            }
+        }
+    }
+
+    /// Removes a waiter for so many permits, which go to the next who wait if it has them.
+    pub(super) fn leave(&self, place: u32, count: usize) {
+        let (mut wakers, mut unused) = (Wakers::new(), None);
+        self.hot.queue.with(|queue| match queue.leave(place) {
+            Left::Waiting(waker, is_first) => {
+                unused = Some(waker);
+                if is_first {
+                    self.serve(queue, 0, &mut wakers);
+                }
+            }
+            Left::Granted => self.serve(queue, count, &mut wakers),
+            Left::Nothing => {}
         });
-        done.fire();
+        let mut panic = wakers.fire().err();
+        unwind::keep_first(&mut panic, || drop(unused));
+        unwind::resume_unless_panicking(panic);
     }
 
-    fn serve(&self, queue: &mut Queue, done: &mut Done) {
-        while let Some(waiter) = queue.head(done) {
-            match self.take(waiter.count(), 0) {
-                Ok(()) => {
-                    if !waiter.grant() {
-                        // It has left meanwhile. Release: as in `give_back`; whoever works on the queue looks anyway.
-                        self.word.fetch_sub(waiter.count() * ONE, Ordering::Release);
-                        continue;
-                    }
-                }
-                Err(Refusal::Closed) => waiter.refuse(),
-                Err(Refusal::Full) => return,
+    /// Takes back so many permits, and gives what is free to those who wait. Under the lock.
+    #[inline]
+    fn serve(&self, queue: &mut Queue, back: usize, wakers: &mut Wakers) {
+        let word = self.hot.word.load(Ordering::Relaxed);
+        if word & QUEUED == 0 {
+            // Nobody waits, and others change the word.
+            self.hot.word.fetch_sub(back * ONE, Ordering::Release);
+            return;
+        }
+        let mut in_use = word / ONE - back;
+        if word & CLOSED != 0 {
+            queue.refuse_all(wakers);
+        }
+        let most = self.most();
+        while let Some(count) = queue.asked() {
+            if count > most.saturating_sub(in_use) {
+                break;
             }
-            queue.pop(done);
+            in_use += count;
+            queue.grant(wakers);
         }
-        // Only here, by whoever works on the queue; see the module.
-        if self.word.load(Ordering::Relaxed) & QUEUED != 0 {
-            self.word.fetch_and(!QUEUED, Ordering::Relaxed);
-        }
+        let queued = if queue.is_empty() { 0 } else { QUEUED };
+        // Not a read-modify-write: see the module. Release: see `try_take`.
+        self.hot.word.store(in_use * ONE | word & CLOSED | queued, Ordering::Release);
     }
 }
 
@@ -214,8 +264,7 @@ impl Follow for Shared {
         Some((self.limit.live()?, &self.follows))
     }
 
-    #[inline(never)]
     fn look(&self) {
-        self.run(Request::Look);
+        self.give_on(0);
     }
 }
