@@ -515,7 +515,7 @@ impl<F: Future, S: Receive<F::Output, Via>, Via> About for Running<'_, F, S, Via
     }
 
     fn cancel_self(&self) -> bool {
-        if self.0.scope.is_none() {
+        if self.0.scope.is_none() || !S::ENDS_ITSELF {
             return false;
         }
         // It is being polled, so this only leaves a request.

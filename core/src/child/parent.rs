@@ -186,6 +186,10 @@ pub(crate) unsafe trait OfKind<K>: Parent {}
 /// What a child that returns an `O` requires of its scope. `Via` distinguishes the ways in which
 /// scopes receive the same type.
 pub(crate) trait Receive<O, Via>: Parent {
+    /// Whether code in such a child can ask for its end.
+    #[cfg_attr(not(all(feature = "std", not(anyscope_loom))), allow(dead_code))]
+    const ENDS_ITSELF: bool = true;
+
     /// What the handle receives.
     type Value;
 

@@ -11,7 +11,7 @@ use super::{
     kind::{ChildOf, FinalizerOf, Kind, Unlimited},
     policy::{Accept, Policy, Supervise},
     restart::{Restart, Restarting, Restarts},
-    shared::{self, Optional, Plain, Shared},
+    shared::{self, Host, Optional, Plain, Shared},
     start::{self, Ready, Start, Starting},
     stop::{self, EndOfGrace, EndOfTime},
 };
@@ -292,6 +292,42 @@ impl<'a, K: Kind, P: Policy> ScopeHandle<'a, K, P> {
         P: Accept<F::Output>,
     {
         F::adopt::<Plain>(self, future, Spec { daemon: true, ..shared::plain() })
+    }
+
+    /// Spawns a child that runs work of several users: none of them can
+    /// [end it](crate::cancel_self()) for the others.
+    #[track_caller]
+    pub(crate) fn spawn_host<F>(&self, future: F) -> JoinHandle<'a, P::Value, K::Mode>
+    where
+        F: Future + ChildOf<'a, K, P>,
+        P: Accept<F::Output>,
+    {
+        F::adopt::<Host>(self, future, shared::plain())
+    }
+
+    /// As [`spawn_host`](Self::spawn_host), with a name.
+    #[track_caller]
+    pub(crate) fn spawn_named_host<F>(
+        &self,
+        name: impl Into<Cow<'static, str>>,
+        future: F,
+    ) -> JoinHandle<'a, P::Value, K::Mode>
+    where
+        F: Future + ChildOf<'a, K, P>,
+        P: Accept<F::Output>,
+    {
+        let Spec { origin, daemon } = shared::plain();
+        F::adopt::<Host>(self, future, Spec { origin: origin.named(name.into()), daemon })
+    }
+
+    /// As [`spawn_host`](Self::spawn_host), of a daemon.
+    #[track_caller]
+    pub(crate) fn spawn_daemon_host<F>(&self, future: F) -> JoinHandle<'a, P::Value, K::Mode>
+    where
+        F: Future + ChildOf<'a, K, P>,
+        P: Accept<F::Output>,
+    {
+        F::adopt::<Host>(self, future, Spec { daemon: true, ..shared::plain() })
     }
 
     /// Asks all children to end, waits for `grace`, and then [cancels](Self::cancel) those

@@ -388,7 +388,7 @@ impl<E: SpawnBlocking, P: Policy + Send + Sync + 'static> Scope<E, P> {
     {
         let place = Shared::place(&self.shared, false);
         let (child, handle) =
-            spawn::parallel(&self.shared, place, Blocking::new(f), shared::plain());
+            spawn::parallel::<_, _, Plain>(&self.shared, place, Blocking::new(f), shared::plain());
         if let Some(child) = child {
             self.kind.exec.spawn_blocking(blocking::job(child));
         }

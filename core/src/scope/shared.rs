@@ -364,6 +364,19 @@ impl<P: Accept<O>, K, O> Receive<O, Plain> for Shared<P, K> {
     }
 }
 
+/// Children that run work of several users, none of whom can end them for the others.
+pub(super) struct Host;
+
+impl<P: Accept<O>, K, O> Receive<O, Host> for Shared<P, K> {
+    const ENDS_ITSELF: bool = false;
+
+    type Value = P::Value;
+
+    fn receive(&self, output: O, info: Info<'_>) -> Option<P::Value> {
+        Receive::<O, Plain>::receive(self, output, info)
+    }
+}
+
 /// The value in the handle of a child of `Shared<P, K>` that returns an `O`.
 pub(super) type ValueOf<P, K, O, Via> = <Shared<P, K> as Receive<O, Via>>::Value;
 

@@ -1,6 +1,10 @@
 //! Children that end themselves.
 
-use anyscope::{CancelledBy, NotInChild, cancel_self, scope, shield};
+use anyscope::{
+    CancelledBy, NotInChild, cancel_self, flow,
+    pool::{Pool, Shutdown, caller},
+    scope, shield,
+};
 use std::future::pending;
 use support::{Tracer, behaviour, cause, yield_now};
 
@@ -93,6 +97,41 @@ behaviour! {
             assert_eq!(outer.await.unwrap(), 7);
         })
         .await;
+    }
+
+    /// Given work that shares its child with others, in an operation on an executor or a pool, then it is
+    /// told, and neither itself nor the others end.
+    shared_children_do_not_end_themselves |ex| {
+        let work = async |n: usize| {
+            assert_eq!(cancel_self(), Err(NotInChild));
+            yield_now().await;
+            assert_eq!(cancel_self(), Err(NotInChild));
+            n
+        };
+        for limit in [1, 2, 9] {
+            let all = flow::iter(0..9).map_on(&ex, limit, work);
+            assert_eq!(all.try_collect::<Vec<_>>().await.unwrap(), Vec::from_iter(0..9));
+            flow::iter(0..9).for_each_on(&ex, limit, move |n| async move { work(n).await; }).await.unwrap();
+        }
+        let all = scope(&ex, async |s| {
+            flow::stream(s.spawn_all((0..9).map(work))).map(|(_, n)| n).try_collect::<Vec<_>>().await
+        });
+        assert_eq!(all.await.unwrap().len(), 9);
+        let pool = Pool::builder(&ex).workers(1).start(async |_| caller(())).unwrap();
+        for n in 0..3 {
+            assert_eq!(pool.run(work(n)).await.unwrap(), n);
+        }
+        pool.shutdown(Shutdown::Drain).await;
+        // A child of a scope inside of it is one.
+        let inner = ex.clone();
+        let ends = flow::iter([()]).map_on(&ex, 1, move |()| {
+            let ex = inner.clone();
+            async move {
+                let itself = async { cancel_self().unwrap(); pending::<()>().await };
+                scope(&ex, async |s| cause(s.spawn(itself).await)).await
+            }
+        });
+        assert_eq!(ends.try_collect::<Vec<_>>().await.unwrap(), [CancelledBy::Handle]);
     }
 
     /// Given code that is in no child, then it is told.

@@ -79,7 +79,7 @@ where
         let body_hub = hub.clone();
         let start = |scope: &TryScope<X, O::Error>, shard| {
             // Without the handle: the operation ends the shard.
-            drop(scope.spawn_daemon::<Shard<S, F, Fut, O>>(shard));
+            drop(scope.spawn_daemon_host::<Shard<S, F, Fut, O>>(shard));
         };
         let scope = try_scope(exec, |scope| Body { scope, hub: body_hub, outlets, start });
         Op { scope, close: Close(hub), unseen: Unseen(None) }

@@ -88,8 +88,9 @@ impl<E: Spawn> Scope<E> {
         let outcomes = Outcomes::new(shards);
         let hub = Arc::new(Hub::new(source, |future| future, limit, usize::MAX, shards).ending());
         // The shards end when all work is done.
-        let spawn =
-            |shard| Some(self.spawn(Shard::new(hub.clone(), shard, Outbox::new(&outcomes, shard))));
+        let spawn = |shard| {
+            Some(self.spawn_host(Shard::new(hub.clone(), shard, Outbox::new(&outcomes, shard))))
+        };
         let running = (0..shards).map(spawn).collect();
         SpawnAll { outcomes, running, refused: None, ready: VecDeque::new(), ended: false }
     }

@@ -229,7 +229,7 @@ impl<E: Spawn, T, P, D> Builder<E, T, P, D> {
         let make = Arc::new(make);
         for index in 0..self.workers {
             let life = attend(shared.clone(), index, self.restart.clone(), make.clone());
-            scope.spawn_named(format!("worker {index}"), life);
+            scope.spawn_named_host(format!("worker {index}"), life);
         }
         if let Some(token) = self.token {
             let shared = shared.clone();
