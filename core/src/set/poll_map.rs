@@ -103,6 +103,9 @@ pub struct PollMap<K, T, M, O = <M as Leaves<T>>::Output> {
     pub(super) slots: Slots<K, T>,
     /// What a wait has gathered that was dropped before it returned.
     pub(super) kept: Kept<(K, O)>,
+    /// The keys of those kept from this number on still lead to where their children were: most are
+    /// returned before anybody looks for them.
+    unplaced: usize,
     kind: PhantomData<M>,
 }
 
@@ -121,7 +124,13 @@ impl<K, T, M: Leaves<T>> PollMap<K, T, M> {
     /// assert!(map.insert("one", async { 1 }).is_ok());
     /// ```
     pub const fn new() -> Self {
-        PollMap { slab: Slab::new(), slots: Slots::new(), kept: Kept::new(), kind: PhantomData }
+        PollMap {
+            slab: Slab::new(),
+            slots: Slots::new(),
+            kept: Kept::new(),
+            unplaced: 0,
+            kind: PhantomData,
+        }
     }
 }
 
@@ -289,6 +298,7 @@ impl<K: Ord + Clone, T, M, O> PollMap<K, T, M, O> {
         // Whoever has the key, it is in the map after this, or was there before.
         self.slots.intake.claim(&key);
         self.take_in();
+        self.place_kept();
         let entry = self.slots.places.entry(key.clone());
         let slot = self.slab.push(Keyed { key, child });
         match entry {
@@ -329,6 +339,7 @@ impl<K: Ord, T, M, O> PollMap<K, T, M, O> {
         Q: Ord + ?Sized,
     {
         self.take_in();
+        self.place_kept();
         self.slots.free(key).is_some_and(|(_, place)| self.remove_from(place))
     }
 
@@ -369,6 +380,17 @@ impl<K: Ord, T, M, O> PollMap<K, T, M, O> {
             self.slots.places.insert(copy, Place::Slab(slot));
         }
         added > 0
+    }
+
+    /// Has the key of all that is kept lead there.
+    fn place_kept(&mut self) {
+        while let Some((number, (key, _))) = self.kept.at_or_after(self.unplaced) {
+            if let Some(place) = self.slots.places.get_mut(key) {
+                *place = Place::Kept(number);
+            }
+            // Last, as a comparison may panic.
+            self.unplaced = number.wrapping_add(1);
+        }
     }
 
     fn remove_from(&mut self, place: Place) -> bool {

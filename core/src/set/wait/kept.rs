@@ -22,11 +22,10 @@ impl<I> Kept<I> {
         self.len
     }
 
-    /// Adds an output, and returns its number.
-    pub(in crate::set) fn push(&mut self, item: I) -> usize {
+    /// Adds an output. Its number is the next.
+    pub(in crate::set) fn push(&mut self, item: I) {
         self.items.push_back(Some(item));
         self.len += 1;
-        self.first.wrapping_add(self.items.len() - 1)
     }
 
     /// Takes the oldest.
@@ -51,10 +50,13 @@ impl<I> Kept<I> {
         self.first
     }
 
-    /// The oldest whose number is not below this one, which is not below [`first`](Self::first),
-    /// and its number.
-    pub(super) fn at_or_after(&self, number: usize) -> Option<(usize, &I)> {
-        let skip = number.wrapping_sub(self.first);
+    /// The oldest whose number is not below this one, and its number.
+    pub(in crate::set) fn at_or_after(&self, number: usize) -> Option<(usize, &I)> {
+        // Or it was taken long ago.
+        let skip = match number.wrapping_sub(self.first) {
+            skip if skip <= self.items.len() => skip,
+            _ => 0,
+        };
         let (index, item) = (skip..self.items.len())
             .find_map(|index| self.items[index].as_ref().map(|item| (index, item)))?;
         Some((self.first.wrapping_add(index), item))

@@ -5,13 +5,7 @@ use super::{
     gather::{Gather, Progress},
     kept::Kept,
 };
-use crate::set::{
-    FutureMap,
-    budget::Budget,
-    keyed::{Keyed, Place, Slots},
-    passes,
-    slab::Slab,
-};
+use crate::set::{FutureMap, budget::Budget, keyed::Keyed, passes, slab::Slab};
 use alloc::vec::Vec;
 use core::{future::Future, task::Context};
 
@@ -159,7 +153,7 @@ impl<K: Ord + Clone, F: Future> Gather for FutureMap<K, F> {
         let polled = passes::poll_within(budget, slab, cx, |slab, slot| {
             let polled = slab
                 .poll_with(slot, |keyed, cx| keyed.poll_with(slots, |_, future| future.poll(cx)))?;
-            Some(polled.map(|output| keep(slab, slots, kept, slot, output)))
+            Some(polled.map(|output| keep(slab, kept, slot, output)))
         });
         Progress::of(polled, budget, || slots.intake.is_open())
     }
@@ -191,18 +185,15 @@ impl<K: Ord + Clone, F: Future> Gather for FutureMap<K, F> {
     }
 }
 
-/// Keeps the output of a child, with its key, and drops the child.
-fn keep<K: Ord + Clone, F: Future>(
+/// Keeps the output of a child, with its key, and drops the child. Where the key leads to is put right
+/// when it is looked for.
+fn keep<K: Clone, F: Future>(
     slab: &mut Slab<Keyed<K, F>>,
-    slots: &mut Slots<K, F>,
     kept: &mut Kept<(K, F::Output)>,
     slot: usize,
     output: F::Output,
 ) {
     let key = &slab.get(slot).expect("it was polled").key;
-    let number = kept.push((key.clone(), output));
-    if let Some(place) = slots.places.get_mut(key) {
-        *place = Place::Kept(number);
-    }
+    kept.push((key.clone(), output));
     slab.remove(slot);
 }
