@@ -126,7 +126,7 @@ pub(crate) fn inside_finalizer(scope: *const ()) -> bool {
 
 #[cfg(all(feature = "std", not(anyscope_loom)))]
 pub(crate) use imp::{asked_to_end, cancel_self, context_around, has, raise_all};
-pub(crate) use imp::{context, framed, in_context, marked, stance, token_around};
+pub(crate) use imp::{context, framed, in_context, is_outermost, marked, stance, token_around};
 
 #[cfg(all(feature = "std", not(anyscope_loom)))]
 mod imp {
@@ -189,24 +189,31 @@ mod imp {
     /// Calls `f` with the context around this code, if there is one: one that was put around it
     /// since the innermost frame began, or that of the frame's scope.
     pub(crate) fn context_around<R>(f: impl FnOnce(Option<&Context>) -> R) -> R {
-        let frame = nest::innermost(&FRAMES);
-        let mut f = Some(f);
-        let mut call = |context: Option<&_>| f.take().map(|f| f(context));
-        nest::find(&CONTEXTS, |(context, at)| {
-            // Only the innermost is of interest.
-            Some(ptr::addr_eq(*at, frame).then(|| call(Some(context))).flatten())
+        nest::with_innermost(&FRAMES, |frame| {
+            nest::with_innermost(&CONTEXTS, |around| match (around, frame) {
+                (Some((context, at)), _) if ptr::addr_eq(*at, address_of(frame)) => {
+                    f(Some(context))
+                }
+                (_, Some(frame)) => f(frame.about.context()),
+                (_, None) => f(None),
+            })
         })
-        .flatten()
-        .or_else(|| find(|frame| call(frame.about.context())))
-        .or_else(|| call(None))
-        .expect("called once")
+    }
+
+    /// The address of a frame. Null if there is none.
+    fn address_of(frame: Option<&Frame<'_>>) -> *const () {
+        frame.map_or(ptr::null(), |frame| ptr::from_ref(frame).cast())
     }
 
     /// Returns a clone of the context around this code, if there is one.
     pub(crate) fn context() -> Option<Context> {
-        // Most scopes are in no context, and do not pay for a look.
-        let nothing = nest::innermost(&CONTEXTS).is_null() && nest::innermost(&FRAMES).is_null();
-        if nothing { None } else { context_around(|context| context.cloned()) }
+        context_around(|context| context.cloned())
+    }
+
+    /// Returns whether this code is in no child, body or context.
+    #[inline]
+    pub(crate) fn is_outermost() -> bool {
+        nest::is_empty(&CONTEXTS) && nest::is_empty(&FRAMES)
     }
 
     /// Asks for the end of the innermost child around this code. Returns whether there is one.
@@ -352,5 +359,9 @@ mod imp {
 
     pub(crate) fn context() -> Option<Context> {
         None
+    }
+
+    pub(crate) fn is_outermost() -> bool {
+        true
     }
 }

@@ -80,6 +80,10 @@ impl<P: Policy, K> Shared<P, K> {
     /// Links this scope to the token of the child or body in which this code runs, and takes over
     /// the context around it.
     pub(super) fn look_around(&self) {
+        // Most scopes have nothing around them, and do not pay for a look.
+        if current::is_outermost() {
+            return;
+        }
         if let Some(token) = current::token_around() {
             self.request.around.set(token);
         }

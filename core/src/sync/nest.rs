@@ -37,10 +37,12 @@ impl<N: Nested> Nest<N> {
 // On some targets every thread-local has a destructor, and the list may already be gone when the
 // destructor of another thread-local calls this. Nothing is found then.
 
+#[inline]
 fn top<N: Nested>(nest: &'static LocalKey<Nest<N>>) -> *const Entry<'static, N> {
     nest.try_with(|nest| nest.top.get()).unwrap_or(ptr::null())
 }
 
+#[inline]
 fn set_top<N: Nested>(nest: &'static LocalKey<Nest<N>>, top: *const Entry<'static, N>) {
     let _ = nest.try_with(|nest| nest.top.set(top));
 }
@@ -88,6 +90,27 @@ pub(crate) fn find<N: Nested, R>(
         next = entry.outer;
     }
     None
+}
+
+/// Returns whether there is no value around the caller.
+#[inline]
+pub(crate) fn is_empty<N: Nested>(nest: &'static LocalKey<Nest<N>>) -> bool {
+    top(nest).is_null()
+}
+
+/// Calls `f` with the innermost value, if there is one.
+#[inline]
+pub(crate) fn with_innermost<N: Nested, R>(
+    nest: &'static LocalKey<Nest<N>>,
+    f: impl for<'a> FnOnce(Option<&'a N::Value<'a>>) -> R,
+) -> R {
+    let top = top(nest);
+    if top.is_null() {
+        return f(None);
+    }
+    // SAFETY: as in `find`; `f` takes a reference of any lifetime, so none outlives this call.
+    let entry: &Entry<'_, N> = unsafe { &*top };
+    f(Some(N::shorten(&entry.value)))
 }
 
 /// Returns the address of the innermost value, to tell values apart; the same address that [`find`]

@@ -11,6 +11,10 @@ use alloc::sync::Arc;
 /// into a context with [`with_hook`](Context::with_hook). It does not run around destructors of
 /// futures that are dropped before their end.
 ///
+/// Hooks are nested where polls are. A child of an inline scope ([`concurrent`](crate::concurrent())) is polled inside of the
+/// poll of the scope, so a hook runs around that child while it runs around the scope: put back what was there
+/// before, and count with that.
+///
 /// # Panics
 ///
 /// A panic before the poll is one of the future that the hook runs around. One after the poll, when a
