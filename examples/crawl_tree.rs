@@ -8,7 +8,9 @@
 //! ```
 
 use anyscope::{
-    BlockOn, Executor, Timer, flow, scope,
+    BlockOn, Executor, Timer, flow,
+    progress::Bar,
+    scope,
     sim::{Sim, SimHandle},
     smol::Smol,
     threads::ThreadPool,
@@ -61,7 +63,9 @@ async fn crawl_in_simulation(sim: SimHandle) {
 }
 
 /// Counts the nodes of a tree, whose work runs on the executor.
-async fn count_nodes(exec: &impl Executor, args: Args) -> usize {
+async fn count_nodes(name: &str, exec: &impl Executor, args: Args) -> usize {
+    // How many there will be is not known before the end, so the bar counts.
+    let bar = Bar::new(format!("the tree, on {name}")).unit("nodes");
     scope(exec, async |s| {
         let look = async |node: u64| {
             let below = [2 * node, 2 * node + 1].into_iter().filter(move |n| *n <= args.nodes);
@@ -69,7 +73,8 @@ async fn count_nodes(exec: &impl Executor, args: Args) -> usize {
             s.spawn(async move { (node, below) }).await.expect("no node panics")
         };
         // The newest first: the frontier is small, however wide the tree is.
-        flow::expand([1], args.limit, look).unordered().newest_first().count().await
+        let nodes = flow::expand([1], args.limit, look).unordered().newest_first();
+        nodes.progress(exec, bar.observer()).count().await
     })
     .await
 }
@@ -82,9 +87,9 @@ fn main() {
     let handle = TokioHandle::from(runtime.handle().clone());
     let pool = ThreadPool::new(2);
     let counts = [
-        ("smol", smol::block_on(count_nodes(&Smol, args.clone()))),
-        ("tokio", runtime.block_on(count_nodes(&handle, args.clone()))),
-        ("threads", pool.block_on(count_nodes(&pool.handle(), args.clone()))),
+        ("smol", smol::block_on(count_nodes("smol", &Smol, args.clone()))),
+        ("tokio", runtime.block_on(count_nodes("tokio", &handle, args.clone()))),
+        ("threads", pool.block_on(count_nodes("threads", &pool.handle(), args.clone()))),
     ];
     for (name, count) in counts {
         println!("{count} nodes on {name}");

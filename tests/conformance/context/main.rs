@@ -3,4 +3,5 @@
 
 mod cancel_self;
 mod hooks;
+mod hostile;
 mod values;
