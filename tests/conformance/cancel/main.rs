@@ -6,6 +6,7 @@
 mod cancellation;
 mod cleanup;
 mod depth;
+mod everywhere;
 mod grace;
 mod reasons;
 mod shielding;
