@@ -1,17 +1,20 @@
 //! Workers that are restarted when they fail: alone, as a group, and with those that came after.
 //!
-//! `main` runs it in a simulation, where minutes pass at once and every moment is exact.
+//! In the simulation, which is where it runs unless told otherwise, time passes at once and every moment is exact.
 //!
 //! ```text
 //! cargo run -p examples --bin supervised
+//! cargo run -p examples --bin supervised -- --executor tokio
 //! ```
 
 use anyscope::{
-    Restart, ScopeError, Timer, exponential,
-    sim::{Sim, SimHandle},
-    try_scope,
+    BlockOn, Executor, Instant, Restart, Restarted, ScopeError, exponential, sim::Sim, smol::Smol,
+    threads::ThreadPool, tokio::TokioRuntime, try_scope,
 };
+use clap::Parser;
 use std::{
+    error::Error,
+    pin::Pin,
     sync::{
         Arc,
         atomic::{AtomicU32, Ordering::Relaxed},
@@ -19,49 +22,83 @@ use std::{
     time::Duration,
 };
 
-const SECOND: Duration = Duration::from_secs(1);
+/// How long a worker works.
+const TICK: Duration = Duration::from_millis(100);
+const MINUTE: Duration = Duration::from_secs(60);
 
-/// A worker that runs for a second and fails, until it has been made so many times. What is to
+/// Restarts workers that fail: alone, as a group, and with those that came after.
+#[derive(Parser)]
+#[command(name = "supervised")]
+struct Args {
+    /// Where to run.
+    #[arg(long, value_name = "NAME", default_value = "sim")]
+    #[arg(value_parser = ["sim", "smol", "tokio", "threads"])]
+    executor: String,
+}
+
+/// A worker that works for a while and fails, until it has been made so many times. What is to
 /// outlive a restart is outside of it.
 #[derive(Clone)]
 struct Worker {
     name: &'static str,
     runs: Arc<AtomicU32>,
     good_run: u32,
+    begin: Instant,
 }
 
 impl Worker {
-    fn new(name: &'static str, good_run: u32) -> Self {
-        Worker { name, runs: Arc::new(AtomicU32::new(0)), good_run }
-    }
-
-    async fn run(self, sim: SimHandle) -> Result<(), &'static str> {
+    fn run<E: Executor>(
+        self,
+        exec: &E,
+    ) -> impl Future<Output = Result<(), &'static str>> + Send + use<E> {
         let run = self.runs.fetch_add(1, Relaxed) + 1;
-        println!("{:>6?} {} starts, run {run}", sim.elapsed(), self.name);
-        sim.sleep(SECOND).await;
-        match run {
-            _ if run >= self.good_run => Ok(()),
-            2 => panic!("{} has a bug", self.name),
-            _ => Err(self.name),
+        println!("{:>6?} {} starts, run {run}", self.elapsed(exec), self.name);
+        let work = exec.sleep(TICK);
+        async move {
+            work.await;
+            match run {
+                _ if run >= self.good_run => Ok(()),
+                2 => panic!("{} has a bug", self.name),
+                _ => Err(self.name),
+            }
         }
     }
 
     fn runs(&self) -> u32 {
         self.runs.load(Relaxed)
     }
+
+    fn elapsed<E: Executor>(&self, exec: &E) -> Duration {
+        let elapsed = exec.now().saturating_duration_since(self.begin);
+        Duration::from_millis(elapsed.as_millis() as u64)
+    }
+}
+
+/// Workers by name, and in which run each is good.
+fn workers<const N: usize>(exec: &impl Executor, good: [(&'static str, u32); N]) -> [Worker; N] {
+    let begin = exec.now();
+    good.map(|(name, good_run)| Worker { name, runs: Arc::default(), good_run, begin })
 }
 
 type Failed = ScopeError<&'static str>;
 
-/// One for one: each is restarted alone, after a second, two, four.
-async fn one_for_one(sim: SimHandle, workers: [Worker; 2]) -> Result<(), Failed> {
-    try_scope(&sim, async |s| {
+/// One for one: each is restarted alone, after a tick, two, four.
+async fn one_for_one<E: Executor>(exec: &E, workers: [Worker; 2]) -> Result<(), Failed> {
+    try_scope(exec, async |s| {
         for worker in workers {
-            let restart = Restart::on_failure(sim.clone())
-                .backoff(exponential(SECOND, 10 * SECOND))
-                .at_most(5, 60 * SECOND);
-            let sim = sim.clone();
-            s.supervise(restart, move || worker.clone().run(sim.clone()));
+            let name = worker.name;
+            let restart = Restart::on_failure(exec.clone())
+                .backoff(exponential(TICK, 10 * TICK))
+                .at_most(5, MINUTE)
+                .on_restart(move |restarted: &Restarted<'_, Result<(), &'static str>>| {
+                    let why = restarted.panic.unwrap_or("it has failed");
+                    println!(
+                        "       {name}: {why}; restart {} in {:?}",
+                        restarted.number, restarted.delay
+                    );
+                });
+            let exec = exec.clone();
+            s.supervise(restart, move || worker.clone().run(&exec));
         }
         Ok(())
     })
@@ -69,38 +106,91 @@ async fn one_for_one(sim: SimHandle, workers: [Worker; 2]) -> Result<(), Failed>
 }
 
 /// All for one: a scope that is restarted. The first failure in it ends the others.
-async fn all_for_one(sim: SimHandle, workers: [Worker; 2]) -> Result<(), Failed> {
+async fn all_for_one<E: Executor>(exec: &E, workers: [Worker; 2]) -> Result<(), Failed> {
     let group = || {
-        let (sim, workers) = (sim.clone(), workers.clone());
-        try_scope(&sim.clone(), async move |s| {
+        let (theirs, workers) = (exec.clone(), workers.clone());
+        try_scope(exec, async move |s| {
             for worker in workers {
-                s.spawn(worker.run(sim.clone()));
+                s.spawn(worker.run(&theirs));
             }
             Ok(())
         })
     };
-    Restart::on_failure(sim.clone()).at_most(5, 60 * SECOND).run(group).await
+    Restart::on_failure(exec.clone()).at_most(5, MINUTE).run(group).await
 }
 
-async fn show(sim: SimHandle) {
+/// Rest for one: a worker and those that came after it are a scope. A failure of the worker ends that scope,
+/// and all in it are restarted; those that came before go on.
+fn rest_for_one<E: Executor>(
+    exec: E,
+    mut workers: Vec<Worker>,
+) -> Pin<Box<dyn Future<Output = Result<(), &'static str>> + Send>> {
+    if workers.is_empty() {
+        return Box::pin(async { Ok(()) });
+    }
+    let (first, rest) = (workers.remove(0), workers);
+    Box::pin(async move {
+        let all = try_scope(&exec, async |s| {
+            s.spawn(first.run(&exec));
+            let theirs = exec.clone();
+            let restart = Restart::on_failure(exec.clone()).at_most(5, MINUTE);
+            s.supervise(restart, move || rest_for_one(theirs.clone(), rest.clone()));
+            Ok(())
+        });
+        all.await.map_err(|failed| failed.into_first().unwrap_or("cancelled"))
+    })
+}
+
+/// Returns how long the restarts of the first took.
+async fn show<E: Executor>(exec: E) -> Duration {
     println!("one for one");
-    let workers = [Worker::new("reader", 3), Worker::new("writer", 1)];
-    one_for_one(sim.clone(), workers.clone()).await.expect("good in the end");
-    assert_eq!(workers.each_ref().map(Worker::runs), [3, 1]);
-    assert_eq!(sim.elapsed(), 6 * SECOND);
+    let two = workers(&exec, [("reader", 3), ("writer", 1)]);
+    one_for_one(&exec, two.clone()).await.expect("good in the end");
+    assert_eq!(two.each_ref().map(Worker::runs), [3, 1]);
+    let elapsed = two[0].elapsed(&exec);
 
     println!("all for one");
-    let workers = [Worker::new("reader", 3), Worker::new("writer", 1)];
-    all_for_one(sim.clone(), workers.clone()).await.expect("good in the end");
-    assert_eq!(workers.each_ref().map(Worker::runs), [3, 3]);
+    let two = workers(&exec, [("reader", 3), ("writer", 1)]);
+    all_for_one(&exec, two.clone()).await.expect("good in the end");
+    assert_eq!(two.each_ref().map(Worker::runs), [3, 3]);
+
+    println!("rest for one");
+    let three = workers(&exec, [("database", 1), ("cache", 3), ("web", 1)]);
+    rest_for_one(exec.clone(), three.to_vec()).await.expect("good in the end");
+    assert_eq!(three.each_ref().map(Worker::runs), [1, 3, 3]);
 
     println!("too often");
-    let workers = [Worker::new("reader", 99), Worker::new("writer", 1)];
-    let failed = all_for_one(sim.clone(), workers.clone()).await.unwrap_err();
+    let two = workers(&exec, [("reader", 99), ("writer", 1)]);
+    let failed = all_for_one(&exec, two.clone()).await.unwrap_err();
     println!("given up: {failed}");
-    assert_eq!((failed.into_first(), workers[0].runs()), (Some("reader"), 6));
+    assert_eq!((failed.into_first(), two[0].runs()), (Some("reader"), 6));
+    elapsed
 }
 
-fn main() {
-    Sim::new(1).run(show).expect("no hang, and nothing left behind");
+fn simulated() {
+    let elapsed = Sim::new(1).run(show).expect("no hang, and nothing left behind");
+    assert_eq!(elapsed, 6 * TICK);
+}
+
+fn main() -> Result<(), Box<dyn Error>> {
+    match &*Args::parse().executor {
+        "smol" => drop(Smol.block_on(show(Smol))),
+        "tokio" => {
+            let runtime = TokioRuntime::from(tokio::runtime::Runtime::new()?);
+            runtime.block_on(show(runtime.handle()));
+        }
+        "threads" => {
+            let pool = ThreadPool::builder().build()?;
+            pool.block_on(show(pool.handle()));
+        }
+        _ => simulated(),
+    }
+    Ok(())
+}
+
+#[test]
+fn in_many_orders() {
+    anyscope::sim::explore(20, |sim| async move {
+        assert_eq!(show(sim).await, 6 * TICK);
+    });
 }

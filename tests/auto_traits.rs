@@ -94,6 +94,15 @@ no!(Send: Ready<Local>, Start<'_, Local, ()>, Start<'_, (), Local>, ScopeError<L
 yes!(Send: Supervise, FailFast<SendOnly>, Anywhere, TrySpawnError<SendOnly>);
 no!(Send: FailFast<Local>, SameThread);
 
+// Restarts: as the timer, the function, its future and the observer.
+type RestartingWith<N> =
+    Restarting<TokioHandle, OnFailure, [std::time::Duration; 0], fn() -> Body, Body, N>;
+yes!(Send: Restart<TokioHandle>, Observed<SendOnly>, Unobserved, Restarted<'_, u8>);
+yes!(Sync: Restart<TokioHandle>, Observed<u8>, Unobserved, Restarted<'_, u8>);
+yes!(Clone: Restart<TokioHandle>, Observed<u8>, Unobserved);
+yes!(Send: RestartingWith<Unobserved>, RestartingWith<Observed<SendOnly>>);
+no!(Send: RestartingWith<Observed<Local>>, Restart<Rc<TokioHandle>>, Restarted<'_, SendOnly>);
+
 // Sets: as their futures with their outputs, and keys, which they never move.
 yes!(Send: FutureSet<SendBody>, StreamSet<SendOnly>, FutureMap<SendOnly, SendBody>);
 yes!(Send: StreamMap<SendOnly, SendOnly>, DuplicateKey<SendOnly, SendOnly>, Keys<'_, u8>);

@@ -128,12 +128,12 @@ pub use limit::{Limit, ZeroLimit};
 #[cfg(feature = "alloc")]
 pub use scope::{
     Accept, Always, Conclude, Concurrent, DeadlineHandle, FailFast, JoinScope, Joiner,
-    LimitedScope, LocalConcurrent, LocalScope, OnFailure, OnPanic, OwnedScope, Policy, Ready,
-    Restart, Restarts, Room, Scope, ScopeError, ScopeHandle, StartError, Supervise, TryConcurrent,
-    TryLimitedScope, TryLocalConcurrent, TryLocalScope, TryScope, TrySpawnError, bracket,
-    concurrent, concurrent_local, concurrent_with, joiner, kind, scope, scope_limited, scope_local,
-    scope_with, try_concurrent, try_concurrent_local, try_scope, try_scope_limited,
-    try_scope_local,
+    LimitedScope, LocalConcurrent, LocalScope, Observed, ObservesRestarts, OnFailure, OnPanic,
+    OwnedScope, Policy, Ready, Restart, Restarted, Restarts, Room, Scope, ScopeError, ScopeHandle,
+    StartError, Supervise, TryConcurrent, TryLimitedScope, TryLocalConcurrent, TryLocalScope,
+    TryScope, TrySpawnError, Unobserved, bracket, concurrent, concurrent_local, concurrent_with,
+    joiner, kind, scope, scope_limited, scope_local, scope_with, try_concurrent,
+    try_concurrent_local, try_scope, try_scope_limited, try_scope_local,
 };
 #[cfg(feature = "std")]
 pub use scope::{BlockScope, TryBlockScope, block_scope, block_scope_with, try_block_scope};

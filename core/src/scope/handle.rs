@@ -10,7 +10,7 @@ use super::{
     deadline::{DeadlineHandle, Watch},
     kind::{ChildOf, FinalizerOf, Kind, Unlimited},
     policy::{Accept, Policy, Supervise},
-    restart::{Restart, Restarting, Restarts},
+    restart::{ObservesRestarts, Restart, Restarting, Restarts},
     shared::{self, Host, Optional, Plain, Shared},
     start::{self, Ready, Start, Starting},
     stop::{self, EndOfGrace, EndOfTime},
@@ -192,9 +192,9 @@ impl<'a, K: Unlimited, P: Policy> ScopeHandle<'a, K, P> {
     ///
     /// See [`Restart`].
     #[track_caller]
-    pub fn supervise<T, W, D, F, Fut>(
+    pub fn supervise<T, W, D, F, Fut, N>(
         &self,
-        restart: Restart<T, W, D>,
+        restart: Restart<T, W, D, N>,
         child: F,
     ) -> JoinHandle<'a, P::Value, K::Mode>
     where
@@ -203,7 +203,8 @@ impl<'a, K: Unlimited, P: Policy> ScopeHandle<'a, K, P> {
         D: Iterator<Item = Duration> + Clone,
         F: FnMut() -> Fut,
         Fut: Future,
-        Restarting<T, W, D, F, Fut>: Future<Output = Fut::Output> + ChildOf<'a, K, P>,
+        N: ObservesRestarts<Fut::Output>,
+        Restarting<T, W, D, F, Fut, N>: Future<Output = Fut::Output> + ChildOf<'a, K, P>,
         P: Accept<Fut::Output>,
     {
         self.spawn(restart.run(child))

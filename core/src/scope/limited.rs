@@ -6,15 +6,17 @@ use super::{
     owner::Owner,
     parallel::{self, ScopeFuture},
     policy::{Accept, Conclude, FailFast, Policy, Supervise},
+    restart::{ObservesRestarts, Restart, Restarting, Restarts},
     room::{self, Room, RoomFuture, SpawnFuture, TrySpawnError},
 };
 use crate::{
     child::{Anywhere, JoinHandle},
     exec::Spawn,
     limit::{Capacity, IntoLimit, Limit},
+    time::{Clock, Timer},
 };
 use alloc::borrow::Cow;
-use core::future::Future;
+use core::{future::Future, time::Duration};
 
 /// Runs a [`scope`](super::scope) with at most `limit` children at the same time.
 ///
@@ -328,5 +330,58 @@ impl<E: Spawn, P: Policy + Send + Sync + 'static> LimitedScope<E, P> {
         P: Accept<F::Output>,
     {
         SpawnFuture::new(self, future, Some(name.into()))
+    }
+
+    /// Waits until there is room, then spawns a child that is made anew when it fails:
+    /// [`spawn`](Self::spawn) as [`Scope::supervise`](crate::Scope::supervise).
+    ///
+    /// It keeps its place from the first time on, also while it waits for its restart. To take room
+    /// first, and make the child later, spawn [`restart.run(child)`](Restart::run) in a [`Room`].
+    ///
+    /// # Errors
+    ///
+    /// Returns the child, unpolled, if the scope is cancelled or has ended.
+    ///
+    /// # Cancel safety
+    ///
+    /// As [`spawn`](Self::spawn).
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use anyscope::{Restart, scope_limited, smol::Smol};
+    /// use std::{sync::atomic::{AtomicU32, Ordering}, time::Duration};
+    ///
+    /// static RUNS: AtomicU32 = AtomicU32::new(0);
+    ///
+    /// # smol::block_on(async {
+    /// scope_limited(&Smol, 2, async |s| {
+    ///     let restart = Restart::on_failure(Smol).at_most(5, Duration::MAX);
+    ///     let connect = || async {
+    ///         if RUNS.fetch_add(1, Ordering::Relaxed) < 2 { Err("refused") } else { Ok("connected") }
+    ///     };
+    ///     let child = s.supervise(restart, connect).await.unwrap();
+    ///     assert_eq!(child.await.unwrap(), Ok("connected"));
+    /// })
+    /// .await;
+    /// # });
+    /// ```
+    #[track_caller]
+    pub fn supervise<T, W, D, F, Fut, N>(
+        &self,
+        restart: Restart<T, W, D, N>,
+        child: F,
+    ) -> SpawnFuture<'_, E, P, Restarting<T, W, D, F, Fut, N>>
+    where
+        T: Timer + Clock,
+        W: Restarts<Fut::Output>,
+        D: Iterator<Item = Duration> + Clone,
+        N: ObservesRestarts<Fut::Output>,
+        F: FnMut() -> Fut,
+        Fut: Future<Output: Send + 'static>,
+        Restarting<T, W, D, F, Fut, N>: Future<Output = Fut::Output> + Send + 'static,
+        P: Accept<Fut::Output>,
+    {
+        self.spawn(restart.run(child))
     }
 }

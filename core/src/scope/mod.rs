@@ -65,6 +65,9 @@ pub use parallel::{
     try_scope_local,
 };
 pub use policy::{Accept, Conclude, FailFast, Policy, Supervise};
-pub use restart::{Always, OnFailure, OnPanic, Restart, Restarting, Restarts};
+pub use restart::{
+    Always, Observed, ObservesRestarts, OnFailure, OnPanic, Restart, Restarted, Restarting,
+    Restarts, Unobserved,
+};
 pub use room::{Room, RoomFuture, SpawnFuture, TrySpawnError};
 pub use start::{Ready, Start, StartError};

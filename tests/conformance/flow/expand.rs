@@ -27,7 +27,7 @@ fn below(n: u32, most: u32) -> Vec<u32> {
 behaviour! {
     /// Given work that takes different times, then values come as in a sequential walk, level by
     /// level, whatever the limit.
-    values_come_in_the_order_of_a_sequential_walk |ex| {
+    e1_values_come_in_the_order_of_a_sequential_walk |ex| {
         let _ = &ex;
         for limit in [1, 2, 7, 100] {
             let work = async |n: u32| {
@@ -45,7 +45,7 @@ behaviour! {
     }
 
     /// Given a limit, then it is reached when enough is found, and never exceeded.
-    the_limit_of_an_expansion_is_reached_and_not_exceeded |ex| {
+    e2_the_limit_of_an_expansion_is_reached_and_not_exceeded |ex| {
         let _ = &ex;
         for ordered in [true, false] {
             let (running, peak) = (Cell::new(0), Cell::new(0));
@@ -69,7 +69,7 @@ behaviour! {
 
     /// Given a branch that is stuck, when another one finds more, then in no order that is started
     /// at once: here it is what ends the stuck one.
-    what_was_found_is_started_at_once_if_unordered |ex| {
+    e3_what_was_found_is_started_at_once_if_unordered |ex| {
         let _ = &ex;
         let done = Signal::new();
         let (stuck, free) = (done.wait(), &done);
@@ -90,7 +90,7 @@ behaviour! {
 
     /// Given a consumer that awaits something between two values, then the work continues, and what
     /// it finds is started.
-    an_expansion_continues_while_its_consumer_is_busy |ex| {
+    e4_an_expansion_continues_while_its_consumer_is_busy |ex| {
         let _ = &ex;
         let done = Signal::new();
         let free = &done;
@@ -113,7 +113,7 @@ behaviour! {
     }
 
     /// Given no seeds, or seeds that find nothing, then it ends.
-    an_expansion_of_nothing_ends |ex| {
+    e5_an_expansion_of_nothing_ends |ex| {
         let _ = &ex;
         let work = async |n: u32| (n, Vec::new());
         assert_eq!(flow::expand([], 3, work).count().await, 0);
@@ -123,7 +123,7 @@ behaviour! {
     }
 
     /// Given endless seeds and endless findings, then as much is taken as is asked for.
-    endless_findings_are_read_one_by_one |ex| {
+    e6_endless_findings_are_read_one_by_one |ex| {
         let _ = &ex;
         let taken = Cell::new(0);
         let count = &taken;
@@ -136,7 +136,7 @@ behaviour! {
 
     /// Given an ordered walk whose first work never ends, when later work fails, then `try_collect`
     /// returns the error, and nothing is left.
-    the_first_error_of_an_expansion_comes_in_time |ex| {
+    e7_the_first_error_of_an_expansion_comes_in_time |ex| {
         let _ = &ex;
         let tracer = Tracer::new();
         let work = |n: u32| {
@@ -156,7 +156,7 @@ behaviour! {
 
     /// Given a panic of the work, then it propagates; with `catch_unwind` it is an item that finds
     /// nothing.
-    a_panic_of_an_expansion_propagates_or_is_an_item |ex| {
+    e8_a_panic_of_an_expansion_propagates_or_is_an_item |ex| {
         let _ = &ex;
         let work = async |n: u32| {
             yield_now().await;
@@ -183,7 +183,7 @@ behaviour! {
     }
 
     /// Given a live limit, when it is raised while work waits, then what was found starts.
-    a_raised_limit_starts_what_was_found |ex| {
+    e9_a_raised_limit_starts_what_was_found |ex| {
         let _ = &ex;
         let limit = LiveLimit::new(1);
         let met = AtomicUsize::new(0);
@@ -205,7 +205,7 @@ behaviour! {
     }
 
     /// Given work that is spawned into a scope, then it runs on the executor, within the limit.
-    an_expansion_in_parallel |ex| {
+    e10_an_expansion_in_parallel |ex| {
         let (running, peak) = (AtomicUsize::new(0), AtomicUsize::new(0));
         let counts = std::sync::Arc::new((running, peak));
         let sum = scope(&ex, async |s| {
@@ -230,7 +230,7 @@ behaviour! {
 /// Given a walk that is stopped after each number of values, busy with others, then what was not
 /// done is what `into_parts` returns, and a walk of that does the rest.
 #[test]
-fn a_stopped_expansion_can_be_resumed() {
+fn e11_a_stopped_expansion_can_be_resumed() {
     let work = |n: u32| ready((n, below(n, 20)));
     for (ordered, stop) in (0..20).flat_map(|stop| [(true, stop), (false, stop)]) {
         let mut walk = flow::expand([1], 3, work);
@@ -252,7 +252,7 @@ fn a_stopped_expansion_can_be_resumed() {
 
 /// Given a walk that is dropped after each number of polls, then nothing is left of its work.
 #[test]
-fn a_dropped_expansion_leaves_nothing() {
+fn e12_a_dropped_expansion_leaves_nothing() {
     for polls in 0..40 {
         let tracer = Tracer::new();
         {

@@ -1,6 +1,9 @@
 //! Children that are made anew when they fail.
 
-use anyscope::{Grace, Restart, ScopeError, exponential, scope, shield, smol::Smol, try_scope};
+use anyscope::{
+    Grace, LiveLimit, Restart, Restarted, ScopeError, TrySpawnError, exponential, scope,
+    scope_limited, shield, smol::Smol, try_scope,
+};
 use std::{
     future::pending,
     pin::pin,
@@ -9,6 +12,7 @@ use std::{
         atomic::{AtomicUsize, Ordering::SeqCst},
     },
     task::{Context, Poll, Waker},
+    time::Duration,
 };
 use support::{HOUR, SECOND, Tracer, behaviour, blow_up, yield_now};
 
@@ -20,7 +24,7 @@ fn next(count: &AtomicUsize) -> usize {
 behaviour! {
     /// Given a child that fails, then panics, when it is restarted on failures, then it is made anew
     /// until it succeeds; its handle sees only that.
-    a_child_is_restarted_until_it_succeeds in [spawned, inline] |ex| {
+    r1_a_child_is_restarted_until_it_succeeds in [spawned, inline] |ex| {
         let runs = Arc::new(AtomicUsize::new(0));
         let (count, timer) = (runs.clone(), ex.clone());
         let value = open!(async |s| {
@@ -43,7 +47,7 @@ behaviour! {
 
     /// Given a limit of restarts, when it is used up, then the last failure is the child's and the
     /// scope's.
-    the_last_failure_is_that_of_the_scope in [spawned, inline] |ex| {
+    r2_the_last_failure_is_that_of_the_scope in [spawned, inline] |ex| {
         for most in [0, 1, 3] {
             let runs = Arc::new(AtomicUsize::new(0));
             let (count, timer) = (runs.clone(), ex.clone());
@@ -64,7 +68,7 @@ behaviour! {
 
     /// Given a function that panics instead of making the child, then that is a panic of the child,
     /// and the last one is resumed.
-    a_panic_of_the_function_is_one_of_the_child |ex| {
+    r3_a_panic_of_the_function_is_one_of_the_child |ex| {
         let runs = Arc::new(AtomicUsize::new(0));
         let (count, timer) = (runs.clone(), ex.clone());
         let error = scope(&ex, async |s| {
@@ -82,7 +86,7 @@ behaviour! {
 
     /// Given a child that fails at once for ever, then others of its task still run, and a cancel
     /// ends it.
-    a_child_that_always_fails_holds_up_nobody in [spawned, inline] |ex| {
+    r4_a_child_that_always_fails_holds_up_nobody in [spawned, inline] |ex| {
         let (tracer, timer) = (Tracer::new(), ex.clone());
         let trace = tracer.clone();
         open!(async |s| {
@@ -104,7 +108,7 @@ behaviour! {
 
     /// Given delays, then each restart waits for its own; they begin anew when the child has run for
     /// a whole period; when they end, so does the child.
-    restarts_wait_for_their_delays with virtual_time |ex| {
+    r5_restarts_wait_for_their_delays with virtual_time |ex| {
         let starts = Arc::new(Mutex::new(vec![]));
         let (log, timer, start) = (starts.clone(), ex.clone(), ex.now());
         let result = scope(&ex, async |_s| {
@@ -129,7 +133,7 @@ behaviour! {
     }
 
     /// Given a limit in a period, then only restarts of that long count.
-    restarts_count_for_the_period with virtual_time |ex| {
+    r6_restarts_count_for_the_period with virtual_time |ex| {
         // Each run takes so long; twenty runs are enough.
         for (period, wait, runs) in [(10, 4, 3), (3, 2, 20), (3, 4, 20), (0, 0, 3), (0, 1, 20)] {
             let (count, timer) = (AtomicUsize::new(0), &ex);
@@ -145,7 +149,7 @@ behaviour! {
 
     /// Given a child that waits for its restart, when its scope is cancelled, at once or with a
     /// grace, or its deadline passes, then it is not made again.
-    a_cancel_ends_the_wait_for_a_restart with virtual_time |ex| {
+    r7_a_cancel_ends_the_wait_for_a_restart with virtual_time |ex| {
         for way in 0..3 {
             let runs = Arc::new(AtomicUsize::new(0));
             let (count, timer, start) = (runs.clone(), ex.clone(), ex.now());
@@ -176,7 +180,7 @@ behaviour! {
     }
 
     /// Given a child that fails in a grace of its scope, then it is not made again.
-    a_child_is_not_restarted_in_a_grace with virtual_time |ex| {
+    r7_a_child_is_not_restarted_in_a_grace with virtual_time |ex| {
         let runs = Arc::new(AtomicUsize::new(0));
         let (count, timer) = (runs.clone(), ex.clone());
         scope(&ex, async |s| {
@@ -198,7 +202,7 @@ behaviour! {
     }
 
     /// Given a child that is shielded, then it is restarted also after a cancel, as the shield says.
-    a_shield_holds_between_restarts with virtual_time |ex| {
+    r8_a_shield_holds_between_restarts with virtual_time |ex| {
         let runs = Arc::new(AtomicUsize::new(0));
         let (count, timer) = (runs.clone(), ex.clone());
         scope(&ex, async |s| {
@@ -215,12 +219,133 @@ behaviour! {
         .await;
         assert_eq!(runs.load(SeqCst), 3);
     }
+
+    /// Given a child that waits, fails and is made again, when it is cancelled at any moment, by its handle
+    /// or with its scope, at once or with a grace, then nothing is left of it, it was never there twice, it
+    /// is not made again, and each restart was told before it came.
+    r7_r9_r10_cancelled_at_every_await with virtual_time |ex| {
+        const HALF: Duration = Duration::from_millis(500);
+        for (at, way) in (0..14).flat_map(|at| (0..4).map(move |way| (at, way))) {
+            let (tracer, told) = (Tracer::new(), Arc::new(AtomicUsize::new(0)));
+            let (trace, count, timer) = (tracer.clone(), told.clone(), ex.clone());
+            let limit = LiveLimit::new(1);
+            let made = scope_limited(&ex, &limit, async |s| {
+                let (trace, sleeper) = (trace.clone(), timer.clone());
+                let child = move || {
+                    assert_eq!(trace.alive(), 0);
+                    let sleeper = sleeper.clone();
+                    trace.trace(async move {
+                        sleeper.sleep(HALF).await;
+                        yield_now().await;
+                        sleeper.sleep(HALF).await;
+                        Err::<(), _>("failed")
+                    })
+                };
+                let restart = Restart::on_failure(timer.clone()).backoff([SECOND; 99]).on_restart({
+                    move |_| {
+                        next(&count);
+                    }
+                });
+                let handle = s.supervise(restart, child).await.unwrap();
+                // Never at the moment at which the child does something.
+                timer.sleep(at * HALF / 2 + HALF / 4).await;
+                let made = tracer.drops() + tracer.alive();
+                match way {
+                    0 => drop(handle.cancel().await),
+                    1 => handle.abort(),
+                    2 => s.cancel("enough"),
+                    _ => s.cancel_with(&timer, Grace::For(HOUR), "enough"),
+                }
+                made
+            })
+            .await;
+            assert_eq!((tracer.alive(), tracer.drops() + tracer.alive()), (0, made), "{at} {way}");
+            assert!((made..=made + 1).contains(&(told.load(SeqCst) + 1)), "{at} {way}");
+        }
+    }
+
+    /// Given a function that is told of restarts, then it knows of each before its delay, with how the child
+    /// has ended; and not of the last end.
+    r10_an_observer_is_told_of_each_restart in [spawned, inline] |ex| {
+        let log = Arc::new(Mutex::new(vec![]));
+        let (told, timer, runs) = (log.clone(), ex.clone(), Arc::new(AtomicUsize::new(0)));
+        let value = open!(async |s| {
+            let child = move || {
+                let run = next(&runs);
+                async move {
+                    match run {
+                        0 => Err("failed"),
+                        1 => blow_up("with a message"),
+                        2 => std::panic::panic_any(7),
+                        run => Err::<(), _>(["", "", "", "again", "the last"][run]),
+                    }
+                }
+            };
+            let delays = [Duration::ZERO; 4];
+            let restart = Restart::on_failure(timer).backoff(delays).on_restart(
+                move |restarted: &Restarted<'_, Result<(), &'static str>>| {
+                    let panic = restarted.panic.map(String::from);
+                    let output = restarted.output.copied();
+                    assert!(restarted.delay.is_zero());
+                    told.lock().unwrap().push((restarted.number, output, panic));
+                },
+            );
+            s.supervise(restart, child).await.unwrap()
+        })
+        .await;
+        assert_eq!(value, Err("the last"));
+        let text = Some("with a message".into());
+        let expected =
+            [(1, Some(Err("failed")), None), (2, None, text), (3, None, None), (4, Some(Err("again")), None)];
+        assert_eq!(*log.lock().unwrap(), expected);
+    }
+
+    /// Given a function that panics when it is told of a restart, then that is the end of the child.
+    r10_a_panic_of_the_observer_is_that_of_the_child |ex| {
+        let (runs, timer) = (Arc::new(AtomicUsize::new(0)), ex.clone());
+        let count = runs.clone();
+        let error = scope(&ex, async |s| {
+            let child = move || {
+                next(&count);
+                async { Err::<(), ()>(()) }
+            };
+            let restart = Restart::on_failure(timer).on_restart(|_| blow_up("no log"));
+            s.supervise(restart, child).await.unwrap_err()
+        })
+        .await;
+        assert_eq!(error.try_into_panic().unwrap().message(), Some("no log"));
+        assert_eq!(runs.load(SeqCst), 1);
+    }
+
+    /// Given a limited scope, then a child that is restarted keeps its place, in its delays too; and one that
+    /// comes too late is given back unpolled.
+    r11_a_restarted_child_keeps_its_place with virtual_time |ex| {
+        let (timer, runs, start) = (ex.clone(), Arc::new(AtomicUsize::new(0)), ex.now());
+        let s = scope_limited(&ex, 1, async |s| {
+            let count = runs.clone();
+            let child = move || {
+                let run = next(&count);
+                async move { if run < 3 { Err(run) } else { Ok(run) } }
+            };
+            let restart = || Restart::on_failure(timer.clone()).backoff([SECOND; 9]);
+            let first = s.supervise(restart(), child.clone()).await.unwrap();
+            assert!(s.try_spawn(async {}).unwrap_err().is_full());
+            let second = s.supervise(restart(), child).await.unwrap();
+            assert_eq!(ex.now().saturating_duration_since(start), 3 * SECOND);
+            assert_eq!((first.await.unwrap(), second.await.unwrap()), (Ok(3), Ok(4)));
+            s
+        })
+        .await;
+        let child = || async { unreachable!("never made") };
+        let late = s.supervise(Restart::on_panic(timer.clone()), child).await.map(drop);
+        assert!(matches!(late, Err(TrySpawnError::<_>::Closed(_))));
+    }
 }
 
 /// Given a child that is dropped after each number of polls, running or waiting, then nothing is
 /// left of it; and it is dropped before it is made again.
 #[test]
-fn a_child_is_gone_before_it_is_made_again() {
+fn r9_a_child_is_gone_before_it_is_made_again() {
     for polls in 0..12 {
         let tracer = Tracer::new();
         let child = || {

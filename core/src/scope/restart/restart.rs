@@ -1,6 +1,9 @@
 //! Which ends are followed by a restart, how often, and after what time.
 
-use super::restarting::Restarting;
+use super::{
+    observed::{Observed, ObservesRestarts, Restarted, Unobserved},
+    restarting::Restarting,
+};
 use crate::time::{Clock, IntoDelays, Timer};
 use core::{fmt, future::Future, iter, time::Duration};
 
@@ -37,12 +40,13 @@ use core::{fmt, future::Future, iter, time::Duration};
 /// ```
 #[derive(Clone)]
 #[must_use = "a policy does nothing until it is passed to `supervise`"]
-pub struct Restart<T, W = OnFailure, D = iter::Repeat<Duration>> {
+pub struct Restart<T, W = OnFailure, D = iter::Repeat<Duration>, N = Unobserved> {
     pub(super) timer: T,
     pub(super) when: W,
     pub(super) delays: D,
     /// How many restarts, and in what time.
     pub(super) most: Option<(usize, Duration)>,
+    pub(super) observer: N,
 }
 
 impl<T: Timer + Clock> Restart<T> {
@@ -105,11 +109,12 @@ impl<T: Timer + Clock> Restart<T, Always> {
 
 impl<T, W> Restart<T, W> {
     fn new(timer: T, when: W) -> Self {
-        Restart { timer, when, delays: iter::repeat(Duration::ZERO), most: None }
+        let (delays, observer) = (iter::repeat(Duration::ZERO), Unobserved(()));
+        Restart { timer, when, delays, most: None, observer }
     }
 }
 
-impl<T: Timer + Clock, W, D> Restart<T, W, D> {
+impl<T: Timer + Clock, W, D, N> Restart<T, W, D, N> {
     /// Sets how long to wait before each restart.
     ///
     /// `delays` is any iterator of durations, such as [`exponential`](crate::exponential), or with the
@@ -121,12 +126,12 @@ impl<T: Timer + Clock, W, D> Restart<T, W, D> {
     /// # Examples
     ///
     /// See [`Restart`].
-    pub fn backoff<I, Kind>(self, delays: I) -> Restart<T, W, I::Delays>
+    pub fn backoff<I, Kind>(self, delays: I) -> Restart<T, W, I::Delays, N>
     where
         I: IntoDelays<Kind, Delays: Clone>,
     {
-        let Restart { timer, when, delays: _, most } = self;
-        Restart { timer, when, delays: delays.into_delays(), most }
+        let Restart { timer, when, delays: _, most, observer } = self;
+        Restart { timer, when, delays: delays.into_delays(), most, observer }
     }
 
     /// Allows at most `restarts` in any period of this length, its ends included.
@@ -144,6 +149,46 @@ impl<T: Timer + Clock, W, D> Restart<T, W, D> {
     pub fn at_most(mut self, restarts: usize, period: Duration) -> Self {
         self.most = Some((restarts, period));
         self
+    }
+
+    /// Calls `f` when a restart is due, before its delay: to log it, to count it, to raise an alarm.
+    ///
+    /// It is told how the child has ended, which is gone by then. Not of the last end, after which there
+    /// is no restart: that is the child's own. Its panic is one of the child, and is not followed by a
+    /// restart. A second call of this replaces the first.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use anyscope::{Restart, exponential, sim::Sim, try_scope};
+    /// use std::{sync::{Arc, Mutex}, time::Duration};
+    ///
+    /// const SECOND: Duration = Duration::from_secs(1);
+    ///
+    /// let log = Arc::new(Mutex::new(vec![]));
+    /// let lines = log.clone();
+    /// Sim::new(1).run(|sim| async move {
+    ///     let restart = Restart::on_failure(sim.clone())
+    ///         .backoff(exponential(SECOND, 60 * SECOND))
+    ///         .at_most(2, 60 * SECOND)
+    ///         .on_restart(move |restarted| {
+    ///             let (number, output) = (restarted.number, restarted.output);
+    ///             let line = format!("{number}: {output:?}, again in {:?}", restarted.delay);
+    ///             lines.lock().unwrap().push(line);
+    ///         });
+    ///     let connect = || async { Err::<(), _>("refused") };
+    ///     let failed = try_scope(&sim, async |s| Ok(s.supervise(restart, connect).value().await));
+    ///     assert_eq!(failed.await.unwrap_err().into_first(), Some("refused"));
+    /// }).unwrap();
+    /// let lines = ["1: Some(Err(\"refused\")), again in 1s", "2: Some(Err(\"refused\")), again in 2s"];
+    /// assert_eq!(*log.lock().unwrap(), lines);
+    /// ```
+    pub fn on_restart<F, O>(self, f: F) -> Restart<T, W, D, Observed<F>>
+    where
+        F: FnMut(&Restarted<'_, O>),
+    {
+        let Restart { timer, when, delays, most, observer: _ } = self;
+        Restart { timer, when, delays, most, observer: Observed(f) }
     }
 
     /// Returns the future of a child that is restarted: for any scope, a daemon, or without a scope.
@@ -196,10 +241,11 @@ impl<T: Timer + Clock, W, D> Restart<T, W, D> {
     /// assert_eq!(failed.into_first(), Some("writer failed"));
     /// # });
     /// ```
-    pub fn run<F, Fut>(self, child: F) -> Restarting<T, W, D, F, Fut>
+    pub fn run<F, Fut>(self, child: F) -> Restarting<T, W, D, F, Fut, N>
     where
         W: Restarts<Fut::Output>,
         D: Iterator<Item = Duration> + Clone,
+        N: ObservesRestarts<Fut::Output>,
         F: FnMut() -> Fut,
         Fut: Future,
     {
@@ -257,7 +303,7 @@ impl<O> Restarts<O> for Always {
     }
 }
 
-impl<T, W: fmt::Debug, D> fmt::Debug for Restart<T, W, D> {
+impl<T, W: fmt::Debug, D, N> fmt::Debug for Restart<T, W, D, N> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Restart")
             .field("when", &self.when)

@@ -1,6 +1,9 @@
 //! A child that is made anew when it has ended.
 
-use super::restart::{Restart, Restarts};
+use super::{
+    observed::{ObservesRestarts, Restarted, Unobserved},
+    restart::{Restart, Restarts},
+};
 use crate::{
     cancel::{Asked, asked_to_end},
     time::{Clock, Instant, Timer},
@@ -19,7 +22,16 @@ use pin_project_lite::pin_project;
 pin_project! {
     /// Future of [`Restart::run`].
     #[must_use = "futures do nothing unless you `.await` or poll them"]
-    pub struct Restarting<T, W, D, F, Fut, Sleep = <T as Timer>::Sleep, O = <Fut as Future>::Output> {
+    pub struct Restarting<
+        T,
+        W,
+        D,
+        F,
+        Fut,
+        N = Unobserved,
+        Sleep = <T as Timer>::Sleep,
+        O = <Fut as Future>::Output,
+    > {
         // Dropped before the function that made it.
         #[pin]
         child: Option<Fut>,
@@ -30,7 +42,9 @@ pin_project! {
         // How the child has ended that is to be restarted.
         last: Option<Result<O, Payload>>,
         make: F,
-        restart: Restart<T, W, D>,
+        restart: Restart<T, W, D, N>,
+        // How many restarts there were.
+        restarts: usize,
         // Those that are left.
         delays: D,
         // The last restarts, as far as they count.
@@ -39,13 +53,13 @@ pin_project! {
     }
 }
 
-impl<T, W, D, F, Fut> Restarting<T, W, D, F, Fut>
+impl<T, W, D, F, Fut, N> Restarting<T, W, D, F, Fut, N>
 where
     T: Timer + Clock,
     D: Iterator<Item = Duration> + Clone,
     Fut: Future,
 {
-    pub(super) fn new(restart: Restart<T, W, D>, make: F) -> Self {
+    pub(super) fn new(restart: Restart<T, W, D, N>, make: F) -> Self {
         Restarting {
             child: None,
             sleep: None,
@@ -54,6 +68,7 @@ where
             make,
             delays: restart.delays.clone(),
             restart,
+            restarts: 0,
             moments: VecDeque::new(),
             is_over: false,
         }
@@ -131,11 +146,12 @@ where
     }
 }
 
-impl<T, W, D, F, Fut> Future for Restarting<T, W, D, F, Fut>
+impl<T, W, D, F, Fut, N> Future for Restarting<T, W, D, F, Fut, N>
 where
     T: Timer + Clock,
     W: Restarts<Fut::Output>,
     D: Iterator<Item = Duration> + Clone,
+    N: ObservesRestarts<Fut::Output>,
     F: FnMut() -> Fut,
     Fut: Future,
 {
@@ -170,6 +186,11 @@ where
                 *this.is_over = true;
                 return Poll::Ready(ended.unwrap_or_else(|payload| unwind::resume(payload)));
             };
+            *this.restarts += 1;
+            // It is over if the observer panics.
+            *this.is_over = true;
+            this.restart.observer.tell(&Restarted::new(*this.restarts, &ended, delay));
+            *this.is_over = false;
             *this.last = Some(ended);
             if delay.is_zero() {
                 cx.waker().wake_by_ref();
@@ -180,7 +201,9 @@ where
     }
 }
 
-impl<T, W: fmt::Debug, D, F, Fut, Sleep, O> fmt::Debug for Restarting<T, W, D, F, Fut, Sleep, O> {
+impl<T, W: fmt::Debug, D, F, Fut, N, Sleep, O> fmt::Debug
+    for Restarting<T, W, D, F, Fut, N, Sleep, O>
+{
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Restarting")
             .field("restart", &self.restart)
