@@ -26,6 +26,14 @@ impl<K: Ord + Clone, F: Future> FutureMap<K, F> {
     /// one of them has said [`close`](crate::MapHandle::close). Whoever consumes the flow and has
     /// a handle itself waits for itself, unless it says so.
     ///
+    /// # Cancel safety
+    ///
+    /// Dropping the flow drops all that is left in the map.
+    ///
+    /// # Cost
+    ///
+    /// That of polling the map: O(1) for a wake, and a look-up of the key for each item.
+    ///
     /// # Examples
     ///
     /// Pages that lead to more pages:
@@ -64,6 +72,10 @@ impl<K: Ord + Clone, F: Future> FutureMap<K, F> {
 impl<F: Future> FutureSet<F> {
     /// Returns the set as a flow of outputs, in order of completion; as the
     /// [`as_completed`](crate::set::PollMap::as_completed) of a map, which says more.
+    ///
+    /// # Cancel safety, cost
+    ///
+    /// As of a map.
     ///
     /// # Examples
     ///

@@ -29,6 +29,12 @@ impl<K: Ord + Clone, F: Future> FutureMap<K, F> {
     /// Polling the wait panics when a future does; see [`PollMap`](super::PollMap). What is done
     /// stays in the map then, too.
     ///
+    /// # Errors
+    ///
+    /// None: a wait whose condition was not met returns what is done and says so in
+    /// [`met`](super::Waited::met) and [`timed_out`](super::Waited::timed_out).
+    /// [`require`](super::Waited::require) makes an error of that.
+    ///
     /// # Cost
     ///
     /// That of polling the map, and one clone of the key for each output. What is done is looked
@@ -67,6 +73,11 @@ impl<K: Ord + Clone, F: Future> FutureMap<K, F> {
     ///
     /// The predicate is called once for each output, in order of completion. So it can count, or
     /// add up.
+    ///
+    /// # Cancel safety, errors, cost
+    ///
+    /// Those of [`wait`](Self::wait). What the predicate has counted does not come back when the wait
+    /// is dropped: the next wait shows it again what is done and was not returned.
     ///
     /// # Panics
     ///

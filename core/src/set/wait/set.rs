@@ -24,6 +24,15 @@ impl<F: Future> FutureSet<F> {
     /// Dropping the wait loses nothing. What is done and was not returned stays in the set, and is
     /// what the next wait or poll returns first.
     ///
+    /// # Errors, panics
+    ///
+    /// Those of the [`wait`](super::PollMap::wait) of a map.
+    ///
+    /// # Cost
+    ///
+    /// That of polling the set. The first wait allocates once, for what is done and was not returned.
+    /// What is done is looked at once in each wait.
+    ///
     /// # Examples
     ///
     /// ```
@@ -51,6 +60,10 @@ impl<F: Future> FutureSet<F> {
     /// Waits until `predicate` returns true for an output, and returns all that are done by then;
     /// as the [`wait_until`](super::PollMap::wait_until) of a map.
     ///
+    /// # Cancel safety, errors, panics, cost
+    ///
+    /// Those of [`wait`](Self::wait) and of the `wait_until` of a map.
+    ///
     /// # Examples
     ///
     /// ```
@@ -76,6 +89,10 @@ impl<F: Future> FutureSet<F> {
 
     /// Returns a handle that adds futures to this set, from any task or thread, also while the set
     /// is being polled or waited for; as the [`handle`](super::PollMap::handle) of a map.
+    ///
+    /// # Cost
+    ///
+    /// From the first handle on the set takes a lock for each poll.
     ///
     /// # Examples
     ///

@@ -57,6 +57,15 @@ impl<'a, G: Gather, C: Condition<G::Item>> Wait<'a, G, C> {
     ///
     /// That of the wait: nothing is lost.
     ///
+    /// # Errors
+    ///
+    /// None, as of the wait. [`require`](super::Waited::require) makes an error of a time that has
+    /// passed, with what is done in it.
+    ///
+    /// # Cost
+    ///
+    /// One sleep of the timer, if the wait has to wait. It is dropped with the end of the wait.
+    ///
     /// # Examples
     ///
     /// ```
@@ -81,6 +90,10 @@ impl<'a, G: Gather, C: Condition<G::Item>> Wait<'a, G, C> {
 
     /// Limits the wait to the moment `at`, as [`timeout`](Self::timeout) does to a time.
     /// [`Instant::NEVER`] means no limit.
+    ///
+    /// # Cancel safety, errors, cost
+    ///
+    /// Those of [`timeout`](Self::timeout). The clock is read once, if the wait has to wait.
     ///
     /// # Examples
     ///
