@@ -137,7 +137,7 @@ pub use scope::{
 };
 #[cfg(feature = "std")]
 pub use scope::{BlockScope, TryBlockScope, block_scope, block_scope_with, try_block_scope};
-#[cfg(feature = "std")]
+#[cfg(any(feature = "std", anyscope_loom))]
 #[doc(inline)]
 pub use set::{ClosedSet, InsertError, MapHandle, SetHandle};
 #[cfg(feature = "alloc")]

@@ -55,5 +55,5 @@ pub use wait::{
     All, Batch, Condition, Count, First, FirstError, Gather, TimedWait, Unmet, Until, UntilKeyed,
     Wait, Waited, When,
 };
-#[cfg(feature = "std")]
+#[cfg(any(feature = "std", anyscope_loom))]
 pub use wait::{ClosedSet, InsertError, MapHandle, SetHandle};

@@ -11,7 +11,13 @@ use core::{
     sync::atomic::{AtomicUsize, Ordering},
     task::Context,
 };
-use std::sync::{Mutex, PoisonError};
+
+#[cfg(anyscope_loom)]
+extern crate std;
+#[cfg(anyscope_loom)]
+use loom::{sync::Mutex, thread_local};
+#[cfg(not(anyscope_loom))]
+use std::{sync::Mutex, thread_local};
 
 /// What a set or map and its handles share.
 pub(super) struct Inbox<K, T> {
@@ -43,9 +49,15 @@ pub(super) enum Refusal {
     Closed,
 }
 
-std::thread_local! {
+#[cfg(not(anyscope_loom))]
+thread_local! {
     /// Its address is that of the thread.
     static THREAD: u8 = const { 0 };
+}
+
+#[cfg(anyscope_loom)]
+thread_local! {
+    static THREAD: u8 = 0;
 }
 
 impl<K, T> Inbox<K, T> {
@@ -68,7 +80,7 @@ impl<K, T> Inbox<K, T> {
             "a comparison of two keys used a handle of the map that compares them",
         );
         // A comparison that panicked has changed nothing.
-        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut state = self.state.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
         self.inside.store(thread, Ordering::Relaxed);
         let _leaves = Finally::new(|| self.inside.store(0, Ordering::Relaxed));
         f(&mut state)

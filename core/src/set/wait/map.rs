@@ -140,7 +140,7 @@ impl<K: Ord + Clone, F: Future> FutureMap<K, F> {
     /// assert!(added.is_ok() && waited.met);
     /// # });
     /// ```
-    #[cfg(feature = "std")]
+    #[cfg(any(feature = "std", anyscope_loom))]
     pub fn handle(&mut self) -> super::MapHandle<K, F> {
         let places = &self.slots.places;
         super::MapHandle::new(self.slots.intake.open(|| places.keys().cloned().collect()))

@@ -13,12 +13,14 @@
 
 mod condition;
 mod gather;
-#[cfg(feature = "std")]
+#[cfg(any(feature = "std", anyscope_loom))]
 mod handle;
-#[cfg_attr(not(feature = "std"), path = "no_intake.rs")]
+#[cfg_attr(not(any(feature = "std", anyscope_loom)), path = "no_intake.rs")]
 mod intake;
 mod kept;
 mod map;
+#[cfg(all(test, anyscope_loom))]
+mod models;
 mod set;
 // The future `Wait` is what one looks for under this name.
 #[allow(clippy::module_inception)]
@@ -31,7 +33,7 @@ use super::{PollMap, PollSet};
 pub use condition::{All, Batch, Condition, Count, First, FirstError, Until, UntilKeyed, When};
 pub use gather::Gather;
 pub(crate) use gather::Progress;
-#[cfg(feature = "std")]
+#[cfg(any(feature = "std", anyscope_loom))]
 pub use handle::{ClosedSet, InsertError, MapHandle, SetHandle};
 pub(super) use intake::{Added, Intake};
 pub(super) use kept::Kept;

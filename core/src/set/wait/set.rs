@@ -107,7 +107,7 @@ impl<F: Future> FutureSet<F> {
     /// assert_eq!(set.wait(When::All).await.done, [1]);
     /// # });
     /// ```
-    #[cfg(feature = "std")]
+    #[cfg(any(feature = "std", anyscope_loom))]
     pub fn handle(&mut self) -> super::SetHandle<F> {
         super::SetHandle::new(Beside::of(&mut self.beside).intake.open(Default::default))
     }
