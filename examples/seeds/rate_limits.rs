@@ -9,7 +9,7 @@
 //! | `FixedWindow`, twice the rate around an edge | `Rate::window(n, per)`, which has no edges |
 //! | `CallLimit` | `.acquire(&timer)`: one |
 //! | `LimitSet([..]).acquire({..}, timeout)` | `limits.acquire(&timer, [(key, n), ..])`, `timeout(..)` around it |
-//! | `acq.update(usage)`, or else | `permit.refund(..)`, or nothing |
+//! | `acq.update(usage)`, or else | `permit.settle(&clock, key, used)`, or nothing |
 //! | `LimitPool([set, set])` | `race` of an acquire of each: the first that has room |
 //! | a request of 2 that starves behind many of 1 | first come, first served |
 //! | Haiway `@throttle(limit=2, period=1)` | a `RateLimit` in the function; `.throttle(&timer, Rate::window(2, SECOND))` |
@@ -59,7 +59,7 @@ async fn several(sim: &SimHandle) {
         .build()
         .unwrap();
     let mut permit = limits.acquire(sim, [("connections", 1), ("tokens", 80)]).await.unwrap();
-    permit.refund(sim, "tokens", 70).unwrap(); // It took ten.
+    permit.settle(sim, "tokens", 10).unwrap(); // It took ten.
     drop(permit);
     let begun = sim.elapsed();
     drop(limits.acquire(sim, [("connections", 2), ("tokens", 95)]).await);

@@ -166,6 +166,41 @@ fn c92_a_part_is_given_back() {
     assert_eq!(limits.available("memory"), Some(100));
 }
 
+/// Given a permit of which less was used than was granted, then the rest comes back; if more of a rate was
+/// used, then that is owed, and of a resource it is an error.
+#[test]
+fn c92_c93_use_beyond_the_permit_is_owed() {
+    let (hand, limits) = (Hand::default(), limits());
+    let mut permit = limits.try_acquire(&hand, [("memory", 80), ("requests", 10)]).unwrap();
+    let mut waiter = acquire(&limits, &hand, [("requests", 1)]);
+    assert!(waits(&mut waiter));
+    permit.settle(&hand, "memory", 30).unwrap();
+    assert_eq!(limits.available("memory"), Some(70));
+    permit.settle(&hand, "memory", 30).unwrap();
+    let above = permit.settle(&hand, "memory", 31).unwrap_err();
+    let expected = |invalid| matches!(invalid, InvalidAmount::Above { amount: 31, most: 30, .. });
+    assert!(matches!(above, InvalidAsk::Amount { invalid, .. } if expected(invalid)));
+    let unknown = permit.settle(&hand, "connections", 1).unwrap_err();
+    assert!(matches!(unknown, InvalidAsk::UnknownKey { .. }));
+
+    // 15 more than all that there are, at ten a second.
+    permit.settle(&hand, "requests", 25).unwrap();
+    hand.set(1599);
+    assert!(waits(&mut waiter));
+    hand.set(1600);
+    drop(ready(&mut waiter));
+    drop(permit);
+    assert_eq!(limits.available("memory"), Some(100));
+
+    // A part of a rate is there at once for who waits.
+    hand.set(10_000);
+    let mut permit = limits.try_acquire(&hand, [("requests", 10)]).unwrap();
+    let mut waiter = acquire(&limits, &hand, [("requests", 6)]);
+    assert!(waits(&mut waiter));
+    permit.settle(&hand, "requests", 4).unwrap();
+    drop(ready(&mut waiter));
+}
+
 /// Given one that waits or was served, when it goes away, then those behind are served.
 #[test]
 fn who_goes_away_takes_nothing() {

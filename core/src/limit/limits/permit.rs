@@ -53,13 +53,64 @@ impl<K> LimitsPermit<K> {
     where
         K: PartialEq<Q>,
     {
+        let at = self.place_of(key)?;
+        self.give_back(clock, at, unused)
+    }
+
+    /// Says how much was used of this key in the end. What is left is [given back](Self::refund), and what
+    /// was used of a rate beyond it is owed: those who come later wait for it, too. Call it once for a key.
+    ///
+    /// # Errors
+    ///
+    /// Returns [`InvalidAsk`], and changes nothing, if the permit has nothing with this key, or if it is a resource and
+    /// less of it was granted than `used`.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use anyscope::limit::{Limits, Rate};
+    ///
+    /// anyscope::sim::Sim::new(7).run(async |sim| {
+    ///     let limits = Limits::builder().rate("tokens", Rate::per_second(100)).build().unwrap();
+    ///     let mut permit = limits.acquire(&sim, [("tokens", 10)]).await.unwrap();
+    ///     permit.settle(&sim, "tokens", 110).unwrap(); // 10 too many
+    ///     limits.acquire(&sim, [("tokens", 1)]).await.unwrap();
+    ///     assert_eq!(sim.elapsed().as_millis(), 110);
+    /// })
+    /// .unwrap();
+    /// ```
+    pub fn settle<Q>(&mut self, clock: impl Clock, key: Q, used: u32) -> Result<(), InvalidAsk>
+    where
+        K: PartialEq<Q>,
+    {
+        let at = self.place_of(key)?;
+        let left = self.left[at];
+        if used <= left {
+            return self.give_back(clock, at, left - used);
+        }
+        let (key, _) = self.asks[at];
+        let Pool::Rate { .. } = &self.line.book.pools[key].1 else {
+            let invalid = InvalidAmount::above(used, left);
+            return Err(InvalidAsk::Amount { index: 0, invalid });
+        };
+        let now = clock.now();
+        self.line.change(Some(now), |table, _| table.charge(key, now, used - left));
+        Ok(())
+    }
+
+    fn place_of<Q>(&self, key: Q) -> Result<usize, InvalidAsk>
+    where
+        K: PartialEq<Q>,
+    {
         let pools = &self.line.book.pools;
         let is_it = |ask: &Ask| pools[ask.0].0 == key;
-        let index = 0;
-        let at = self.asks.iter().position(is_it).ok_or(InvalidAsk::UnknownKey { index })?;
+        self.asks.iter().position(is_it).ok_or(InvalidAsk::UnknownKey { index: 0 })
+    }
+
+    fn give_back(&mut self, clock: impl Clock, at: usize, unused: u32) -> Result<(), InvalidAsk> {
         let Some(rest) = self.left[at].checked_sub(unused) else {
             let invalid = InvalidAmount::above(unused, self.left[at]);
-            return Err(InvalidAsk::Amount { index, invalid });
+            return Err(InvalidAsk::Amount { index: 0, invalid });
         };
         let now = clock.now();
         self.left[at] = rest;

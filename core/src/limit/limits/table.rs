@@ -56,6 +56,13 @@ impl<K> Table<K> {
     pub(super) fn counts(&self) -> Box<[u32]> {
         self.pools.iter().map(|(_, pool)| pool.most()).collect()
     }
+
+    /// Takes so much of a rate although there may be less.
+    pub(super) fn charge(&self, key: usize, now: Instant, amount: u32) {
+        if let Pool::Rate { bucket, .. } = &self.pools[key].1 {
+            bucket.charge(now, amount);
+        }
+    }
 }
 
 impl<K> Book for Table<K> {
