@@ -255,7 +255,7 @@ impl Shared {
         }
         let queued = if queue.is_empty() { 0 } else { QUEUED };
         // Not a read-modify-write: see the module. Release: see `try_take`.
-        self.hot.word.store(in_use * ONE | word & CLOSED | queued, Ordering::Release);
+        self.hot.word.store((in_use * ONE) | (word & CLOSED) | queued, Ordering::Release);
     }
 }
 
