@@ -11,6 +11,8 @@ mod book;
 mod desk;
 #[allow(clippy::module_inception)]
 mod line;
+#[cfg(all(test, anyscope_loom))]
+mod models;
 mod waiting;
 
 pub(super) use book::Book;
