@@ -1,7 +1,7 @@
 //! What was tried, and why it ended.
 
 use crate::{cancel::Cancelled, time::Elapsed};
-use alloc::{collections::VecDeque, vec::Vec};
+use alloc::{boxed::Box, collections::VecDeque, vec::Vec};
 use core::{convert::Infallible, error::Error, fmt, iter};
 
 /// How many failures are kept at either end.
@@ -129,32 +129,42 @@ impl fmt::Display for GaveUp {
 #[derive(Clone, PartialEq)]
 pub struct Earlier<F> {
     first: Vec<F>,
+    /// Apart, as there are seldom any: what fails for the first time has less to set up and to drop.
+    later: Option<Box<Later<F>>>,
+}
+
+/// Failures after the first ones.
+#[derive(Clone, PartialEq)]
+struct Later<F> {
     last: VecDeque<F>,
     omitted: usize,
 }
 
 impl<F> Earlier<F> {
+    #[inline]
     pub(super) fn new() -> Self {
-        Earlier { first: Vec::new(), last: VecDeque::new(), omitted: 0 }
+        Earlier { first: Vec::new(), later: None }
     }
 
     /// Returns the failures that were kept.
     pub fn iter(&self) -> impl Iterator<Item = &F> {
-        self.first.iter().chain(&self.last)
+        self.first.iter().chain(self.later.iter().flat_map(|later| &later.last))
     }
 
     /// Returns how many failures were not kept: those in the middle.
     pub fn omitted(&self) -> usize {
-        self.omitted
+        self.later.as_ref().map_or(0, |later| later.omitted)
     }
 
     pub(super) fn push(&mut self, failure: F) {
         if self.first.len() < KEPT {
             return self.first.push(failure);
         }
-        let gone = if self.last.len() == KEPT { self.last.pop_front() } else { None };
-        self.omitted += usize::from(gone.is_some());
-        self.last.push_back(failure);
+        let new = || Box::new(Later { last: VecDeque::new(), omitted: 0 });
+        let later = self.later.get_or_insert_with(new);
+        let gone = if later.last.len() == KEPT { later.last.pop_front() } else { None };
+        later.omitted += usize::from(gone.is_some());
+        later.last.push_back(failure);
     }
 }
 
@@ -164,7 +174,7 @@ impl<F> IntoIterator for Earlier<F> {
         iter::Chain<alloc::vec::IntoIter<F>, alloc::collections::vec_deque::IntoIter<F>>;
 
     fn into_iter(self) -> Self::IntoIter {
-        self.first.into_iter().chain(self.last)
+        self.first.into_iter().chain(self.later.map(|later| later.last).unwrap_or_default())
     }
 }
 
@@ -172,9 +182,9 @@ impl<F: fmt::Debug> fmt::Debug for Earlier<F> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut list = f.debug_list();
         list.entries(&self.first);
-        if self.omitted > 0 {
-            list.entry(&format_args!("{} more", self.omitted));
+        if self.omitted() > 0 {
+            list.entry(&format_args!("{} more", self.omitted()));
         }
-        list.entries(&self.last).finish()
+        list.entries(self.later.iter().flat_map(|later| &later.last)).finish()
     }
 }

@@ -15,7 +15,7 @@ use core::{
     future::Future,
     mem,
     pin::Pin,
-    task::{Context, Poll},
+    task::{Context, Poll, ready},
     time::Duration,
 };
 
@@ -33,87 +33,89 @@ where
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         loop {
-            let mut this = self.as_mut().project();
             // It stays so if something of the user's panics.
-            match mem::replace(this.phase, Phase::Over) {
+            match mem::replace(self.as_mut().project().phase, Phase::Over) {
+                Phase::Running => {}
                 Phase::Start => {
-                    if let Some(cancelled) = asked_to_end() {
-                        let why = GaveUp::Cancelled(cancelled);
-                        return Poll::Ready(Err(this.failed.give_up(why)));
-                    }
-                    if this.failed.made == 0 {
-                        RetryBudget::around(this.budget, RetryBudget::deposit);
-                        this.limits.begin(&*this.timer);
-                    }
-                    this.failed.made += 1;
-                    this.attempt.set(Some(this.make.attempt()));
-                    *this.phase = Phase::Running;
-                }
-                Phase::Running => {
-                    let attempt = this.attempt.as_mut().as_pin_mut().expect("it runs");
-                    let failure = match attempt.poll(cx) {
-                        Poll::Ready(Ok(value)) => {
-                            this.attempt.set(None);
-                            this.sleep.set(None);
-                            match this.until.accepts(value) {
-                                Ok(value) => return Poll::Ready(Ok(value)),
-                                Err(rejected) => Failure::Rejected(rejected),
-                            }
-                        }
-                        Poll::Ready(Err(error)) => Failure::Failed(error),
-                        Poll::Pending => {
-                            if !self.as_mut().is_out_of_time(cx) {
-                                *self.project().phase = Phase::Running;
-                                return Poll::Pending;
-                            }
-                            Failure::TimedOut(Elapsed::new())
-                        }
-                    };
-                    let mut this = self.as_mut().project();
-                    this.attempt.set(None);
-                    this.sleep.set(None);
-                    match self.as_mut().plan(failure) {
-                        Err(why) => {
-                            let failed = self.project().failed;
-                            return Poll::Ready(Err(failed.give_up(why)));
-                        }
-                        Ok(Duration::ZERO) => {
-                            // Others of the task have their turn.
-                            cx.waker().wake_by_ref();
-                            *self.project().phase = Phase::Start;
-                            return Poll::Pending;
-                        }
-                        Ok(delay) => {
-                            let mut this = self.as_mut().project();
-                            if delay != Duration::MAX {
-                                this.sleep.set(Some(this.timer.sleep(delay)));
-                            }
-                            *this.phase = Phase::Delay;
-                        }
+                    if let Some(why) = self.as_mut().start() {
+                        return Poll::Ready(Err(self.project().failed.give_up(why)));
                     }
                 }
-                Phase::Delay => {
-                    if let Some(cancelled) = this.asked.poll(cx) {
-                        this.sleep.set(None);
-                        let why = GaveUp::Cancelled(cancelled);
-                        return Poll::Ready(Err(this.failed.give_up(why)));
-                    }
-                    let is_over = match this.sleep.as_mut().as_pin_mut() {
-                        Some(sleep) => sleep.poll(cx).is_ready(),
-                        None => false,
-                    };
-                    if !is_over {
-                        waits::waits_for(format_args!("the delay of a retry"));
-                        *this.phase = Phase::Delay;
-                        return Poll::Pending;
-                    }
-                    this.sleep.set(None);
-                    *this.asked = Asked::new();
-                    *this.phase = Phase::Start;
-                }
+                Phase::Delay => match ready!(self.as_mut().poll_delay(cx)) {
+                    Some(why) => return Poll::Ready(Err(self.project().failed.give_up(why))),
+                    None => continue,
+                },
                 Phase::Over => panic!("polled after it was ready"),
             }
+            let mut this = self.as_mut().project();
+            let attempt = this.attempt.as_mut().as_pin_mut().expect("it runs");
+            let failure = match attempt.poll(cx) {
+                Poll::Ready(Ok(value)) => {
+                    this.attempt.set(None);
+                    this.sleep.set(None);
+                    match this.until.accepts(value) {
+                        Ok(value) => return Poll::Ready(Ok(value)),
+                        Err(rejected) => Failure::Rejected(rejected),
+                    }
+                }
+                Poll::Ready(Err(error)) => Failure::Failed(error),
+                Poll::Pending => {
+                    if !self.as_mut().is_out_of_time(cx) {
+                        *self.project().phase = Phase::Running;
+                        return Poll::Pending;
+                    }
+                    Failure::TimedOut(Elapsed::new())
+                }
+            };
+            if let Some(why) = ready!(self.as_mut().go_on(failure, cx)) {
+                return Poll::Ready(Err(self.project().failed.give_up(why)));
+            }
         }
+    }
+}
+
+impl<T, D, F, Fut, E, W, U, O, R> Retry<T, D, F, Fut, E, W, U, O, R>
+where
+    T: Timer + Clock,
+    F: Attempt<Fut>,
+{
+    /// Begins an attempt, or returns why there is none.
+    #[inline]
+    fn start(self: Pin<&mut Self>) -> Option<GaveUp> {
+        if let Some(cancelled) = asked_to_end() {
+            return Some(GaveUp::Cancelled(cancelled));
+        }
+        let mut this = self.project();
+        if this.failed.made == 0 {
+            RetryBudget::around(this.budget, RetryBudget::deposit);
+            this.limits.begin(&*this.timer);
+        }
+        this.failed.made += 1;
+        this.attempt.set(Some(this.make.attempt()));
+        None
+    }
+
+    /// Waits for the next attempt. Ready with the reason if there will be none.
+    #[inline(never)]
+    fn poll_delay(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<GaveUp>> {
+        let mut this = self.project();
+        if let Some(cancelled) = this.asked.poll(cx) {
+            this.sleep.set(None);
+            return Poll::Ready(Some(GaveUp::Cancelled(cancelled)));
+        }
+        let is_over = match this.sleep.as_mut().as_pin_mut() {
+            Some(sleep) => sleep.poll(cx).is_ready(),
+            None => false,
+        };
+        if !is_over {
+            waits::waits_for(format_args!("the delay of a retry"));
+            *this.phase = Phase::Delay;
+            return Poll::Pending;
+        }
+        this.sleep.set(None);
+        *this.asked = Asked::new();
+        *this.phase = Phase::Start;
+        Poll::Ready(None)
     }
 }
 
@@ -138,6 +140,34 @@ where
         }
         let sleep = this.sleep.as_pin_mut().expect("just set");
         sleep.poll(cx).is_ready()
+    }
+
+    /// Begins the delay after an attempt that failed. Ready with the reason if there is none, and pending for others of the
+    /// task to have their turn.
+    #[inline(never)]
+    fn go_on(
+        mut self: Pin<&mut Self>,
+        failure: Failure<E, R>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<GaveUp>> {
+        let mut this = self.as_mut().project();
+        this.attempt.set(None);
+        this.sleep.set(None);
+        let delay = match self.as_mut().plan(failure) {
+            Ok(delay) => delay,
+            Err(why) => return Poll::Ready(Some(why)),
+        };
+        let mut this = self.project();
+        if delay.is_zero() {
+            cx.waker().wake_by_ref();
+            *this.phase = Phase::Start;
+            return Poll::Pending;
+        }
+        if delay != Duration::MAX {
+            this.sleep.set(Some(this.timer.sleep(delay)));
+        }
+        *this.phase = Phase::Delay;
+        Poll::Ready(None)
     }
 
     /// Keeps how an attempt failed, and returns how long to wait before the next one, or why there is
