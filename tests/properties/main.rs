@@ -4,6 +4,7 @@ mod breaker;
 mod budget;
 mod channel;
 mod flow;
+mod groups;
 mod limits;
 mod merge;
 mod rate;
