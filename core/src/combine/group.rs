@@ -63,6 +63,10 @@ pub(super) type End<B, R, At> = Result<<B as Running<R>>::Kept, (At, <B as Runni
 /// What drops its members when it is told.
 #[allow(unnameable_types, reason = "sealed")]
 pub trait Clear {
+    /// Whether the members are on the heap. Others are dropped where they are: a pointer to them would keep
+    /// them from registers.
+    const ON_HEAP: bool = false;
+
     /// Drops all members and all that was kept, also when some destructors panic: the first panic
     /// is kept.
     fn clear(self: Pin<&mut Self>, first: &mut Option<Payload>);
@@ -86,8 +90,10 @@ pin_project! {
     {
         fn drop(this: Pin<&mut Self>) {
             let this = this.project();
-            if !*this.over {
-                drop(Clearing { running: this.running, over: this.over });
+            match *this.over {
+                true => {}
+                false if B::ON_HEAP => abandon(this.running, this.over),
+                false => drop(Clearing { running: this.running, over: this.over }),
             }
         }
     }
@@ -126,6 +132,14 @@ impl<B: Clear> Started<B> {
             }
         }
     }
+}
+
+/// Drops everything in a group that is not over. Out of the way of those that are: then the drop of one on
+/// the heap is so short that it is inlined.
+#[cold]
+#[inline(never)]
+fn abandon<B: Clear>(running: Pin<&mut B>, over: &mut bool) {
+    drop(Clearing { running, over });
 }
 
 /// Drops everything in a group when it is dropped.

@@ -104,6 +104,8 @@ impl<F: Future, K, R: Rule<F::Output, Kept = K>> Store<R> for Boxed<F, K> {
 }
 
 impl<F, K> Clear for Boxed<F, K> {
+    const ON_HEAP: bool = true;
+
     #[inline(always)]
     fn clear(self: Pin<&mut Self>, first: &mut Option<Payload>) {
         match self.get_mut() {

@@ -90,6 +90,8 @@ impl<R, B: Store<R>, C: Shape> Running<R> for Uniform<B, C> {
 }
 
 impl<B: Clear, C> Clear for Uniform<B, C> {
+    const ON_HEAP: bool = B::ON_HEAP;
+
     #[inline(always)]
     fn clear(self: Pin<&mut Self>, first: &mut Option<Payload>) {
         self.project().store.clear(first);
