@@ -91,7 +91,7 @@ fn waits_with_handles() {
             }));
             let first = map.wait(When::Count(2)).timeout(&sim, SECOND).await;
             assert!(first.done.len() <= 2);
-            map.wait(When::FirstError).await;
+            drop(map.wait(When::FirstError).await);
             map.as_completed().count().await
         })
         .await
