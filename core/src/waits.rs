@@ -82,7 +82,6 @@ mod listen {
     }
 
     /// Tells the listener of this thread, if there is one, what a future waits for.
-    #[inline]
     pub(crate) fn waits_for(what: fmt::Arguments<'_>) {
         if let Ok(Some(listener)) = LISTENER.try_with(Cell::get) {
             listener(what);

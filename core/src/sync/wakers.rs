@@ -61,13 +61,12 @@ impl Wakers {
 
     #[inline(never)]
     fn fire_all(&mut self) -> Result<(), Payload> {
-        let first = self.first.take();
-        if self.others.is_empty() {
-            return first.map_or(Ok(()), |waker| unwind::catch(|| waker.wake()));
-        }
         let mut panic = None;
-        if let Some(waker) = first {
+        if let Some(waker) = self.first.take() {
             unwind::keep_first(&mut panic, || waker.wake());
+        }
+        if self.others.is_empty() {
+            return panic.map_or(Ok(()), Err);
         }
         for waker in mem::take(&mut self.others) {
             unwind::keep_first(&mut panic, || waker.wake());
