@@ -4,7 +4,7 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 export RUSTFLAGS="-D warnings"
 
-for features in "" alloc std rate "rate std" backon "backon std"; do
+for features in "" alloc std rate "rate std" backon "backon std" serde; do
     echo "anyscope-core: '$features'"
     cargo check --quiet -p anyscope-core --no-default-features --features "$features"
 done
@@ -22,7 +22,7 @@ for ((set = 0; set < 1 << ${#optional[@]}; set++)); do
 done
 
 # They add modules that have nothing to do with the others.
-for features in progress "progress smol" shutdown rate backon deadpool "rate backon shutdown deadpool progress tokio threads sim hyper futures"; do
+for features in progress "progress smol" shutdown rate serde backon deadpool "rate backon shutdown deadpool progress tokio threads sim hyper futures"; do
     cargo check --quiet -p anyscope --no-default-features --features "$features"
     echo "anyscope: $features"
 done

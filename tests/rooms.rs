@@ -16,6 +16,8 @@ const UNSAFE: &[(&str, &str)] = &[
     ("set/pinned.rs", "a pinned element of a slice"),
     ("child/", "a child in one allocation, found by scope, executor and handle"),
     ("channel/raw/", "a sender's place in line, and the consumer's place for one item"),
+    ("observe/tree/node.rs", "a scope that is looked at from outside, as long as it lives"),
+    ("scope/tree.rs", "what may be read of a scope from outside"),
     ("scope/block.rs", "children that borrow"),
     (
         "scope/owner.rs",

@@ -5,7 +5,7 @@ use crate::{
     trace::Step,
     wait,
 };
-use anyscope_core::{Child, Clock, Instant, Spawn, SpawnBlocking, Timer};
+use anyscope_core::{Child, Clock, Instant, Spawn, SpawnBlocking, Timer, observe::waits_for};
 use std::{
     fmt,
     future::{Future, poll_fn},
@@ -308,6 +308,7 @@ impl Future for Sleep {
         let waker = cx.waker().clone();
         let old = self.shared.lock().wait_for(self.timer, waker);
         drop(old);
+        waits_for("a time");
         Poll::Pending
     }
 }

@@ -32,7 +32,7 @@
 
 use anyscope_core::{
     BlockOn, Child, Clock, Instant, KeepAlive, LocalChild, Spawn, SpawnBlocking, SpawnLocal, Timer,
-    enter,
+    enter, observe::waits_for,
 };
 use async_executor::{Executor, LocalExecutor, Task};
 use std::{
@@ -45,7 +45,7 @@ use std::{
         Arc, OnceLock, Weak,
         atomic::{AtomicUsize, Ordering},
     },
-    task::{Context, Poll, ready},
+    task::{Context, Poll},
     thread,
     time::Duration,
 };
@@ -371,7 +371,10 @@ impl Future for Sleep {
     type Output = ();
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
-        ready!(Pin::new(&mut self.timer).poll(cx));
-        Poll::Ready(())
+        let polled = Pin::new(&mut self.timer).poll(cx).map(drop);
+        if polled.is_pending() {
+            waits_for("a time");
+        }
+        polled
     }
 }

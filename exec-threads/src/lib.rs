@@ -30,6 +30,7 @@ mod blocking;
 
 use anyscope_core::{
     BlockOn, Child, Clock, Instant, KeepAlive, Spawn, SpawnBlocking, Timer, enter,
+    observe::waits_for,
 };
 use async_executor::{Executor, Task};
 use event_listener::{Event, listener};
@@ -44,7 +45,7 @@ use std::{
         Arc, Weak,
         atomic::{AtomicBool, AtomicUsize, Ordering},
     },
-    task::{Context, Poll, ready},
+    task::{Context, Poll},
     thread::{self, JoinHandle},
     time::Duration,
 };
@@ -319,7 +320,10 @@ impl Future for Sleep {
     type Output = ();
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
-        ready!(Pin::new(&mut self.timer).poll(cx));
-        Poll::Ready(())
+        let polled = Pin::new(&mut self.timer).poll(cx).map(drop);
+        if polled.is_pending() {
+            waits_for("a time");
+        }
+        polled
     }
 }

@@ -41,8 +41,9 @@ pub use task_local::{NotSet, TaskLocal};
 
 use anyscope_core::{
     BlockOn, Child, Clock, Instant, KeepAlive, LocalChild, Spawn, SpawnBlocking, SpawnLocal, Timer,
-    enter,
+    enter, observe::waits_for,
 };
+use pin_project_lite::pin_project;
 use std::{
     future::Future,
     num::NonZeroUsize,
@@ -55,7 +56,6 @@ use std::{
 use tokio::{
     runtime::{EnterGuard, Handle, Runtime},
     task::{LocalSet, coop::poll_proceed},
-    time::Sleep,
 };
 
 /// Consumes one unit of the budget that tokio gives each task. If the budget is spent, returns
@@ -152,7 +152,29 @@ impl Timer for TokioHandle {
 
     fn sleep(&self, duration: Duration) -> Sleep {
         let _context = self.context();
-        tokio::time::sleep(duration)
+        Sleep { sleep: tokio::time::sleep(duration) }
+    }
+}
+
+pin_project! {
+    /// Future of [`Timer::sleep`] on tokio.
+    #[derive(Debug)]
+    #[must_use = "futures do nothing unless you `.await` or poll them"]
+    pub struct Sleep {
+        #[pin]
+        sleep: tokio::time::Sleep,
+    }
+}
+
+impl Future for Sleep {
+    type Output = ();
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
+        let polled = self.project().sleep.poll(cx);
+        if polled.is_pending() {
+            waits_for("a time");
+        }
+        polled
     }
 }
 

@@ -9,6 +9,8 @@
 //! are no shields.
 
 use super::{CancelToken, Cancelled, shields::Shields};
+#[cfg(all(feature = "std", not(anyscope_loom)))]
+use crate::waits::watcher::Member;
 use crate::{sync::Arc, time::Instant, values::Context};
 use core::{fmt, panic::Location, ptr};
 
@@ -42,6 +44,10 @@ pub(crate) trait About {
 
     /// Returns the context of its scope.
     fn context(&self) -> Option<&Context>;
+
+    /// Calls `f` with what is kept of this child, if it is watched.
+    #[cfg(all(feature = "std", not(anyscope_loom)))]
+    fn with_member(&self, f: &mut dyn FnMut(&Member<'_>));
 
     /// Asks for the end of this child. Returns whether it is one.
     fn cancel_self(&self) -> bool;
@@ -125,7 +131,7 @@ pub(crate) fn inside_finalizer(scope: *const ()) -> bool {
 }
 
 #[cfg(all(feature = "std", not(anyscope_loom)))]
-pub(crate) use imp::{asked_to_end, cancel_self, context_around, has, raise_all};
+pub(crate) use imp::{asked_to_end, cancel_self, context_around, has, innermost_member, raise_all};
 pub(crate) use imp::{context, framed, in_context, is_outermost, marked, stance, token_around};
 
 #[cfg(all(feature = "std", not(anyscope_loom)))]
@@ -219,6 +225,11 @@ mod imp {
     /// Asks for the end of the innermost child around this code. Returns whether there is one.
     pub(crate) fn cancel_self() -> bool {
         find(|frame| (!frame.child.is_null()).then(|| frame.about.cancel_self())).unwrap_or(false)
+    }
+
+    /// Calls `f` with what is kept of the innermost child around this code, if that is watched.
+    pub(crate) fn innermost_member(f: &mut dyn FnMut(&Member<'_>)) {
+        find(|frame| (!frame.child.is_null()).then(|| frame.about.with_member(f)));
     }
 
     pub(super) fn find<R>(f: impl for<'a> FnMut(&'a Frame<'a>) -> Option<R>) -> Option<R> {

@@ -91,7 +91,7 @@ impl Future for WaitCancelled<'_> {
                 None => self.listener = Some(self.token.listen()),
                 Some(listener) => {
                     if Pin::new(listener).poll(cx).is_pending() {
-                        waits::waits_for(format_args!("a cancel"));
+                        waits::waits_for_what(waits::What::Cancel);
                         return Poll::Pending;
                     }
                     self.listener = None;

@@ -64,7 +64,7 @@ impl<T> Reserve<T> {
             }
             Reserve::Over => panic!("a wait for a permit was polled after it was ready"),
         }
-        waits::waits_for(format_args!("the consumer of a handoff to ask for an item"));
+        waits::waits_for_what(waits::What::HandoffAsked);
         Poll::Pending
     }
 

@@ -135,7 +135,7 @@ impl<T> Receiver<T> {
     fn poll_recv(&mut self, cx: &mut Context<'_>) -> Poll<Option<T>> {
         let polled = self.consumer.poll_take(cx);
         if polled.is_pending() {
-            waits::waits_for(format_args!("an item of a handoff"));
+            waits::waits_for_what(waits::What::HandoffItem);
         }
         polled
     }

@@ -89,7 +89,7 @@ impl<T> Future for Sending<'_, T> {
                 });
             }
         }
-        waits::waits_for(format_args!("the consumer of a handoff to take an item"));
+        waits::waits_for_what(waits::What::HandoffTaken);
         Poll::Pending
     }
 }

@@ -48,6 +48,11 @@ use core::{
     task::{Context, Poll, Waker},
 };
 
+#[cfg(all(feature = "std", not(anyscope_loom)))]
+use super::watched;
+#[cfg(all(feature = "std", not(anyscope_loom)))]
+use crate::waits::watcher::Member;
+
 #[repr(C)]
 pub(super) struct Cell<F: Future, S: Receive<F::Output, Via>, Via> {
     header: Header,
@@ -79,8 +84,10 @@ enum End<O> {
 }
 
 impl<F: Future, S: Receive<F::Output, Via>, Via> Cell<F, S, Via> {
-    const VTABLE: VTable = VTable {
+    pub(super) const VTABLE: VTable = VTable {
         tail: mem::offset_of!(Self, tail),
+        #[cfg(all(feature = "std", not(anyscope_loom)))]
+        watch: None,
         poll: Self::poll,
         end: Self::end,
         take: Self::take,
@@ -90,17 +97,49 @@ impl<F: Future, S: Receive<F::Output, Via>, Via> Cell<F, S, Via> {
     };
 
     /// Of a child with hooks around its polls.
-    const HOOKED: VTable = VTable { poll: Self::poll_hooked, ..Self::VTABLE };
+    pub(super) const HOOKED: VTable = VTable { poll: Self::poll_hooked, ..Self::VTABLE };
 
     /// Allocates a child, with a share for each keeper that `state` names.
+    #[inline]
     pub(super) fn allocate(
         scope: Option<NonNull<S>>,
         stage: Stage<F, S::Value, S>,
         state: State,
         origin: Origin,
     ) -> Raw {
-        let cell = Box::new(Cell {
-            header: Header { state, vtable: &Self::VTABLE, next: AtomicPtr::new(ptr::null_mut()) },
+        let cell = Box::new(Self::new(&Self::VTABLE, scope, stage, state, origin));
+        Raw::new(NonNull::from(Box::leak(cell)).cast())
+    }
+
+    /// As [`allocate`](Self::allocate), for a child of a scope that has a context.
+    #[cold]
+    #[inline(never)]
+    pub(super) fn allocate_in(
+        context: &Values,
+        scope: Option<NonNull<S>>,
+        stage: Stage<F, S::Value, S>,
+        state: State,
+        origin: Origin,
+    ) -> Raw {
+        #[cfg(all(feature = "std", not(anyscope_loom)))]
+        if context.is_watched() {
+            return watched::allocate(context, scope, stage, state, origin);
+        }
+        let vtable = if context.has_hooks() { &Self::HOOKED } else { &Self::VTABLE };
+        let cell = Box::new(Self::new(vtable, scope, stage, state, origin));
+        Raw::new(NonNull::from(Box::leak(cell)).cast())
+    }
+
+    #[inline]
+    pub(super) fn new(
+        vtable: &'static VTable,
+        scope: Option<NonNull<S>>,
+        stage: Stage<F, S::Value, S>,
+        state: State,
+        origin: Origin,
+    ) -> Self {
+        Cell {
+            header: Header { state, vtable, next: AtomicPtr::new(ptr::null_mut()) },
             scope,
             stage: UnsafeCell::new(stage),
             tail: Tail {
@@ -111,21 +150,6 @@ impl<F: Future, S: Receive<F::Output, Via>, Via> Cell<F, S, Via> {
                 origin,
             },
             via: PhantomData,
-        });
-        Raw::new(NonNull::from(Box::leak(cell)).cast())
-    }
-
-    /// Puts the hooks of the context, if it has any, around the polls of a new child.
-    ///
-    /// # Safety
-    ///
-    /// `raw` was made by `Self::allocate`, and nobody else has seen it.
-    #[cold]
-    #[inline(never)]
-    pub(super) unsafe fn hook(raw: Raw, context: &Values) {
-        if context.has_hooks() {
-            // SAFETY: promised by the caller: so nothing borrows the cell.
-            unsafe { (*raw.as_ptr().cast::<Self>()).header.vtable = &Self::HOOKED };
         }
     }
 
@@ -162,7 +186,7 @@ impl<F: Future, S: Receive<F::Output, Via>, Via> Cell<F, S, Via> {
         let polled = unwind::catch_or(on_unwind, || {
             let scope = cell.scope.map_or(ptr::null(), |scope| scope.as_ptr().cast_const().cast());
             // SAFETY: the caller holds `RUNNING` until this closure returns.
-            let about = unsafe { Running::new(cell) };
+            let about: Running<'_, F, S, Via> = unsafe { Running::new(raw) };
             let frame = Frame { child: raw.as_ptr().cast_const().cast(), scope, about: &about };
             current::framed(frame, || {
                 let poll = cell.stage.with_mut(|stage| {
@@ -446,8 +470,22 @@ impl<F: Future, S: Receive<F::Output, Via>, Via> Cell<F, S, Via> {
 
     /// [`VTable::free`].
     unsafe fn free(raw: Raw) {
+        // SAFETY: promised by the caller.
+        unsafe { Self::clear(raw) };
         // SAFETY: `allocate` made the cell with `Box`, and the caller gave up the last share.
         let cell = unsafe { Box::from_raw(raw.as_ptr().cast::<Self>()) };
+        // The only user value left in the cell is the executor's `KeepAlive`.
+        unwind::discard(cell);
+    }
+
+    /// Drops what is left in a cell that is about to be freed.
+    ///
+    /// # Safety
+    ///
+    /// The caller gave up the last share.
+    pub(super) unsafe fn clear(raw: Raw) {
+        // SAFETY: promised by the caller.
+        let cell = unsafe { Self::from_raw(raw) };
         // The last keeper may be another child, or be in the middle of another protocol. So panics
         // are caught here.
         for slot in [&cell.tail.joiner, &cell.tail.runner] {
@@ -458,47 +496,66 @@ impl<F: Future, S: Receive<F::Output, Via>, Via> Cell<F, S, Via> {
                 unwind::discard(slot.with_mut(|slot| unsafe { (*slot).take() }));
             }
         }
-        // The only user value left in the cell is the executor's `KeepAlive`.
-        unwind::discard(cell);
+    }
+
+    /// Returns whether the time in polls of this child is measured.
+    ///
+    /// # Safety
+    ///
+    /// The caller holds `RUNNING`.
+    #[cfg(all(feature = "std", not(anyscope_loom)))]
+    pub(super) unsafe fn is_timed(raw: Raw) -> bool {
+        // SAFETY: promised by the caller, so the child is there, and has not left its scope.
+        let scope = unsafe { Self::from_raw(raw).scope.map(|scope| scope.as_ref()) };
+        scope.and_then(S::watched).is_some_and(|scope| scope.is_timed)
     }
 }
 
 /// A child while it is being polled.
-struct Running<'a, F: Future, S: Receive<F::Output, Via>, Via>(&'a Cell<F, S, Via>);
+struct Running<'a, F: Future, S: Receive<F::Output, Via>, Via> {
+    /// Not a reference, so that what is behind the cell can be reached too.
+    raw: Raw,
+    cell: PhantomData<&'a Cell<F, S, Via>>,
+}
 
 impl<'a, F: Future, S: Receive<F::Output, Via>, Via> Running<'a, F, S, Via> {
     /// Wraps a cell that is being polled.
     ///
     /// # Safety
     ///
-    /// The caller holds `RUNNING` as long as the result is used.
-    unsafe fn new(cell: &'a Cell<F, S, Via>) -> Self {
-        Running(cell)
+    /// This is the type of the cell, and the caller holds `RUNNING` as long as the result is used.
+    unsafe fn new(raw: Raw) -> Self {
+        Running { raw, cell: PhantomData }
+    }
+
+    fn cell(&self) -> &Cell<F, S, Via> {
+        // SAFETY: the caller of `new` keeps the cell, of this type.
+        unsafe { Cell::from_raw(self.raw) }
     }
 
     fn scope(&self) -> Option<&S> {
         // SAFETY: the child has not left its scope.
-        self.0.scope.map(|scope| unsafe { scope.as_ref() })
+        self.cell().scope.map(|scope| unsafe { scope.as_ref() })
     }
 }
 
 impl<F: Future, S: Receive<F::Output, Via>, Via> About for Running<'_, F, S, Via> {
     fn spawned_at(&self) -> Option<&'static Location<'static>> {
-        Some(self.0.tail.origin.spawned_at())
+        Some(self.cell().tail.origin.spawned_at())
     }
 
     fn name(&self) -> Option<&dyn fmt::Display> {
-        Some(&self.0.tail.origin)
+        Some(&self.cell().tail.origin)
     }
 
     fn with_shields(&self, f: &mut dyn FnMut(&mut Option<Arc<Shields>>)) {
         // SAFETY: the caller of `new` holds `RUNNING`, and so we own the slot.
-        unsafe { self.0.tail.shields.with(f) };
+        unsafe { self.cell().tail.shields.with(f) };
     }
 
     fn asked_to_end(&self) -> Option<Cancelled> {
         let scope = self.scope().and_then(S::asks_children);
-        let state = self.0.header.state.now();
+        let state = self.cell().header.state.now();
         if state.is_asked_to_end() {
             let reason = scope.as_ref().and_then(Cancelled::reason);
             return Some(Cancelled::new(state.by(), reason));
@@ -514,12 +571,22 @@ impl<F: Future, S: Receive<F::Output, Via>, Via> About for Running<'_, F, S, Via
         self.scope().and_then(S::context)
     }
 
+    #[cfg(all(feature = "std", not(anyscope_loom)))]
+    fn with_member(&self, f: &mut dyn FnMut(&Member<'_>)) {
+        // SAFETY: the caller of `new` holds `RUNNING`, and so keeps the child.
+        let watch = unsafe { self.raw.watch() };
+        if let (Some(watch), Some(scope)) = (watch, self.scope().and_then(S::watched)) {
+            let now = self.cell().header.state.now();
+            f(&Member { watch, scope, number: now.number(), is_daemon: now.is_daemon() });
+        }
+    }
+
     fn cancel_self(&self) -> bool {
-        if self.0.scope.is_none() || !S::ENDS_ITSELF {
+        if self.cell().scope.is_none() || !S::ENDS_ITSELF {
             return false;
         }
         // It is being polled, so this only leaves a request.
-        let step = self.0.header.state.cancel(CancelledBy::Handle, false);
+        let step = self.cell().header.state.cancel(CancelledBy::Handle, false);
         debug_assert!(step != CancelStep::Claimed, "the child is being polled");
         true
     }

@@ -343,10 +343,13 @@ impl<T, M> Future for Value<'_, T, M> {
         loop {
             if let Some(end) = &mut self.scope_end {
                 if Pin::new(end).poll(cx).is_pending() {
-                    waits::waits_for(format_args!(
-                        "the value of {}, which has none, until its scope has ended",
-                        self.handle.info().origin
-                    ));
+                    waits::waits_for(
+                        waits::Wait::What(waits::What::NoValue),
+                        format_args!(
+                            "the value of {}, which has none, until its scope has ended",
+                            self.handle.info().origin
+                        ),
+                    );
                     return Poll::Pending;
                 }
                 self.scope_end = None;

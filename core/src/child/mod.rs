@@ -12,10 +12,12 @@
 //! | [`keep_alive`] | a value of an executor that is kept with a child |
 //! | [`shield_slot`] | where a child has its shields |
 //! | [`raw`] | the part of a child that does not depend on the future's type, and what keeps it alive |
+//! | `seen` | what is to be seen of a child from outside |
 //! | [`child`] | what an executor receives |
 //! | [`parent`] | what a child asks of its scope |
 //! | [`handle`] | what the user receives |
 //! | [`cell`] | the rest: polling, ending, the output |
+//! | `watched` | a cell, and what is kept of its polls for a tree |
 //! | [`spawn`], [`unscoped`] | making children, of a scope or of none |
 //! | [`deferred`] | work that a scope keeps for its end |
 //! | [`depth`] | ends scopes nested in children of scopes, however deep |
@@ -39,10 +41,14 @@ pub(crate) mod origin;
 mod panic;
 pub(crate) mod parent;
 pub(crate) mod raw;
+#[cfg(all(feature = "std", not(anyscope_loom)))]
+pub(crate) mod seen;
 mod shield_slot;
 pub(crate) mod spawn;
 mod state;
 pub(crate) mod unscoped;
+#[cfg(all(feature = "std", not(anyscope_loom)))]
+mod watched;
 
 #[cfg(all(feature = "std", not(anyscope_loom)))]
 pub use cancel_self::{NotInChild, cancel_self};

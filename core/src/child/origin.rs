@@ -109,9 +109,21 @@ impl fmt::Debug for Origin {
 /// `child `name`, spawned at ..` in messages.
 impl fmt::Display for Origin {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.name() {
-            Some(name) => write!(f, "child `{name}`, spawned at {}", self.spawned_at()),
-            None => write!(f, "the child spawned at {}", self.spawned_at()),
+        Called { name: self.name(), spawned_at: self.spawned_at() }.fmt(f)
+    }
+}
+
+/// What a child is called in messages.
+pub(crate) struct Called<'a> {
+    pub(crate) name: Option<&'a str>,
+    pub(crate) spawned_at: &'static Location<'static>,
+}
+
+impl fmt::Display for Called<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.name {
+            Some(name) => write!(f, "child `{name}`, spawned at {}", self.spawned_at),
+            None => write!(f, "the child spawned at {}", self.spawned_at),
         }
     }
 }

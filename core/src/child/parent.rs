@@ -12,6 +12,8 @@ use super::{
     origin::{Info, Origin},
     raw::{Children, Sequel},
 };
+#[cfg(all(feature = "std", not(anyscope_loom)))]
+use crate::waits::watcher::{Member, WatchedScope};
 use crate::{
     cancel::{
         CancelReason, CancelToken, Cancelled,
@@ -167,6 +169,10 @@ pub(crate) unsafe trait Parent: Sized {
 
     /// Returns the context that its children see, if there is one.
     fn context(&self) -> Option<&Context>;
+
+    /// Returns what is kept of this scope, if it is watched.
+    #[cfg(all(feature = "std", not(anyscope_loom)))]
+    fn watched(&self) -> Option<&WatchedScope>;
 
     /// Returns the reason with which the scope was cancelled, if one was given.
     fn cancel_reason(&self) -> Option<&CancelReason>;
@@ -343,6 +349,9 @@ impl<S: Parent> About for Body<'_, S> {
     fn context(&self) -> Option<&Context> {
         self.scope.context()
     }
+
+    #[cfg(all(feature = "std", not(anyscope_loom)))]
+    fn with_member(&self, _: &mut dyn FnMut(&Member<'_>)) {}
 
     fn cancel_self(&self) -> bool {
         false

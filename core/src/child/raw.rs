@@ -11,6 +11,8 @@ use super::{
 };
 #[cfg(anyscope_loom)]
 use crate::sync::Freed;
+#[cfg(all(feature = "std", not(anyscope_loom)))]
+use crate::waits::Watch;
 use crate::{
     cancel::{CancelledBy, current},
     sync::{
@@ -19,6 +21,8 @@ use crate::{
     },
     unwind, waits,
 };
+#[cfg(all(feature = "std", not(anyscope_loom)))]
+use core::num::NonZeroUsize;
 use core::{
     mem::MaybeUninit,
     ptr::NonNull,
@@ -72,6 +76,9 @@ impl Drop for Tail {
 pub(super) struct VTable {
     /// The offset of the tail from the header, in bytes.
     pub(super) tail: usize,
+    /// The offset of the [`Watch`] from the header, if the child is watched.
+    #[cfg(all(feature = "std", not(anyscope_loom)))]
+    pub(super) watch: Option<NonZeroUsize>,
     /// Polls the future, and ends the child if the future is ready or panics. Requires `RUNNING`.
     /// The snapshot is the state at the beginning of the poll.
     pub(super) poll: unsafe fn(Raw, Snapshot, &mut Context<'_>) -> Polled,
@@ -161,6 +168,20 @@ impl Raw {
         // SAFETY: the caller keeps the child. Its tail is at this offset, in the same allocation
         // from which the pointer was derived.
         unsafe { self.0.byte_add(self.header().vtable.tail).cast::<Tail>().as_ref() }
+    }
+
+    /// Returns what is kept of the child's polls, if it is watched.
+    ///
+    /// # Safety
+    ///
+    /// The child must be kept alive for `'a`.
+    #[cfg(all(feature = "std", not(anyscope_loom)))]
+    pub(super) unsafe fn watch<'a>(self) -> Option<&'a Watch> {
+        // SAFETY: promised by the caller.
+        let offset = unsafe { self.header() }.vtable.watch?;
+        // SAFETY: the caller keeps the child, and its watch is at this offset, in the same allocation from which the
+        // pointer was derived.
+        Some(unsafe { self.0.byte_add(offset.get()).cast::<Watch>().as_ref() })
     }
 
     /// Returns the current state.
@@ -255,7 +276,10 @@ impl Raw {
         // SAFETY: we are the handle, and `JOIN_WAKER` is not set.
         unsafe { remember(&tail.joiner, cx.waker()) };
         if header.state.publish_joiner() {
-            waits::waits_for(format_args!("{}", tail.origin));
+            waits::waits_for(
+                waits::Wait::Child(self.as_ptr().addr()),
+                format_args!("{}", tail.origin),
+            );
             return Poll::Pending;
         }
         // SAFETY: as above. The thread that ended the child saw `JOIN_WAKER` unset, so it does not

@@ -124,12 +124,12 @@ where
     let keepers = [Keeper::Handle, Keeper::Exec, Keeper::Registry];
     let state = State::new(&keepers, place.daemon(), place.number());
     let member = Some(place.into_member());
-    let raw = Cell::<F, S, Via>::allocate(member, Stage::Running(future), state, spec.origin);
-    if let Some(context) = scope.context() {
-        // SAFETY: nobody else has seen the child.
-        unsafe { Cell::<F, S, Via>::hook(raw, context) };
-    }
-    // SAFETY: as above.
+    let stage = Stage::Running(future);
+    let raw = match scope.context() {
+        None => Cell::<F, S, Via>::allocate(member, stage, state, spec.origin),
+        Some(context) => Cell::<F, S, Via>::allocate_in(context, member, stage, state, spec.origin),
+    };
+    // SAFETY: nobody else has seen the child.
     let handle = unsafe { JoinHandle::new(raw) };
     // SAFETY: the handle keeps the child.
     let refused = scope.refuses(&unsafe { raw.tail() }.origin);

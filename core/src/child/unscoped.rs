@@ -129,6 +129,11 @@ unsafe impl Parent for Nobody {
         match *self {}
     }
 
+    #[cfg(all(feature = "std", not(anyscope_loom)))]
+    fn watched(&self) -> Option<&crate::waits::watcher::WatchedScope> {
+        None
+    }
+
     fn context(&self) -> Option<&Context> {
         match *self {}
     }

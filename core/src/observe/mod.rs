@@ -1,7 +1,13 @@
 //! What a scope and its children report about themselves.
 
 mod event;
+#[cfg(feature = "std")]
+mod label;
+#[cfg(all(feature = "std", not(anyscope_loom)))]
+pub mod tree;
 
 #[cfg(feature = "std")]
 pub use crate::waits::{Listening, WaitListener, listen_to_waits};
 pub use event::{ChildInfo, Event};
+#[cfg(feature = "std")]
+pub use label::{Labelled, labelled, waits_for};

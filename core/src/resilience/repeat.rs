@@ -176,7 +176,7 @@ where
                         None => false,
                     };
                     if !is_over {
-                        waits::waits_for(format_args!("the delay of a repeat"));
+                        waits::waits_for_what(waits::What::RepeatDelay);
                         *this.phase = Phase::Delay;
                         return Poll::Pending;
                     }

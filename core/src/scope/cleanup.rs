@@ -241,7 +241,8 @@ where
         match unwind::catch(|| shared.in_context(poll)) {
             Ok(Poll::Pending) => {
                 let deferred_at = this.report.deferred_at;
-                waits::waits_for(format_args!("the finalizer deferred at {deferred_at}"));
+                let words = format_args!("the finalizer deferred at {deferred_at}");
+                waits::waits_for(waits::Wait::What(waits::What::Finalizer), words);
                 return Poll::Pending;
             }
             Ok(Poll::Ready(output)) => match unwind::catch(|| P::judge(output).map(drop)) {

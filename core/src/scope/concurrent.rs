@@ -358,6 +358,7 @@ where
                 && shared.kind.new.is_empty()
                 && this.set.as_mut().is_none_or(|set| set.park(cx));
             if idle {
+                this.driver.pends();
                 return Poll::Pending;
             }
             if polls == 0 {

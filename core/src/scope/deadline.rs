@@ -153,7 +153,10 @@ impl<T: Timer + Clock> Future for Watch<T> {
             if this.sleep.as_mut().as_pin_mut().is_some_and(|sleep| sleep.poll(cx).is_ready()) {
                 return Poll::Ready(true);
             }
-            waits::waits_for(format_args!("the deadline of a scope, {:?}", this.at));
+            waits::waits_for(
+                waits::Wait::What(waits::What::Deadline),
+                format_args!("the deadline of a scope, {:?}", this.at),
+            );
             return Poll::Pending;
         }
     }

@@ -11,8 +11,9 @@
 
 use super::{
     owner::Owner,
-    policy::{Accept, Conclude},
+    policy::{Accept, Conclude, Policy},
     shared::Shared,
+    tree,
 };
 use crate::{
     cancel::shields::{self, Shields},
@@ -21,9 +22,9 @@ use crate::{
     unwind,
 };
 use core::{
+    any::type_name,
     fmt,
     future::Future,
-    mem,
     pin::Pin,
     task::{Context, Poll, ready},
 };
@@ -43,8 +44,7 @@ pin_project! {
         shields: Option<Arc<Shields>>,
         value: Option<V>,
         over: bool,
-        // Whether it has been polled.
-        begun: bool,
+        begun: Begun,
         // Last field: finalizers may run on after the body was dropped.
         owner: Owner<P, K>,
     }
@@ -69,7 +69,14 @@ where
     P: Conclude<Fut::Output>,
 {
     pub(super) fn new(body: Fut, owner: Owner<P, K>) -> Self {
-        Driver { body: Some(body), shields: None, value: None, over: false, begun: false, owner }
+        Driver {
+            body: Some(body),
+            shields: None,
+            value: None,
+            over: false,
+            begun: Begun::No,
+            owner,
+        }
     }
 
     pub(super) fn shared(&self) -> &Arc<Shared<P, K>> {
@@ -97,11 +104,13 @@ where
     pub(super) fn poll_body(self: Pin<&mut Self>, cx: &mut Context<'_>) -> bool {
         let mut this = self.project();
         let Some(body) = this.body.as_mut().as_pin_mut() else { return true };
-        if !mem::replace(this.begun, true) {
+        if *this.begun == Begun::No {
             // At the first poll: the scopes around this one are those in which it is polled, not
             // those in which it was created.
-            this.owner.look_around();
+            this.owner.look_around(type_name::<Fut>);
+            *this.begun = if this.owner.is_watched() { Begun::Watched } else { Begun::Plain };
         }
+        let is_watched = *this.begun == Begun::Watched;
         let slot = this.shields;
         if !this.owner.is_stopped() || shields::is_up(slot) {
             let owner = &*this.owner;
@@ -110,7 +119,8 @@ where
                 true => parent::in_body(scope, slot, || body.poll(cx)),
                 false => body.poll(cx),
             };
-            match unwind::catch(poll) {
+            let place = tree::in_tree(is_watched, scope);
+            match unwind::catch(|| tree::around(&place, poll)) {
                 Ok(Poll::Pending) => {
                     let up = slot.as_ref().is_some_and(|all| all.is_up_after(cx.waker()));
                     if up || !owner.is_stopped() {
@@ -139,11 +149,9 @@ where
         cx: &mut Context<'_>,
     ) -> Poll<Result<P::Output, Panic>> {
         let this = self.project();
-        if this.owner.poll_children(|| this.owner.register(cx)).is_pending() {
-            this.owner.offer_room(cx);
-            return Poll::Pending;
-        }
-        ready!(this.owner.poll_clean_up(cx));
+        let owner = &mut *this.owner;
+        let place = tree::in_tree(*this.begun == Begun::Watched, owner.shared());
+        ready!(tree::around(&place, || owner.poll_rest(cx)));
         this.owner.end();
         *this.over = true;
         // In any case, so that no error stays in the shared part, which may outlive us.
@@ -181,12 +189,24 @@ where
             // The scope may have been stopped after the poll of the body, before the
             // registration.
             if !self.must_drop_body() {
+                self.pends();
                 return Poll::Pending;
             }
             let gone = self.as_mut().poll_body(cx);
             debug_assert!(gone, "a stopped body is dropped");
         }
-        self.poll_end(cx)
+        let polled = self.as_mut().poll_end(cx);
+        if polled.is_pending() {
+            self.pends();
+        }
+        polled
+    }
+
+    /// Says to whatever is around the scope that it has to wait.
+    pub(super) fn pends(&self) {
+        if self.begun == Begun::Watched {
+            self.owner.pends();
+        }
     }
 
     /// Panics if the scope has returned its result.
@@ -206,6 +226,26 @@ where
             .field("shared", self.shared())
             .finish()
     }
+}
+
+impl<P: Policy, K> Owner<P, K> {
+    /// Waits for the children, then for the finalizers.
+    #[inline]
+    fn poll_rest(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        if self.poll_children(|| self.register(cx)).is_pending() {
+            self.offer_room(cx);
+            return Poll::Pending;
+        }
+        self.poll_clean_up(cx)
+    }
+}
+
+/// Whether a scope has been polled, and whether it is in a tree.
+#[derive(Clone, Copy, PartialEq)]
+enum Begun {
+    No,
+    Plain,
+    Watched,
 }
 
 /// Returns the result of a scope, or resumes its panic.

@@ -44,6 +44,8 @@ mod room;
 mod shared;
 mod start;
 mod stop;
+#[cfg_attr(not(all(feature = "std", not(anyscope_loom))), path = "no_tree.rs")]
+mod tree;
 
 #[cfg(feature = "std")]
 pub use block::{BlockScope, TryBlockScope, block_scope, try_block_scope};

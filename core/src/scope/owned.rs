@@ -181,7 +181,7 @@ impl<E: Spawn + Clone, Err> OwnedScope<E, FailFast<Err>> {
 impl<E: Clone, P: Policy> OwnedScope<E, P> {
     fn start(exec: &E) -> Self {
         let owner = Owner::owning(Limit::Unbounded, Anywhere::default());
-        owner.take_context();
+        owner.take_context(|| "an owned scope");
         OwnedScope { scope: Scope::new(owner.shared().clone(), OnExecutor::new(exec)), owner }
     }
 
@@ -197,7 +197,7 @@ impl<E: Clone, P: Policy> OwnedScope<E, P> {
                 if let Some(listener) = &mut changed {
                     if Pin::new(listener).poll(cx).is_pending() {
                         if shared.has_finalizers() {
-                            waits::waits_for(format_args!("the finalizers of a scope"));
+                            waits::waits_for_what(waits::What::Finalizers);
                         }
                         return Poll::Pending;
                     }

@@ -3,7 +3,9 @@
 //! The owner holds a count of the shared part until the gates are closed. Dropped before that, it
 //! leaves its count to the last child. That is what [`Parent`] promises.
 
-use super::{cleanup::CleanUp, flags::*, policy::Policy, room::Unclaimed, shared::Shared};
+use super::{
+    cleanup::CleanUp, flags::*, policy::Policy, room::Unclaimed, shared::Shared, tree::Surroundings,
+};
 use crate::{
     cancel::{
         CancelReason, CancelToken, Cancelled, CancelledBy,
@@ -201,7 +203,12 @@ unsafe impl<P: Policy, K> Parent for Shared<P, K> {
     }
 
     fn context(&self) -> Option<&Context> {
-        self.context.get()
+        self.around.get().map(Surroundings::context)
+    }
+
+    #[cfg(all(feature = "std", not(anyscope_loom)))]
+    fn watched(&self) -> Option<&crate::waits::watcher::WatchedScope> {
+        self.node().map(|node| node.watched())
     }
 
     fn cancel_reason(&self) -> Option<&CancelReason> {

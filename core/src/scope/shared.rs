@@ -7,6 +7,7 @@ use super::{
     policy::{Accept, Policy},
     request::Request,
     room::Jam,
+    tree::Surroundings,
 };
 use crate::{
     cancel::{CancelledBy, current},
@@ -24,7 +25,7 @@ use crate::{
         Arc, AtomicUsize, EventListener, LazyEvent, Ordering, Wakers, atomic_waker::AtomicWaker,
         gate::Refusal, once_box::OnceBox, stack::Stack,
     },
-    unwind, values, waits,
+    unwind, waits,
 };
 use alloc::boxed::Box;
 use core::{
@@ -37,6 +38,8 @@ type Observer = Box<dyn Fn(&observe::Event<'_>) + Send + Sync>;
 /// The part of a scope that its handles, its future and its children have in common. `K` is the
 /// kind of scope, and what that kind needs besides.
 pub(crate) struct Shared<P, K> {
+    /// What was around this scope when it began. The first field: when it is dropped, the scope leaves its tree.
+    pub(super) around: OnceBox<Surroundings>,
     pub(super) gates: Gates,
     pub(super) registry: Children,
     /// See [`flags`](super::flags).
@@ -51,8 +54,6 @@ pub(crate) struct Shared<P, K> {
     /// Failures that came too late to be reported.
     late: AtomicUsize,
     observer: OnceBox<Observer>,
-    /// What was around this scope when it began.
-    pub(super) context: OnceBox<values::Context>,
     /// How many children may be in `gates.tasks` at once. Not read by scopes without a limit.
     pub(super) limit: Capacity,
     /// For a limit that changes.
@@ -73,6 +74,7 @@ pub(crate) struct Shared<P, K> {
 impl<P: Policy, K> Shared<P, K> {
     pub(super) fn new(limit: Capacity, kind: K, flags: usize) -> Self {
         Shared {
+            around: OnceBox::new(),
             gates: Gates::new(),
             registry: Children::new(),
             flags: AtomicUsize::new(flags),
@@ -83,7 +85,6 @@ impl<P: Policy, K> Shared<P, K> {
             policy: P::default(),
             late: AtomicUsize::new(0),
             observer: OnceBox::new(),
-            context: OnceBox::new(),
             limit,
             follows: OnceBox::new(),
             freed: LazyEvent::new(),
@@ -228,7 +229,8 @@ impl<P: Policy, K> Shared<P, K> {
         gate.watch();
         let closed = gate.close();
         if !closed {
-            waits::waits_for(format_args!("the end of a scope, with {} to go", self.live()));
+            let wait = waits::Wait::Scope(ptr::from_ref(self).addr());
+            waits::waits_for(wait, format_args!("the end of a scope, with {} to go", self.live()));
         }
         closed
     }
@@ -241,6 +243,7 @@ impl<P: Policy, K> Shared<P, K> {
     /// Ends the scope: no child is left.
     pub(super) fn end(&self) {
         self.mark_ended();
+        self.leave_tree();
         // What was added at the last moment.
         self.hand_over(CleanUp::default());
     }

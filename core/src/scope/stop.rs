@@ -11,6 +11,7 @@ use super::{
     flags::*,
     policy::{Ended, Policy},
     shared::Shared,
+    tree::Surroundings,
 };
 use crate::{
     cancel::{CancelReason, CancelToken, Cancelled, CancelledBy, current},
@@ -79,7 +80,9 @@ impl<P: Policy, K> Shared<P, K> {
 
     /// Links this scope to the token of the child or body in which this code runs, and takes over
     /// the context around it.
-    pub(super) fn look_around(&self) {
+    /// Calls `body` for its name.
+    #[inline]
+    pub(super) fn look_around(&self, body: fn() -> &'static str) {
         // Most scopes have nothing around them, and do not pay for a look.
         if current::is_outermost() {
             return;
@@ -87,20 +90,21 @@ impl<P: Policy, K> Shared<P, K> {
         if let Some(token) = current::token_around() {
             self.request.around.set(token);
         }
-        self.take_context();
+        self.take_context(body);
     }
 
     /// Takes over the context around this code.
-    pub(super) fn take_context(&self) {
+    #[inline]
+    pub(super) fn take_context(&self, body: fn() -> &'static str) {
         if let Some(context) = current::context() {
             // Once: the first poll.
-            let _ = self.context.set(context);
+            let _ = self.around.set(self.surroundings(context, body));
         }
     }
 
     /// Calls `f` with the context of this scope around it, if there is one.
     pub(super) fn in_context<R>(&self, f: impl FnOnce() -> R) -> R {
-        match self.context.get() {
+        match self.around.get().map(Surroundings::context) {
             Some(context) => current::in_context(context, || context.hooked(f)),
             None => f(),
         }

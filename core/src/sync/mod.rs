@@ -20,6 +20,7 @@
 //! | [`wakers`] | wakers collected inside a protocol, to be fired after it |
 //! | [`lazy_event`] | a queue of waiters that costs nothing while nothing waits; `lazy_event_step` stands in for it in models of its users |
 //! | [`gate`] | a count of children, which can be closed when it is zero |
+//! | [`seq_cell`] | a few words that one thread writes and any thread reads, without a wait |
 //! | [`nest`] | values on the stack of a thread, found by the code that runs inside them |
 //! | [`registry`], [`group`] | all members of a group, for the end of the group to find them; and the same for reference-counted members |
 
@@ -30,7 +31,7 @@ pub(crate) mod atomic_box;
 pub(crate) mod atomic_waker;
 #[cfg(feature = "alloc")]
 pub(crate) mod cache_padded;
-#[cfg(feature = "alloc")]
+#[cfg(all(feature = "alloc", any(test, not(anyscope_loom))))]
 pub(crate) mod combiner;
 #[cfg(feature = "alloc")]
 pub(crate) mod desk;
@@ -64,6 +65,9 @@ pub(crate) mod once_box;
 pub(crate) mod registry;
 #[cfg(all(test, anyscope_loom))]
 mod registry_models;
+#[cfg(any(feature = "std", anyscope_loom))]
+#[cfg_attr(anyscope_loom, allow(dead_code))]
+pub(crate) mod seq_cell;
 #[cfg(feature = "alloc")]
 pub(crate) mod stack;
 #[cfg(feature = "alloc")]

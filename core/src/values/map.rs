@@ -50,6 +50,8 @@ pub(super) struct Inner {
     values: Vec<Value>,
     /// The outermost first.
     pub(super) hooks: Vec<Arc<dyn Hook>>,
+    /// Whether one of the values watches the scopes that have this context.
+    is_watched: bool,
 }
 
 #[derive(Clone)]
@@ -95,6 +97,19 @@ impl Context {
         let mut inner = self.inner.as_deref().cloned().unwrap_or_default();
         inner.hooks.push(Arc::new(hook));
         Context { inner: Some(Arc::new(inner)) }
+    }
+
+    /// As [`with`](Self::with), for a value that watches the scopes that have this context.
+    #[cfg_attr(not(all(feature = "std", not(anyscope_loom))), allow(dead_code))]
+    pub(crate) fn with_watcher<T: Any + Send + Sync>(&self, watcher: T) -> Self {
+        let mut inner = self.with(watcher).inner.as_deref().cloned().unwrap_or_default();
+        inner.is_watched = true;
+        Context { inner: Some(Arc::new(inner)) }
+    }
+
+    #[cfg_attr(not(all(feature = "std", not(anyscope_loom))), allow(dead_code))]
+    pub(crate) fn is_watched(&self) -> bool {
+        self.inner.as_ref().is_some_and(|inner| inner.is_watched)
     }
 
     /// Returns the value of this type, if there is one.

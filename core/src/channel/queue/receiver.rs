@@ -115,7 +115,7 @@ impl<T> QueueReceiver<T> {
             unwind::discard(old);
         }
         if polled.is_pending() {
-            waits::waits_for(format_args!("an item of a queue"));
+            waits::waits_for_what(waits::What::QueueItem);
         }
         polled
     }

@@ -1,5 +1,6 @@
 //! The account of [`Limits`](super::Limits).
 
+use crate::waits::What;
 use crate::{
     limit::{
         Rate,
@@ -126,8 +127,8 @@ impl<K> Book for Table<K> {
         }
     }
 
-    fn what(&self) -> &'static str {
-        "its turn at several limits"
+    fn what(&self) -> What {
+        What::Limits
     }
 }
 

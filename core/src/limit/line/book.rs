@@ -1,6 +1,7 @@
 //! What is handed out.
 
 use crate::time::Instant;
+use crate::waits::What;
 
 /// An account of what is handed out, with a line for each key. Runs under a lock, and so must not call
 /// user code.
@@ -51,5 +52,5 @@ pub(in crate::limit) trait Book {
     fn give_back(&self, counts: &mut Self::Counts, ask: &Self::Ask, got: Self::Got, now: Instant);
 
     /// What they say that they wait for.
-    fn what(&self) -> &'static str;
+    fn what(&self) -> What;
 }

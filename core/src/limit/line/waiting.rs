@@ -8,7 +8,7 @@ use crate::{
         alarm::{Alarm, time_left},
     },
     unwind,
-    waits::waits_for,
+    waits::waits_for_what,
 };
 use core::{
     fmt, mem,
@@ -108,7 +108,7 @@ impl<B: Book, T: Timer + Clock> Waiting<B, T> {
                 this.alarm.as_mut().stop();
             }
             if !this.alarm.as_mut().poll(cx, |timer| time_left(at, || timer.now())) {
-                waits_for(format_args!("{}", this.line.book.what()));
+                waits_for_what(this.line.book.what());
                 return Poll::Pending;
             }
             this.alarm.as_mut().stop();

@@ -1,5 +1,6 @@
 //! The account of a [`Partitioned`](super::Partitioned) limit.
 
+use crate::waits::What;
 use crate::{limit::line::Book, time::Instant};
 use alloc::{boxed::Box, vec::Vec};
 use core::iter;
@@ -66,7 +67,7 @@ impl<K> Book for Shares<K> {
         taken.each[*part] -= 1;
     }
 
-    fn what(&self) -> &'static str {
-        "a place in its part of a limit"
+    fn what(&self) -> What {
+        What::Part
     }
 }

@@ -4,6 +4,7 @@ use super::{
     AcquireRate, AcquireRateMany, InvalidAmount, NotYet, Rate, RateGrant, TryRateError,
     bucket::{Bucket, Mark},
 };
+use crate::waits::What;
 use crate::{
     limit::line::{Book, Line, Waiting},
     sync::Arc,
@@ -243,8 +244,8 @@ impl Book for Rated {
         self.bucket.give_back(now, mark, *ask);
     }
 
-    fn what(&self) -> &'static str {
-        "its turn at a rate limit"
+    fn what(&self) -> What {
+        What::RateLimit
     }
 }
 

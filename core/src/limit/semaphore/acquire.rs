@@ -128,7 +128,12 @@ impl Wait {
     fn waits(&self, shared: &Shared) -> Poll<Result<(), AcquireError>> {
         let permits = if self.count == 1 { "permit" } else { "permits" };
         let limit = shared.limit();
-        waits::waits_for(format_args!("{} {permits} of a semaphore of {limit}", self.count));
+        let words = format_args!("{} {permits} of a semaphore of {limit}", self.count);
+        let of = shared.address();
+        // A limit that is raised lets one in who does not know it yet.
+        let is_live = limit.live().is_some();
+        let (count, limit) = (self.count, limit.now());
+        waits::waits_for(waits::Wait::Permits { of, count, limit, is_live }, words);
         Poll::Pending
     }
 

@@ -1,6 +1,7 @@
 //! Permits that are held.
 
 use super::Semaphore;
+use crate::waits::held::Held;
 use core::{fmt, mem};
 
 /// Permits of a [`Semaphore`], which they borrow. They are returned when this is dropped.
@@ -12,6 +13,7 @@ use core::{fmt, mem};
 pub struct Permit<'a> {
     semaphore: &'a Semaphore,
     count: usize,
+    held: Held,
 }
 
 /// Permits of a [`Semaphore`], for a child or a struct. They are returned when this is dropped.
@@ -23,12 +25,14 @@ pub struct Permit<'a> {
 pub struct OwnedPermit {
     semaphore: Semaphore,
     count: usize,
+    held: Held,
 }
 
 impl<'a> Permit<'a> {
     /// Requires that the permits were taken.
     pub(super) fn new(semaphore: &'a Semaphore, count: usize) -> Self {
-        Permit { semaphore, count }
+        let held = Held::now(semaphore.shared().address(), count);
+        Permit { semaphore, count, held }
     }
 
     /// Returns how many permits these are.
@@ -55,26 +59,31 @@ impl<'a> Permit<'a> {
     /// ```
     pub fn split(&mut self, count: usize) -> Option<Permit<'a>> {
         let semaphore = self.semaphore;
-        split(&mut self.count, count).map(|count| Permit { semaphore, count })
+        let count = split(&mut self.count, count)?;
+        let held = self.held.split(semaphore.shared().address(), count);
+        Some(Permit { semaphore, count, held })
     }
 
     /// Never returns the permits: from now on the semaphore has so many fewer.
-    pub fn forget(self) {
+    pub fn forget(mut self) {
+        self.held.end(self.semaphore.shared().address());
         mem::forget(self);
     }
 
     /// Returns a permit that does not borrow.
-    pub fn into_owned(self) -> OwnedPermit {
+    pub fn into_owned(mut self) -> OwnedPermit {
         let (semaphore, count) = (self.semaphore.clone(), self.count);
-        self.forget();
-        OwnedPermit { semaphore, count }
+        let held = mem::take(&mut self.held);
+        mem::forget(self);
+        OwnedPermit { semaphore, count, held }
     }
 }
 
 impl OwnedPermit {
     /// Requires that the permits were taken.
     pub(super) fn new(semaphore: Semaphore, count: usize) -> Self {
-        OwnedPermit { semaphore, count }
+        let held = Held::now(semaphore.shared().address(), count);
+        OwnedPermit { semaphore, count, held }
     }
 
     /// Returns how many permits these are.
@@ -85,11 +94,13 @@ impl OwnedPermit {
     /// Splits `count` permits off; see [`Permit::split`].
     pub fn split(&mut self, count: usize) -> Option<OwnedPermit> {
         let count = split(&mut self.count, count)?;
-        Some(OwnedPermit { semaphore: self.semaphore.clone(), count })
+        let held = self.held.split(self.semaphore.shared().address(), count);
+        Some(OwnedPermit { semaphore: self.semaphore.clone(), count, held })
     }
 
     /// Never returns the permits: from now on the semaphore has so many fewer.
     pub fn forget(mut self) {
+        self.held.end(self.semaphore.shared().address());
         // The handle is dropped all the same.
         self.count = 0;
     }
@@ -111,6 +122,7 @@ fn split(from: &mut usize, count: usize) -> Option<usize> {
 impl Drop for Permit<'_> {
     #[inline]
     fn drop(&mut self) {
+        self.held.end(self.semaphore.shared().address());
         self.semaphore.shared().give_back(self.count);
     }
 }
@@ -119,6 +131,7 @@ impl Drop for OwnedPermit {
     #[inline]
     fn drop(&mut self) {
         if self.count > 0 {
+            self.held.end(self.semaphore.shared().address());
             self.semaphore.shared().give_back(self.count);
         }
     }

@@ -66,6 +66,12 @@ impl Shared {
         shared
     }
 
+    /// Returns what tells it from other semaphores, as long as it lives.
+    #[inline]
+    pub(super) fn address(&self) -> usize {
+        core::ptr::from_ref(self).addr()
+    }
+
     pub(super) fn limit(&self) -> &Capacity {
         &self.limit
     }

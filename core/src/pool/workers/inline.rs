@@ -138,7 +138,7 @@ impl<J: Send, O: Send> Crew for Arc<Inline<J, O>> {
             if self.is_gone.load(Ordering::Acquire) {
                 return Poll::Ready(());
             }
-            waits::waits_for(format_args!("the worker of an inline pool"));
+            waits::waits_for_what(waits::What::InlineWorker);
             Poll::Pending
         }))
     }

@@ -147,7 +147,7 @@ where
         let Entry { job, slot, context, .. } = poll_fn(|_| match shared.take(index) {
             Some(entry) => Poll::Ready(entry),
             None => {
-                waits::waits_for(format_args!("a job for a worker of a pool"));
+                waits::waits_for_what(waits::What::Job);
                 Poll::Pending
             }
         })

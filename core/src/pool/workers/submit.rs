@@ -170,7 +170,7 @@ impl<J, O> Future for Submit<'_, J, O> {
         let Stage::Waits(_, waiter, slot) = &this.stage else { unreachable!("set above") };
         let answer = match waiter.take() {
             Answer::None => {
-                waits::waits_for(format_args!("room in the queue of a pool"));
+                waits::waits_for_what(waits::What::QueueRoom);
                 return Poll::Pending;
             }
             Answer::Admitted => Ok(this.ticket(slot.clone())),

@@ -113,7 +113,7 @@ impl<O> Future for Ticket<O> {
         match this.slot.try_take() {
             Some(result) => Poll::Ready(result),
             None => {
-                waits::waits_for(format_args!("the result of a job of a pool"));
+                waits::waits_for_what(waits::What::JobResult);
                 Poll::Pending
             }
         }

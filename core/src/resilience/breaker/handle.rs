@@ -200,7 +200,8 @@ impl CircuitBreaker {
             let changes = poll_fn(|cx| {
                 let polled = Pin::new(&mut changed).poll(cx);
                 if polled.is_pending() {
-                    waits::waits_for(format_args!("a circuit breaker that is {}", rejected.state));
+                    let words = format_args!("a circuit breaker that is {}", rejected.state);
+                    waits::waits_for(waits::Wait::What(waits::What::Breaker), words);
                 }
                 polled
             });

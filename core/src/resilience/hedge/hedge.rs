@@ -218,7 +218,8 @@ where
             if this.errors.len() == *this.made {
                 return Poll::Ready(Err(AllFailed { errors: mem::take(this.errors) }));
             }
-            waits::waits_for(format_args!("the first of {} requests", *this.made));
+            let words = format_args!("the first of {} requests", *this.made);
+            waits::waits_for(waits::Wait::What(waits::What::FirstRequest), words);
             *this.is_over = false;
             return Poll::Pending;
         }

@@ -108,7 +108,7 @@ where
             None => false,
         };
         if !is_over {
-            waits::waits_for(format_args!("the delay of a retry"));
+            waits::waits_for_what(waits::What::RetryDelay);
             *this.phase = Phase::Delay;
             return Poll::Pending;
         }

@@ -209,7 +209,7 @@ where
                 None => *this.listener = Some(seat.flight.listen()),
                 Some(listener) => {
                     if Pin::new(listener).poll(cx).is_pending() {
-                        waits::waits_for(format_args!("a call that another one makes"));
+                        waits::waits_for_what(waits::What::SharedCall);
                         *this.seat = Some(seat);
                         return Poll::Pending;
                     }

@@ -166,7 +166,8 @@ impl<'s, E, P: Policy> Future for RoomFuture<'s, E, P> {
                     !told && !jam::is_second_poll() && is_left_over(shared, &mut this.room_at);
                 if !told && !is_left {
                     this.noted = jam::note(shared, cx);
-                    waits::waits_for(format_args!("room in a scope of {}", shared.limit()));
+                    let wait = waits::Wait::Room(core::ptr::from_ref(&**shared).addr());
+                    waits::waits_for(wait, format_args!("room in a scope of {}", shared.limit()));
                     return Poll::Pending;
                 }
                 this.freed = None;

@@ -1,0 +1,214 @@
+//! The handle of a tree, and the list of its scopes.
+
+use super::{Snapshot, Verdict, node::Node, take};
+use crate::{
+    context::{self, Context, current::Around},
+    sync::lock::Lock,
+    time::Clock,
+};
+use alloc::{collections::BTreeMap, sync::Arc, vec::Vec};
+use core::{fmt, future::Future, time::Duration};
+use std::time::Instant;
+
+/// All scopes that begin in what it [watches](Self::watch), and their children. Cheap to clone; clones are the same
+/// tree. See the [module](super).
+///
+/// # Cost
+///
+/// Without a tree: nothing. In a tree: 144 bytes for each child, a few stores for each poll, and a lock at the begin and
+/// the end of each scope. Nothing is registered for a child: its scope has a list of them anyway. Time is read when a
+/// child has to wait for the first time; and twice for each poll with [`time_polls`](Builder::time_polls).
+///
+/// # Examples
+///
+/// See the [module](super).
+#[derive(Clone)]
+pub struct Tree {
+    pub(super) inner: Arc<Inner>,
+}
+
+pub(super) struct Inner {
+    nodes: Lock<BTreeMap<u64, Arc<Node>>>,
+    pub(super) age: Arc<dyn Fn() -> Duration + Send + Sync>,
+    pub(super) is_timed: bool,
+}
+
+impl Tree {
+    /// Returns a tree with nothing in it, whose time is that of the system.
+    pub fn new() -> Self {
+        Self::builder().build()
+    }
+
+    /// Returns a builder: another clock, the time in polls.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use anyscope::observe::tree::Tree;
+    ///
+    /// let tree = Tree::builder().time_polls(true).build();
+    /// assert!(tree.snapshot().scopes.is_empty());
+    /// ```
+    pub fn builder() -> Builder {
+        let start = Instant::now();
+        Builder { age: Arc::new(move || start.elapsed()), is_timed: false }
+    }
+
+    /// Returns a future that polls `future` with this tree around it: all scopes that are first polled in it, and all
+    /// below them, are in the tree.
+    ///
+    /// The tree is added to the [context](crate::context) around this call. Of two trees, the inner one has what
+    /// begins in it.
+    ///
+    /// # Cancel safety
+    ///
+    /// That of `future`.
+    ///
+    /// # Examples
+    ///
+    /// See the [module](super).
+    pub fn watch<F: Future>(&self, future: F) -> Around<F> {
+        self.context(&context::current()).around(future)
+    }
+
+    /// Returns `context` with this tree in it, for whoever puts contexts around code by hand.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use anyscope::{OwnedScope, context::Context, observe::tree::Tree, smol::Smol};
+    ///
+    /// let tree = Tree::new();
+    /// let scope = tree.context(&Context::new()).enter(|| OwnedScope::new(&Smol));
+    /// scope.spawn_named("for ever", std::future::pending::<()>());
+    /// assert_eq!(tree.snapshot().scopes[0].children[0].name(), Some("for ever"));
+    /// ```
+    pub fn context(&self, context: &Context) -> Context {
+        context.with_watcher(self.clone())
+    }
+
+    /// Returns what is running now, and what it waits for. Nobody is stopped for it.
+    ///
+    /// Each child is seen at one moment, but not all at the same. Who lives during the whole call is in it, once; who
+    /// begins or ends meanwhile may be.
+    ///
+    /// # Cost
+    ///
+    /// Some 100 ns for each child, on the calling thread. A scope that ends meanwhile waits while its own children are
+    /// looked at.
+    ///
+    /// # Examples
+    ///
+    /// See the [module](super).
+    pub fn snapshot(&self) -> Snapshot {
+        take::snapshot(self)
+    }
+
+    /// Returns who waits for whom in a circle, if anybody does, and so will wait for ever.
+    ///
+    /// It knows what children and bodies have said in their last poll, if they wait for one thing of this library. Who
+    /// waits for something else, or for several things, is taken to go on. So what is found is stuck, unless it also
+    /// waits for something that says nothing: a socket, a timer of the runtime, in a `select!` beside ours.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use anyscope::{JoinHandle, concurrent, observe::tree::Tree};
+    /// use smol::future::yield_now;
+    /// use std::sync::{Arc, Mutex};
+    ///
+    /// # smol::block_on(async {
+    /// let tree = Tree::new();
+    /// let verdict = tree.watch(concurrent(async |s| {
+    ///     let slot = Arc::new(Mutex::new(None::<JoinHandle<'_, ()>>));
+    ///     let second = slot.clone();
+    ///     let first = s.spawn_named("first", async move {
+    ///         let second = second.lock().unwrap().take().unwrap();
+    ///         let _ = second.await;
+    ///     });
+    ///     let second = s.spawn_named("second", async move {
+    ///         let _ = first.await;
+    ///     });
+    ///     *slot.lock().unwrap() = Some(second);
+    ///     yield_now().await;
+    ///     yield_now().await;
+    ///     let verdict = tree.verdict();
+    ///     s.cancel("seen");
+    ///     verdict
+    /// }));
+    /// let circle = verdict.await.expect("they wait for each other").circle;
+    /// assert_eq!(circle.len(), 2);
+    /// assert!(circle[0].who.starts_with("child `first`"));
+    /// assert!(circle[0].waits_for.starts_with("child `second`"));
+    /// # });
+    /// ```
+    pub fn verdict(&self) -> Option<Verdict> {
+        take::verdict(self)
+    }
+
+    pub(super) fn add(&self, node: Arc<Node>) {
+        self.inner.nodes.with(|nodes| nodes.insert(node.number(), node));
+    }
+
+    pub(super) fn remove(&self, number: u64) {
+        // Dropped without the lock.
+        let _node = self.inner.nodes.with(|nodes| nodes.remove(&number));
+    }
+
+    /// Returns the scopes in the tree, those that began first in front.
+    pub(super) fn nodes(&self) -> Vec<Arc<Node>> {
+        self.inner.nodes.with(|nodes| nodes.values().cloned().collect())
+    }
+
+    /// Returns the time since the tree began.
+    pub(super) fn age(&self) -> Duration {
+        (self.inner.age)()
+    }
+}
+
+impl Default for Tree {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl fmt::Debug for Tree {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let scopes = self.inner.nodes.with(|nodes| nodes.len());
+        f.debug_struct("Tree").field("scopes", &scopes).finish_non_exhaustive()
+    }
+}
+
+/// Makes a [`Tree`].
+#[must_use = "a builder does nothing until `build`"]
+pub struct Builder {
+    age: Arc<dyn Fn() -> Duration + Send + Sync>,
+    is_timed: bool,
+}
+
+impl Builder {
+    /// Takes the time from this clock: that of a simulation, for example.
+    pub fn clock(self, clock: impl Clock + Send + Sync + 'static) -> Self {
+        let start = clock.now();
+        let age = move || clock.now().saturating_duration_since(start);
+        Builder { age: Arc::new(age), ..self }
+    }
+
+    /// Measures the time in polls of each child, by the clock of the system: it is the time of a processor, also in a
+    /// simulation. Costs two reads of that clock for each poll. Not by default.
+    pub fn time_polls(self, is_timed: bool) -> Self {
+        Builder { is_timed, ..self }
+    }
+
+    /// Returns the tree.
+    pub fn build(self) -> Tree {
+        let Builder { age, is_timed } = self;
+        Tree { inner: Arc::new(Inner { nodes: Lock::new(BTreeMap::new()), age, is_timed }) }
+    }
+}
+
+impl fmt::Debug for Builder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Builder").field("time_polls", &self.is_timed).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,258 @@
+//! Who waits for whom, in a circle.
+//!
+//! Everyone who waits for one thing of ours is a node of a graph, with an edge to each of those on whom that depends.
+//! At first all who wait for something else are taken to go on; then whoever waits for somebody who goes on, until nothing
+//! changes. Whoever is left waits only for others who are left. That finds a deadlock of any shape (the reduction of
+//! Holt, "Some deadlock properties of computer systems", 1972), and never accuses a program that goes on.
+
+use super::take::{Names, Sight};
+use crate::{
+    child::{ChildId, seen::Seen},
+    waits::{Facts, Wait, held, watcher::Place},
+};
+use alloc::{
+    collections::{BTreeMap, BTreeSet},
+    string::String,
+    vec::Vec,
+};
+use core::fmt;
+
+/// Who is stuck: each waits for others who are stuck too. Prints itself as the circle that it is.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct Verdict {
+    /// A circle: each waits for the next, and the last for the first.
+    pub circle: Vec<Stuck>,
+    /// Those who are stuck besides, as they wait for the circle.
+    pub others: Vec<Stuck>,
+    polls: BTreeMap<Who, usize>,
+}
+
+/// One who is stuck.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct Stuck {
+    /// Who: `child `feed`, spawned at src/main.rs:12:9`, or `the scope my_app::serve`.
+    pub who: String,
+    /// The number of its scope; or its own, if it is a scope.
+    pub scope: u64,
+    /// Which child of that scope it is. None if it is the scope itself.
+    pub child: Option<ChildId>,
+    /// What it waits for.
+    pub waits_for: String,
+}
+
+/// A node: a scope, or a child of it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+struct Who {
+    scope: u64,
+    child: Option<ChildId>,
+}
+
+struct Waiting<'a> {
+    sight: &'a Sight,
+    child: Option<&'a Seen>,
+    wait: Wait,
+    polls: usize,
+    on: On,
+}
+
+/// On whom a wait depends.
+enum On {
+    /// It goes on if one of them does.
+    Any(Vec<Who>),
+    /// It goes on if those who are stuck leave it so many permits.
+    Permits { count: usize, limit: usize, holders: Vec<(Who, usize)> },
+}
+
+impl On {
+    fn goes_on(&self, stuck: &BTreeSet<Who>) -> bool {
+        match self {
+            On::Any(all) => all.iter().any(|who| !stuck.contains(who)),
+            On::Permits { count, limit, holders } => {
+                let lost = holders.iter().filter(|(who, _)| stuck.contains(who));
+                *count <= limit.saturating_sub(lost.map(|(_, count)| count).sum())
+            }
+        }
+    }
+
+    /// Returns one of those who are stuck, on whom it depends.
+    fn first(&self, stuck: &BTreeSet<Who>) -> Option<Who> {
+        let mut all: Vec<_> = match self {
+            On::Any(all) => all.clone(),
+            On::Permits { holders, .. } => holders.iter().map(|(who, _)| *who).collect(),
+        };
+        all.retain(|who| stuck.contains(who));
+        all.first().copied()
+    }
+}
+
+pub(super) fn judge(sights: &[Sight], names: &Names<'_>) -> Option<Verdict> {
+    let mut waiting: BTreeMap<Who, Waiting<'_>> = BTreeMap::new();
+    for sight in sights.iter().filter(|sight| !ends_by_itself(sight, sights)) {
+        let scope = sight.node.number();
+        let add = |child: Option<&'_ Seen>, facts: &Facts| {
+            let [wait] = facts.waits[..] else { return None };
+            let on = edges(wait, names)?;
+            Some((Who { scope, child: child.map(|child| child.id) }, (wait, on)))
+        };
+        if let Some((who, (wait, on))) = add(None, &sight.body) {
+            waiting.insert(who, Waiting { sight, child: None, wait, polls: sight.body.polls, on });
+        }
+        for child in &sight.seen.children {
+            if child.is_polled || child.asked_by.is_some() {
+                continue;
+            }
+            if let Some((who, (wait, on))) = add(Some(child), &child.facts) {
+                let polls = child.facts.polls;
+                waiting.insert(who, Waiting { sight, child: Some(child), wait, polls, on });
+            }
+        }
+    }
+    let stuck = reduce(&waiting);
+    let circle = circle(&stuck, &waiting)?;
+    let tell = |who: &Who| {
+        let waiting = &waiting[who];
+        Stuck {
+            who: match waiting.child {
+                Some(Seen { name, spawned_at, .. }) => {
+                    let name = name.as_deref();
+                    alloc::format!("{}", crate::child::origin::Called { name, spawned_at })
+                }
+                None => alloc::format!("the scope {}", waiting.sight.node.name()),
+            },
+            scope: who.scope,
+            child: who.child,
+            waits_for: names.wait(waiting.wait).text,
+        }
+    };
+    let others = stuck.iter().filter(|who| !circle.contains(who));
+    Some(Verdict {
+        circle: circle.iter().map(tell).collect(),
+        others: others.map(tell).collect(),
+        polls: stuck.iter().map(|who| (*who, waiting[who].polls)).collect(),
+    })
+}
+
+/// Returns whether a scope is cancelled, or may be cancelled by something that it waits for itself: a deadline, a grace. Or
+/// one that it is in is.
+fn ends_by_itself(sight: &Sight, sights: &[Sight]) -> bool {
+    let mut next = Some(sight);
+    while let Some(sight) = next {
+        if sight.seen.is_cancelled || sight.seen.live > sight.seen.children.len() {
+            return true;
+        }
+        let outer =
+            sight.node.parent.map(|(Place::Body { scope } | Place::Child { scope, .. })| scope);
+        next = outer.and_then(|number| {
+            // In the order of their numbers.
+            let at = sights.binary_search_by_key(&number, |sight| sight.node.number()).ok()?;
+            Some(&sights[at])
+        });
+    }
+    false
+}
+
+/// On whom the end of a wait depends. `None` if that is not known.
+fn edges(wait: Wait, names: &Names<'_>) -> Option<On> {
+    match wait {
+        Wait::Child(at) => {
+            let (sight, seen) = names.child(at)?;
+            let who = Who { scope: sight.node.number(), child: Some(seen.id) };
+            Some(On::Any(alloc::vec![who]))
+        }
+        Wait::Inside(at) => {
+            let who = Who { scope: names.scope(at)?.node.number(), child: None };
+            Some(On::Any(alloc::vec![who]))
+        }
+        // All have to end. Any that is stuck would do, but that none of them goes on is enough for most, and safe.
+        Wait::Scope(at) => members(names.scope(at)?),
+        Wait::Room(at) => {
+            let sight = names.scope(at)?;
+            // Somebody has left, and the room is for one who waits.
+            (sight.seen.limit? <= sight.seen.live).then(|| members(sight))?
+        }
+        Wait::Permits { is_live: true, .. } => None,
+        Wait::Permits { of, count, limit, .. } => {
+            let who = |place| match place {
+                Place::Body { scope } => Who { scope, child: None },
+                Place::Child { scope, number, is_daemon } => {
+                    Who { scope, child: Some(ChildId::new(number, is_daemon)) }
+                }
+            };
+            let holders = held::holders(of);
+            let holders = holders.iter().map(|holder| (who(holder.place), holder.count)).collect();
+            Some(On::Permits { count, limit, holders })
+        }
+        Wait::What(_) | Wait::Label(_) => None,
+    }
+}
+
+/// Returns the children of a scope, unless some of them were not seen.
+fn members(sight: &Sight) -> Option<On> {
+    let scope = sight.node.number();
+    let all: Vec<_> =
+        sight.seen.children.iter().map(|child| Who { scope, child: Some(child.id) }).collect();
+    (!all.is_empty() && all.len() >= sight.seen.live).then_some(On::Any(all))
+}
+
+/// Takes away whoever goes on, until nobody who is left does.
+fn reduce(waiting: &BTreeMap<Who, Waiting<'_>>) -> BTreeSet<Who> {
+    let mut stuck: BTreeSet<Who> = waiting.keys().copied().collect();
+    loop {
+        let goes_on = |who: &Who| waiting[who].on.goes_on(&stuck);
+        let gone: Vec<_> = stuck.iter().copied().filter(goes_on).collect();
+        if gone.is_empty() {
+            return stuck;
+        }
+        gone.iter().for_each(|who| {
+            stuck.remove(who);
+        });
+    }
+}
+
+/// Follows the waits until somebody is met again.
+fn circle(stuck: &BTreeSet<Who>, waiting: &BTreeMap<Who, Waiting<'_>>) -> Option<Vec<Who>> {
+    let mut path = Vec::new();
+    let mut next = *stuck.first()?;
+    loop {
+        if let Some(at) = path.iter().position(|who| *who == next) {
+            return Some(path.split_off(at));
+        }
+        path.push(next);
+        next = waiting[&next].on.first(stuck)?;
+    }
+}
+
+impl Verdict {
+    /// Returns whether nobody who is stuck was polled since.
+    pub(super) fn holds(&self, sights: &[Sight]) -> bool {
+        let now: BTreeMap<_, _> = sights
+            .iter()
+            .flat_map(|sight| {
+                let scope = sight.node.number();
+                let children = sight.seen.children.iter().map(move |child| {
+                    (Who { scope, child: Some(child.id) }, (child.facts.polls, child.is_polled))
+                });
+                children.chain([(Who { scope, child: None }, (sight.body.polls, false))])
+            })
+            .collect();
+        self.polls.iter().all(|(who, polls)| now.get(who) == Some(&(*polls, false)))
+    }
+}
+
+impl fmt::Display for Verdict {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("each waits for the next, for ever:\n")?;
+        for Stuck { who, waits_for, .. } in &self.circle {
+            writeln!(f, "- {who}, which waits for {waits_for}")?;
+        }
+        if !self.others.is_empty() {
+            writeln!(f, "and {} wait for these:", self.others.len())?;
+            for Stuck { who, waits_for, .. } in &self.others {
+                writeln!(f, "- {who}, which waits for {waits_for}")?;
+            }
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,111 @@
+//! A scope as others see it from outside.
+
+use super::{flags::CANCELLED, policy::Policy, shared::Shared};
+use crate::{
+    limit::Limit,
+    observe::tree::{Inspect, Node, ScopeSeen, Tree},
+    values::Context,
+    waits::{Wait, watcher},
+};
+use alloc::{string::ToString, sync::Arc, vec::Vec};
+use core::ptr;
+
+/// What was around a scope when it began.
+pub(crate) struct Surroundings {
+    context: Context,
+    /// Its place in the tree that the context has.
+    node: Option<Arc<Node>>,
+}
+
+impl Surroundings {
+    #[inline]
+    pub(super) fn context(&self) -> &Context {
+        &self.context
+    }
+}
+
+impl Drop for Surroundings {
+    fn drop(&mut self) {
+        if let Some(node) = &self.node {
+            node.leave();
+        }
+    }
+}
+
+impl<P: Policy, K> Shared<P, K> {
+    /// Enters the tree that `context` has, if it has one.
+    pub(super) fn surroundings(
+        &self,
+        context: Context,
+        body: fn() -> &'static str,
+    ) -> Surroundings {
+        let tree = if context.is_watched() { context.get::<Tree>() } else { None };
+        // SAFETY: this is in an `Arc`, so it is not moved. `leave` is called by the destructor of what is returned, which
+        // becomes the first field of this.
+        let node = tree.map(|tree| unsafe { Node::enter(tree, self, body()) });
+        Surroundings { context, node }
+    }
+}
+
+impl<P, K> Shared<P, K> {
+    #[inline]
+    pub(super) fn node(&self) -> Option<&Arc<Node>> {
+        self.around.get()?.node.as_ref()
+    }
+
+    #[inline]
+    pub(super) fn is_watched(&self) -> bool {
+        self.node().is_some()
+    }
+
+    /// Tells what is around this scope that it waits for the scope.
+    #[cold]
+    pub(super) fn pends(&self) {
+        watcher::tell(Wait::Inside(ptr::from_ref(self).addr()));
+    }
+
+    /// Nobody looks at this scope when this returns.
+    #[inline]
+    pub(super) fn leave_tree(&self) {
+        if let Some(node) = self.node() {
+            node.leave();
+        }
+    }
+}
+
+/// The place of a scope in its tree, if it is in one.
+pub(super) type InTree = Option<Arc<Node>>;
+
+/// Returns the place of a scope, of which it is known whether it has one.
+#[inline]
+pub(super) fn in_tree<P: Policy, K>(is_watched: bool, scope: &Shared<P, K>) -> InTree {
+    if is_watched { scope.node().cloned() } else { None }
+}
+
+/// Polls the body of a scope, or what comes after it.
+#[inline]
+pub(super) fn around<R>(place: &InTree, poll: impl FnOnce() -> R) -> R {
+    watcher::watched_by(place.as_deref().map(Node::begin_poll), poll)
+}
+
+// SAFETY: all that is read is atomic, or was set once, before; and the reason is text. The children are seen
+// through their registry, which any thread may walk, and what is kept of them is atomic too.
+unsafe impl<P: Policy, K> Inspect for Shared<P, K> {
+    fn see(&self) -> ScopeSeen {
+        let mut children = Vec::new();
+        self.registry.see(|child| children.push(child));
+        children.reverse();
+        ScopeSeen {
+            address: ptr::from_ref(self).addr(),
+            live: self.live(),
+            spawned: self.spawned(),
+            limit: match self.limit() {
+                Limit::AtMost(limit) => Some(limit.get()),
+                Limit::Unbounded => None,
+            },
+            is_cancelled: self.has(CANCELLED),
+            reason: self.request.reason().map(ToString::to_string),
+            children,
+        }
+    }
+}

@@ -1,0 +1,182 @@
+//! What is kept of a child or a body that is watched.
+//!
+//! One thread writes, the one that polls; any thread reads at any time, and never waits for the other. A reader
+//! that meets a write tries again, and after some tries does without the waits.
+
+use super::{Wait, What};
+use crate::sync::{AtomicUsize, Ordering, seq_cell::SeqCell};
+use alloc::vec::Vec;
+use core::{hint, time::Duration};
+
+/// How many waits of one poll are kept. Of more it is known how many there were.
+const KEPT: usize = 3;
+
+/// How often a reader tries to read what is being written.
+const TRIES: usize = if cfg!(anyscope_loom) { 2 } else { 1000 };
+
+/// The polls of a child or a body, and what it waits for.
+#[derive(Debug)]
+pub(crate) struct Watch {
+    polls: AtomicUsize,
+    /// How many times the last poll has said that it waits.
+    waits: AtomicUsize,
+    kept: [SeqCell<5>; KEPT],
+    /// When it had to wait for the first time, in milliseconds since the tree began, and one; zero if it never had to.
+    parked_at: AtomicUsize,
+    /// The time in polls, in microseconds.
+    busy: AtomicUsize,
+}
+
+/// What a [`Watch`] said at some moment.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub(crate) struct Facts {
+    pub(crate) polls: usize,
+    pub(crate) waits: Vec<Wait>,
+    /// How many waits there were besides.
+    pub(crate) more: usize,
+    pub(crate) parked_at: Option<Duration>,
+    pub(crate) busy: Duration,
+}
+
+impl Watch {
+    pub(crate) fn new() -> Self {
+        Watch {
+            polls: AtomicUsize::new(0),
+            waits: AtomicUsize::new(0),
+            kept: core::array::from_fn(|_| SeqCell::new()),
+            parked_at: AtomicUsize::new(0),
+            busy: AtomicUsize::new(0),
+        }
+    }
+
+    /// A poll begins. Only the thread that polls calls this and the others that write.
+    #[inline]
+    pub(crate) fn begin_poll(&self) {
+        self.waits.store(0, Ordering::Relaxed);
+        let polls = self.polls.load(Ordering::Relaxed);
+        // Release: who sees this poll does not see the waits of the one before.
+        self.polls.store(polls.wrapping_add(1), Ordering::Release);
+    }
+
+    /// The poll under way has to wait.
+    #[inline]
+    pub(crate) fn note(&self, wait: Wait) {
+        let waits = self.waits.load(Ordering::Relaxed);
+        if let Some(kept) = self.kept.get(waits) {
+            kept.write(to_words(wait));
+        }
+        // Release: who sees it sees the wait, and the begin of the poll that it belongs to.
+        self.waits.store(waits.saturating_add(1), Ordering::Release);
+    }
+
+    /// Returns whether it has had to wait before.
+    #[inline]
+    pub(crate) fn has_parked(&self) -> bool {
+        self.parked_at.load(Ordering::Relaxed) != 0
+    }
+
+    /// It has to wait for the first time, so long after the tree began.
+    pub(crate) fn parks(&self, after: Duration) {
+        let millis = usize::try_from(after.as_millis()).unwrap_or(usize::MAX);
+        self.parked_at.store(millis.saturating_add(1), Ordering::Relaxed);
+    }
+
+    /// A poll took so long.
+    pub(crate) fn took(&self, time: Duration) {
+        let micros = usize::try_from(time.as_micros()).unwrap_or(usize::MAX);
+        let busy = self.busy.load(Ordering::Relaxed).saturating_add(micros);
+        self.busy.store(busy, Ordering::Relaxed);
+    }
+
+    /// Returns how many polls there were, for whoever looks twice.
+    pub(crate) fn polls(&self) -> usize {
+        self.polls.load(Ordering::Acquire)
+    }
+
+    /// Returns what there is to know. For any thread.
+    pub(crate) fn facts(&self) -> Facts {
+        for _ in 0..TRIES {
+            let polls = self.polls.load(Ordering::Acquire);
+            let count = self.waits.load(Ordering::Acquire);
+            let waits: Option<Vec<_>> =
+                self.kept.iter().take(count).map(|kept| kept.read().and_then(from_words)).collect();
+            // A wait of a later poll has shown us that poll's begin.
+            match waits {
+                Some(waits) if self.polls.load(Ordering::Acquire) == polls => {
+                    return Facts { waits, more: count.saturating_sub(KEPT), ..self.rest(polls) };
+                }
+                _ => hint::spin_loop(),
+            }
+        }
+        self.rest(self.polls())
+    }
+
+    /// Returns what does not depend on the poll.
+    fn rest(&self, polls: usize) -> Facts {
+        let parked_at = self.parked_at.load(Ordering::Relaxed).checked_sub(1);
+        Facts {
+            polls,
+            parked_at: parked_at.map(|millis| Duration::from_millis(millis as u64)),
+            busy: Duration::from_micros(self.busy.load(Ordering::Relaxed) as u64),
+            ..Facts::default()
+        }
+    }
+}
+
+fn to_words(wait: Wait) -> [usize; 5] {
+    match wait {
+        Wait::Child(at) => [0, at, 0, 0, 0],
+        Wait::Scope(at) => [1, at, 0, 0, 0],
+        Wait::Room(at) => [2, at, 0, 0, 0],
+        Wait::Permits { of, count, limit, is_live } => [3, of, count, limit, is_live.into()],
+        Wait::What(what) => [4, what as usize, 0, 0, 0],
+        Wait::Label(number) => [5, number, 0, 0, 0],
+        Wait::Inside(at) => [6, at, 0, 0, 0],
+    }
+}
+
+fn from_words(words: [usize; 5]) -> Option<Wait> {
+    Some(match words {
+        [0, at, ..] => Wait::Child(at),
+        [1, at, ..] => Wait::Scope(at),
+        [2, at, ..] => Wait::Room(at),
+        [3, of, count, limit, is_live] => Wait::Permits { of, count, limit, is_live: is_live != 0 },
+        [4, what, ..] => Wait::What(*What::ALL.get(what)?),
+        [5, number, ..] => Wait::Label(number),
+        [6, at, ..] => Wait::Inside(at),
+        _ => return None,
+    })
+}
+
+#[cfg(all(test, not(anyscope_loom)))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn words_say_what_the_wait_said() {
+        let permits = Wait::Permits { of: 1, count: 2, limit: 3, is_live: true };
+        let named = [Wait::Child(1), Wait::Scope(2), Wait::Room(3), Wait::Inside(5)];
+        let waits = named.into_iter().chain([permits, Wait::Label(4)]);
+        let all = What::ALL.iter().map(|what| Wait::What(*what)).chain(waits);
+        all.for_each(|wait| assert_eq!(from_words(to_words(wait)), Some(wait)));
+    }
+
+    #[test]
+    fn the_waits_of_the_last_poll_are_kept() {
+        let watch = Watch::new();
+        assert_eq!(watch.facts(), Facts::default());
+        watch.begin_poll();
+        (0..5).for_each(|n| watch.note(Wait::Child(n)));
+        let facts = watch.facts();
+        assert_eq!(facts.waits, [Wait::Child(0), Wait::Child(1), Wait::Child(2)]);
+        assert_eq!((facts.polls, facts.more), (1, 2));
+        watch.begin_poll();
+        watch.note(Wait::Room(9));
+        watch.parks(Duration::from_millis(7));
+        watch.took(Duration::from_micros(3));
+        let facts = watch.facts();
+        assert_eq!((facts.polls, &*facts.waits, facts.more), (2, &[Wait::Room(9)][..], 0));
+        assert_eq!(facts.parked_at, Some(Duration::from_millis(7)));
+        assert_eq!(facts.busy, Duration::from_micros(3));
+    }
+}

@@ -1,0 +1,401 @@
+//! Each fact in a snapshot is what the test did.
+
+use anyscope::{
+    CancelledBy, Clock, Instant, OwnedScope, Semaphore, block_scope, concurrent,
+    context::Context,
+    observe::{
+        labelled,
+        tree::{ChildView, ScopeView, Snapshot, State, Tree},
+    },
+    scope, scope_limited, shield, try_scope,
+};
+use std::{
+    future::{pending, poll_fn},
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicBool, Ordering},
+    },
+    task::{Poll, Waker},
+    time::Duration,
+};
+use support::{SECOND, Signal, Tracer, behaviour, until, yield_now, yields};
+
+/// Waits until the tree looks so, and returns how it looks.
+async fn seen(tree: &Tree, looks: impl Fn(&Snapshot) -> bool) -> Snapshot {
+    until(|| looks(&tree.snapshot())).await;
+    tree.snapshot()
+}
+
+fn named<'s>(snapshot: &'s Snapshot, name: &str) -> &'s ChildView {
+    snapshot
+        .children()
+        .find(|child| child.name() == Some(name))
+        .unwrap_or_else(|| panic!("no {name} in\n{snapshot}"))
+}
+
+fn waits(child: &ChildView) -> Vec<&str> {
+    child.waits.iter().map(|wait| &*wait.text).collect()
+}
+
+/// Whether the child of that name is idle after a poll.
+fn is_idle(snapshot: &Snapshot, name: &str) -> bool {
+    snapshot.children().any(|child| child.name() == Some(name) && child.state == State::Waiting)
+}
+
+fn only(snapshot: &Snapshot) -> &ScopeView {
+    let [scope] = &snapshot.scopes[..] else { panic!("not one scope:\n{snapshot}") };
+    scope
+}
+
+behaviour! {
+    /// Given children that wait, one that has ended and one that is a daemon, then the snapshot has those that live, with names, places,
+    /// polls and what each waits for; when the scope has ended, it is gone.
+    o1_children_and_what_they_wait_for in [spawned, inline] |ex| {
+        let (tree, go) = (Tree::new(), Signal::new());
+        let work = open!(async |s| {
+            let line = line!() + 1;
+            let feed = s.spawn_named("feed", labelled("the network", go.wait()));
+            let _ = s.spawn(async {}).await;
+            s.spawn_named("reader", async move { feed.await.unwrap() });
+            s.spawn_daemon(pending::<()>());
+            let now = seen(&tree, |now| is_idle(now, "feed") && is_idle(now, "reader")).await;
+            let scope = only(&now);
+            assert_eq!((scope.live, scope.spawned, scope.children.len()), (3, 4, 3), "{now}");
+            assert!(scope.name.contains("o1_children_and_what_they_wait_for"), "{now}");
+            let ids: Vec<_> = scope.children.iter().map(|child| child.id.to_string()).collect();
+            assert_eq!(ids, ["#0", "#2", "daemon #0"]);
+            let (feed, reader) = (named(&now, "feed"), named(&now, "reader"));
+            assert_eq!((feed.spawned_at.file(), feed.spawned_at.line()), (file!(), line));
+            assert_eq!((feed.polls, waits(feed)), (1, vec!["the network"]));
+            assert_eq!(waits(reader), [format!("child `feed`, spawned at {}", feed.spawned_at)]);
+            let wait = &reader.waits[0];
+            assert_eq!((wait.scope, wait.child), (Some(scope.number), Some(feed.id)));
+            assert!(!feed.is_shielded && feed.asked_by.is_none() && feed.busy.is_none());
+            go.fire();
+        });
+        tree.watch(work).await;
+        assert!(tree.snapshot().scopes.is_empty());
+    }
+
+    /// Given scopes in children and in the body of a scope, of any kind, then each is where it began.
+    o2_scopes_are_where_they_began |ex| {
+        let (tree, go) = (Tree::new(), Signal::new());
+        let (inner, seen_go) = (ex.clone(), go.clone());
+        let work = scope(&ex, async |s| {
+            s.spawn_named("outer", async move {
+                let go = &seen_go;
+                try_scope(&inner, async |s| {
+                    let go = go.clone();
+                    s.spawn_named("in a child", async move {
+                        go.wait().await;
+                        Ok(())
+                    });
+                    Ok::<_, ()>(())
+                })
+                .await
+            });
+            concurrent(async |c| {
+                c.spawn_named("in the body", go.wait());
+                let now = seen(&tree, |now| is_idle(now, "in a child") && is_idle(now, "in the body")).await;
+                let root = only(&now);
+                assert_eq!(root.children.len(), 1, "{now}");
+                assert_eq!(root.children[0].scopes[0].children[0].name(), Some("in a child"), "{now}");
+                assert_eq!(root.scopes[0].children[0].name(), Some("in the body"), "{now}");
+                assert_eq!(now.all_scopes().count(), 3, "{now}");
+                let text = root.children[0].scopes[0].waits[0].text.clone();
+                assert_eq!(text, "the end of a scope, with 1 to go");
+                go.fire();
+            })
+            .await;
+        });
+        tree.watch(work).await;
+        assert!(tree.snapshot().scopes.is_empty());
+    }
+
+    /// Given waits for room, for permits, for a time, for a cancel, then each says so, in the words of the simulator.
+    o3_waits_have_words |ex| {
+        let tree = Tree::new();
+        let semaphore = Semaphore::new(2);
+        let held = semaphore.acquire().await.unwrap();
+        let (inner, sleeper) = (ex.clone(), ex.clone());
+        let work = scope(&ex, async |s| {
+            let permits = semaphore.clone();
+            s.spawn_named("permits", async move { permits.acquire_many(2).await.map(drop) });
+            s.spawn_named("room", async move {
+                scope_limited(&inner, 1, async |s| {
+                    s.spawn(pending::<()>()).await.unwrap();
+                    let _ = s.spawn(async {}).await;
+                })
+                .await;
+            });
+            s.spawn_named("time", async move { sleeper.sleep(1000 * SECOND).await });
+            let token = s.token();
+            s.spawn_named("cancel", async move { token.cancelled().await });
+            let all = ["permits", "room", "time", "cancel"];
+            let now = seen(&tree, |now| all.iter().all(|name| is_idle(now, name))).await;
+            let text = |name| waits(named(&now, name)).join(" and ");
+            assert_eq!(text("permits"), "2 permits of a semaphore of 2");
+            assert_eq!(text("cancel"), "a cancel");
+            // The timer of tokio itself says nothing.
+            assert!(["a time", ""].contains(&&*text("time")), "{now}");
+            let limited = &named(&now, "room").scopes[0];
+            assert_eq!((limited.limit, limited.live), (Some(1), 1));
+            assert_eq!(limited.waits[0].text, "room in a scope of 1");
+            assert_eq!(limited.waits[0].scope, Some(limited.number));
+            s.cancel("seen");
+        });
+        tree.watch(work).await;
+        drop(held);
+    }
+
+    /// Given a cancel, then the scope says so with the reason, and a child behind a shield says that it is asked to end.
+    o4_cancels_and_shields in [spawned] |ex| {
+        let (tree, go) = (Tree::new(), Signal::new());
+        let work = open!(async |s| {
+            let end = go.clone();
+            s.spawn_named("shielded", async move { shield(end.wait()).await });
+            seen(&tree, |now| is_idle(now, "shielded")).await;
+            s.cancel("the user left");
+            let now = seen(&tree, |now| is_idle(now, "shielded")).await;
+            let shielded = named(&now, "shielded");
+            assert!(shielded.is_shielded, "{now}");
+            assert_eq!(shielded.asked_by, Some(CancelledBy::Scope));
+            assert!(only(&now).is_cancelled);
+            assert!(only(&now).reason.as_ref().unwrap().contains("the user left"), "{now}");
+            assert!(now.to_string().contains("cancelled"), "{now}");
+            go.fire();
+        });
+        tree.watch(work).await;
+    }
+
+    /// Given an owned scope that was made in a tree, then it is there until it is dropped, children or not.
+    o5_owned_scopes |ex| {
+        let tree = Tree::new();
+        let owned = tree.context(&Context::new()).enter(|| OwnedScope::new(&ex));
+        assert_eq!(only(&tree.snapshot()).name, "an owned scope");
+        owned.spawn_named("for ever", pending::<()>());
+        let now = seen(&tree, |now| is_idle(now, "for ever")).await;
+        assert_eq!(only(&now).live, 1);
+        drop(owned);
+        until(|| tree.snapshot().scopes.is_empty()).await;
+    }
+
+    /// Given a child that is being polled, then a look from inside says so, and not what it waited for before.
+    o6_a_look_from_inside |ex| {
+        let tree = Tree::new();
+        let looks = tree.clone();
+        let work = scope(&ex, async |s| {
+            s.spawn_named("looks", async move {
+                labelled("a turn", yield_now()).await;
+                let now = looks.snapshot();
+                let itself = named(&now, "looks");
+                assert_eq!((itself.state, itself.polls, itself.waits.len()), (State::Polled, 2, 0));
+                assert!(now.to_string().contains("is being polled"), "{now}");
+            })
+            .await
+            .unwrap();
+        });
+        tree.watch(work).await;
+    }
+
+    /// Given virtual time, then ages are those of the clock: of a scope since it began, of a child since it had to wait first.
+    o7_ages with virtual_time |ex| {
+        let tree = Tree::builder().clock(ex.clone()).build();
+        let clock = ex.clone();
+        let work = scope(&ex, async |s| {
+            clock.sleep(SECOND).await;
+            s.spawn_named("waits", labelled("nothing", pending::<()>()));
+            clock.sleep(2 * SECOND).await;
+            let now = tree.snapshot();
+            let age = |duration: Duration| duration.as_millis();
+            assert_eq!(age(only(&now).age), 3000, "{now}");
+            assert_eq!(named(&now, "waits").age.map(age), Some(2000), "{now}");
+            s.cancel("seen");
+        });
+        tree.watch(work).await;
+    }
+
+    /// Given a tree that measures polls, then a child has the time that its polls took, and another tree has none.
+    o8_time_in_polls |ex| {
+        let tree = Tree::builder().time_polls(true).build();
+        let work = scope(&ex, async |s| {
+            s.spawn_named("busy", async {
+                std::thread::sleep(Duration::from_millis(2));
+                pending::<()>().await;
+            });
+            let now = seen(&tree, |now| is_idle(now, "busy") && named(now, "busy").busy != Some(Duration::ZERO)).await;
+            assert!(named(&now, "busy").busy.unwrap() >= Duration::from_millis(2), "{now}");
+            s.cancel("seen");
+        });
+        tree.watch(work).await;
+    }
+
+    /// Given several waits in one poll, then the first ones are named and the others counted.
+    o9_many_waits |ex| {
+        let tree = Tree::new();
+        let work = scope(&ex, async |s| {
+            s.spawn_named("many", async {
+                let wait = || labelled("one", pending::<()>());
+                anyscope::join((wait(), labelled("two", wait()), wait(), wait())).await
+            });
+            let now = seen(&tree, |now| is_idle(now, "many")).await;
+            let many = named(&now, "many");
+            assert_eq!((waits(many), many.more_waits), (vec!["one", "one", "two"], 2));
+            assert!(now.to_string().contains("waits for one and one and two and 2 more"), "{now}");
+            s.cancel("seen");
+        });
+        tree.watch(work).await;
+    }
+
+    /// Given names that would move the cursor, or fill the screen, then the text has neither.
+    o10_hostile_names |ex| {
+        let tree = Tree::new();
+        let work = scope(&ex, async |s| {
+            s.spawn_named("\x1b[2J\nx", pending::<()>());
+            s.spawn_named("long".repeat(1 << 18), pending::<()>());
+            let text = tree.snapshot().to_string();
+            assert!(!text.contains('\x1b') && text.len() < 2000, "{}", text.len());
+            assert_eq!(text.lines().count(), 3, "{text}");
+            s.cancel("seen");
+        });
+        tree.watch(work).await;
+    }
+
+    /// Given a clock that panics, then the children do not.
+    o11_a_clock_that_panics |ex| {
+        struct Breaks(Arc<AtomicBool>);
+
+        impl Clock for Breaks {
+            fn now(&self) -> Instant {
+                assert!(!self.0.load(Ordering::SeqCst), "a clock");
+                Instant::from_epoch(SECOND)
+            }
+        }
+
+        let breaks = Arc::new(AtomicBool::new(false));
+        let tree = Tree::builder().clock(Breaks(breaks.clone())).build();
+        let work = scope(&ex, async |s| {
+            breaks.store(true, Ordering::SeqCst);
+            let child = s.spawn(async { labelled("a turn", yields(3)).await; 7 });
+            assert_eq!(child.await.unwrap(), 7);
+            breaks.store(false, Ordering::SeqCst);
+        });
+        tree.watch(work).await;
+    }
+
+    /// Given hooks in the context too, then both are around each poll.
+    o12_hooks_and_a_tree |ex| {
+        struct Counts(Arc<Mutex<u32>>);
+
+        impl anyscope::context::Hook for Counts {
+            fn around(&self, poll: &mut dyn FnMut()) {
+                *self.0.lock().unwrap() += 1;
+                poll();
+            }
+        }
+
+        let (tree, count) = (Tree::new(), Arc::new(Mutex::new(0)));
+        let context = tree.context(&Context::new()).with_hook(Counts(count.clone()));
+        let tracer = Tracer::new();
+        let work = scope(&ex, async |s| {
+            let child = s.spawn_named("both", tracer.trace(async {
+                yields(2).await;
+                pending::<()>().await;
+            }));
+            let now = seen(&tree, |now| is_idle(now, "both") && named(now, "both").polls >= 3).await;
+            assert_eq!(named(&now, "both").polls, tracer.polls());
+            assert!(*count.lock().unwrap() as usize >= tracer.polls());
+            child.abort();
+        });
+        context.around(work).await;
+    }
+
+    /// Given children that begin and end, when it is looked at between, then each is there once.
+    o13_children_that_end_while_it_is_looked_at in [spawned, inline] |ex| {
+        let tree = Tree::new();
+        let work = open!(async |s| {
+            for _ in 0..200 {
+                s.spawn(yields(1));
+                let now = tree.snapshot();
+                let mut ids: Vec<_> = now.children().map(|child| child.id).collect();
+                ids.dedup();
+                assert_eq!(ids.len(), now.children().count());
+                yield_now().await;
+            }
+        });
+        tree.watch(work).await;
+    }
+}
+
+/// Given a snapshot, then its JSON has ids and places as text, and times in seconds.
+#[test]
+fn o15_json() {
+    let tree = Tree::builder().clock(Still).build();
+    let json = smol::block_on(tree.watch(concurrent(async |s| {
+        let first = s.spawn_named("first", labelled("a \"word\"", pending::<()>()));
+        s.spawn(first);
+        yields(2).await;
+        let json = serde_json::to_value(tree.snapshot()).unwrap();
+        s.cancel("seen");
+        json
+    })));
+    let scope = &json["scopes"][0];
+    let [first, second] = [0, 1].map(|at| &scope["children"][at]);
+    assert_eq!(
+        (&json["age"], &first["age"], &first["busy"]),
+        (&0.0.into(), &0.0.into(), &().into())
+    );
+    assert_eq!(
+        (&first["id"], &first["name"], &first["state"]),
+        (&"#0".into(), &"first".into(), &"Waiting".into())
+    );
+    assert_eq!(first["waits"][0]["text"], "a \"word\"");
+    assert!(first["spawned_at"].as_str().unwrap().starts_with(file!()));
+    assert_eq!(
+        (&second["waits"][0]["scope"], &second["waits"][0]["child"]),
+        (&scope["number"], &"#0".into())
+    );
+}
+
+struct Still;
+
+impl Clock for Still {
+    fn now(&self) -> Instant {
+        Instant::from_epoch(SECOND)
+    }
+}
+
+/// Given a thread that blocks, then its scope is in the tree, with children that borrow; a look from another thread is as good.
+#[test]
+fn o14_block_scopes() {
+    let tree = Tree::new();
+    let pool = anyscope::threads::ThreadPool::new(1);
+    let waker: Mutex<Option<Waker>> = Mutex::new(None);
+    tree.context(&Context::new()).enter(|| {
+        block_scope(&pool, async |s| {
+            let (mut first, parked) = (true, &waker);
+            s.spawn_named(
+                "borrows",
+                poll_fn(move |cx| {
+                    if std::mem::replace(&mut first, false) {
+                        *parked.lock().unwrap() = Some(cx.waker().clone());
+                        return Poll::Pending;
+                    }
+                    Poll::Ready(())
+                }),
+            );
+            let looks = tree.clone();
+            let name = std::thread::spawn(move || {
+                loop {
+                    let now = looks.snapshot();
+                    if is_idle(&now, "borrows") {
+                        return only(&now).name.clone();
+                    }
+                }
+            });
+            assert!(name.join().unwrap().contains("o14_block_scopes"));
+            waker.lock().unwrap().take().unwrap().wake();
+        });
+    });
+    assert!(tree.snapshot().scopes.is_empty());
+}

@@ -1,0 +1,305 @@
+//! Who waits for whom in a circle, and nobody who goes on.
+
+use anyscope::{
+    JoinHandle, LiveLimit, Semaphore, concurrent,
+    limit::OwnedPermit,
+    observe::tree::{Tree, Verdict},
+    scope, scope_limited,
+    sim::{Sim, SimHandle},
+    timeout,
+};
+use std::{
+    future::pending,
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicUsize, Ordering},
+    },
+};
+use support::{SECOND, Signal, behaviour, until, yields};
+
+/// Waits until somebody is stuck.
+async fn stuck(tree: &Tree) -> Verdict {
+    for _ in 0..100_000 {
+        if let Some(verdict) = tree.verdict() {
+            return verdict;
+        }
+        yields(1).await;
+    }
+    panic!("nobody is stuck:\n{}", tree.snapshot());
+}
+
+/// Who is stuck, by name.
+fn who(verdict: &Verdict) -> Vec<String> {
+    let name = |who: &str| who.split('`').nth(1).unwrap_or("?").to_owned();
+    let mut all: Vec<_> = verdict.circle.iter().map(|stuck| name(&stuck.who)).collect();
+    all.sort();
+    all
+}
+
+type Slot<'a> = Arc<Mutex<Option<JoinHandle<'a, ()>>>>;
+
+async fn join_what_is_in(slot: Slot<'_>) {
+    until(|| slot.lock().unwrap().is_some()).await;
+    let handle = slot.lock().unwrap().take().unwrap();
+    let _ = handle.await;
+}
+
+behaviour! {
+    /// Given two children that wait for each other, and one that waits for them, then the verdict has the circle, and who waits for it.
+    o30_joins in [spawned, inline] |ex| {
+        let tree = Tree::new();
+        let work = open!(async |s| {
+            let slot = Slot::default();
+            let first = s.spawn_named("first", join_what_is_in(slot.clone()));
+            let (give, take) = (Slot::default(), Slot::default());
+            *take.lock().unwrap() = Some(first);
+            let second = s.spawn_named("second", join_what_is_in(take));
+            let third = s.spawn_named("third", join_what_is_in(give.clone()));
+            drop(third);
+            *slot.lock().unwrap() = Some(second);
+            let verdict = stuck(&tree).await;
+            assert_eq!(who(&verdict), ["first", "second"]);
+            let text = verdict.to_string();
+            assert!(text.starts_with("each waits for the next, for ever:\n- child `first`"), "{text}");
+            assert!(text.contains("which waits for child `second`"), "{text}");
+            s.cancel("seen");
+        });
+        tree.watch(work).await;
+        assert!(tree.verdict().is_none());
+    }
+
+    /// Given a child of a full scope that waits for one who waits for room in it, then both are named.
+    o31_room_and_a_join |ex| {
+        let tree = Tree::new();
+        let (inner, slot) = (ex.clone(), Slot::default());
+        let work = scope(&ex, async |s| {
+            let holder = slot.clone();
+            let waiter = s.spawn_named("waits for room", async move {
+                scope_limited(&inner, 1, async |l| {
+                    l.spawn_named("holds it", join_what_is_in(holder)).await.unwrap();
+                    let _ = l.spawn(async {}).await;
+                })
+                .await;
+            });
+            *slot.lock().unwrap() = Some(waiter);
+            let verdict = stuck(&tree).await;
+            let names: Vec<_> = verdict.circle.iter().chain(&verdict.others).map(|stuck| &*stuck.who).collect();
+            assert!(names.iter().any(|name| name.contains("holds it")), "{verdict}");
+            s.cancel("seen");
+        });
+        tree.watch(work).await;
+    }
+
+    /// Given two children that take two permits in the opposite order, then both are named, whatever became of their permits.
+    o34_permits_in_opposite_order |ex| {
+        let tree = Tree::new();
+        let (one, other) = (Semaphore::new(2), Semaphore::new(1));
+        let (held, holds) = (one.clone(), other.clone());
+        let both_hold = move || held.available() == 0 && holds.available() == 0;
+        let (meets, waits) = (both_hold.clone(), both_hold);
+        let work = scope(&ex, async |s| {
+            let (first, second) = (one.clone(), other.clone());
+            s.spawn_named("first", async move {
+                let mut held = first.acquire_many(2).await.unwrap();
+                let _part = held.split(1).unwrap().into_owned();
+                until(meets).await;
+                let _other = second.acquire().await;
+            });
+            s.spawn_named("second", async move {
+                let _other = other.acquire_owned().await.unwrap();
+                until(waits).await;
+                let _both = one.acquire_many(2).await;
+            });
+            let verdict = stuck(&tree).await;
+            assert_eq!(who(&verdict), ["first", "second"]);
+            assert!(verdict.to_string().contains("which waits for 1 permit of a semaphore of 1"), "{verdict}");
+            s.cancel("seen");
+        });
+        tree.watch(work).await;
+    }
+
+    /// Given a circle in a scope that ends by itself, as it has a deadline or was cancelled with grace, then nobody is accused.
+    o35_a_deadline_ends_a_circle with virtual_time |ex| {
+        let tree = Tree::new();
+        let timer = ex.clone();
+        let work = scope(&ex, async |s| {
+            s.deadline(&timer, timer.now().saturating_add(10 * SECOND));
+            let (slot, take) = (Slot::default(), Slot::default());
+            let first = s.spawn_named("first", join_what_is_in(slot.clone()));
+            *take.lock().unwrap() = Some(first);
+            *slot.lock().unwrap() = Some(s.spawn_named("second", join_what_is_in(take)));
+            for _ in 0..10 {
+                yields(2).await;
+                assert!(tree.verdict().is_none(), "{}", tree.verdict().unwrap());
+            }
+        });
+        tree.watch(work).await;
+    }
+
+    /// Given permits of a limit that changes, or that went to somebody else, or were forgotten, then nobody is accused.
+    o36_permits_that_may_come_back |ex| {
+        let tree = Tree::new();
+        let (live, fixed) = (LiveLimit::new(1), Semaphore::new(1));
+        let changes = Semaphore::new(&live);
+        let (give, take) = (fixed.clone(), fixed.clone());
+        let go = Signal::new();
+        let outside = go.clone();
+        let work = scope(&ex, async |s| {
+            let held = Arc::new(Mutex::new(None));
+            let keeps = held.clone();
+            s.spawn_named("waits for itself, with a limit that changes", async move {
+                let _one = changes.acquire().await.unwrap();
+                let _two = changes.acquire().await;
+            });
+            s.spawn_named("gave it away", async move {
+                *keeps.lock().unwrap() = Some(give.acquire_owned().await.unwrap());
+                outside.wait().await;
+            });
+            let holder = held.clone();
+            until(|| holder.lock().unwrap().is_some()).await;
+            s.spawn_named("waits for it", async move { take.acquire().await.map(drop) });
+            for _ in 0..10 {
+                yields(2).await;
+                assert!(tree.verdict().is_none(), "{}", tree.verdict().unwrap());
+            }
+            let permit: OwnedPermit = held.lock().unwrap().take().unwrap();
+            permit.forget();
+            for _ in 0..10 {
+                yields(2).await;
+                assert!(tree.verdict().is_none(), "{}", tree.verdict().unwrap());
+            }
+            go.fire();
+            s.cancel("seen");
+        });
+        tree.watch(work).await;
+    }
+
+    /// Given a wait for something else, or for one of several things, or with a time limit, then nobody is accused.
+    o32_who_may_go_on_is_not_accused |ex| {
+        let (tree, go) = (Tree::new(), Signal::new());
+        let timer = ex.clone();
+        let work = scope(&ex, async |s| {
+            let outside = s.spawn_named("outside", go.wait());
+            s.spawn_named("joins it", async move { outside.await.unwrap() });
+            let never = s.spawn_named("never", pending::<()>());
+            s.spawn_named("with a limit", async move {
+                let _ = timeout(&timer, 1000 * SECOND, never).await;
+            });
+            for _ in 0..20 {
+                yields(2).await;
+                assert!(tree.verdict().is_none(), "{}", tree.verdict().unwrap());
+            }
+            s.cancel("seen");
+        });
+        tree.watch(work).await;
+    }
+}
+
+/// Given programs that take permits in any order, some of which get stuck, when somebody looks at every step, then whoever is accused
+/// never goes on, and whoever does not go on is accused.
+#[test]
+fn o37_those_who_are_stuck_and_nobody_else() {
+    let mut found = 0;
+    let seeds = seeds(500);
+    for seed in 0..seeds {
+        let tree = Tree::new();
+        let looks = tree.clone();
+        let work = async move |sim: SimHandle| {
+            let semaphores: Vec<_> = (0..3).map(|n| Semaphore::new(1 + n % 2)).collect();
+            let steps = Arc::new(AtomicUsize::new(0));
+            // A number of its own, as the simulation has one for the order.
+            let mut random = seed.wrapping_mul(0x9E37_79B9_7F4A_7C15) | 1;
+            let mut next = move |below: usize| {
+                random ^= random << 13;
+                random ^= random >> 7;
+                random ^= random << 17;
+                (random >> 33) as usize % below
+            };
+            let looker = scope(&sim, async |s| {
+                for _ in 0..4 {
+                    let takes: Vec<_> = (0..2).map(|_| semaphores[next(3)].clone()).collect();
+                    let steps = steps.clone();
+                    s.spawn(async move {
+                        let mut held = Vec::new();
+                        for semaphore in &takes {
+                            held.push(semaphore.acquire().await.unwrap());
+                            steps.fetch_add(1, Ordering::SeqCst);
+                            yields(1).await;
+                        }
+                    });
+                }
+                let mut quiet = 0;
+                let mut before = (usize::MAX, usize::MAX);
+                while !s.is_empty() {
+                    let now = (steps.load(Ordering::SeqCst), s.len());
+                    quiet = if now == before { quiet + 1 } else { 0 };
+                    before = now;
+                    if let Some(verdict) = looks.verdict() {
+                        // They may not be all: others go on.
+                        let accused = verdict.circle.len() + verdict.others.len();
+                        yields(200).await;
+                        assert!(s.len() >= accused, "one has gone on: {verdict}");
+                        s.cancel("seen");
+                        return true;
+                    }
+                    assert!(quiet < 200, "nobody is accused:\n{}", looks.snapshot());
+                    yields(1).await;
+                }
+                false
+            });
+            tree.watch(looker).await
+        };
+        found += usize::from(Sim::new(seed).run(work).unwrap());
+    }
+    assert!(found > 0 && found < seeds as usize, "{found} of {seeds}");
+}
+
+fn seeds(short: u64) -> u64 {
+    std::env::var("ANYSCOPE_SEEDS").map_or(short, |seeds| seeds.parse().unwrap())
+}
+
+/// Given programs that end, in many orders, when somebody looks at every step, then no one is ever accused.
+#[test]
+fn o33_no_false_verdict_in_any_order() {
+    for seed in 0..seeds(1000) {
+        let tree = Tree::new();
+        let looks = tree.clone();
+        Sim::new(seed)
+            .run(async move |sim| {
+                let inner = sim.clone();
+                tree.watch(async {
+                    scope(&sim, async |s| {
+                        s.spawn_daemon(async move {
+                            loop {
+                                assert!(looks.verdict().is_none(), "{}", looks.verdict().unwrap());
+                                yields(1).await;
+                            }
+                        });
+                        let slot = Slot::default();
+                        let first = s.spawn(async { yields(2).await });
+                        *slot.lock().unwrap() = Some(first);
+                        s.spawn(join_what_is_in(slot));
+                        let limited = inner.clone();
+                        s.spawn(async move {
+                            scope_limited(&limited, 2, async |l| {
+                                for n in 0..6 {
+                                    l.spawn(yields(n % 3)).await.unwrap();
+                                }
+                            })
+                            .await;
+                        });
+                        s.spawn(async {
+                            concurrent(async |c| {
+                                let one = c.spawn(yields(1));
+                                c.spawn(async { one.await.unwrap() });
+                            })
+                            .await;
+                        });
+                    })
+                    .await;
+                })
+                .await;
+            })
+            .unwrap();
+    }
+}
