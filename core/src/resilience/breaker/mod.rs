@@ -16,6 +16,8 @@ mod error;
 mod handle;
 mod keyed;
 mod machine;
+#[cfg(all(test, anyscope_loom))]
+mod models;
 mod window;
 
 pub use admission::Admission;
