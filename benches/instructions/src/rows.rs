@@ -11,8 +11,8 @@ use crate::{
     },
 };
 use anyscope::{
-    BlockOn, concurrent, context::Context as Values, resilience::RetryBudget, smol::SmolHandle,
-    tokio::TokioHandle,
+    BlockOn, concurrent, context::Context as Values, observe::tree::Tree, resilience::RetryBudget,
+    scope, smol::SmolHandle, tokio::TokioHandle,
 };
 use async_executor::Executor;
 use futures_buffered::{BufferedStreamExt, MergeBounded};
@@ -21,7 +21,7 @@ use futures_lite::future::block_on;
 use futures_util::{Stream, StreamExt, stream};
 use std::{
     cell::Cell,
-    future::Future,
+    future::{Future, pending},
     hint::black_box,
     pin::{Pin, pin},
     sync::{
@@ -540,6 +540,11 @@ fn spawns<M: own::Map<Yields>>(rows: &mut Rows, name: &str, work: M) {
                 let once = async move { counted_in_task(n, || tasks(&own, n, work)).await };
                 block_on(executor.run(executor.spawn(once)));
             });
+        rows.path(format!("tree/spawn + join/{name}/{n}")).floor(floor).own(move || {
+            let tree = Tree::new();
+            let once = || tree.watch(own::spawn_and_join(&ByHand, n, work));
+            ByHand.block_on(counted_in_task(n, once));
+        });
         rows.path(format!("concurrent/spawn + join/{name}/{n}")).floor(floor).own(move || {
             ByHand.block_on(counted_in_task(n, || own::concurrent_spawn_and_join(n, work)));
         });
@@ -606,6 +611,18 @@ fn parts(rows: &mut Rows) {
 }
 
 fn scopes(rows: &mut Rows) {
+    rows.path("tree/snapshot/1000".into()).own(|| {
+        const N: usize = 1000;
+        let tree = Tree::new();
+        ByHand.block_on(tree.watch(scope(&ByHand, async |s| {
+            for _ in 0..N {
+                s.spawn(pending::<()>());
+            }
+            ByHand.run();
+            counted(N, || tree.snapshot());
+            s.cancel("counted");
+        })));
+    });
     rows.path("scope/empty".into()).own(|| ByHand.block_on(counted_in_task(1, own::empty_scope)));
     rows.path("concurrent/empty".into())
         .own(|| ByHand.block_on(counted_in_task(1, own::empty_concurrent)));

@@ -67,6 +67,12 @@ pub(super) fn unheard<R>(f: impl FnOnce() -> R) -> R {
     f()
 }
 
+/// Returns whether there is a listener on this thread.
+#[inline]
+pub(super) fn is_heard() -> bool {
+    matches!(LISTENER.try_with(Cell::get), Ok(Some(_)))
+}
+
 /// Tells the listener of this thread, if there is one, what a future waits for.
 #[inline]
 pub(super) fn tell(what: fmt::Arguments<'_>) {

@@ -79,8 +79,29 @@ what! {
 #[cfg_attr(not(feature = "std"), allow(unused_variables))]
 pub(crate) fn waits_for(wait: Wait, words: fmt::Arguments<'_>) {
     #[cfg(feature = "std")]
-    super::listen::tell(words);
+    if is_told() {
+        tell(wait, words);
+    }
+}
+
+/// Returns whether somebody listens or watches on this thread: for who has to find out first what to say.
+#[inline]
+pub(crate) fn is_told() -> bool {
     #[cfg(all(feature = "std", not(anyscope_loom)))]
+    return super::listen::is_heard() || super::watcher::is_watched();
+    #[cfg(all(feature = "std", anyscope_loom))]
+    return super::listen::is_heard();
+    #[cfg(not(feature = "std"))]
+    return false;
+}
+
+#[cfg(feature = "std")]
+#[cold]
+#[inline(never)]
+#[cfg_attr(anyscope_loom, allow(unused_variables))]
+fn tell(wait: Wait, words: fmt::Arguments<'_>) {
+    super::listen::tell(words);
+    #[cfg(not(anyscope_loom))]
     super::watcher::tell(wait);
 }
 

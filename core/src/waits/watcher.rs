@@ -84,8 +84,9 @@ pub(crate) fn watched<R>(watcher: Watcher<'_>, poll: impl FnOnce() -> R) -> R {
 }
 
 /// Returns whether this code is watched.
+#[inline]
 pub(super) fn is_watched() -> bool {
-    !nest::innermost(&WATCHERS).is_null()
+    !nest::is_empty(&WATCHERS)
 }
 
 /// Calls `poll`, with a watcher around it if there is one.
@@ -95,7 +96,6 @@ pub(crate) fn watched_by<R>(watcher: Option<Watcher<'_>>, poll: impl FnOnce() ->
 }
 
 /// Tells who is watched what it waits for.
-#[inline]
 pub(crate) fn tell(wait: Wait) {
     nest::find(&WATCHERS, |watcher| {
         match watcher {

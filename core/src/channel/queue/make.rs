@@ -21,8 +21,8 @@ pub enum Overflow {
 /// dropped.
 ///
 /// It is for events of which not all matter: prices, positions, progress, logs. Where each matters, a
-/// producer has to wait: in a [`handoff`](super::handoff), or in a queue of `async-channel` (see the
-/// [module](super)).
+/// producer has to wait: in a [`handoff`](crate::channel::handoff), or in a queue of `async-channel` (see the
+/// [module](crate::channel)).
 ///
 /// An item that is sent while the consumer waits is the consumer's: it takes no room, and is never
 /// dropped for a later one. So a consumer that was quick sees the first of a burst, and the last

@@ -126,6 +126,14 @@ impl Wait {
     }
 
     fn waits(&self, shared: &Shared) -> Poll<Result<(), AcquireError>> {
+        if waits::is_told() {
+            self.tells(shared);
+        }
+        Poll::Pending
+    }
+
+    #[cold]
+    fn tells(&self, shared: &Shared) {
         let permits = if self.count == 1 { "permit" } else { "permits" };
         let limit = shared.limit();
         let words = format_args!("{} {permits} of a semaphore of {limit}", self.count);
@@ -134,7 +142,6 @@ impl Wait {
         let is_live = limit.live().is_some();
         let (count, limit) = (self.count, limit.now());
         waits::waits_for(waits::Wait::Permits { of, count, limit, is_live }, words);
-        Poll::Pending
     }
 
     #[inline]

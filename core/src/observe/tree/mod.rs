@@ -30,12 +30,12 @@
 //!
 //! | file | what |
 //! |---|---|
-//! | [`tree`] | the handle, which scopes are in it |
-//! | [`node`] | a scope in the tree; it is looked at only while it lives |
-//! | [`snapshot`] | what is seen |
-//! | [`take`] | how it is seen |
-//! | [`text`] | how it is shown to people |
-//! | [`verdict`] | who waits for whom, in a circle |
+//! | `tree` | the handle, which scopes are in it |
+//! | `node` | a scope in the tree; it is looked at only while it lives |
+//! | `snapshot` | what is seen |
+//! | `take` | how it is seen |
+//! | `text` | how it is shown to people |
+//! | `verdict` | who waits for whom, in a circle |
 
 mod node;
 mod snapshot;

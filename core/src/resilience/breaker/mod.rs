@@ -2,13 +2,13 @@
 //!
 //! | file | contents |
 //! |---|---|
-//! | [`handle`] | what users hold |
-//! | [`builder`] | when it opens, and for how long |
-//! | [`machine`] | the states, and what leads from one to the next |
-//! | [`window`] | the last calls, counted |
-//! | [`admission`] | a call that was let through |
-//! | [`error`] | why a call was not, and bad settings |
-//! | [`keyed`] | one breaker for each key |
+//! | `handle` | what users hold |
+//! | `builder` | when it opens, and for how long |
+//! | `machine` | the states, and what leads from one to the next |
+//! | `window` | the last calls, counted |
+//! | `admission` | a call that was let through |
+//! | `error` | why a call was not, and bad settings |
+//! | `keyed` | one breaker for each key |
 
 mod admission;
 mod builder;
