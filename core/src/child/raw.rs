@@ -276,7 +276,8 @@ impl Raw {
         // SAFETY: we are the handle, and `JOIN_WAKER` is not set.
         unsafe { remember(&tail.joiner, cx.waker()) };
         if header.state.publish_joiner() {
-            waits::waits_for(
+            waits::waits_for_with(
+                cx.waker(),
                 waits::Wait::Child(self.as_ptr().addr()),
                 format_args!("{}", tail.origin),
             );

@@ -2,6 +2,7 @@
 
 use super::{
     ChildId,
+    origin::Info,
     raw::{Children, Raw},
 };
 use crate::{
@@ -27,9 +28,16 @@ pub(crate) struct Seen {
 impl Children {
     /// Calls `f` with every child that has not ended, the newest first.
     pub(crate) fn see(&self, mut f: impl FnMut(Seen)) {
-        self.each(|child, info| {
-            // SAFETY: `each` keeps the child alive for the call.
-            f(unsafe { see(child, info.id, info.origin.clone_name(), info.origin.spawned_at()) });
+        // Frees no child: whoever looks holds a lock, and what an executor keeps with a child has a destructor.
+        self.look(|child| {
+            let child = Raw::new(child);
+            // SAFETY: `look` keeps the child alive for the call.
+            unsafe {
+                let Info { id, origin } = child.info();
+                if !child.state().is_done() && !origin.is_own() {
+                    f(see(child, id, origin.clone_name(), origin.spawned_at()));
+                }
+            }
         });
     }
 }

@@ -85,14 +85,18 @@ impl<F: Future, S: Receive<F::Output, Via>, Via> Watched<F, S, Via> {
         let start = unsafe { Cell::<F, S, Via>::is_timed(raw) }.then(Instant::now);
         // The child may be gone when it returns, with its watch. Destructors and wakers that run at its end find that no
         // child is being polled.
-        let polled = watcher::watched(Watcher::Child(current::innermost_member), || {
-            // SAFETY: promised by the caller.
-            unsafe { poll(raw, before, cx) }
-        });
-        if let (Polled::Pending, Some(start)) = (polled, start) {
+        let polled =
+            watcher::watched(Watcher::Child(current::innermost_member, cx.waker()), || {
+                // SAFETY: promised by the caller.
+                unsafe { poll(raw, before, cx) }
+            });
+        if polled == Polled::Pending {
             // SAFETY: of a child that is pending, the executor still has its share.
             let watch = unsafe { &raw.as_ptr().cast::<Self>().as_ref().expect("not null").watch };
-            watch.took(start.elapsed());
+            if let Some(start) = start {
+                watch.took(start.elapsed());
+            }
+            watch.end_poll();
         }
         polled
     }

@@ -358,13 +358,15 @@ where
                 && shared.kind.new.is_empty()
                 && this.set.as_mut().is_none_or(|set| set.park(cx));
             if idle {
-                this.driver.pends();
+                this.driver.pends(cx.waker());
                 return Poll::Pending;
             }
             if polls == 0 {
                 break;
             }
         }
+        // Not that what is around it seems to wait for something else only.
+        this.driver.pends(cx.waker());
         cx.waker().wake_by_ref();
         Poll::Pending
     }

@@ -26,7 +26,7 @@ use core::{
     fmt,
     future::Future,
     pin::Pin,
-    task::{Context, Poll, ready},
+    task::{Context, Poll, Waker, ready},
 };
 use pin_project_lite::pin_project;
 
@@ -115,12 +115,13 @@ where
         if !this.owner.is_stopped() || shields::is_up(slot) {
             let owner = &*this.owner;
             let scope = &**owner.shared();
+            let waker = cx.waker();
             let poll = || match P::FAIL_FAST {
                 true => parent::in_body(scope, slot, || body.poll(cx)),
                 false => body.poll(cx),
             };
             let place = tree::in_tree(is_watched, scope);
-            match unwind::catch(|| tree::around(&place, poll)) {
+            match unwind::catch(|| tree::around(&place, waker, poll)) {
                 Ok(Poll::Pending) => {
                     let up = slot.as_ref().is_some_and(|all| all.is_up_after(cx.waker()));
                     if up || !owner.is_stopped() {
@@ -151,7 +152,7 @@ where
         let this = self.project();
         let owner = &mut *this.owner;
         let place = tree::in_tree(*this.begun == Begun::Watched, owner.shared());
-        ready!(tree::around(&place, || owner.poll_rest(cx)));
+        ready!(tree::around(&place, cx.waker(), || owner.poll_rest(cx)));
         this.owner.end();
         *this.over = true;
         // In any case, so that no error stays in the shared part, which may outlive us.
@@ -189,7 +190,7 @@ where
             // The scope may have been stopped after the poll of the body, before the
             // registration.
             if !self.must_drop_body() {
-                self.pends();
+                self.pends(cx.waker());
                 return Poll::Pending;
             }
             let gone = self.as_mut().poll_body(cx);
@@ -197,15 +198,15 @@ where
         }
         let polled = self.as_mut().poll_end(cx);
         if polled.is_pending() {
-            self.pends();
+            self.pends(cx.waker());
         }
         polled
     }
 
     /// Says to whatever is around the scope that it has to wait.
-    pub(super) fn pends(&self) {
+    pub(super) fn pends(&self, waker: &Waker) {
         if self.begun == Begun::Watched {
-            self.owner.pends();
+            self.owner.pends(waker);
         }
     }
 

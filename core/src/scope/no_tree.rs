@@ -2,6 +2,7 @@
 
 use super::shared::Shared;
 use crate::values::Context;
+use core::task::Waker;
 
 pub(crate) struct Surroundings(Context);
 
@@ -15,7 +16,7 @@ pub(super) type InTree = ();
 
 pub(super) fn in_tree<P, K>(_: bool, _: &Shared<P, K>) -> InTree {}
 
-pub(super) fn around<R>((): &InTree, poll: impl FnOnce() -> R) -> R {
+pub(super) fn around<R>((): &InTree, _: &Waker, poll: impl FnOnce() -> R) -> R {
     poll()
 }
 
@@ -28,7 +29,7 @@ impl<P, K> Shared<P, K> {
         false
     }
 
-    pub(super) fn pends(&self) {}
+    pub(super) fn pends(&self, _: &Waker) {}
 
     pub(super) fn leave_tree(&self) {}
 }

@@ -193,11 +193,14 @@ impl<E: Clone, P: Policy> OwnedScope<E, P> {
         let mut changed: Option<EventListener> = None;
         poll_fn(|cx: &mut Context<'_>| {
             shared.check_not_in_finalizer();
+            let mut told = false;
             loop {
                 if let Some(listener) = &mut changed {
                     if Pin::new(listener).poll(cx).is_pending() {
                         if shared.has_finalizers() {
                             waits::waits_for_what(waits::What::Finalizers);
+                        } else if !told {
+                            shared.waits_for_end();
                         }
                         return Poll::Pending;
                     }
@@ -205,6 +208,7 @@ impl<E: Clone, P: Policy> OwnedScope<E, P> {
                 }
                 let mut wait = || changed = Some(shared.changed());
                 if shared.poll_children(&mut wait).is_pending() {
+                    told = true;
                     continue;
                 }
                 if shared.has_finalizers() {

@@ -229,10 +229,15 @@ impl<P: Policy, K> Shared<P, K> {
         gate.watch();
         let closed = gate.close();
         if !closed {
-            let wait = waits::Wait::Scope(ptr::from_ref(self).addr());
-            waits::waits_for(wait, format_args!("the end of a scope, with {} to go", self.live()));
+            self.waits_for_end();
         }
         closed
+    }
+
+    /// Tells that the end of this scope is waited for.
+    pub(super) fn waits_for_end(&self) {
+        let wait = waits::Wait::Scope(ptr::from_ref(self).addr());
+        waits::waits_for(wait, format_args!("the end of a scope, with {} to go", self.live()));
     }
 
     /// Whether no child is left and none can enter.
@@ -400,6 +405,8 @@ impl<P: Accept<O>, K, O> Receive<Option<O>, Optional> for Shared<P, K> {
 
 impl<P, K> Drop for Shared<P, K> {
     fn drop(&mut self) {
+        // Before user code, which may look at the tree.
+        self.leave_tree();
         // Panics of children whose handles were dropped while the scope ended.
         for panic in self.panics.take() {
             self.drop_panic(panic);

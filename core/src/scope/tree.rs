@@ -8,7 +8,7 @@ use crate::{
     waits::{Wait, watcher},
 };
 use alloc::{string::ToString, sync::Arc, vec::Vec};
-use core::ptr;
+use core::{ptr, task::Waker};
 
 /// What was around a scope when it began.
 pub(crate) struct Surroundings {
@@ -60,8 +60,8 @@ impl<P, K> Shared<P, K> {
 
     /// Tells what is around this scope that it waits for the scope.
     #[cold]
-    pub(super) fn pends(&self) {
-        watcher::tell(Wait::Inside(ptr::from_ref(self).addr()));
+    pub(super) fn pends(&self, waker: &Waker) {
+        watcher::tell(Wait::Inside(ptr::from_ref(self).addr()), Some(waker));
     }
 
     /// Nobody looks at this scope when this returns.
@@ -84,8 +84,14 @@ pub(super) fn in_tree<P: Policy, K>(is_watched: bool, scope: &Shared<P, K>) -> I
 
 /// Polls the body of a scope, or what comes after it.
 #[inline]
-pub(super) fn around<R>(place: &InTree, poll: impl FnOnce() -> R) -> R {
-    watcher::watched_by(place.as_deref().map(Node::begin_poll), poll)
+pub(super) fn around<R>(place: &InTree, waker: &Waker, poll: impl FnOnce() -> R) -> R {
+    let place = place.as_deref();
+    let polled = watcher::watched_by(place.map(|node| node.begin_poll(waker)), poll);
+    // Not after a panic: that body is never polled again.
+    if let Some(node) = place {
+        node.end_poll();
+    }
+    polled
 }
 
 // SAFETY: all that is read is atomic, or was set once, before; and the reason is text. The children are seen
@@ -103,6 +109,7 @@ unsafe impl<P: Policy, K> Inspect for Shared<P, K> {
                 Limit::AtMost(limit) => Some(limit.get()),
                 Limit::Unbounded => None,
             },
+            is_live: self.limit.live().is_some(),
             is_cancelled: self.has(CANCELLED),
             reason: self.request.reason().map(ToString::to_string),
             children,

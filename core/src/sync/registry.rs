@@ -185,12 +185,18 @@ impl<L: Listed> Registry<L> {
 
     /// Calls `visit` with every member that is in the list now, the newest first. Each is kept
     /// alive for its call.
-    pub(crate) fn visit(&self, mut visit: impl FnMut(NonNull<L>)) {
+    pub(crate) fn visit(&self, visit: impl FnMut(NonNull<L>)) {
+        let _release = Finally::new(|| self.release_retired());
+        self.look(visit);
+    }
+
+    /// As [`visit`](Self::visit), and releases nothing: for whoever may not run destructors. What a sweeper leaves behind
+    /// meanwhile is left to the next one.
+    pub(crate) fn look(&self, mut visit: impl FnMut(NonNull<L>)) {
         self.walkers.fetch_add(1, Ordering::Relaxed);
         // Release: all we did happens before a sweeper that sees no walker releases a member.
         let _leave = Finally::new(|| {
             self.walkers.fetch_sub(1, Ordering::Release);
-            self.release_retired();
         });
         // See the module: pairs with the fence of the sweeper.
         fence(Ordering::SeqCst);

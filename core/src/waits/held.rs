@@ -52,6 +52,13 @@ impl Held {
     }
 }
 
+/// What is at the address `of` is held by nobody any more, or nobody waits for it.
+pub(crate) fn forget(of: usize) {
+    if let Some(all) = HOLDERS.get() {
+        let _holders = all.with(|holders| holders.remove(&of));
+    }
+}
+
 /// Returns who is known to hold some of what is at this address.
 pub(crate) fn holders(of: usize) -> Vec<Holder> {
     all().with(|holders| holders.get(&of).cloned().unwrap_or_default())

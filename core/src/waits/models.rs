@@ -13,9 +13,9 @@ fn waits_belong_to_the_poll_that_they_are_read_with() {
         let writer = watch.clone();
         let polls = thread::spawn(move || {
             writer.begin_poll();
-            writer.note(Wait::Permits { of: 1, count: 1, limit: 1, is_live: false });
+            writer.note(Wait::Permits { of: 1, count: 1, limit: 1, is_live: false }, false);
             writer.begin_poll();
-            writer.note(Wait::Permits { of: 2, count: 2, limit: 2, is_live: false });
+            writer.note(Wait::Permits { of: 2, count: 2, limit: 2, is_live: false }, false);
         });
         let facts = watch.facts();
         let poll = facts.polls;

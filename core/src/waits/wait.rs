@@ -1,6 +1,6 @@
 //! What a future may wait for.
 
-use core::fmt;
+use core::{fmt, task::Waker};
 
 /// What a future waits for, as far as it can be kept without an allocation. Things are named by their addresses,
 /// which are never read: they tell things apart as long as those live.
@@ -76,11 +76,18 @@ what! {
 
 /// Tells whoever listens or watches on this thread what a future waits for; `words` is for those who listen.
 #[inline]
-#[cfg_attr(not(feature = "std"), allow(unused_variables))]
 pub(crate) fn waits_for(wait: Wait, words: fmt::Arguments<'_>) {
-    #[cfg(feature = "std")]
     if is_told() {
-        tell(wait, words);
+        tell(wait, None, words);
+    }
+}
+
+/// As [`waits_for`], for a wait that may be one of a circle: with the waker of the future. If that is not the waker of whoever is
+/// watched, the future is one of a group, of which others may wait too, whether they are polled or not.
+#[inline]
+pub(crate) fn waits_for_with(waker: &Waker, wait: Wait, words: fmt::Arguments<'_>) {
+    if is_told() {
+        tell(wait, Some(waker), words);
     }
 }
 
@@ -95,14 +102,14 @@ pub(crate) fn is_told() -> bool {
     return false;
 }
 
-#[cfg(feature = "std")]
 #[cold]
 #[inline(never)]
-#[cfg_attr(anyscope_loom, allow(unused_variables))]
-fn tell(wait: Wait, words: fmt::Arguments<'_>) {
+#[cfg_attr(any(not(feature = "std"), anyscope_loom), allow(unused_variables))]
+fn tell(wait: Wait, waker: Option<&Waker>, words: fmt::Arguments<'_>) {
+    #[cfg(feature = "std")]
     super::listen::tell(words);
-    #[cfg(not(anyscope_loom))]
-    super::watcher::tell(wait);
+    #[cfg(all(feature = "std", not(anyscope_loom)))]
+    super::watcher::tell(wait, waker);
 }
 
 /// As [`waits_for`], for what has nobody to name.
@@ -117,7 +124,7 @@ pub(crate) fn waits_for_label(label: &'static str) {
     super::listen::tell(format_args!("{label}"));
     #[cfg(not(anyscope_loom))]
     if super::watcher::is_watched() {
-        super::watcher::tell(Wait::Label(super::labels::number(label)));
+        super::watcher::tell(Wait::Label(super::labels::number(label)), None);
     }
 }
 

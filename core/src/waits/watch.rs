@@ -11,6 +11,15 @@ use core::{hint, time::Duration};
 /// How many waits of one poll are kept. Of more it is known how many there were.
 const KEPT: usize = 3;
 
+/// In the count of waits: the poll is not over, so more may come.
+const OPEN: usize = 1 << (usize::BITS - 1);
+
+/// In the count of waits: one has a waker of its own, as in a group. Of a group, only those that were woken are polled, so
+/// there may be waits that this poll has not said.
+const GROUPED: usize = OPEN >> 1;
+
+const COUNT: usize = GROUPED - 1;
+
 /// How often a reader tries to read what is being written.
 const TRIES: usize = if cfg!(anyscope_loom) { 2 } else { 1000 };
 
@@ -18,7 +27,7 @@ const TRIES: usize = if cfg!(anyscope_loom) { 2 } else { 1000 };
 #[derive(Debug)]
 pub(crate) struct Watch {
     polls: AtomicUsize,
-    /// How many times the last poll has said that it waits.
+    /// How many times the last poll has said that it waits, and [`OPEN`] and [`GROUPED`].
     waits: AtomicUsize,
     kept: [SeqCell<5>; KEPT],
     /// When it had to wait for the first time, in milliseconds since the tree began, and one; zero if it never had to.
@@ -34,6 +43,8 @@ pub(crate) struct Facts {
     pub(crate) waits: Vec<Wait>,
     /// How many waits there were besides.
     pub(crate) more: usize,
+    /// Whether there may be waits that are not known: of a poll that is not over, or of others of a group.
+    pub(crate) is_partial: bool,
     pub(crate) parked_at: Option<Duration>,
     pub(crate) busy: Duration,
 }
@@ -52,21 +63,30 @@ impl Watch {
     /// A poll begins. Only the thread that polls calls this and the others that write.
     #[inline]
     pub(crate) fn begin_poll(&self) {
-        self.waits.store(0, Ordering::Relaxed);
+        self.waits.store(OPEN, Ordering::Relaxed);
         let polls = self.polls.load(Ordering::Relaxed);
         // Release: who sees this poll does not see the waits of the one before.
         self.polls.store(polls.wrapping_add(1), Ordering::Release);
     }
 
-    /// The poll under way has to wait.
+    /// The poll is over, and has to wait.
     #[inline]
-    pub(crate) fn note(&self, wait: Wait) {
+    pub(crate) fn end_poll(&self) {
+        // Release: who sees it sees all waits of the poll.
+        self.waits.store(self.waits.load(Ordering::Relaxed) & !OPEN, Ordering::Release);
+    }
+
+    /// The poll under way has to wait: for this, among others if it is `grouped`.
+    #[inline]
+    pub(crate) fn note(&self, wait: Wait, grouped: bool) {
         let waits = self.waits.load(Ordering::Relaxed);
-        if let Some(kept) = self.kept.get(waits) {
+        let count = waits & COUNT;
+        if let Some(kept) = self.kept.get(count) {
             kept.write(to_words(wait));
         }
+        let flags = waits & !COUNT | if grouped { GROUPED } else { 0 };
         // Release: who sees it sees the wait, and the begin of the poll that it belongs to.
-        self.waits.store(waits.saturating_add(1), Ordering::Release);
+        self.waits.store((count + 1).min(COUNT) | flags, Ordering::Release);
     }
 
     /// Returns whether it has had to wait before.
@@ -97,13 +117,15 @@ impl Watch {
     pub(crate) fn facts(&self) -> Facts {
         for _ in 0..TRIES {
             let polls = self.polls.load(Ordering::Acquire);
-            let count = self.waits.load(Ordering::Acquire);
+            let word = self.waits.load(Ordering::Acquire);
+            let (count, is_partial) = (word & COUNT, word & !COUNT != 0);
             let waits: Option<Vec<_>> =
                 self.kept.iter().take(count).map(|kept| kept.read().and_then(from_words)).collect();
             // A wait of a later poll has shown us that poll's begin.
             match waits {
                 Some(waits) if self.polls.load(Ordering::Acquire) == polls => {
-                    return Facts { waits, more: count.saturating_sub(KEPT), ..self.rest(polls) };
+                    let more = count.saturating_sub(KEPT);
+                    return Facts { waits, more, is_partial, ..self.rest(polls) };
                 }
                 _ => hint::spin_loop(),
             }
@@ -166,16 +188,20 @@ mod tests {
         let watch = Watch::new();
         assert_eq!(watch.facts(), Facts::default());
         watch.begin_poll();
-        (0..5).for_each(|n| watch.note(Wait::Child(n)));
+        (0..5).for_each(|n| watch.note(Wait::Child(n), false));
         let facts = watch.facts();
         assert_eq!(facts.waits, [Wait::Child(0), Wait::Child(1), Wait::Child(2)]);
-        assert_eq!((facts.polls, facts.more), (1, 2));
+        assert_eq!((facts.polls, facts.more, facts.is_partial), (1, 2, true));
+        watch.end_poll();
+        assert!(!watch.facts().is_partial);
         watch.begin_poll();
-        watch.note(Wait::Room(9));
+        watch.note(Wait::Room(9), true);
+        watch.end_poll();
         watch.parks(Duration::from_millis(7));
         watch.took(Duration::from_micros(3));
         let facts = watch.facts();
         assert_eq!((facts.polls, &*facts.waits, facts.more), (2, &[Wait::Room(9)][..], 0));
+        assert!(facts.is_partial);
         assert_eq!(facts.parked_at, Some(Duration::from_millis(7)));
         assert_eq!(facts.busy, Duration::from_micros(3));
     }

@@ -9,16 +9,16 @@ use crate::{
     unwind,
 };
 use alloc::sync::Arc;
-use core::time::Duration;
+use core::{task::Waker, time::Duration};
 
 /// Who is watched.
 pub(crate) enum Watcher<'a> {
-    /// The body of this scope.
-    Body(&'a WatchedScope),
+    /// The body of this scope, which is polled with this waker.
+    Body(&'a WatchedScope, &'a Waker),
     /// Nobody, whoever is around.
     Nobody,
-    /// The innermost child, which the function finds.
-    Child(Find),
+    /// The innermost child, which the function finds; it is polled with this waker.
+    Child(Find, &'a Waker),
 }
 
 /// Calls what it is given with the innermost child, if that is watched.
@@ -47,12 +47,12 @@ pub(crate) struct WatchedScope {
 
 impl WatchedScope {
     /// Notes what a child or the body of this scope waits for.
-    fn note(&self, watch: &Watch, wait: Wait) {
+    fn note(&self, watch: &Watch, wait: Wait, grouped: bool) {
         if !watch.has_parked() {
             // A clock that panics is no reason for the child to.
             watch.parks(unwind::catch(|| (self.age)()).unwrap_or_default());
         }
-        watch.note(wait);
+        watch.note(wait, grouped);
     }
 }
 
@@ -95,13 +95,16 @@ pub(crate) fn watched_by<R>(watcher: Option<Watcher<'_>>, poll: impl FnOnce() ->
     nest::with_some(&WATCHERS, watcher, poll)
 }
 
-/// Tells who is watched what it waits for.
-pub(crate) fn tell(wait: Wait) {
+/// Tells who is watched what it waits for, and with which waker, if that is known.
+pub(crate) fn tell(wait: Wait, waker: Option<&Waker>) {
     nest::find(&WATCHERS, |watcher| {
+        let grouped = |own: &Waker| waker.is_some_and(|waker| !waker.will_wake(own));
         match watcher {
             Watcher::Nobody => {}
-            Watcher::Body(scope) => scope.note(&scope.body, wait),
-            Watcher::Child(find) => find(&mut |member| member.scope.note(member.watch, wait)),
+            Watcher::Body(scope, own) => scope.note(&scope.body, wait, grouped(own)),
+            Watcher::Child(find, own) => {
+                find(&mut |member| member.scope.note(member.watch, wait, grouped(own)));
+            }
         }
         Some(())
     });
@@ -112,8 +115,8 @@ pub(crate) fn place() -> Option<Place> {
     nest::find(&WATCHERS, |watcher| {
         Some(match watcher {
             Watcher::Nobody => None,
-            Watcher::Body(scope) => Some(Place::Body { scope: scope.number }),
-            Watcher::Child(find) => {
+            Watcher::Body(scope, _) => Some(Place::Body { scope: scope.number }),
+            Watcher::Child(find, _) => {
                 let mut place = None;
                 find(&mut |&Member { scope, number, is_daemon, .. }| {
                     place = Some(Place::Child { scope: scope.number, number, is_daemon });

@@ -1,15 +1,18 @@
 //! Who waits for whom in a circle, and nobody who goes on.
 
 use anyscope::{
-    JoinHandle, LiveLimit, Semaphore, concurrent,
+    JoinHandle, LiveLimit, OwnedScope, Semaphore, concurrent,
     limit::OwnedPermit,
     observe::tree::{Tree, Verdict},
     scope, scope_limited,
     sim::{Sim, SimHandle},
     timeout,
 };
+use futures_lite::future::zip;
+use futures_util::{StreamExt, stream::FuturesUnordered};
 use std::{
-    future::pending,
+    future::{Future, pending},
+    pin::Pin,
     sync::{
         Arc, Mutex,
         atomic::{AtomicUsize, Ordering},
@@ -26,6 +29,14 @@ async fn stuck(tree: &Tree) -> Verdict {
         yields(1).await;
     }
     panic!("nobody is stuck:\n{}", tree.snapshot());
+}
+
+/// Looks again and again.
+async fn nobody_is_accused(tree: &Tree) {
+    for _ in 0..10 {
+        yields(2).await;
+        assert!(tree.verdict().is_none(), "{}", tree.verdict().unwrap());
+    }
 }
 
 /// Who is stuck, by name.
@@ -101,12 +112,12 @@ behaviour! {
             let (first, second) = (one.clone(), other.clone());
             s.spawn_named("first", async move {
                 let mut held = first.acquire_many(2).await.unwrap();
-                let _part = held.split(1).unwrap().into_owned();
+                let _part = held.split(1).unwrap();
                 until(meets).await;
                 let _other = second.acquire().await;
             });
             s.spawn_named("second", async move {
-                let _other = other.acquire_owned().await.unwrap();
+                let _other = other.acquire().await.unwrap();
                 until(waits).await;
                 let _both = one.acquire_many(2).await;
             });
@@ -190,6 +201,189 @@ behaviour! {
                 assert!(tree.verdict().is_none(), "{}", tree.verdict().unwrap());
             }
             s.cancel("seen");
+        });
+        tree.watch(work).await;
+    }
+
+    /// Given a permit that was passed on to a child, when its first owner waits for more, then nobody is accused.
+    o38_permits_that_were_passed_on in [spawned, inline] |ex| {
+        let (tree, go) = (Tree::new(), Signal::new());
+        let semaphore = Semaphore::new(1);
+        let work = open!(async |s| {
+            let permit = semaphore.clone().acquire_owned().await.unwrap();
+            let served = go.clone();
+            s.spawn_named("serves", async move {
+                served.wait().await;
+                drop(permit);
+            });
+            let (looks, goes) = (tree.clone(), go.clone());
+            s.spawn_named("looks", async move {
+                for _ in 0..10 {
+                    yields(2).await;
+                    assert!(looks.verdict().is_none(), "{}", looks.verdict().unwrap());
+                }
+                goes.fire();
+            });
+            drop(semaphore.acquire().await.unwrap());
+        });
+        tree.watch(work).await;
+    }
+
+    /// Given somebody who waits for a permit of its own, when the semaphore is closed, then nobody is accused any more.
+    o39_a_closed_semaphore |ex| {
+        let tree = Tree::new();
+        let semaphore = Semaphore::new(1);
+        let work = scope(&ex, async |s| {
+            let own = semaphore.clone();
+            s.spawn_named("waits for itself", async move {
+                let _one = own.acquire().await.unwrap();
+                let _ = own.acquire().await.map(drop);
+            });
+            stuck(&tree).await;
+            semaphore.close();
+            assert!(tree.verdict().is_none(), "{}", tree.verdict().unwrap());
+        });
+        tree.watch(work).await;
+    }
+
+    /// Given a body that looks at itself in the poll in which it waits, then it is not accused.
+    o40_a_body_in_its_poll |ex| {
+        let tree = Tree::new();
+        let semaphore = Semaphore::new(1);
+        let work = scope(&ex, async |_| {
+            let permit = semaphore.acquire().await.unwrap();
+            let waits = async { drop(semaphore.acquire().await.unwrap()) };
+            let looks = async {
+                let verdict = tree.verdict();
+                drop(permit);
+                verdict
+            };
+            let ((), verdict) = zip(waits, looks).await;
+            assert!(verdict.is_none(), "{}", verdict.unwrap());
+        });
+        tree.watch(work).await;
+    }
+
+    /// Given a child that waits for several things, of which only those that were woken are polled, then it is not accused.
+    o41_a_wait_for_several_things |ex| {
+        let tree = Tree::new();
+        let (own, other) = (Semaphore::new(1), Semaphore::new(1));
+        let first = other.acquire_owned().await.unwrap();
+        let outside = Semaphore::new(1);
+        let held = outside.acquire_owned().await.unwrap();
+        let work = scope(&ex, async |s| {
+            let (sem, two, ends) = (own.clone(), other.clone(), outside.clone());
+            s.spawn_named("waits for several", async move {
+                let permit = sem.acquire().await.unwrap();
+                let mut set = FuturesUnordered::<Pin<Box<dyn Future<Output = bool> + Send>>>::new();
+                let waits = sem.clone();
+                set.push(Box::pin(async move {
+                    drop(two.acquire().await.unwrap());
+                    drop(waits.acquire().await.unwrap());
+                    false
+                }));
+                set.push(Box::pin(async move {
+                    drop(ends.acquire().await.unwrap());
+                    true
+                }));
+                assert_eq!(set.next().await, Some(true));
+                drop(permit);
+                assert_eq!(set.next().await, Some(false));
+            });
+            nobody_is_accused(&tree).await;
+            drop(first);
+            nobody_is_accused(&tree).await;
+            drop(held);
+        });
+        tree.watch(work).await;
+    }
+
+    /// Given a body that waits for room below a limit that changes, then it is not accused.
+    o45_room_below_a_limit_that_changes |ex| {
+        let tree = Tree::new();
+        let (inner, slot) = (ex.clone(), Slot::default());
+        let live = LiveLimit::new(1);
+        let limit = live.clone();
+        let work = scope(&ex, async |s| {
+            let holder = slot.clone();
+            let waiter = s.spawn_named("waits for room", async move {
+                scope_limited(&inner, &limit, async |l| {
+                    l.spawn_named("holds it", join_what_is_in(holder)).await.unwrap();
+                    let _ = l.spawn(async {}).await;
+                    l.cancel("there is room");
+                })
+                .await;
+            });
+            *slot.lock().unwrap() = Some(waiter);
+            nobody_is_accused(&tree).await;
+            live.set(2);
+        });
+        tree.watch(work).await;
+    }
+
+    /// Given a wait for a permit of its own, with a time limit, then nobody is accused.
+    o42_a_time_limit with virtual_time |ex| {
+        let tree = Tree::new();
+        let (semaphore, timer) = (Semaphore::new(1), ex.clone());
+        let work = scope(&ex, async |s| {
+            s.spawn_named("waits for itself", async move {
+                let _one = semaphore.acquire().await.unwrap();
+                let _ = timeout(&timer, SECOND, semaphore.acquire()).await.map(drop);
+            });
+            nobody_is_accused(&tree).await;
+        });
+        tree.watch(work).await;
+    }
+
+    /// Given a child that waits for the end of a scope besides, and is polled again and again, then it is not accused.
+    o43_a_wait_for_a_scope_besides |ex| {
+        let (tree, go) = (Tree::new(), Signal::new());
+        let semaphore = Semaphore::new(1);
+        let inner = ex.clone();
+        let work = scope(&ex, async |s| {
+            let outside = go.clone();
+            s.spawn_named("waits for both", async move {
+                let owned = OwnedScope::new(&inner);
+                owned.spawn(async move { outside.wait().await });
+                let permit = semaphore.acquire().await.unwrap();
+                let ends = async {
+                    owned.close().await;
+                    drop(permit);
+                };
+                let takes = async { drop(semaphore.acquire().await.unwrap()) };
+                zip(zip(ends, takes), yields(3)).await;
+            });
+            nobody_is_accused(&tree).await;
+            go.fire();
+        });
+        tree.watch(work).await;
+    }
+
+    /// Given a child that has so many children in it that not all are polled at once, then it is not accused.
+    o44_a_scope_that_has_to_be_polled_again |ex| {
+        let tree = Tree::new();
+        let (semaphore, ends) = (Semaphore::new(1), Arc::new(AtomicUsize::new(0)));
+        let over = ends.clone();
+        let work = scope(&ex, async |s| {
+            s.spawn_named("waits for both", async move {
+                let permit = semaphore.acquire().await.unwrap();
+                let many = async {
+                    concurrent(async |c| {
+                        for _ in 0..1000 {
+                            c.spawn(yields(10));
+                        }
+                    })
+                    .await;
+                    drop(permit);
+                };
+                let takes = async { drop(semaphore.acquire().await.unwrap()) };
+                zip(many, takes).await;
+                ends.fetch_add(1, Ordering::SeqCst);
+            });
+            while over.load(Ordering::SeqCst) == 0 {
+                assert!(tree.verdict().is_none(), "{}", tree.verdict().unwrap());
+                yields(1).await;
+            }
         });
         tree.watch(work).await;
     }

@@ -10,7 +10,7 @@ use core::{
     fmt,
     future::Future,
     pin::Pin,
-    task::{Context, Poll, ready},
+    task::{Context, Poll, Waker, ready},
 };
 
 /// Future of [`Semaphore::acquire`] and [`Semaphore::acquire_many`].
@@ -103,7 +103,7 @@ impl Wait {
     ) -> Poll<Result<(), AcquireError>> {
         let Some(place) = self.place else { return self.enter(shared, cx) };
         let result = match shared.find(place, cx.waker()) {
-            Found::Nothing | Found::OtherWaker => return self.waits(shared),
+            Found::Nothing | Found::OtherWaker => return self.waits(shared, cx),
             Found::Granted => Ok(()),
             Found::Refused => Err(AcquireError::Closed),
         };
@@ -119,21 +119,21 @@ impl Wait {
             Ok(None) => Poll::Ready(Ok(())),
             Ok(place) => {
                 self.place = place;
-                self.waits(shared)
+                self.waits(shared, cx)
             }
             Err(_) => Poll::Ready(Err(AcquireError::Closed)),
         }
     }
 
-    fn waits(&self, shared: &Shared) -> Poll<Result<(), AcquireError>> {
+    fn waits(&self, shared: &Shared, cx: &Context<'_>) -> Poll<Result<(), AcquireError>> {
         if waits::is_told() {
-            self.tells(shared);
+            self.tells(shared, cx.waker());
         }
         Poll::Pending
     }
 
     #[cold]
-    fn tells(&self, shared: &Shared) {
+    fn tells(&self, shared: &Shared, waker: &Waker) {
         let permits = if self.count == 1 { "permit" } else { "permits" };
         let limit = shared.limit();
         let words = format_args!("{} {permits} of a semaphore of {limit}", self.count);
@@ -141,7 +141,8 @@ impl Wait {
         // A limit that is raised lets one in who does not know it yet.
         let is_live = limit.live().is_some();
         let (count, limit) = (self.count, limit.now());
-        waits::waits_for(waits::Wait::Permits { of, count, limit, is_live }, words);
+        let wait = waits::Wait::Permits { of, count, limit, is_live };
+        waits::waits_for_with(waker, wait, words);
     }
 
     #[inline]

@@ -23,9 +23,9 @@ pub struct Permit<'a> {
 /// See [`Semaphore::acquire_owned`].
 #[must_use = "permits are returned when this is dropped"]
 pub struct OwnedPermit {
+    // Who holds it is not kept: it is made to be handed on, and nobody says to whom.
     semaphore: Semaphore,
     count: usize,
-    held: Held,
 }
 
 impl<'a> Permit<'a> {
@@ -72,18 +72,17 @@ impl<'a> Permit<'a> {
 
     /// Returns a permit that does not borrow.
     pub fn into_owned(mut self) -> OwnedPermit {
-        let (semaphore, count) = (self.semaphore.clone(), self.count);
-        let held = mem::take(&mut self.held);
+        let owned = OwnedPermit::new(self.semaphore.clone(), self.count);
+        self.held.end(self.semaphore.shared().address());
         mem::forget(self);
-        OwnedPermit { semaphore, count, held }
+        owned
     }
 }
 
 impl OwnedPermit {
     /// Requires that the permits were taken.
     pub(super) fn new(semaphore: Semaphore, count: usize) -> Self {
-        let held = Held::now(semaphore.shared().address(), count);
-        OwnedPermit { semaphore, count, held }
+        OwnedPermit { semaphore, count }
     }
 
     /// Returns how many permits these are.
@@ -94,13 +93,11 @@ impl OwnedPermit {
     /// Splits `count` permits off; see [`Permit::split`].
     pub fn split(&mut self, count: usize) -> Option<OwnedPermit> {
         let count = split(&mut self.count, count)?;
-        let held = self.held.split(self.semaphore.shared().address(), count);
-        Some(OwnedPermit { semaphore: self.semaphore.clone(), count, held })
+        Some(OwnedPermit { semaphore: self.semaphore.clone(), count })
     }
 
     /// Never returns the permits: from now on the semaphore has so many fewer.
     pub fn forget(mut self) {
-        self.held.end(self.semaphore.shared().address());
         // The handle is dropped all the same.
         self.count = 0;
     }
@@ -131,7 +128,6 @@ impl Drop for OwnedPermit {
     #[inline]
     fn drop(&mut self) {
         if self.count > 0 {
-            self.held.end(self.semaphore.shared().address());
             self.semaphore.shared().give_back(self.count);
         }
     }

@@ -21,6 +21,7 @@ use crate::{
     },
     sync::{AtomicUsize, Ordering, Wakers, lock::Lock},
     unwind::{self, Finally},
+    waits::held,
 };
 use alloc::sync::Arc;
 use core::task::Waker;
@@ -51,6 +52,13 @@ struct Hot {
 pub(super) enum Refusal {
     Full,
     Closed,
+}
+
+impl Drop for Shared {
+    fn drop(&mut self) {
+        // Another one may come to be at this address, and permits may have been leaked.
+        held::forget(self.address());
+    }
 }
 
 impl Shared {
@@ -156,6 +164,8 @@ impl Shared {
             self.hot.word.fetch_or(CLOSED, Ordering::Relaxed);
             self.serve(queue, 0, &mut wakers);
         });
+        // Whoever waits goes on, whoever holds what.
+        held::forget(self.address());
         wakers.fire_and_resume();
     }
 

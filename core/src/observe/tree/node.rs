@@ -13,6 +13,7 @@ use alloc::{string::String, sync::Arc, vec::Vec};
 use core::{
     ptr::NonNull,
     sync::atomic::{AtomicU64, Ordering},
+    task::Waker,
     time::Duration,
 };
 
@@ -32,6 +33,8 @@ pub(crate) struct ScopeSeen {
     pub(crate) live: usize,
     pub(crate) spawned: usize,
     pub(crate) limit: Option<usize>,
+    /// Whether the limit may change.
+    pub(crate) is_live: bool,
     pub(crate) is_cancelled: bool,
     pub(crate) reason: Option<String>,
     pub(crate) children: Vec<Seen>,
@@ -99,9 +102,14 @@ impl Node {
     }
 
     /// Begins a poll of the body, or of what comes after it. Returns what is to be around it.
-    pub(crate) fn begin_poll(&self) -> Watcher<'_> {
+    pub(crate) fn begin_poll<'a>(&'a self, waker: &'a Waker) -> Watcher<'a> {
         self.watched.body.begin_poll();
-        Watcher::Body(&self.watched)
+        Watcher::Body(&self.watched, waker)
+    }
+
+    /// The poll is over.
+    pub(crate) fn end_poll(&self) {
+        self.watched.body.end_poll();
     }
 
     pub(super) fn number(&self) -> u64 {

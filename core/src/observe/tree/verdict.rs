@@ -93,6 +93,9 @@ pub(super) fn judge(sights: &[Sight], names: &Names<'_>) -> Option<Verdict> {
         let scope = sight.node.number();
         let add = |child: Option<&'_ Seen>, facts: &Facts| {
             let [wait] = facts.waits[..] else { return None };
+            if facts.is_partial {
+                return None;
+            }
             let on = edges(wait, names)?;
             Some((Who { scope, child: child.map(|child| child.id) }, (wait, on)))
         };
@@ -169,8 +172,8 @@ fn edges(wait: Wait, names: &Names<'_>) -> Option<On> {
         Wait::Scope(at) => members(names.scope(at)?),
         Wait::Room(at) => {
             let sight = names.scope(at)?;
-            // Somebody has left, and the room is for one who waits.
-            (sight.seen.limit? <= sight.seen.live).then(|| members(sight))?
+            // A limit that changes may be raised. Or somebody has left, and the room is for one who waits.
+            (!sight.seen.is_live && sight.seen.limit? <= sight.seen.live).then(|| members(sight))?
         }
         Wait::Permits { is_live: true, .. } => None,
         Wait::Permits { of, count, limit, .. } => {

@@ -167,7 +167,8 @@ impl<'s, E, P: Policy> Future for RoomFuture<'s, E, P> {
                 if !told && !is_left {
                     this.noted = jam::note(shared, cx);
                     let wait = waits::Wait::Room(core::ptr::from_ref(&**shared).addr());
-                    waits::waits_for(wait, format_args!("room in a scope of {}", shared.limit()));
+                    let words = format_args!("room in a scope of {}", shared.limit());
+                    waits::waits_for_with(cx.waker(), wait, words);
                     return Poll::Pending;
                 }
                 this.freed = None;
