@@ -58,7 +58,10 @@ behaviour! {
             let _ = s.spawn(async {}).await;
             s.spawn_named("reader", async move { feed.await.unwrap() });
             s.spawn_daemon(pending::<()>());
-            let now = seen(&tree, |now| is_idle(now, "feed") && is_idle(now, "reader")).await;
+            let now = seen(&tree, |now| {
+                // A child has left its scope a moment after its handle has the value.
+                is_idle(now, "feed") && is_idle(now, "reader") && only(now).live == 3
+            }).await;
             let scope = only(&now);
             assert_eq!((scope.live, scope.spawned, scope.children.len()), (3, 4, 3), "{now}");
             assert!(scope.name.contains("o1_children_and_what_they_wait_for"), "{now}");
@@ -96,7 +99,11 @@ behaviour! {
             });
             concurrent(async |c| {
                 c.spawn_named("in the body", go.wait());
-                let now = seen(&tree, |now| is_idle(now, "in a child") && is_idle(now, "in the body")).await;
+                let now = seen(&tree, |now| {
+                    let waits = now.all_scopes().flat_map(|scope| &scope.waits);
+                    let waits_for_end = waits.filter(|wait| wait.text.starts_with("the end")).count() == 1;
+                    waits_for_end && is_idle(now, "in a child") && is_idle(now, "in the body")
+                }).await;
                 let root = only(&now);
                 assert_eq!(root.children.len(), 1, "{now}");
                 assert_eq!(root.children[0].scopes[0].children[0].name(), Some("in a child"), "{now}");
