@@ -1,6 +1,6 @@
 //! The command that repeats a run.
 
-use std::{env, path::Path, thread};
+use std::{env, fs, path::Path, thread};
 
 /// Returns a command that runs only this test, with this seed.
 pub(crate) fn command(seed: u64) -> String {
@@ -16,9 +16,10 @@ pub(crate) fn command(seed: u64) -> String {
     let binary = env::current_exe().ok();
     let binary = binary.as_deref().and_then(Path::file_stem).and_then(|stem| stem.to_str());
     let target = directory.as_deref().zip(binary).and_then(|(directory, binary)| {
-        target(package.as_deref()?, name_of_target(binary)?, |path| {
-            Path::new(directory).join(path).exists()
-        })
+        let directory = Path::new(directory);
+        let manifest = fs::read_to_string(directory.join("Cargo.toml")).unwrap_or_default();
+        let exists = |path: &str| directory.join(path).exists();
+        target(package.as_deref()?, name_of_target(binary)?, &manifest, exists)
     });
     assemble(seed, package.as_deref(), target.as_deref(), test)
 }
@@ -49,9 +50,17 @@ fn name_of_target(binary: &str) -> Option<&str> {
     (hash.len() == 16 && hash.bytes().all(|byte| byte.is_ascii_hexdigit())).then_some(name)
 }
 
-/// Returns the option that selects the target of this name, if it is in the usual place.
-fn target(package: &str, name: &str, exists: impl Fn(&str) -> bool) -> Option<String> {
-    let is_test = exists(&format!("tests/{name}.rs")) || exists(&format!("tests/{name}/main.rs"));
+/// Returns the option that selects the target of this name, if it is in the usual place or the
+/// manifest says that it is a test.
+fn target(
+    package: &str,
+    name: &str,
+    manifest: &str,
+    exists: impl Fn(&str) -> bool,
+) -> Option<String> {
+    let is_test = exists(&format!("tests/{name}.rs"))
+        || exists(&format!("tests/{name}/main.rs"))
+        || tests(manifest).any(|test| test == name);
     // A library and a binary may have the same name.
     let is_lib =
         name == package.replace('-', "_") && exists("src/lib.rs") && !exists("src/main.rs");
@@ -60,6 +69,18 @@ fn target(package: &str, name: &str, exists: impl Fn(&str) -> bool) -> Option<St
         (false, true) => Some("--lib".into()),
         _ => None,
     }
+}
+
+/// Returns the names of the tests that a manifest lists.
+fn tests(manifest: &str) -> impl Iterator<Item = &str> {
+    let mut in_test = false;
+    manifest.lines().map(str::trim).filter_map(move |line| {
+        if line.starts_with('[') {
+            in_test = line == "[[test]]";
+        }
+        let value = line.strip_prefix("name").filter(|_| in_test)?;
+        Some(value.trim_start().strip_prefix('=')?.trim().trim_matches('"'))
+    })
 }
 
 #[cfg(test)]
@@ -80,12 +101,17 @@ mod tests {
 
     #[test]
     fn targets_are_where_they_usually_are() {
-        let find = |name, there: &[&str]| target("my-shop", name, |path| there.contains(&path));
+        let manifest = "[package]\nname = \"my-shop\"\n[[bench]]\nname = \"speed\"\n\
+            [[test]]\npath = \"far/away.rs\"\nname = \"returns\"\n";
+        let find =
+            |name, there: &[&str]| target("my-shop", name, manifest, |path| there.contains(&path));
         assert_eq!(find("carts", &["tests/carts.rs"]).as_deref(), Some("--test carts"));
         assert_eq!(find("carts", &["tests/carts/main.rs"]).as_deref(), Some("--test carts"));
         assert_eq!(find("my_shop", &["src/lib.rs"]).as_deref(), Some("--lib"));
         assert_eq!(find("my_shop", &["src/lib.rs", "src/main.rs"]), None);
         assert_eq!(find("elsewhere", &["src/lib.rs"]), None);
+        assert_eq!(find("returns", &["src/lib.rs"]).as_deref(), Some("--test returns"));
+        assert_eq!(find("speed", &["src/lib.rs"]), None);
         assert_eq!(name_of_target("my_shop-0123456789abcdef"), Some("my_shop"));
         assert_eq!(name_of_target("rust_out"), None);
     }

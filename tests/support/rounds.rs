@@ -45,11 +45,25 @@ fn number(name: &str, value: Option<&OsStr>) -> Option<u64> {
 pub(super) struct Round(pub(super) u64);
 
 impl Round {
-    fn repeat(&self, thread: &Thread) -> String {
-        let (round, test) = (self.0, thread.name().unwrap_or_default());
-        let binary = binary(&env::current_exe().unwrap_or_default());
-        format!("ANYSCOPE_SIM_ROUND={round} cargo test -p anyscope-tests --test {binary} {test}")
+    /// A command that runs this round of this test, and nothing else.
+    fn repeat(&self, thread: &Thread, args: &[String]) -> String {
+        let (round, binary) = (self.0, binary(&env::current_exe().unwrap_or_default()));
+        let test = match thread.name() {
+            Some(name) if name != "main" => Some(name),
+            // With `--test-threads=1`, tests run on the main thread.
+            _ => exact_filter(args),
+        };
+        // Without `--exact`, tests whose names contain this one would run too.
+        let test = test.map(|test| format!(" -- --exact {test}")).unwrap_or_default();
+        format!(
+            "ANYSCOPE_SIM_ROUND={round} cargo test -p anyscope-tests --all-features --test {binary}{test}"
+        )
     }
+}
+
+fn exact_filter(args: &[String]) -> Option<&str> {
+    let exact = args.iter().any(|arg| arg == "--exact");
+    args.iter().map(String::as_str).find(|arg| exact && !arg.starts_with('-'))
 }
 
 /// What cargo calls this test: it appends a hash.
@@ -61,7 +75,8 @@ fn binary(path: &Path) -> String {
 impl Drop for Round {
     fn drop(&mut self) {
         if thread::panicking() {
-            eprintln!("repeat with: {}", self.repeat(&thread::current()));
+            let args: Vec<_> = env::args().skip(1).collect();
+            eprintln!("repeat with: {}", self.repeat(&thread::current(), &args));
         }
     }
 }
@@ -97,8 +112,17 @@ mod tests {
 
     #[test]
     fn v12_a_round_that_fails_is_repeated_by_one_line() {
-        let line = "ANYSCOPE_SIM_ROUND=17 cargo test -p anyscope-tests --test support ";
+        let line =
+            "ANYSCOPE_SIM_ROUND=17 cargo test -p anyscope-tests --all-features --test support";
         let test = thread::current();
-        assert_eq!(Round(17).repeat(&test), line.to_string() + test.name().unwrap());
+        assert_eq!(
+            Round(17).repeat(&test, &[]),
+            format!("{line} -- --exact {}", test.name().unwrap())
+        );
+        // As with `--test-threads=1`: the thread has no name that helps.
+        let unnamed = thread::spawn(thread::current).join().unwrap();
+        let args = ["--nocapture", "a::b", "--exact"].map(String::from);
+        assert_eq!(Round(17).repeat(&unnamed, &args), format!("{line} -- --exact a::b"));
+        assert_eq!(Round(17).repeat(&unnamed, &args[..2]), line);
     }
 }
