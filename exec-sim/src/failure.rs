@@ -75,25 +75,53 @@ pub struct Parked {
     pub waits: Vec<String>,
     /// It had not been woken, yet it made progress when it was polled: a wake was lost.
     pub lost_wake: bool,
+    what: What,
+}
+
+/// What a task is.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum What {
+    /// The future of the test.
+    Test,
+    Child,
+    /// A blocking closure.
+    Job,
 }
 
 impl Parked {
     pub(crate) fn new(
         task: TaskId,
+        what: What,
         name: Option<String>,
         spawned_at: Option<&'static Location<'static>>,
     ) -> Self {
-        Parked { task, name, spawned_at, waits: Vec::new(), lost_wake: false }
+        Parked { task, name, spawned_at, waits: Vec::new(), lost_wake: false, what }
+    }
+
+    /// Returns a few words about the task, to be put behind its number.
+    pub(crate) fn in_short(&self) -> String {
+        let file = |at: &Location<'_>| at.file().rsplit(['/', '\\']).next().map(String::from);
+        match (&self.name, self.spawned_at, self.what) {
+            (Some(name), ..) => format!(" `{name}`"),
+            (None, Some(at), What::Child) => {
+                format!(" ({}:{})", file(at).unwrap_or_default(), at.line())
+            }
+            (None, _, What::Test) => " (the test)".into(),
+            (None, _, What::Job) => " (a blocking job)".into(),
+            (None, None, What::Child) => String::new(),
+        }
     }
 }
 
 impl fmt::Display for Parked {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match (&self.name, self.spawned_at) {
-            (None, None) => f.write_str("the test itself")?,
-            (Some(name), None) => write!(f, "{name}")?,
-            (None, Some(at)) => write!(f, "the child spawned at {at}")?,
-            (Some(name), Some(at)) => write!(f, "child `{name}`, spawned at {at}")?,
+        match (self.what, &self.name, self.spawned_at) {
+            (What::Test, ..) => f.write_str("the test itself")?,
+            (What::Job, _, None) => f.write_str("a blocking job")?,
+            (What::Job, _, Some(at)) => write!(f, "a blocking job, spawned at {at}")?,
+            (What::Child, Some(name), Some(at)) => write!(f, "child `{name}`, spawned at {at}")?,
+            (What::Child, _, Some(at)) => write!(f, "the child spawned at {at}")?,
+            (What::Child, _, None) => f.write_str("a child that has ended")?,
         }
         if !self.waits.is_empty() {
             write!(f, ", which waits for {}", self.waits.join(" and "))?;

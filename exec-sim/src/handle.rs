@@ -1,6 +1,7 @@
 //! The handle of a simulation, for a test and its tasks.
 
 use crate::{
+    decision::Kind,
     state::{Shared, TimerKey, Work},
     trace::Step,
     wait,
@@ -10,6 +11,7 @@ use std::{
     fmt,
     future::{Future, poll_fn},
     num::NonZeroUsize,
+    panic::Location,
     pin::{Pin, pin},
     sync::Arc,
     task::{Context, Poll},
@@ -106,7 +108,7 @@ impl SimHandle {
     pub fn choose(&self, options: usize) -> usize {
         assert!(options > 0, "there is nothing to choose from");
         let mut state = self.shared.lock();
-        let chosen = state.choose(options);
+        let chosen = state.choose(Kind::Choose, options);
         state.trace.add(Step::Choose { options, chosen });
         chosen
     }
@@ -264,8 +266,9 @@ impl Spawn for SimHandle {
 
 /// A job runs as one step, on the thread of the simulation.
 impl SpawnBlocking for SimHandle {
+    #[track_caller]
     fn spawn_blocking(&self, job: Box<dyn FnOnce() + Send>) {
-        self.shared.add(Work::Job(job));
+        self.shared.add(Work::Job(job, Location::caller()));
     }
 }
 

@@ -2,8 +2,8 @@
 //! [anyscope](https://crates.io/crates/anyscope).
 //!
 //! Such code takes its executor, its timer and its clock as values, so a test can pass simulated
-//! ones. [`explore`] runs a test in many orders and reports the first that fails, with one line
-//! that repeats it. [`exhaust`] runs a small test in all orders. A hang is reported as a
+//! ones. [`explore`] runs a test in many orders and reports the first that fails, with its steps and
+//! one line that repeats it. [`exhaust`] runs a small test in all orders. A hang is reported as a
 //! [`Failure`], and an hour of virtual time passes at once.
 //!
 //! | to | use |
@@ -11,6 +11,7 @@
 //! | run a test once, in virtual time | [`Sim::run`] |
 //! | run it in many orders | [`explore`], [`Explorer`] |
 //! | run it in every order | [`exhaust`] |
+//! | let one task run for long | [`Explorer::pct`] |
 //! | let the order decide something else | [`SimHandle::choose`] |
 //! | check that no sleeps are left | [`SimHandle::timers`] |
 //! | drop a future at every point where it waits | [`SimHandle::cancel_somewhere`] |
@@ -24,13 +25,11 @@
 #![forbid(unsafe_code)]
 
 mod choice;
+mod decision;
 mod explore;
 mod failure;
 mod handle;
 mod marble;
-mod progress;
-mod quiet;
-mod repeat;
 mod sim;
 mod state;
 mod trace;

@@ -2,6 +2,7 @@
 
 use crate::{
     choice::Choices,
+    decision::{Decisions, Length},
     failure::{Failure, Parked},
     handle::SimHandle,
     state::{Faults, MAIN, Next, Rules, Shared, Work},
@@ -184,7 +185,7 @@ impl Sim {
                     Poll::Ready(()) => shared.end(slot),
                 }
             }
-            Work::Job(job) => {
+            Work::Job(job, _) => {
                 job();
                 shared.end(slot);
             }
@@ -210,12 +211,19 @@ impl Sim {
 pub(crate) struct Ran {
     pub(crate) trace: Recorder,
     pub(crate) choices: Choices,
+    pub(crate) decisions: Decisions,
+    pub(crate) length: Length,
 }
 
 impl Ran {
     pub(crate) fn of(handle: &SimHandle) -> Self {
         let state = handle.shared.lock();
-        Ran { trace: state.trace.clone(), choices: state.choices.clone() }
+        Ran {
+            trace: state.trace.clone(),
+            choices: state.choices.clone(),
+            decisions: state.course.decisions(),
+            length: state.course.length(),
+        }
     }
 }
 
@@ -327,6 +335,7 @@ impl Spawn for Sim {
 }
 
 impl SpawnBlocking for Sim {
+    #[track_caller]
     fn spawn_blocking(&self, job: Box<dyn FnOnce() + Send>) {
         self.handle.spawn_blocking(job);
     }

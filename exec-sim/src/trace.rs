@@ -172,20 +172,16 @@ impl Recorder {
     /// Returns the text of the step with this number, with the name of its task.
     pub(crate) fn show_step(&self, number: usize) -> String {
         let Some(step) = self.steps().get(number) else { return "the end".into() };
-        match step.task().and_then(|task| self.task(task)) {
-            Some(Parked { name: Some(name), spawned_at: Some(_), .. }) => {
-                format!("{step} `{name}`")
-            }
-            Some(Parked { name: Some(what), .. }) => format!("{step} ({what})"),
-            _ => step.to_string(),
-        }
+        let task = step.task().and_then(|task| self.task(task));
+        format!("{step}{}", task.map(Parked::in_short).unwrap_or_default())
     }
 
     /// Returns the text of the last steps, at most `most`, one a line, and the tasks in them.
     pub(crate) fn show_last(&self, most: usize) -> String {
         let steps = self.steps();
         let first = steps.len().saturating_sub(most);
-        let mut lines = format!("{} steps; the last ones:\n", steps.len());
+        let shown = if first == 0 { "" } else { "; the last ones" };
+        let mut lines = format!("{} steps{shown}:\n", steps.len());
         for number in first..steps.len() {
             lines += &format!("  {number:>6} {}\n", self.show_step(number));
         }

@@ -1,8 +1,12 @@
 //! The state of one run: tasks, timers, the clock.
 
+mod pick;
+mod waker;
+
 use crate::{
     choice::Choices,
-    failure::{Failure, Parked},
+    decision::{Course, Key, Kind},
+    failure::{Failure, Parked, What},
     trace::{Fault, Recorder, Step, TaskId},
 };
 use anyscope_core::{Child, Instant};
@@ -10,15 +14,16 @@ use std::{
     collections::{BTreeMap, VecDeque},
     fmt, mem,
     num::NonZeroUsize,
-    panic::{AssertUnwindSafe, catch_unwind, resume_unwind},
+    panic::{AssertUnwindSafe, Location, catch_unwind, resume_unwind},
     sync::{
         Arc, Condvar, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicUsize, Ordering},
     },
-    task::{Wake, Waker},
+    task::Waker,
     thread::{self, ThreadId},
     time::Duration,
 };
+use waker::TaskWaker;
 
 /// The faults that a simulation injects. Each number `n` means once in `n` times on average, at
 /// random; zero means never.
@@ -98,16 +103,21 @@ pub(crate) struct State {
     jumps: u64,
     pub(crate) choices: Choices,
     pub(crate) trace: Recorder,
+    pub(crate) course: Course,
     tasks: Vec<Task>,
     free: Vec<usize>,
     spawned: u64,
     ready: VecDeque<usize>,
+    /// How often a task has become ready.
+    made_ready: u64,
     /// Woken, but the wake takes effect later.
     late: Vec<usize>,
     timers: BTreeMap<TimerKey, Option<Waker>>,
     timers_made: u64,
     /// The wakers to fire when no task can run.
     idle: Vec<Waker>,
+    /// The slot of the task that was polled last.
+    polled: usize,
     /// How many polls were made since the clock last jumped.
     polls: u64,
     /// The thread that runs this.
@@ -122,9 +132,15 @@ pub(crate) type TimerKey = (Instant, u64);
 
 struct Task {
     id: TaskId,
+    key: Key,
     work: Work,
     /// On `ready` or `late`, or about to be polled.
     queued: bool,
+    /// Which of all that became ready it was when it did.
+    ready_since: u64,
+    polls: u32,
+    /// How many tasks it has spawned.
+    spawned: u32,
     waker: Option<Waker>,
 }
 
@@ -135,19 +151,22 @@ pub(crate) enum Work {
     /// The work is not here: this is the future of the test, or a task that is being polled.
     Elsewhere,
     Child(Child),
-    Job(Box<dyn FnOnce() + Send>),
+    /// A blocking closure, and where it was spawned.
+    Job(Box<dyn FnOnce() + Send>, &'static Location<'static>),
 }
 
 impl Work {
     /// Describes the task for reports. Returns `None` for a free slot.
     fn describe(&self, task: TaskId) -> Option<Parked> {
-        let (name, spawned_at) = match self {
+        let (what, name, spawned_at) = match self {
             Work::None => return None,
-            Work::Elsewhere if task == TEST => (None, None),
-            Work::Elsewhere | Work::Job(_) => (Some("a blocking job".into()), None),
-            Work::Child(child) => (child.name().map(String::from), child.spawned_at()),
+            Work::Elsewhere if task == TEST => (What::Test, None, None),
+            // A job that panics, as a child that does so does not end the run.
+            Work::Elsewhere => (What::Job, None, None),
+            Work::Job(_, spawned_at) => (What::Job, None, Some(*spawned_at)),
+            Work::Child(child) => (What::Child, child.name().map(String::from), child.spawned_at()),
         };
-        Some(Parked::new(task, name, spawned_at))
+        Some(Parked::new(task, what, name, spawned_at))
     }
 }
 
@@ -165,14 +184,17 @@ impl Shared {
             jumps: 0,
             choices,
             trace: Recorder::new(keep_trace),
+            course: Course::new(keep_trace),
             tasks: Vec::new(),
             free: Vec::new(),
             spawned: 0,
             ready: VecDeque::new(),
+            made_ready: 0,
             late: Vec::new(),
             timers: BTreeMap::new(),
             timers_made: 0,
             idle: Vec::new(),
+            polled: MAIN,
             polls: 0,
             driver: None,
             foreign: None,
@@ -202,16 +224,17 @@ impl Shared {
         }
         let slot = state.free.pop().unwrap_or_else(|| {
             let slot = state.tasks.len();
-            state.tasks.push(Task { id: TaskId(0), work: Work::None, queued: false, waker: None });
+            state.tasks.push(Task::none());
             slot
         });
-        let id = TaskId(state.spawned);
+        let (id, key) = (TaskId(state.spawned), state.next_key());
         state.spawned += 1;
         state.trace.add_task(|| work.describe(id));
         self.wakers.fetch_add(1, Ordering::Relaxed);
         let waker = Waker::from(Arc::new(TaskWaker { shared: self.clone(), slot, id }));
-        state.tasks[slot] = Task { id, work, queued: true, waker: Some(waker) };
-        state.ready.push_back(slot);
+        let waker = Some(waker);
+        state.tasks[slot] = Task { id, key, work, queued: true, waker, ..Task::none() };
+        state.make_ready(slot);
         state.trace.add(Step::Spawn(id));
         drop(state);
         self.woken.notify_one();
@@ -242,8 +265,7 @@ impl Shared {
             let wake = if let Some(next) = state.pick(&self.rules) {
                 return next;
             } else if !state.late.is_empty() {
-                let late = mem::take(&mut state.late);
-                state.ready.extend(late);
+                state.end_late();
                 continue;
             } else if !state.idle.is_empty() {
                 mem::take(&mut state.idle)
@@ -270,8 +292,7 @@ impl Shared {
     pub(crate) fn next_ready(&self) -> Option<Next> {
         let mut state = self.lock();
         if state.ready.is_empty() {
-            let late = mem::take(&mut state.late);
-            state.ready.extend(late);
+            state.end_late();
         }
         state.pick(&self.rules)
     }
@@ -308,17 +329,50 @@ fn wake_all(wakers: Vec<Waker>) {
     }
 }
 
-impl State {
-    pub(crate) fn choose(&mut self, options: usize) -> usize {
-        self.choices.choose(options, self.trace.digest())
+impl Task {
+    fn none() -> Self {
+        Task {
+            id: TEST,
+            key: Key::TEST,
+            work: Work::None,
+            queued: false,
+            ready_since: 0,
+            polls: 0,
+            spawned: 0,
+            waker: None,
+        }
     }
+}
 
+impl State {
     /// Makes this thread the one that runs the tasks, and queues the future of the test.
     pub(crate) fn start(&mut self) {
         self.driver = Some(thread::current().id());
         if !mem::replace(&mut self.tasks[MAIN].queued, true) {
-            self.ready.push_back(MAIN);
+            self.make_ready(MAIN);
         }
+    }
+
+    /// Returns the key of a task that is being spawned.
+    fn next_key(&mut self) -> Key {
+        // The first task is the test itself.
+        if self.spawned == 0 {
+            return Key::TEST;
+        }
+        let spawner = &mut self.tasks[self.polled];
+        spawner.spawned += 1;
+        spawner.key.of_spawned(spawner.spawned)
+    }
+
+    fn make_ready(&mut self, slot: usize) {
+        self.made_ready += 1;
+        self.tasks[slot].ready_since = self.made_ready;
+        self.ready.push_back(slot);
+    }
+
+    /// Makes all wakes take effect that were held back.
+    fn end_late(&mut self) {
+        mem::take(&mut self.late).into_iter().for_each(|slot| self.make_ready(slot));
     }
 
     pub(crate) fn new_timer(&mut self, after: Duration) -> TimerKey {
@@ -388,7 +442,7 @@ impl State {
         let most = u64::try_from(rules.faults.oversleep.as_nanos()).unwrap_or(u64::MAX);
         if most > 0 {
             let limit = usize::try_from(most).unwrap_or(usize::MAX);
-            let extra = self.choose(limit) as u64;
+            let extra = self.choose(Kind::Oversleep, limit) as u64;
             self.now = self.now.saturating_add(Duration::from_nanos(extra));
             self.trace.add(Step::Fault(Fault::Overslept(self.now)));
         }
@@ -402,61 +456,6 @@ impl State {
             due.extend(first.remove());
         }
         due
-    }
-
-    /// Picks one of the tasks that are ready to be polled.
-    fn pick(&mut self, rules: &Rules) -> Option<Next> {
-        if !self.late.is_empty() && self.choices.once_in(4) {
-            let late = self.late.swap_remove(0);
-            self.ready.push_back(late);
-        }
-        if self.ready.is_empty() {
-            return None;
-        }
-        self.polls += 1;
-        if self.polls > rules.max_polls {
-            return Some(Next::Failed(Failure::Livelock {
-                at: self.now,
-                polls: rules.max_polls,
-                tasks: self.parked(),
-            }));
-        }
-        let slot = if self.choices.once_in(rules.faults.spurious_polls) {
-            let slot = self.choose(self.tasks.len());
-            match &self.tasks[slot].work {
-                Work::Child(_) if !self.tasks[slot].queued => {
-                    let id = self.tasks[slot].id;
-                    self.trace.add(Step::Fault(Fault::SpuriousPoll(id)));
-                    slot
-                }
-                _ => self.take_ready(),
-            }
-        } else {
-            self.take_ready()
-        };
-        let drops = self.choices.once_in(rules.faults.drops);
-        let task = &mut self.tasks[slot];
-        task.queued = false;
-        let (id, work) = (task.id, mem::replace(&mut task.work, Work::Elsewhere));
-        if drops && matches!(work, Work::Child(_)) {
-            self.trace.add(Step::Fault(Fault::Drop(id)));
-            self.vacate(slot);
-            return Some(Next::Drop(work));
-        }
-        self.trace.add(Step::Poll(id));
-        let waker = self.tasks[slot].waker.clone().expect("a task has a waker until it ends");
-        Some(Next::Poll(slot, work, waker))
-    }
-
-    fn take_ready(&mut self) -> usize {
-        let slot = match self.choices {
-            Choices::First => self.ready.pop_front(),
-            _ => {
-                let chosen = self.choose(self.ready.len());
-                self.ready.swap_remove_back(chosen)
-            }
-        };
-        slot.expect("something is ready")
     }
 
     /// Frees the slot of a task. Returns a waker, to be dropped outside of the lock.
@@ -483,50 +482,5 @@ impl fmt::Debug for Shared {
             .field("ready", &state.ready.len())
             .field("timers", &state.timers())
             .finish_non_exhaustive()
-    }
-}
-
-/// The waker of a task.
-struct TaskWaker {
-    shared: Arc<Shared>,
-    slot: usize,
-    id: TaskId,
-}
-
-impl Wake for TaskWaker {
-    fn wake(self: Arc<Self>) {
-        self.wake_by_ref();
-    }
-
-    fn wake_by_ref(self: &Arc<Self>) {
-        let mut state = self.shared.lock();
-        let this_thread = thread::current().id();
-        if state.driver.is_some_and(|driver| driver != this_thread) {
-            state.foreign = Some(this_thread);
-        }
-        let faults = self.shared.rules.faults;
-        let Some(task) = state.tasks.get_mut(self.slot) else { return };
-        // Another task may have this slot by now.
-        if task.id != self.id
-            || matches!(task.work, Work::None)
-            || mem::replace(&mut task.queued, true)
-        {
-            return;
-        }
-        state.trace.add(Step::Wake(self.id));
-        if state.choices.once_in(faults.late_wakes) {
-            state.trace.add(Step::Fault(Fault::LateWake(self.id)));
-            state.late.push(self.slot);
-        } else {
-            state.ready.push_back(self.slot);
-        }
-        drop(state);
-        self.shared.woken.notify_one();
-    }
-}
-
-impl Drop for TaskWaker {
-    fn drop(&mut self) {
-        self.shared.wakers.fetch_sub(1, Ordering::Relaxed);
     }
 }

@@ -1,22 +1,27 @@
 //! Runs the same test in many orders.
 
+mod attempt;
+mod exhaust;
+mod progress;
+mod quiet;
+mod repeat;
+mod report;
+mod shrink;
+
+pub use exhaust::{Exhausted, exhaust};
+
 use crate::{
-    choice::{Choices, Script},
-    failure::Failure,
+    choice::{Choices, Pct},
     handle::SimHandle,
-    progress::Progress,
-    quiet::quietly,
-    repeat,
-    sim::{Ran, Sim},
     state::{Faults, Rules},
-    trace::Recorder,
 };
+use attempt::Trouble;
+use progress::Progress;
+use quiet::quietly;
+use report::Found;
 use std::{
-    any::Any,
-    env, fmt,
     future::Future,
     num::NonZeroUsize,
-    panic::{AssertUnwindSafe, catch_unwind, resume_unwind},
     sync::{
         Mutex, PoisonError,
         atomic::{AtomicU64, Ordering},
@@ -73,16 +78,19 @@ where
 /// is made twice and compared. If the two differ, the test depends on something outside of the
 /// simulation, so a failure could not be repeated; this is reported.
 ///
-/// When a run fails, no further run begins. A panic says what happened, which tasks waited and for
-/// what, and which command repeats this run alone.
+/// When a run fails, no further run begins. It is [shrunk](Self::max_shrink_runs): the same failure is
+/// looked for with fewer switches from one task to another. The report has the steps of the shortest
+/// such run, with the names of the tasks and where they were spawned, what happened, which tasks
+/// waited and for what, and a command that repeats this run alone.
 ///
 /// | environment variable | effect |
 /// |---|---|
-/// | `ANYSCOPE_SIM_SEED` | runs only this seed, and prints its last steps, with the names of the tasks and where they were spawned |
+/// | `ANYSCOPE_SIM_REPLAY` | makes only the run that a report has shown, and prints its last steps |
+/// | `ANYSCOPE_SIM_SEED` | makes only the run with this seed, as it was before it was shrunk |
 /// | `ANYSCOPE_SIM_SCHEDULES` | sets the number of runs, whatever the test asks for |
 ///
-/// A run that fails is repeated once, and only the repetition calls the panic hook. So there is one
-/// message and one backtrace, even if several runs fail at the same time.
+/// Only the run that is reported calls the panic hook. So there is one message and one backtrace, even
+/// if several runs fail at the same time.
 ///
 /// # Examples
 ///
@@ -108,13 +116,37 @@ where
 pub struct Explorer {
     schedules: u64,
     first_seed: u64,
+    order: Order,
+    max_shrink_runs: u64,
     rules: Rules,
+}
+
+/// How tasks are picked in the run of a seed.
+#[derive(Clone, Copy, Debug)]
+enum Order {
+    Uniform,
+    /// By priorities, of which one changes at so many polls but one, among the first `polls`.
+    Pct {
+        depth: usize,
+        polls: u64,
+    },
+}
+
+impl Order {
+    fn choices(self, seed: u64) -> Choices {
+        match self {
+            Order::Uniform => Choices::random(seed),
+            Order::Pct { depth, polls } => Choices::Pct(Pct::new(seed, depth, polls)),
+        }
+    }
 }
 
 /// One run in this many is made twice.
 const CHECK_EVERY: u64 = 64;
 /// How many steps of a failed run are printed.
 const LAST_STEPS: usize = 50;
+/// How many runs are made to shrink one, unless set.
+const SHRINK_RUNS: u64 = 500;
 
 impl Explorer {
     /// Creates an explorer that makes `schedules` runs.
@@ -130,7 +162,13 @@ impl Explorer {
     /// assert!(runs.into_inner() >= 100); // some are made twice
     /// ```
     pub fn new(schedules: u64) -> Self {
-        Explorer { schedules, first_seed: 0, rules: Rules::default() }
+        Explorer {
+            schedules,
+            first_seed: 0,
+            order: Order::Uniform,
+            max_shrink_runs: SHRINK_RUNS,
+            rules: Rules::default(),
+        }
     }
 
     /// Sets the seed of the first run. The other runs have the seeds after it.
@@ -147,6 +185,92 @@ impl Explorer {
     /// ```
     pub fn first_seed(mut self, seed: u64) -> Self {
         self.first_seed = seed;
+        self
+    }
+
+    /// Picks tasks by priorities, as in probabilistic concurrency testing (PCT), to find bugs that
+    /// need long stretches in which only one task runs.
+    ///
+    /// Unless this is set, each task that is ready is picked with the same probability. Then it is
+    /// unlikely that a task makes twenty steps while another makes none: a bug that needs that is
+    /// found once in a million runs. With priorities, each task gets one at random when it is spawned,
+    /// and of those that are ready the one with the highest is polled. At `depth - 1` polls of the run,
+    /// which are random as well, the task that would be polled gets one below all those at random.
+    ///
+    /// The depth of a bug is the number of conditions "this happens before that" that a schedule has to
+    /// meet for it. Most bugs have a depth of 1 to 3. For one of depth `d`, in a run of `n` tasks and
+    /// `k` polls, the probability to find it in one run is at least 1 / (n · k^(d - 1)), if `depth` is
+    /// `d`. (S. Burckhardt, P. Kothari, M. Musuvathi, S. Nagarakatte: [A Randomized Scheduler with
+    /// Probabilistic Guarantees of Finding Bugs], ASPLOS 2010.) Explore in both ways: neither finds
+    /// all that the other finds.
+    ///
+    /// As `k` serve the polls of a run before all others, in which tasks run in the order in which they
+    /// became ready. A task that was polled 64 times in a row while others were ready goes behind all
+    /// others: it waits for them in a loop. There the guarantee ends.
+    ///
+    /// [A Randomized Scheduler with Probabilistic Guarantees of Finding Bugs]: https://doi.org/10.1145/1736020.1736040
+    ///
+    /// # Panics
+    ///
+    /// Panics if `depth` is zero.
+    ///
+    /// # Examples
+    ///
+    /// A task that comes too late, but only by 40 steps:
+    ///
+    /// ```
+    /// use anyscope::{scope, sim::{Explorer, SimHandle}};
+    /// use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
+    ///
+    /// async fn test(sim: SimHandle) {
+    ///     let steps = std::sync::Arc::new(AtomicU32::new(0));
+    ///     scope(&sim, async |s| {
+    ///         let (sim, counter) = (sim.clone(), steps.clone());
+    ///         s.spawn(async move {
+    ///             for _ in 0..40 {
+    ///                 counter.fetch_add(1, Relaxed);
+    ///                 sim.yield_now().await;
+    ///             }
+    ///         });
+    ///         s.spawn(async move { assert!(steps.load(Relaxed) < 40, "too late") });
+    ///     })
+    ///     .await;
+    /// }
+    ///
+    /// assert_eq!(Explorer::new(1000).find_failing_seed(test), None);
+    /// assert!(Explorer::new(10).pct(1).find_failing_seed(test).is_some());
+    /// ```
+    #[track_caller]
+    pub fn pct(mut self, depth: usize) -> Self {
+        assert!(depth > 0, "a depth is at least 1");
+        self.order = Order::Pct { depth, polls: 1 };
+        self
+    }
+
+    /// Sets how many runs are made to shrink the one that failed. 500 unless set; 0 turns it off.
+    ///
+    /// A run is shrunk by leaving out what was decided by chance: that another task goes first, a
+    /// [choice](SimHandle::choose) other than 0, a fault. Without such a decision, the task that was
+    /// polled last goes on, and after it the one that is ready for the longest time. A decision is
+    /// left out for good if the run still fails in the same way, that is, with the same kind of
+    /// [`Failure`](crate::Failure) or a panic at the same place, and there are fewer switches from
+    /// one task to another, or as many but fewer decisions.
+    ///
+    /// Livelocks and runs without an end are not shrunk.
+    ///
+    /// # Examples
+    ///
+    /// ```should_panic
+    /// use anyscope::sim::Explorer;
+    ///
+    /// // Reports `choose 2 of 3`, and not the first choice.
+    /// Explorer::new(100).max_shrink_runs(50).run(async |sim| {
+    ///     let _other = sim.choose(100);
+    ///     assert_ne!(sim.choose(3), 2);
+    /// });
+    /// ```
+    pub fn max_shrink_runs(mut self, runs: u64) -> Self {
+        self.max_shrink_runs = runs;
         self
     }
 
@@ -239,7 +363,7 @@ impl Explorer {
     ///
     /// # Panics
     ///
-    /// Panics with the [`Failure`] or the panic of the smallest failing seed that was run, and
+    /// Panics with the [`Failure`](crate::Failure) or the panic of the smallest failing seed that was run, and
     /// prints the command that repeats it.
     ///
     /// # Examples
@@ -255,11 +379,17 @@ impl Explorer {
         F: Fn(SimHandle) -> Fut + Sync,
         Fut: Future<Output = ()>,
     {
-        if let Some(seed) = number_from("ANYSCOPE_SIM_SEED") {
-            return self.replay(seed, &test);
+        if let Some(decisions) = repeat::replay() {
+            return self.replay_shrunk(&decisions, &test);
         }
-        if let Some((seed, trouble)) = self.find(&test) {
-            self.report(trouble, Choices::random(seed), &repeat::command(seed), &test);
+        let order = self.measured(&test);
+        if let Some(seed) = repeat::number(repeat::SEED) {
+            let found = Found::Seed(seed);
+            let what = found.to_string();
+            return self.replay(order.choices(seed), &what, &found.repeat(), &test);
+        }
+        if let Some((seed, trouble)) = self.find(order, &test) {
+            self.report(trouble, order.choices(seed), Found::Seed(seed), &test);
         }
     }
 
@@ -282,15 +412,30 @@ impl Explorer {
         F: Fn(SimHandle) -> Fut + Sync,
         Fut: Future<Output = ()>,
     {
-        self.find(&test).map(|(seed, _)| seed)
+        self.find(self.measured(&test), &test).map(|(seed, _)| seed)
     }
 
-    fn find<F, Fut>(&self, test: &F) -> Option<(u64, Trouble)>
+    /// Returns how tasks are picked, after a run that finds out how long runs are, if that matters.
+    fn measured<F, Fut>(&self, test: &F) -> Order
+    where
+        F: Fn(SimHandle) -> Fut,
+        Fut: Future<Output = ()>,
+    {
+        match self.order {
+            Order::Uniform => Order::Uniform,
+            Order::Pct { depth, .. } => {
+                let ((_, ran), _) = quietly(|| self.once(Choices::First, false, test));
+                Order::Pct { depth, polls: ran.length.polls.max(1) }
+            }
+        }
+    }
+
+    fn find<F, Fut>(&self, order: Order, test: &F) -> Option<(u64, Trouble)>
     where
         F: Fn(SimHandle) -> Fut + Sync,
         Fut: Future<Output = ()>,
     {
-        let schedules = number_from("ANYSCOPE_SIM_SCHEDULES").unwrap_or(self.schedules);
+        let schedules = repeat::number(repeat::SCHEDULES).unwrap_or(self.schedules);
         let next = AtomicU64::new(0);
         let found: Mutex<Option<(u64, Trouble)>> = Mutex::new(None);
         let progress = Progress::new(schedules);
@@ -301,8 +446,8 @@ impl Explorer {
                     return;
                 }
                 let seed = self.first_seed.wrapping_add(n);
-                let outcome =
-                    self.attempt(&Choices::random(seed), n % CHECK_EVERY == 0, false, test);
+                let choices = order.choices(seed);
+                let outcome = self.attempt(&choices, n % CHECK_EVERY == 0, false, test);
                 progress.add();
                 if let Err(trouble) = outcome {
                     // No further run begins. The smallest failing seed of those already begun
@@ -325,202 +470,5 @@ impl Explorer {
             work();
         });
         found.into_inner().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// Makes one run without calling the panic hook; or two, and compares them.
-    fn attempt<F, Fut>(
-        &self,
-        choices: &Choices,
-        twice: bool,
-        keep: bool,
-        test: &F,
-    ) -> Result<Ran, Trouble>
-    where
-        F: Fn(SimHandle) -> Fut,
-        Fut: Future<Output = ()>,
-    {
-        let once = |keep| {
-            let ((result, ran), panic) = quietly(|| self.once(choices.clone(), keep, test));
-            (result.map_err(|trouble| trouble.saying(panic)), ran)
-        };
-        let (result, first) = once(keep);
-        result?;
-        if twice {
-            let (result, second) = once(keep);
-            if result.is_err() || first.trace.digest() != second.trace.digest() {
-                // Both again, with all their steps, if those were not kept.
-                let [first, second] =
-                    if keep { [first, second] } else { [(); 2].map(|()| once(true).1) };
-                return Err(Trouble::not_deterministic(&first.trace, &second.trace));
-            }
-        }
-        Ok(first)
-    }
-
-    fn once<F, Fut>(&self, choices: Choices, keep: bool, test: &F) -> (Result<(), Trouble>, Ran)
-    where
-        F: Fn(SimHandle) -> Fut,
-        Fut: Future<Output = ()>,
-    {
-        let sim =
-            Sim::builder().rules(self.rules.clone()).choices(choices).keep_trace(keep).build();
-        let handle = sim.handle();
-        match catch_unwind(AssertUnwindSafe(|| sim.run_traced(test))) {
-            Ok((result, ran)) => (result.map_err(Trouble::Failure), ran),
-            Err(payload) => (Err(Trouble::Panic(payload, None)), Ran::of(&handle)),
-        }
-    }
-
-    /// Repeats a run that failed, with the panic hook, and panics.
-    #[track_caller]
-    fn report<F, Fut>(&self, trouble: Trouble, choices: Choices, repeat: &str, test: &F) -> !
-    where
-        F: Fn(SimHandle) -> Fut,
-        Fut: Future<Output = ()>,
-    {
-        if let Trouble::Failure(Failure::NotDeterministic { .. }) = trouble {
-            trouble.report(repeat);
-        }
-        match self.once(choices, false, test).0 {
-            Err(again) => again.report(repeat),
-            Ok(()) => panic!(
-                "the test is not deterministic: a run failed, and when it was repeated it did not; \
-                 does it look at the clock of the machine, at random numbers, or at addresses?\n\
-                 what it said when it failed: {trouble}\nrepeat with: {repeat}"
-            ),
-        }
-    }
-
-    #[track_caller]
-    fn replay<F, Fut>(&self, seed: u64, test: &F)
-    where
-        F: Fn(SimHandle) -> Fut,
-        Fut: Future<Output = ()>,
-    {
-        let (result, ran) = self.once(Choices::random(seed), true, test);
-        eprint!("seed {seed}: {}", ran.trace.show_last(LAST_STEPS));
-        if let Err(trouble) = result {
-            trouble.report(&repeat::command(seed));
-        }
-    }
-}
-
-/// The result of [`exhaust`].
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Exhausted {
-    /// How many schedules were run.
-    pub schedules: u64,
-    /// Whether these were all the schedules that the test has.
-    pub complete: bool,
-}
-
-/// Runs `test` in *every* order, one after the other, or in the first `most` orders.
-///
-/// For small tests: the number of orders grows with the factorial of the number of tasks that can
-/// run at the same time. All combinations of orders and [choices](SimHandle::choose) are run.
-///
-/// Each run repeats the choices of the previous run up to some point, and must be the same up to
-/// there. One run in 64 is made twice. So a test that is not deterministic is
-/// [reported](Failure::NotDeterministic) instead of being called complete.
-///
-/// # Panics
-///
-/// Panics with the first [`Failure`], or the first panic of the test.
-///
-/// # Examples
-///
-/// ```
-/// use anyscope::{scope, sim::exhaust};
-///
-/// let all = exhaust(1000, async |sim| {
-///     scope(&sim, async |s| {
-///         s.spawn(async {});
-///         s.spawn(async {});
-///     })
-///     .await;
-/// });
-/// assert!(all.complete && all.schedules >= 2);
-/// ```
-#[track_caller]
-pub fn exhaust<F, Fut>(most: u64, test: F) -> Exhausted
-where
-    F: Fn(SimHandle) -> Fut,
-    Fut: Future<Output = ()>,
-{
-    let explorer = Explorer::new(most);
-    let mut script = Script::default();
-    let mut last: Option<Recorder> = None;
-    for schedules in 1..=most {
-        let choices = Choices::Script(script);
-        let repeat = format!("schedule {schedules} of `exhaust`");
-        let twice = (schedules - 1) % CHECK_EVERY == 0;
-        let ran = match explorer.attempt(&choices, twice, true, &test) {
-            Ok(ran) => ran,
-            Err(trouble) => explorer.report(trouble, choices, &repeat, &test),
-        };
-        let Choices::Script(done) = ran.choices else { unreachable!("a run keeps its choices") };
-        if let Some(last) = last.filter(|_| done.has_strayed()) {
-            Trouble::not_deterministic(&last, &ran.trace).report(&repeat);
-        }
-        last = Some(ran.trace);
-        match done.advance() {
-            Some(next) => script = next,
-            None => return Exhausted { schedules, complete: true },
-        }
-    }
-    Exhausted { schedules: most, complete: false }
-}
-
-/// How a run failed.
-enum Trouble {
-    Failure(Failure),
-    /// The payload, and the message that the panic hook would have printed.
-    Panic(Box<dyn Any + Send>, Option<String>),
-}
-
-impl Trouble {
-    /// Describes the first difference of two runs that should have been the same.
-    fn not_deterministic(first: &Recorder, second: &Recorder) -> Self {
-        let step = first.first_difference(second);
-        Trouble::Failure(Failure::NotDeterministic {
-            step,
-            first: first.show_step(step),
-            second: second.show_step(step),
-        })
-    }
-
-    fn saying(self, panic: Option<String>) -> Self {
-        match self {
-            Trouble::Panic(payload, _) => Trouble::Panic(payload, panic),
-            failure => failure,
-        }
-    }
-
-    #[track_caller]
-    fn report(self, repeat: &str) -> ! {
-        match self {
-            Trouble::Failure(failure) => panic!("{failure}\nrepeat with: {repeat}"),
-            Trouble::Panic(payload, _) => {
-                eprintln!("repeat with: {repeat}");
-                resume_unwind(payload)
-            }
-        }
-    }
-}
-
-impl fmt::Display for Trouble {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Trouble::Failure(failure) => failure.fmt(f),
-            Trouble::Panic(_, said) => f.write_str(said.as_deref().unwrap_or("a panic")),
-        }
-    }
-}
-
-fn number_from(variable: &str) -> Option<u64> {
-    let value = env::var(variable).ok()?;
-    match value.parse() {
-        Ok(number) => Some(number),
-        Err(_) => panic!("{variable} is {value:?}, which is not a number"),
     }
 }

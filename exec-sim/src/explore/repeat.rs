@@ -1,9 +1,51 @@
-//! The command that repeats a run.
+//! The command that repeats a run, and what it sets.
 
-use std::{env, fs, path::Path, thread};
+use crate::decision::Decisions;
+use std::{env, fmt::Display, fs, path::Path, thread};
 
-/// Returns a command that runs only this test, with this seed.
-pub(crate) fn command(seed: u64) -> String {
+/// The variable with the seed of the only run.
+pub(super) const SEED: &str = "ANYSCOPE_SIM_SEED";
+/// The variable with the decisions of the only run.
+pub(super) const REPLAY: &str = "ANYSCOPE_SIM_REPLAY";
+/// The variable with the number of runs.
+pub(super) const SCHEDULES: &str = "ANYSCOPE_SIM_SCHEDULES";
+
+/// A command with decisions that are longer is not practical.
+const LONGEST: usize = 1000;
+
+/// Returns the number that an environment variable sets.
+///
+/// # Panics
+///
+/// Panics if the value is not a number.
+pub(super) fn number(variable: &str) -> Option<u64> {
+    let value = env::var(variable).ok()?;
+    match value.parse() {
+        Ok(number) => Some(number),
+        Err(_) => panic!("{variable} is {value:?}, which is not a number"),
+    }
+}
+
+/// Returns the decisions that [`REPLAY`] sets.
+///
+/// # Panics
+///
+/// Panics if the value is none that a report has shown.
+pub(super) fn replay() -> Option<Decisions> {
+    let value = env::var(REPLAY).ok()?;
+    match value.parse() {
+        Ok(decisions) => Some(decisions),
+        Err(_) => panic!("{REPLAY} is {value:?}, which no report has shown"),
+    }
+}
+
+/// Returns the command that repeats these decisions, unless it is too long.
+pub(super) fn of_decisions(decisions: &Decisions) -> Option<String> {
+    (decisions.to_string().len() <= LONGEST).then(|| command(REPLAY, decisions))
+}
+
+/// Returns a command that runs only this test, with this value of an environment variable.
+pub(super) fn command(variable: &str, value: impl Display) -> String {
     let args: Vec<_> = env::args().skip(1).collect();
     let thread = thread::current();
     let test = match thread.name() {
@@ -21,11 +63,17 @@ pub(crate) fn command(seed: u64) -> String {
         let exists = |path: &str| directory.join(path).exists();
         target(package.as_deref()?, name_of_target(binary)?, &manifest, exists)
     });
-    assemble(seed, package.as_deref(), target.as_deref(), test)
+    let setting = format!("{variable}={value}");
+    assemble(&setting, package.as_deref(), target.as_deref(), test)
 }
 
-fn assemble(seed: u64, package: Option<&str>, target: Option<&str>, test: Option<&str>) -> String {
-    let mut command = format!("ANYSCOPE_SIM_SEED={seed} cargo test");
+fn assemble(
+    setting: &str,
+    package: Option<&str>,
+    target: Option<&str>,
+    test: Option<&str>,
+) -> String {
+    let mut command = format!("{setting} cargo test");
     if let Some(package) = package {
         command += &format!(" -p {package}");
     }
@@ -88,14 +136,23 @@ mod tests {
     use super::*;
 
     #[test]
+    fn decisions_are_in_the_command_if_they_are_short() {
+        let few = "1.1c53,0.3s2".parse().unwrap();
+        let command = of_decisions(&few).unwrap();
+        assert!(command.starts_with("ANYSCOPE_SIM_REPLAY=1.1c53,0.3s2 cargo test"), "{command}");
+        let many = ["1.1c53"; 200].join(",").parse().unwrap();
+        assert_eq!(of_decisions(&many), None);
+    }
+
+    #[test]
     fn the_command_names_one_test() {
         assert_eq!(
-            assemble(7, Some("shop"), Some("--test carts"), Some("mine::pays")),
-            "ANYSCOPE_SIM_SEED=7 cargo test -p shop --test carts mine::pays -- --exact"
+            assemble("X=7", Some("shop"), Some("--test carts"), Some("mine::pays")),
+            "X=7 cargo test -p shop --test carts mine::pays -- --exact"
         );
-        assert_eq!(assemble(7, None, None, None), "ANYSCOPE_SIM_SEED=7 cargo test");
-        let here = command(7);
-        let this = "repeat::tests::the_command_names_one_test -- --exact";
+        assert_eq!(assemble("X=7", None, None, None), "X=7 cargo test");
+        let here = command(SEED, 7);
+        let this = "explore::repeat::tests::the_command_names_one_test -- --exact";
         assert_eq!(here, format!("ANYSCOPE_SIM_SEED=7 cargo test -p anyscope-sim --lib {this}"));
     }
 

@@ -1,48 +1,6 @@
-//! Makes the choices of a run: which task is polled next, and whether a fault happens.
+//! Goes through all choices, one run after the other.
 
 use crate::trace::Digest;
-use fastrand::Rng;
-
-/// How a run makes its choices.
-#[derive(Clone, Debug)]
-pub(crate) enum Choices {
-    /// Always the first option: tasks run in the order in which they became ready.
-    First,
-    /// A random option, from a generator with a seed. All options are equally likely.
-    Random(Rng),
-    /// What a script says, and the first option after its end.
-    Script(Script),
-}
-
-impl Choices {
-    pub(crate) fn random(seed: u64) -> Self {
-        Choices::Random(Rng::with_seed(seed))
-    }
-
-    /// Returns one of `0..options`. `before` is the digest of the run so far; `options` is not
-    /// zero.
-    pub(crate) fn choose(&mut self, options: usize, before: Digest) -> usize {
-        match self {
-            _ if options == 1 => 0,
-            Choices::First => 0,
-            // Not `rng.usize`, which yields other numbers where pointers have 32 bits.
-            Choices::Random(rng) => {
-                let chosen = rng.u64(..options as u64);
-                usize::try_from(chosen).expect("less than `options`")
-            }
-            Choices::Script(script) => script.choose(options, before),
-        }
-    }
-
-    /// Returns true once in `times` calls, on average. Always false if `times` is zero or the
-    /// choices are not random.
-    pub(crate) fn once_in(&mut self, times: u32) -> bool {
-        match self {
-            Choices::Random(rng) => times != 0 && rng.u32(..times) == 0,
-            _ => false,
-        }
-    }
-}
 
 /// A walk through the tree of all choices, depth first.
 ///
@@ -66,7 +24,7 @@ struct Choice {
 }
 
 impl Script {
-    fn choose(&mut self, options: usize, before: Digest) -> usize {
+    pub(super) fn choose(&mut self, options: usize, before: Digest) -> usize {
         if self.next == self.made.len() {
             self.made.push(Choice { chosen: 0, options, before });
         }
@@ -143,17 +101,5 @@ mod tests {
         let mut script = second();
         assert_eq!((script.choose(2, start()), script.choose(2, start())), (0, 1));
         assert!(!script.has_strayed());
-    }
-
-    /// The numbers are the same on every machine.
-    #[test]
-    fn a_seed_determines_the_choices() {
-        let draw = |seed| {
-            let mut choices = Choices::random(seed);
-            (0..20).map(|_| choices.choose(100, start())).collect::<Vec<_>>()
-        };
-        assert_eq!(draw(1), draw(1));
-        assert_ne!(draw(1), draw(2));
-        assert_eq!(draw(1)[..8], [65, 53, 23, 77, 0, 78, 76, 84]);
     }
 }
