@@ -12,6 +12,7 @@ use super::{
 use crate::{
     cancel::CancelToken,
     exec::Spawn,
+    limit::{Capacity, IntoLimit, Limit},
     scope::{OnPanic, OwnedScope, Restart, Restarts},
     time::{Clock, Instant, Timer},
 };
@@ -31,6 +32,7 @@ pub struct Builder<E, T = NoTimer, P = OnPanic, D = Repeat<Duration>> {
     workers: usize,
     queue: usize,
     strategy: Strategy,
+    limit: Capacity,
     token: Option<CancelToken>,
     restart: Restart<T, P, D>,
 }
@@ -85,6 +87,7 @@ impl<E> Builder<E> {
             workers,
             queue: 100,
             strategy: Strategy::Shared,
+            limit: Limit::Unbounded.into(),
             token: None,
             restart: Restart::on_panic(NoTimer::new()),
         }
@@ -135,8 +138,8 @@ impl<E, T, P, D> Builder<E, T, P, D> {
     where
         P2: Restarts<Life>,
     {
-        let Builder { exec, workers, queue, strategy, token, restart: _ } = self;
-        Builder { exec, workers, queue, strategy, token, restart: policy }
+        let Builder { exec, workers, queue, strategy, limit, token, restart: _ } = self;
+        Builder { exec, workers, queue, strategy, limit, token, restart: policy }
     }
 }
 
@@ -147,6 +150,73 @@ impl<E: Spawn, T, P, D> Builder<E, T, P, D> {
     /// With 0, [`start`](Self::start) returns an error.
     pub fn workers(mut self, workers: usize) -> Self {
         self.workers = workers;
+        self
+    }
+
+    /// Sets how many jobs run at once: as many as there are workers, unless this is called.
+    ///
+    /// With a [`LiveLimit`](crate::LiveLimit) or an [`AdaptiveLimit`](crate::AdaptiveLimit), so many workers
+    /// are at work as that says at any time, up to all. The others are there, with their states, and are
+    /// [parked](super::WorkerState::Parked). When the limit is raised, those for whom there are jobs begin at once. When it is
+    /// lowered, nothing is cancelled, and no job begins until fewer than the new limit run.
+    ///
+    /// Which worker does a job is not changed by the limit: a job with a key, or one that a [`Strategy`] has
+    /// given to a worker, waits for that worker, also if it is parked. When there is room for one more, it goes to
+    /// the job that was submitted first, of those whose worker is free. So no worker, and no key, is kept waiting
+    /// by the jobs of others that came later.
+    ///
+    /// An adaptive limit learns from calls that it is told of: have the workers make theirs in
+    /// [`AdaptiveLimit::call`](crate::AdaptiveLimit::call). A call whose job is aborted, or panics, says nothing.
+    ///
+    /// # Panics
+    ///
+    /// Panics if `limit` is 0. For a number that comes from outside, use [`Limit::try_from`].
+    ///
+    /// # Cost
+    ///
+    /// While the limit is below the number of workers, each begin and each end of a job looks at all workers.
+    ///
+    /// # Examples
+    ///
+    /// Up to 50 connections, of which as many are used at once as the database can take:
+    ///
+    /// ```
+    /// use anyscope::{AdaptiveLimit, limit::adaptive::{Gradient2, Windowed}, pool::{Pool, Worker}, smol::Smol};
+    ///
+    /// type Adaptive = AdaptiveLimit<Windowed<Gradient2>>;
+    ///
+    /// # struct Connection;
+    /// # impl Connection {
+    /// #     async fn query(&mut self, n: u32) -> Result<u32, std::io::Error> { Ok(n) }
+    /// # }
+    /// struct Client {
+    ///     connection: Connection,
+    ///     limit: Adaptive,
+    /// }
+    ///
+    /// impl Worker for Client {
+    ///     type Job = u32;
+    ///     type Output = Result<u32, std::io::Error>;
+    ///
+    ///     async fn handle(&mut self, n: u32) -> Self::Output {
+    ///         self.limit.call(&Smol, self.connection.query(n)).await
+    ///     }
+    /// }
+    ///
+    /// # smol::block_on(async {
+    /// let limit = Adaptive::new(Windowed::new(Gradient2::builder().max(50).build()?));
+    /// let clone = limit.clone();
+    /// let pool = Pool::builder(&Smol).workers(50).limit(&limit).start(move |_| {
+    ///     let client = Client { connection: Connection, limit: clone.clone() };
+    ///     async { client }
+    /// })?;
+    /// assert_eq!(pool.call(7).await??, 7);
+    /// # Ok::<_, Box<dyn std::error::Error>>(())
+    /// # }).unwrap();
+    /// ```
+    #[track_caller]
+    pub fn limit(mut self, limit: impl IntoLimit) -> Self {
+        self.limit = limit.into_limit().into();
         self
     }
 
@@ -270,10 +340,15 @@ impl<T, P, D> Builder<InSubmitter, T, P, D> {
 }
 
 impl<E, T, P, D> Builder<E, T, P, D> {
-    fn shared<J, O>(&self) -> Result<Arc<Shared<J, O>>, BuildError> {
+    fn shared<J, O>(&self) -> Result<Arc<Shared<J, O>>, BuildError>
+    where
+        J: Send + 'static,
+        O: Send + 'static,
+    {
         let workers = NonZeroUsize::new(self.workers).ok_or(BuildError::NoWorkers)?;
         let room = NonZeroUsize::new(self.queue).ok_or(BuildError::NoRoom)?;
-        Ok(Shared::new(workers.get(), room.get(), self.strategy, self.token.clone()))
+        let (limit, token) = (self.limit.clone(), self.token.clone());
+        Ok(Shared::new(workers.get(), room.get(), self.strategy, limit, token))
     }
 }
 
@@ -283,6 +358,7 @@ impl<E, T, P: fmt::Debug, D> fmt::Debug for Builder<E, T, P, D> {
             .field("workers", &self.workers)
             .field("queue", &self.queue)
             .field("strategy", &self.strategy)
+            .field("limit", &self.limit.limit())
             .field("restart", &self.restart)
             .finish_non_exhaustive()
     }

@@ -10,7 +10,8 @@
 //! | [`submit`], [`ticket`] | the futures of a submit and of a result |
 //! | [`shutdown`] | the end of a pool |
 //! | [`stats`], [`error`] | what is counted, and what fails |
-//! | [`state`] | the machinery: queues and workers, under one lock |
+//! | [`state`], [`desk`] | the machinery: queues and workers, under one lock |
+//! | [`turns`] | whose turn it is, under a limit |
 //! | [`shared`], [`slot`] | what a pool shares with its workers, and a job with its ticket |
 //! | [`life`] | what a worker does from its start to its end |
 //! | [`crew`], [`inline`] | the workers as one: of an executor, or polled by whoever waits |
@@ -18,6 +19,7 @@
 mod builder;
 mod call;
 mod crew;
+mod desk;
 mod error;
 mod inline;
 mod life;
@@ -31,6 +33,7 @@ mod stats;
 mod strategy;
 mod submit;
 mod ticket;
+mod turns;
 mod worker;
 
 pub use builder::{Builder, InSubmitter, NoTimer};

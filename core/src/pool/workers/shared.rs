@@ -15,6 +15,10 @@ use super::{
 use crate::{
     cancel::CancelToken,
     child::Panic,
+    limit::{
+        Capacity, LiveLimit,
+        follow::{Follow, Follows, follow},
+    },
     sync::{AtomicBool, Ordering, Wakers, atomic_waker::AtomicWaker, lock::Lock},
     unwind,
 };
@@ -26,19 +30,29 @@ pub(super) struct Shared<J, O> {
     is_closed: AtomicBool,
     /// Closes the pool when it is cancelled.
     token: Option<CancelToken>,
+    /// The limit of how many jobs run, if it changes.
+    live: Option<(LiveLimit, Follows)>,
 }
 
-impl<J, O> Shared<J, O> {
+impl<J: Send + 'static, O: Send + 'static> Shared<J, O> {
     pub(super) fn new(
         workers: usize,
         room: usize,
         strategy: Strategy,
+        limit: Capacity,
         token: Option<CancelToken>,
     ) -> Arc<Self> {
-        let state = Lock::new(State::new(workers, room, strategy));
-        Arc::new(Shared { state, is_closed: AtomicBool::new(false), token })
+        let live = limit.live().map(|live| (live.clone(), Follows::new()));
+        let state = Lock::new(State::new(workers, room, strategy, limit));
+        let shared = Arc::new(Shared { state, is_closed: AtomicBool::new(false), token, live });
+        if shared.live.is_some() {
+            follow(&shared);
+        }
+        shared
     }
+}
 
+impl<J, O> Shared<J, O> {
     /// Closes the pool if its token is cancelled: whoever comes after the cancel may be faster than the child that
     /// waits for it.
     fn heed_token(&self) {
@@ -91,8 +105,8 @@ impl<J, O> Shared<J, O> {
             Err(JobError::Aborted) => Ended::Aborted,
             Err(_) => Ended::Dropped,
         };
-        let slot = self.state.with(|state| state.end(index, ended));
         let mut wakers = Wakers::new();
+        let slot = self.state.with(|state| state.end(index, ended, &mut wakers));
         let unwanted = slot.map(|slot| slot.complete(result, &mut wakers));
         // The worker is not to blame for what a submitter has left behind.
         unwind::contain(|| wakers.fire_and_resume());
@@ -120,7 +134,10 @@ impl<J, O> Shared<J, O> {
     }
 
     pub(super) fn has_left(&self, index: usize) {
-        self.state.with(|state| state.has_left(index));
+        let mut wakers = Wakers::new();
+        self.state.with(|state| state.has_left(index, &mut wakers));
+        // The worker is not to blame, and may be about to say why it has left.
+        unwind::contain(|| wakers.fire_and_resume());
     }
 
     /// Ends the pool: no worker is left to do what is queued.
@@ -173,6 +190,18 @@ impl<J: Send, O: Send> Host<O> for Shared<J, O> {
         }
         unwind::keep_first(&mut panic, || wakers.fire_and_resume());
         unwind::resume_unless_panicking(panic);
+    }
+}
+
+impl<J: Send + 'static, O: Send + 'static> Follow for Shared<J, O> {
+    fn live(&self) -> Option<(&LiveLimit, &Follows)> {
+        self.live.as_ref().map(|(limit, follows)| (limit, follows))
+    }
+
+    fn look(&self) {
+        let mut wakers = Wakers::new();
+        self.state.with(|state| state.limit_changed(&mut wakers));
+        wakers.fire_and_resume();
     }
 }
 

@@ -4,13 +4,15 @@
 //! the caller to deal with after the lock.
 
 use super::{
+    desk::Desk,
     error::PoolClosed,
     slot::Slot,
-    stats::{Stats, Totals, WorkerState, WorkerStats},
+    stats::{Stats, Totals, WorkerState},
     strategy::{Route, Strategy},
     submit::Waiter,
 };
 use crate::{
+    limit::Capacity,
     sync::{Wakers, atomic_waker::AtomicWaker},
     values::Context,
 };
@@ -29,7 +31,7 @@ pub(super) struct Entry<J, O> {
     pub(super) context: Option<Context>,
     pub(super) route: Route,
     /// In the order of the submits.
-    number: u64,
+    pub(super) number: u64,
 }
 
 impl<J, O> Entry<J, O> {
@@ -43,9 +45,12 @@ pub(super) struct State<J, O> {
     /// How many jobs may be queued.
     room: usize,
     strategy: Strategy,
+    /// How many jobs may run; see [`turns`](super::turns).
+    pub(super) limit: Capacity,
+    pub(super) running: usize,
     /// Jobs that any worker may take.
-    shared: VecDeque<Entry<J, O>>,
-    desks: Vec<Desk<J, O>>,
+    pub(super) shared: VecDeque<Entry<J, O>>,
+    pub(super) desks: Vec<Desk<J, O>>,
     /// Those of `shared` and of all desks.
     queued: usize,
     /// Submits that wait for room, which there is none while there are any.
@@ -60,19 +65,6 @@ pub(super) struct State<J, O> {
 
 /// A job whose submitter waits.
 type Waiting<J, O> = (Entry<J, O>, Arc<Waiter<J, O>>);
-
-/// What there is for each worker, also while it is being made anew.
-struct Desk<J, O> {
-    queue: VecDeque<Entry<J, O>>,
-    running: Option<Arc<Slot<O>>>,
-    waker: Arc<AtomicWaker>,
-    /// Whether it was woken since it became idle, so a job of all would better wake another one.
-    is_told: bool,
-    state: WorkerState,
-    done: u64,
-    failed: u64,
-    restarts: u64,
-}
 
 /// How a job has ended that a worker had begun.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -97,12 +89,14 @@ pub(super) enum Refused {
 }
 
 impl<J, O> State<J, O> {
-    pub(super) fn new(workers: usize, room: usize, strategy: Strategy) -> Self {
+    pub(super) fn new(workers: usize, room: usize, strategy: Strategy, limit: Capacity) -> Self {
         let desks = (0..workers).map(|_| Desk::new()).collect();
         State {
             closed: None,
             room,
             strategy,
+            limit,
+            running: 0,
             shared: VecDeque::new(),
             desks,
             queued: 0,
@@ -170,52 +164,68 @@ impl<J, O> State<J, O> {
     fn queue(&mut self, entry: Entry<J, O>, wakers: &mut Wakers) {
         self.totals.submitted += 1;
         self.queued += 1;
-        let index = match (entry.route, self.strategy) {
-            (Route::To(index), _) => index,
+        let to = match (entry.route, self.strategy) {
+            (Route::To(index), _) => Some(index),
             (Route::Any, Strategy::RoundRobin) => {
                 let index = self.next;
                 self.next = (index + 1) % self.desks.len();
-                index
+                Some(index)
             }
             (Route::Any, Strategy::LeastBusy) => {
                 let loads = self.desks.iter().enumerate();
-                loads.min_by_key(|(_, desk)| desk.load()).map_or(0, |(index, _)| index)
+                loads.min_by_key(|(_, desk)| desk.load()).map(|(index, _)| index)
             }
-            (Route::Any, Strategy::Shared) => {
-                self.shared.push_back(entry);
-                let idle = |desk: &&mut Desk<_, _>| desk.is_idle() && !desk.is_told;
-                if let Some(desk) = self.desks.iter_mut().find(idle) {
-                    desk.tell(wakers);
-                }
-                return;
-            }
+            (Route::Any, Strategy::Shared) => None,
         };
-        self.desks[index].queue.push_back(entry);
-        if self.desks[index].is_idle() {
-            self.desks[index].tell(wakers);
+        match to {
+            Some(index) => self.desks[index].queue.push_back(entry),
+            None => self.shared.push_back(entry),
+        }
+        if self.is_limited() {
+            return self.call_next(wakers);
+        }
+        let desk = match to {
+            Some(index) => Some(&mut self.desks[index]).filter(|desk| desk.is_idle()),
+            None => self.desks.iter_mut().find(|desk| desk.is_uncalled()),
+        };
+        if let Some(desk) = desk {
+            desk.tell(wakers);
         }
     }
 
     /// Takes the job that a worker is to do next: the one that was submitted first. The worker is
-    /// idle if there is none.
+    /// idle if there is none, or if it is not its turn.
     pub(super) fn take(&mut self, index: usize, wakers: &mut Wakers) -> Option<Entry<J, O>> {
-        let own = self.desks[index].queue.front().map(|entry| entry.number);
+        let own = self.desks[index].first();
         let shared = self.shared.front().map(|entry| entry.number);
-        let entry = match (own, shared) {
-            (Some(own), Some(shared)) if shared < own => self.shared.pop_front(),
-            (Some(_), _) => self.desks[index].queue.pop_front(),
-            (None, _) => self.shared.pop_front(),
+        let first = match (own, shared) {
+            (Some(own), Some(shared)) => Some(own.min(shared)),
+            (own, shared) => own.or(shared),
+        };
+        let entry = match first {
+            Some(first) if self.is_its_turn(index, first) => match own == Some(first) {
+                true => self.desks[index].queue.pop_front(),
+                false => self.shared.pop_front(),
+            },
+            _ => None,
         };
         let desk = &mut self.desks[index];
         desk.is_told = false;
-        let Some(entry) = entry else {
-            desk.state = WorkerState::Idle;
-            return None;
-        };
-        desk.state = WorkerState::Running;
-        desk.running = Some(entry.slot.clone());
-        self.left(wakers);
-        Some(entry)
+        match &entry {
+            Some(entry) => {
+                desk.state = WorkerState::Running;
+                desk.running = Some(entry.slot.clone());
+                self.running += 1;
+                self.left(wakers);
+                if self.closed.is_some() && self.shared.is_empty() {
+                    // Those who were parked may leave, if this was the last.
+                    self.tell_all(wakers);
+                }
+            }
+            None => desk.state = WorkerState::Idle,
+        }
+        self.call_next_if_limited(wakers);
+        entry
     }
 
     /// A job has left the queue, so another one may come in.
@@ -229,7 +239,12 @@ impl<J, O> State<J, O> {
     }
 
     /// A worker is through with its job.
-    pub(super) fn end(&mut self, index: usize, ended: Ended) -> Option<Arc<Slot<O>>> {
+    pub(super) fn end(
+        &mut self,
+        index: usize,
+        ended: Ended,
+        wakers: &mut Wakers,
+    ) -> Option<Arc<Slot<O>>> {
         let desk = &mut self.desks[index];
         match ended {
             Ended::Done => {
@@ -248,7 +263,10 @@ impl<J, O> State<J, O> {
             if ended == Ended::Failed { WorkerState::Restarting } else { WorkerState::Idle };
         // Told, as it is about to look.
         desk.is_told = true;
-        desk.running.take()
+        let slot = desk.running.take();
+        self.running -= usize::from(slot.is_some());
+        self.call_next_if_limited(wakers);
+        slot
     }
 
     /// A worker has failed and is to be made anew.
@@ -266,8 +284,10 @@ impl<J, O> State<J, O> {
             && self.shared.is_empty()
     }
 
-    pub(super) fn has_left(&mut self, index: usize) {
+    pub(super) fn has_left(&mut self, index: usize, wakers: &mut Wakers) {
         self.desks[index].state = WorkerState::Ended;
+        // It may have been called, and others not.
+        self.call_next_if_limited(wakers);
     }
 
     /// Takes the job of a slot out of the queue. If it is not there, and is running, collects the
@@ -336,7 +356,7 @@ impl<J, O> State<J, O> {
         Leftovers { dropped, waiters }
     }
 
-    fn tell_all(&mut self, wakers: &mut Wakers) {
+    pub(super) fn tell_all(&mut self, wakers: &mut Wakers) {
         self.desks.iter_mut().for_each(|desk| desk.tell(wakers));
     }
 
@@ -353,54 +373,17 @@ impl<J, O> State<J, O> {
     }
 
     pub(super) fn stats(&self) -> Stats {
+        let is_full = self.room() == 0;
         Stats {
-            workers: self.desks.iter().map(Desk::stats).collect(),
+            workers: self.desks.iter().map(|desk| desk.stats(is_full)).collect(),
             submitted: self.totals.submitted,
             done: self.totals.done,
             failed: self.totals.failed,
             aborted: self.totals.aborted,
             dropped: self.totals.dropped,
             queued: self.queued,
-            running: self.desks.iter().filter(|desk| desk.running.is_some()).count(),
+            running: self.running,
             waiting: self.waiting.len(),
-        }
-    }
-}
-
-impl<J, O> Desk<J, O> {
-    fn new() -> Self {
-        Desk {
-            queue: VecDeque::new(),
-            running: None,
-            waker: Arc::new(AtomicWaker::new()),
-            is_told: false,
-            state: WorkerState::Starting,
-            done: 0,
-            failed: 0,
-            restarts: 0,
-        }
-    }
-
-    fn load(&self) -> usize {
-        self.queue.len() + usize::from(self.running.is_some())
-    }
-
-    fn is_idle(&self) -> bool {
-        self.state == WorkerState::Idle
-    }
-
-    fn tell(&mut self, wakers: &mut Wakers) {
-        self.is_told = true;
-        wakers.add(self.waker.take());
-    }
-
-    fn stats(&self) -> WorkerStats {
-        WorkerStats {
-            state: self.state,
-            done: self.done,
-            failed: self.failed,
-            restarts: self.restarts,
-            queued: self.queue.len(),
         }
     }
 }

@@ -53,6 +53,9 @@ pub enum WorkerState {
     Starting,
     /// It waits for a job.
     Idle,
+    /// It has no job, and begins none before one of those that run has ended: as many run as the
+    /// [limit](super::Builder::limit) allows.
+    Parked,
     /// It does a job.
     Running,
     /// It has failed, and waits to be made anew or is being made.

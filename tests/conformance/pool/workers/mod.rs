@@ -6,4 +6,5 @@ mod given_up;
 mod inline;
 mod jobs;
 mod keeps;
+mod limited;
 mod shares;
