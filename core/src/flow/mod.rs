@@ -35,7 +35,7 @@
 //! | make a flow of an async block | [`generate`], [`try_generate`]; of a [`handoff`](crate::channel::handoff): [`source`] |
 //! | do work that finds more work | [`expand`] |
 //! | read what has no waker | [`poll_source()`] |
-//! | watch | [`progress`](Flow::progress) |
+//! | watch | [`progress`](Flow::progress), [`try_progress`](Flow::try_progress), with an observer of your own or a bar (below) |
 //! | name what an operation returns | see [`sources`] and [`future`](crate::future) |
 //!
 //! # What they all promise
@@ -54,6 +54,17 @@
 //!
 //! Work in the awaiting task stops while that task's future is not polled; work on an executor
 //! continues.
+//!
+//! # Seeing how far it is
+//!
+//! [`progress`](Flow::progress) tells an observer. With the feature `progress` of the facade, a bar is one: `progress::Bar` draws on the
+//! terminal, with a bar for each part of the work below that of the whole.
+//!
+//! ```text
+//! days [==================>           ] 3/5 days, 40s, 27s left
+//!   monday [==========>                   ] 12/31 files, 1 failed, 2.4/s, 5s, 8s left: notes.txt
+//!   tuesday [==>                           ] 3/40 files, 0.60/s, 5s, 1m 02s left: photo.jpg
+//! ```
 //!
 //! # In parallel
 //!
@@ -81,7 +92,7 @@ pub mod sources;
 pub mod time;
 mod work;
 
-pub use item::{NoClock, Progress};
+pub use crate::{observe::Progress, time::NoClock};
 pub use merge::{
     IntoMerge, KeyedEvent, KeyedHandle, MergeGone, OneOf2, OneOf3, OneOf4, OneOf5, OneOf6, OneOf7,
     OneOf8, TryItem, UnequalLengths, merge, merge_all, merge_keyed, try_merge,

@@ -3,6 +3,7 @@
 mod event;
 #[cfg(feature = "std")]
 mod label;
+mod progress;
 #[cfg(all(feature = "std", not(anyscope_loom)))]
 pub mod tree;
 
@@ -11,3 +12,5 @@ pub use crate::waits::{Listening, WaitListener, listen_to_waits};
 pub use event::{ChildInfo, Event};
 #[cfg(feature = "std")]
 pub use label::{Labelled, labelled, waits_for};
+pub use progress::Progress;
+pub(crate) use progress::Teller;

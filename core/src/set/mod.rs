@@ -52,8 +52,8 @@ pub use poll_map::{FutureMap, PollMap, StreamMap};
 pub use poll_set::{FutureSet, PollSet, StreamSet};
 #[cfg(feature = "alloc")]
 pub use wait::{
-    All, Batch, Condition, Count, First, FirstError, Gather, TimedWait, Unmet, Until, UntilKeyed,
-    Wait, Waited, When,
+    All, Batch, Condition, Count, First, FirstError, Gather, TimedWait, Told, Unmet, Until,
+    UntilKeyed, Wait, Waited, When,
 };
 #[cfg(any(feature = "std", anyscope_loom))]
 pub use wait::{ClosedSet, InsertError, MapHandle, SetHandle};

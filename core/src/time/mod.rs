@@ -20,4 +20,4 @@ pub use delays::{Anew, Built};
 pub use delays::{Exponential, IntoDelays, Iterated, exponential};
 pub use instant::Instant;
 pub use timeout::{Deadline, Elapsed, Timeout, deadline, timeout};
-pub use timer::{Clock, Timer};
+pub use timer::{Clock, NoClock, Timer};

@@ -28,6 +28,6 @@ pub use flatten_iter::FlattenIter;
 pub use inspect::{Inspect, InspectErr};
 pub use map::{Map, MapErr, MapOk};
 pub use prefetch::Prefetch;
-pub use progress::{NoClock, Progress, ReportProgress};
+pub use progress::ReportProgress;
 pub use take::Take;
 pub use until_error::UntilError;

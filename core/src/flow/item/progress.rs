@@ -1,12 +1,14 @@
 //! How far an operation has come.
 
-use crate::flow::{Flow, Source};
-use crate::time::{Clock, Instant};
+use crate::{
+    flow::{Flow, Source},
+    observe::{Progress, Teller},
+    time::Clock,
+};
 use core::{
     fmt,
     pin::Pin,
     task::{Context, Poll, ready},
-    time::Duration,
 };
 use futures_core::Stream;
 use pin_project_lite::pin_project;
@@ -21,7 +23,7 @@ impl<S: Source> Flow<S> {
     /// have a [`for_each_concurrent`](Flow::for_each_concurrent) observed, write it as `map`, this,
     /// and [`count`](Flow::count).
     ///
-    /// Time is that of `clock`, since the flow was first polled. Without one, pass [`NoClock`].
+    /// Time is that of `clock`, since the flow was first polled. Without one, pass [`NoClock`](crate::flow::NoClock).
     ///
     /// Nothing counts as failed; for results there is [`try_progress`](Flow::try_progress).
     ///
@@ -87,58 +89,14 @@ where
     }
 }
 
-/// How far an operation has come; see [`Flow::progress`].
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct Progress {
-    /// How many items have come, those that failed among them.
-    pub done: usize,
-    /// How many of them were errors.
-    pub failed: usize,
-    /// How many items there are in all, as soon as the source knows exactly.
-    pub total: Option<usize>,
-    /// The time since the operation was first polled.
-    pub elapsed: Duration,
-}
-
-/// "3 of 10, 1 failed".
-impl fmt::Display for Progress {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}", self.done)?;
-        if let Some(total) = self.total {
-            write!(f, " of {total}")?;
-        }
-        match self.failed {
-            0 => Ok(()),
-            failed => write!(f, ", {failed} failed"),
-        }
-    }
-}
-
-/// A clock that stands still, for observers that do not ask how long it takes.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct NoClock;
-
-impl Clock for NoClock {
-    fn now(&self) -> Instant {
-        Instant::from_epoch(Duration::ZERO)
-    }
-}
-
 pin_project! {
     /// Source of [`Flow::progress`].
     #[must_use = "streams do nothing unless polled"]
     pub struct ReportProgress<S: Stream, C, O, Item = <S as Stream>::Item> {
         #[pin]
         source: S,
-        clock: C,
-        observer: O,
+        teller: Teller<C, O>,
         is_error: fn(&Item) -> bool,
-        started: Option<Instant>,
-        done: usize,
-        failed: usize,
-        // Not asked for again once it is known: the answer may come from far, and for each item.
-        total: Option<usize>,
     }
 }
 
@@ -149,28 +107,13 @@ where
     O: FnMut(Progress),
 {
     fn of(source: S, clock: C, observer: O, is_error: fn(&S::Item) -> bool) -> Flow<Self> {
-        let started = None;
-        Flow {
-            source: ReportProgress {
-                source,
-                clock,
-                observer,
-                is_error,
-                started,
-                done: 0,
-                failed: 0,
-                total: None,
-            },
-        }
+        let teller = Teller::new(clock, observer);
+        Flow { source: ReportProgress { source, teller, is_error } }
     }
 
     fn start(self: Pin<&mut Self>) {
-        if self.started.is_none() {
-            let this = self.project();
-            *this.started = Some(this.clock.now());
-            *this.total = total(0, this.source.size_hint());
-            (this.observer)(Progress { total: *this.total, ..Progress::default() });
-        }
+        let this = self.project();
+        this.teller.start(|| exactly(this.source.size_hint()));
     }
 }
 
@@ -195,18 +138,8 @@ where
         let Some(item) = ready!(this.source.as_mut().poll_next(cx)) else {
             return Poll::Ready(None);
         };
-        *this.done += 1;
-        *this.failed += usize::from((this.is_error)(&item));
-        if this.total.is_none() {
-            *this.total = total(*this.done, this.source.size_hint());
-        }
-        let now = this.clock.now();
-        (this.observer)(Progress {
-            done: *this.done,
-            failed: *this.failed,
-            total: *this.total,
-            elapsed: this.started.map_or(Duration::ZERO, |at| now.saturating_duration_since(at)),
-        });
+        let is_error = (this.is_error)(&item);
+        this.teller.item(is_error, || exactly(this.source.size_hint()));
         Poll::Ready(Some(item))
     }
 
@@ -233,18 +166,16 @@ where
 
 impl<S: Stream + fmt::Debug, C, O> fmt::Debug for ReportProgress<S, C, O> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (done, failed) = self.teller.counts();
         f.debug_struct("ReportProgress")
             .field("source", &self.source)
-            .field("done", &self.done)
-            .field("failed", &self.failed)
+            .field("done", &done)
+            .field("failed", &failed)
             .finish_non_exhaustive()
     }
 }
 
-/// How many there are in all, with so many done.
-fn total(done: usize, (low, high): (usize, Option<usize>)) -> Option<usize> {
-    match high {
-        Some(high) if high == low => done.checked_add(low),
-        _ => None,
-    }
+/// How many items are to come, if the source knows exactly.
+fn exactly((low, high): (usize, Option<usize>)) -> Option<usize> {
+    high.filter(|&high| high == low)
 }

@@ -201,6 +201,9 @@ impl<P> fmt::Debug for UntilKeyed<P> {
 pub(super) mod sealed {
     /// How a condition is asked.
     pub trait Judge<I> {
+        /// Called first, with how many there are.
+        fn begin(&mut self, _there: impl FnOnce() -> usize) {}
+
         /// Whether it is met before anything is polled.
         fn is_met_at_once(&self) -> bool {
             false
@@ -208,6 +211,11 @@ pub(super) mod sealed {
 
         /// Whether it is met by this item, with those that it was shown before.
         fn see(&mut self, item: &I) -> bool;
+
+        /// The same, where `there` returns how many there are in all.
+        fn see_among(&mut self, item: &I, _there: impl FnOnce() -> usize) -> bool {
+            self.see(item)
+        }
 
         /// Whether it is met if something is gathered and nothing more is ready.
         fn is_met_by_waiting(&self) -> bool {

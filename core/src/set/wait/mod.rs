@@ -5,6 +5,7 @@
 //! | [`map`], [`set`] | the methods of a `FutureMap` and a `FutureSet` |
 //! | [`condition`] | when a wait ends |
 //! | [`wait`] | the future of a wait, with a time limit or without |
+//! | [`progress`] | telling how far it has come |
 //! | [`waited`] | what it returns |
 //! | [`gather`] | what it needs of a set or map |
 //! | [`kept`] | outputs that were gathered and not returned: they belong to the set or map |
@@ -21,6 +22,7 @@ mod kept;
 mod map;
 #[cfg(all(test, anyscope_loom))]
 mod models;
+mod progress;
 mod set;
 // The future `Wait` is what one looks for under this name.
 #[allow(clippy::module_inception)]
@@ -37,6 +39,7 @@ pub(crate) use gather::Progress;
 pub use handle::{ClosedSet, InsertError, MapHandle, SetHandle};
 pub(super) use intake::{Added, Intake};
 pub(super) use kept::Kept;
+pub use progress::Told;
 pub(super) use set::Beside;
 pub use wait::{TimedWait, Wait};
 pub use waited::{Unmet, Waited};

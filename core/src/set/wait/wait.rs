@@ -46,6 +46,10 @@ impl<'a, G: Gather, C: Condition<G::Item>> Wait<'a, G, C> {
         Wait { from, condition, state: State::New }
     }
 
+    pub(super) fn with_condition<D>(self, with: impl FnOnce(C) -> D) -> Wait<'a, G, D> {
+        Wait { from: self.from, condition: with(self.condition), state: self.state }
+    }
+
     /// Limits the wait to the time `limit`. When it has passed, the wait ends with what is done:
     /// `timed_out` says so, and the rest stays in the set or map.
     ///
@@ -115,6 +119,7 @@ impl<'a, G: Gather, C: Condition<G::Item>> Wait<'a, G, C> {
     /// goes on with the next item if polled again.
     fn advance(&mut self, cx: &mut Context<'_>) -> Poll<Waited<G::Item>> {
         if let State::New = self.state {
+            self.condition.begin(|| self.from.left().0);
             if self.condition.is_met_at_once() {
                 return Poll::Ready(self.end(true, false));
             }
@@ -131,7 +136,8 @@ impl<'a, G: Gather, C: Condition<G::Item>> Wait<'a, G, C> {
             };
             while let Some((number, item)) = self.from.kept().at_or_after(*next) {
                 (*next, *any) = (number.wrapping_add(1), true);
-                if self.condition.see(item) {
+                // Nothing leaves while this borrows it.
+                if self.condition.see_among(item, || self.from.left().0) {
                     return Poll::Ready(self.end(true, false));
                 }
             }
