@@ -22,7 +22,7 @@ use anyscope::{
         adaptive::{self, Aimd, Gradient2, Ratio, Vegas, Windowed},
     },
     pool::resources,
-    set::First,
+    set::{First, Told},
     sim::{self, Explorer, Marble, Sim, SimHandle, Sleep},
     smol::{Smol, SmolExecutor, SmolHandle, SmolLocal, SmolLocalHandle},
     threads::{Builder, ThreadPool, ThreadPoolHandle},
@@ -118,6 +118,8 @@ no!(Unpin: DuplicateKey<u8, Pinned>);
 // Waits: as the set or map. Handles: for every thread if what they add may go there.
 yes!(Send: Wait<'_, FutureMap<SendOnly, SendBody>, First>, Waited<SendOnly>, Unmet<SendOnly>);
 yes!(Send: TimedWait<'_, FutureSet<SendBody>, First, TokioHandle>);
+yes!(Send: Wait<'_, FutureSet<Body>, Told<First, Smol, SendOnly, Local>>);
+no!(Send: Wait<'_, FutureSet<Body>, Told<First, Smol, Local, u8>>);
 yes!(Send: MapHandle<SendOnly, SendBody>, SetHandle<SendBody>, InsertError<SendOnly, SendBody>);
 yes!(Sync: MapHandle<SendOnly, SendBody>, SetHandle<SendBody>, ClosedSet<Body>);
 yes!(Clone: MapHandle<SendOnly, SendBody>, SetHandle<SendBody>);
@@ -370,11 +372,11 @@ yes!(Clone: limit::Semaphore, limit::AcquireError, limit::TryAcquireError);
 yes!(Send: future::Acquire<'static>, future::AcquireOwned);
 yes!(Sync: future::Acquire<'static>, future::AcquireOwned);
 yes!(Unpin: future::Acquire<'static>, future::AcquireOwned);
-yes!(Send: flow::Progress, flow::NoClock, progress::Bar, progress::Bars);
+yes!(Send: flow::Progress, flow::NoClock, progress::Bar, progress::Bars, progress::Color);
 yes!(Send: shutdown::Shutdown, shutdown::Report, shutdown::Running);
-yes!(Sync: flow::Progress, flow::NoClock, progress::Bar, progress::Bars);
+yes!(Sync: flow::Progress, flow::NoClock, progress::Bar, progress::Bars, progress::Color);
 yes!(Sync: shutdown::Shutdown, shutdown::Report, shutdown::Running);
-yes!(Clone: flow::Progress, flow::NoClock, progress::Bar, progress::Bars);
+yes!(Clone: flow::Progress, flow::NoClock, progress::Bar, progress::Bars, progress::Color);
 yes!(Clone: shutdown::Shutdown, shutdown::Report, shutdown::Running);
 
 // Pools of workers: jobs and outputs are sent between threads, and never shared.

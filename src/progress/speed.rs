@@ -1,0 +1,89 @@
+//! How fast something goes.
+
+use core::time::Duration;
+
+/// What is older than this counts for a tenth of what is seen now.
+const MEMORY: f64 = 15.0;
+
+/// The speed of something that is counted: of late, more than of old.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Speed {
+    /// A moment, what was counted by then, and the weighted speed up to it.
+    before: Sample,
+    /// The last moment at which something was counted, which may go on.
+    last: Sample,
+}
+
+#[derive(Clone, Copy, Debug, Default)]
+struct Sample {
+    at: f64,
+    count: f64,
+    /// Of what came before the start, zero; hence `per_second` divides by the weight of what did not.
+    weighted: f64,
+}
+
+impl Speed {
+    /// So much was counted by this time. Times do not go back.
+    pub(super) fn count(&mut self, count: usize, at: Duration) {
+        let (count, at) = (count as f64, at.as_secs_f64());
+        if at > self.last.at {
+            self.before = self.last;
+        } else if at < self.last.at {
+            return;
+        }
+        let passed = at - self.before.at;
+        let weighted = if passed > 0.0 {
+            let weight = 0.1f64.powf(passed / MEMORY);
+            let now = (count - self.before.count) / passed;
+            self.before.weighted * weight + now * (1.0 - weight)
+        } else {
+            0.0
+        };
+        self.last = Sample { at, count, weighted };
+    }
+
+    /// How much a second, if any time has passed and anything was counted.
+    pub(super) fn per_second(&self) -> Option<f64> {
+        let known = 1.0 - 0.1f64.powf(self.last.at / MEMORY);
+        Some(self.last.weighted / known).filter(|speed| speed.is_finite() && *speed > 0.0)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use alloc::vec::Vec;
+
+    fn speed(counts: &[(usize, u64)]) -> Option<f64> {
+        let mut speed = Speed::default();
+        for &(count, at) in counts {
+            speed.count(count, Duration::from_secs(at));
+        }
+        speed.per_second()
+    }
+
+    #[test]
+    fn what_goes_evenly_is_as_fast_as_it_is() {
+        let even: Vec<_> = (0..100).map(|at| (3 * at as usize, at)).collect();
+        assert!((speed(&even).unwrap() - 3.0).abs() < 1e-9);
+        // Two at each moment, told one by one.
+        let twos: Vec<_> = (1..=100).flat_map(|at| [(4 * at - 2, at), (4 * at, at)]).collect();
+        let twos: Vec<_> = twos.into_iter().map(|(count, at)| (count as usize, at)).collect();
+        assert!((speed(&twos).unwrap() - 4.0).abs() < 1e-9);
+    }
+
+    #[test]
+    fn what_has_become_slow_is_slow() {
+        let mut counts: Vec<_> = (0..10).map(|at| (100 * at as usize, at)).collect();
+        counts.extend((10..100).map(|at| (900 + at as usize - 9, at)));
+        let speed = speed(&counts).unwrap();
+        assert!((1.0..1.1).contains(&speed), "{speed}");
+    }
+
+    #[test]
+    fn nothing_is_known_without_time_or_counts() {
+        assert_eq!(speed(&[]), None);
+        assert_eq!(speed(&[(7, 0)]), None);
+        assert_eq!(speed(&[(0, 7)]), None);
+    }
+}
