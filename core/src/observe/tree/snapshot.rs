@@ -145,7 +145,9 @@ impl ChildView {
 }
 
 #[cfg(feature = "serde")]
-use serialized::{as_text, as_text_if_known, as_word, in_seconds, in_seconds_if_known};
+pub(super) use serialized::as_text_if_known;
+#[cfg(feature = "serde")]
+use serialized::{as_text, as_word, in_seconds, in_seconds_if_known};
 
 #[cfg(feature = "serde")]
 mod serialized {
@@ -171,7 +173,7 @@ mod serialized {
         to.collect_str(what)
     }
 
-    pub(super) fn as_text_if_known<S: Serializer>(
+    pub(in super::super) fn as_text_if_known<S: Serializer>(
         what: &Option<impl fmt::Display>,
         to: S,
     ) -> Result<S::Ok, S::Error> {

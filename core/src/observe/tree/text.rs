@@ -30,6 +30,12 @@ impl fmt::Display for ScopeView {
     }
 }
 
+impl fmt::Display for ChildView {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write_child(f, self, "", "")
+    }
+}
+
 /// `first` is in front of the first line, `rest` in front of the others.
 fn write_scope(
     f: &mut fmt::Formatter<'_>,

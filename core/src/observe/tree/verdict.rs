@@ -17,7 +17,9 @@ use alloc::{
 };
 use core::fmt;
 
-/// Who is stuck: each waits for others who are stuck too. Prints itself as the circle that it is.
+/// Who is stuck: each waits for others who are stuck too. Prints itself as the circle that it is; with the feature `serde`
+/// it can be serialized.
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct Verdict {
@@ -25,10 +27,12 @@ pub struct Verdict {
     pub circle: Vec<Stuck>,
     /// Those who are stuck besides, as they wait for the circle.
     pub others: Vec<Stuck>,
+    #[cfg_attr(feature = "serde", serde(skip))]
     polls: BTreeMap<Who, usize>,
 }
 
 /// One who is stuck.
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct Stuck {
@@ -37,6 +41,7 @@ pub struct Stuck {
     /// The number of its scope; or its own, if it is a scope.
     pub scope: u64,
     /// Which child of that scope it is. None if it is the scope itself.
+    #[cfg_attr(feature = "serde", serde(serialize_with = "super::snapshot::as_text_if_known"))]
     pub child: Option<ChildId>,
     /// What it waits for.
     pub waits_for: String,
@@ -78,18 +83,23 @@ impl On {
 
     /// Returns one of those who are stuck, on whom it depends.
     fn first(&self, stuck: &BTreeSet<Who>) -> Option<Who> {
-        let mut all: Vec<_> = match self {
-            On::Any(all) => all.clone(),
-            On::Permits { holders, .. } => holders.iter().map(|(who, _)| *who).collect(),
+        self.all().find(|who| stuck.contains(who))
+    }
+
+    /// Returns all on whom it depends.
+    fn all(&self) -> impl Iterator<Item = Who> {
+        let (any, holders) = match self {
+            On::Any(all) => (&all[..], &[][..]),
+            On::Permits { holders, .. } => (&[][..], &holders[..]),
         };
-        all.retain(|who| stuck.contains(who));
-        all.first().copied()
+        any.iter().copied().chain(holders.iter().map(|(who, _)| *who))
     }
 }
 
 pub(super) fn judge(sights: &[Sight], names: &Names<'_>) -> Option<Verdict> {
     let mut waiting: BTreeMap<Who, Waiting<'_>> = BTreeMap::new();
-    for sight in sights.iter().filter(|sight| !ends_by_itself(sight, sights)) {
+    let end = end_by_themselves(sights);
+    for (sight, _) in sights.iter().zip(end).filter(|(_, ends)| !ends) {
         let scope = sight.node.number();
         let add = |child: Option<&'_ Seen>, facts: &Facts| {
             let [wait] = facts.waits[..] else { return None };
@@ -137,23 +147,20 @@ pub(super) fn judge(sights: &[Sight], names: &Names<'_>) -> Option<Verdict> {
     })
 }
 
-/// Returns whether a scope is cancelled, or may be cancelled by something that it waits for itself: a deadline, a grace. Or
-/// one that it is in is.
-fn ends_by_itself(sight: &Sight, sights: &[Sight]) -> bool {
-    let mut next = Some(sight);
-    while let Some(sight) = next {
-        if sight.seen.is_cancelled || sight.seen.live > sight.seen.children.len() {
-            return true;
-        }
-        let outer =
-            sight.node.parent.map(|(Place::Body { scope } | Place::Child { scope, .. })| scope);
-        next = outer.and_then(|number| {
-            // In the order of their numbers.
-            let at = sights.binary_search_by_key(&number, |sight| sight.node.number()).ok()?;
-            Some(&sights[at])
+/// Returns of each scope whether it is cancelled, or may be cancelled by something that it waits for itself: a deadline, a
+/// grace. Or one that it is in is.
+fn end_by_themselves(sights: &[Sight]) -> Vec<bool> {
+    let mut end: Vec<bool> = Vec::with_capacity(sights.len());
+    for Sight { node, seen, .. } in sights {
+        let outer = node.parent.map(|(Place::Body { scope } | Place::Child { scope, .. })| scope);
+        // In the order of their numbers, and those outside are in front.
+        let outer = outer.and_then(|number| {
+            sights[..end.len()].binary_search_by_key(&number, |sight| sight.node.number()).ok()
         });
+        let ends = seen.is_cancelled || seen.live > seen.children.len();
+        end.push(ends || outer.is_some_and(|at| end[at]));
     }
-    false
+    end
 }
 
 /// On whom the end of a wait depends. `None` if that is not known.
@@ -201,17 +208,20 @@ fn members(sight: &Sight) -> Option<On> {
 
 /// Takes away whoever goes on, until nobody who is left does.
 fn reduce(waiting: &BTreeMap<Who, Waiting<'_>>) -> BTreeSet<Who> {
-    let mut stuck: BTreeSet<Who> = waiting.keys().copied().collect();
-    loop {
-        let goes_on = |who: &Who| waiting[who].on.goes_on(&stuck);
-        let gone: Vec<_> = stuck.iter().copied().filter(goes_on).collect();
-        if gone.is_empty() {
-            return stuck;
-        }
-        gone.iter().for_each(|who| {
-            stuck.remove(who);
-        });
+    // Only those who depend on one who goes on are looked at again: a long queue has as many rounds as members.
+    let mut behind: BTreeMap<Who, Vec<Who>> = BTreeMap::new();
+    for (who, waiting) in waiting {
+        waiting.on.all().for_each(|other| behind.entry(other).or_default().push(*who));
     }
+    let mut stuck: BTreeSet<Who> = waiting.keys().copied().collect();
+    let mut doubtful: Vec<Who> = waiting.keys().copied().collect();
+    while let Some(who) = doubtful.pop() {
+        if stuck.contains(&who) && waiting[&who].on.goes_on(&stuck) {
+            stuck.remove(&who);
+            doubtful.extend(behind.get(&who).into_iter().flatten());
+        }
+    }
+    stuck
 }
 
 /// Follows the waits until somebody is met again.
