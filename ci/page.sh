@@ -1,0 +1,10 @@
+#!/usr/bin/env bash
+# The page of a tree that is served, in a browser without a screen. Installs Debian's where there is none.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+browser=${ANYSCOPE_BROWSER:-chromium}
+if ! command -v "$browser" >/dev/null; then
+    apt-get update -qq
+    DEBIAN_FRONTEND=noninteractive apt-get install -qq --no-install-recommends "$browser" >/dev/null
+fi
+cargo test -p anyscope-tests --all-features --test serve browser -- --ignored --test-threads 1
