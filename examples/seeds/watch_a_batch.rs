@@ -3,7 +3,8 @@
 //! | there | here |
 //! |---|---|
 //! | concurry `progress=True` | `.progress(&clock, Bar::new("pages").observer())` |
-//! | `progress={"desc": .., "unit": ..}` | `Bar::new(desc).unit(..)`, `.nested(..)` |
+//! | `progress={"desc": .., "unit": .., "colour": ..}` | `Bar::new(desc).unit(..).color(..)`, `.width(..)`, `.rate()`, `.nested(..)` |
+//! | `pbar.success(..)`, `pbar.failure(..)` | `bar.finish_with_message(..)`, which returns the text, too |
 //! | `progress=callback(completed, total, elapsed)` | `.progress(&clock, \|p\| ..)`: `done`, `failed`, `total`, `elapsed` |
 //! | log every n items | `p.done % n == 0`, in the observer |
 //! | Haiway: an event when an item starts, fails or ends, and a histogram | in the function: `clock.now()` before and after |
@@ -21,7 +22,7 @@ use anyscope::{
     Clock, Timer, flow,
     flow::Progress,
     observe::Event,
-    progress::Bar,
+    progress::{Bar, Color},
     scope,
     sim::{Sim, SimHandle},
 };
@@ -58,16 +59,19 @@ async fn callback(sim: &SimHandle) {
 
 async fn bar(sim: &SimHandle) {
     // Nothing is drawn where stderr is no terminal.
-    let days = Bar::new("days");
+    let days = Bar::new("days").color(Color::Green).rate();
     let files = flow::iter(1..=5)
         .map_concurrent(2, async |day| {
-            let files = days.nested("files").unit("files");
+            let files = days.nested("files").unit("files").width(20);
             let done = flow::iter(0..day).map_concurrent(2, async |n| work(sim, n).await);
             done.try_progress(sim, files.observer()).count().await
         })
         .progress(sim, days.observer())
         .fold(0, async |sum, files| sum + files);
     assert_eq!(files.await, 15);
+    let text = days.finish_with_message("all there");
+    println!("{text}");
+    assert!(text.starts_with("days 5/5, ") && text.ends_with(": all there"));
 }
 
 async fn histogram(sim: &SimHandle) {
