@@ -84,7 +84,9 @@ impl Bar {
 
     /// Sets what is counted: "files", say.
     pub fn unit(self, unit: impl AsRef<str>) -> Self {
-        self.shown.line().set_unit(unit.as_ref());
+        // Not in the same statement, where the lock is held.
+        let unit = unit.as_ref();
+        self.shown.line().set_unit(unit);
         self
     }
 
@@ -206,7 +208,8 @@ impl Bar {
 
     /// Sets what stands at the end of the line; nothing, if it is empty.
     pub fn set_message(&self, message: impl AsRef<str>) {
-        self.shown.change(|line| line.set_message(message.as_ref()));
+        let message = message.as_ref();
+        self.shown.change(|line| line.set_message(message));
     }
 
     /// Writes text above the bars; see [`Bars::println`].
@@ -233,7 +236,8 @@ impl Bar {
 
     /// As [`finish`](Self::finish), with a last message.
     pub fn finish_with_message(&self, message: impl AsRef<str>) -> String {
-        self.shown.line().set_message(message.as_ref());
+        let message = message.as_ref();
+        self.shown.line().set_message(message);
         self.finish()
     }
 

@@ -7,6 +7,7 @@ use super::{
     frame::{Block, Frame, Terminal},
     pace::{Pace, WallClock},
     screen::Screen,
+    text,
 };
 use crate::Clock;
 use alloc::{boxed::Box, sync::Arc};
@@ -79,7 +80,7 @@ impl Board {
     }
 
     pub(super) fn println(&self, text: &str) -> io::Result<()> {
-        let lines = super::text::lines(text);
+        let lines = text::lines(text).collect();
         self.change(|block| block.print(lines));
         self.draw(When::Now)
     }

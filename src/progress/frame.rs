@@ -1,6 +1,6 @@
 //! What is written to the terminal for a drawing.
 
-use super::line::Line;
+use super::{line::Line, text};
 use alloc::{collections::VecDeque, format, string::String, sync::Arc, vec::Vec};
 use core::mem;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -50,8 +50,8 @@ impl Block {
     }
 
     /// Adds what is to be printed above the bars.
-    pub(super) fn print(&mut self, lines: impl Iterator<Item = String>) {
-        self.printed.extend(lines);
+    pub(super) fn print(&mut self, mut lines: Vec<String>) {
+        self.printed.append(&mut lines);
     }
 
     /// What is printed where no bars are.
@@ -96,27 +96,27 @@ impl Block {
         }
         if shown > bars.len() && most > 0 {
             let more = format!("… {} more", shown - bars.len());
-            bars.push(super::text::fit(&more, columns));
+            bars.push(text::fit(&more, columns));
         }
 
         if printed.is_empty() && bars.is_empty() && self.height == 0 {
             return None;
         }
-        let mut text = self.up();
+        let mut out = self.up();
         if !printed.is_empty() {
-            text += ERASE_BELOW;
+            out += ERASE_BELOW;
         }
         for line in printed {
-            text += &line;
-            text += NEXT_LINE;
+            out += &line;
+            out += NEXT_LINE;
         }
         for bar in &bars {
-            text += bar;
-            text += ERASE_RIGHT;
-            text += NEXT_LINE;
+            out += bar;
+            out += ERASE_RIGHT;
+            out += NEXT_LINE;
         }
-        text += ERASE_BELOW;
-        Some(Frame { text, height: bars.len() })
+        out += ERASE_BELOW;
+        Some(Frame { text: out, height: bars.len() })
     }
 
     /// A frame was written.

@@ -6,6 +6,7 @@ use super::{
 };
 use crate::flow::Progress;
 use alloc::{format, string::String};
+use console::measure_text_width;
 use core::{fmt::Write, time::Duration};
 
 /// The colour of a [bar](super::Bar::color): one of those that all terminals have.
@@ -166,10 +167,10 @@ impl Line {
         let mut line = format!("{:indent$}{}", "", self.description);
         let mut colored = None;
         if let Some(total) = self.total() {
-            let taken = console::measure_text_width(&line) + state.chars().count() + " [] ".len();
+            let taken = measure_text_width(&line) + measure_text_width(&state) + " [] ".len();
             let room = columns.saturating_sub(taken);
             // For the message, which has what is left in the end.
-            let wanted = console::measure_text_width(&self.message) + ": ".len();
+            let wanted = measure_text_width(&self.message) + ": ".len();
             let spare = room.saturating_sub(wanted.min(columns / 4));
             let width = self.width.min(spare.max(room.min(SHORT)));
             if width >= NARROW.min(self.width) && width > 0 {
@@ -180,7 +181,7 @@ impl Line {
             }
         }
         join(&mut line, " ", &state);
-        let left = columns.saturating_sub(console::measure_text_width(&line) + ": ".len());
+        let left = columns.saturating_sub(measure_text_width(&line) + ": ".len());
         if left > 1 {
             join(&mut line, ": ", &text::fit(&self.message, left));
         }

@@ -27,8 +27,9 @@
 //!
 //! # Panics and other output
 //!
-//! What others write to the terminal comes in between the lines of the bars. [`Bars::println`] writes
-//! above them, and [`Bars::suspend`] takes them away meanwhile. Messages of panics are such output, too:
+//! What others write to the terminal comes in between the lines of the bars, and so does the Enter key of whoever sits
+//! before it. [`Bars::println`] writes above them, and [`Bars::suspend`] takes them away meanwhile. Messages of
+//! panics are such output, too:
 //!
 //! ```
 //! use anyscope::progress::Bars;

@@ -4,12 +4,16 @@ use core::time::Duration;
 
 /// What is older than this counts for a tenth of what is seen now.
 const MEMORY: f64 = 15.0;
+/// How often it is worth to weigh what there was.
+const STEP: f64 = 0.1;
 
 /// The speed of something that is counted: of late, more than of old.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Speed {
-    /// A moment, what was counted by then, and the weighted speed up to it.
+    /// A moment, and what was counted by then.
     before: Sample,
+    /// The weighted speed up to it. That before the start is zero.
+    weighted: f64,
     /// The last moment at which something was counted, which may go on.
     last: Sample,
 }
@@ -18,35 +22,42 @@ pub(super) struct Speed {
 struct Sample {
     at: f64,
     count: f64,
-    /// Of what came before the start, zero; hence `per_second` divides by the weight of what did not.
-    weighted: f64,
 }
 
 impl Speed {
-    /// So much was counted by this time. Times do not go back.
+    /// So much was counted by this time. What comes late is left out.
     pub(super) fn count(&mut self, count: usize, at: Duration) {
         let (count, at) = (count as f64, at.as_secs_f64());
-        if at > self.last.at {
-            self.before = self.last;
-        } else if at < self.last.at {
+        if at < self.last.at {
             return;
         }
-        let passed = at - self.before.at;
-        let weighted = if passed > 0.0 {
-            let weight = 0.1f64.powf(passed / MEMORY);
-            let now = (count - self.before.count) / passed;
-            self.before.weighted * weight + now * (1.0 - weight)
-        } else {
-            0.0
-        };
-        self.last = Sample { at, count, weighted };
+        if at > self.last.at && self.last.at - self.before.at >= STEP {
+            (self.weighted, self.before) = (self.weighted(), self.last);
+        }
+        self.last = Sample { at, count };
     }
 
     /// How much a second, if any time has passed and anything was counted.
     pub(super) fn per_second(&self) -> Option<f64> {
-        let known = 1.0 - 0.1f64.powf(self.last.at / MEMORY);
-        Some(self.last.weighted / known).filter(|speed| speed.is_finite() && *speed > 0.0)
+        // Without the part of the zero before the start.
+        let speed = self.weighted() / (1.0 - weight(self.last.at));
+        Some(speed).filter(|speed| speed.is_finite() && *speed > 0.0)
     }
+
+    /// The weighted speed up to the last moment.
+    fn weighted(&self) -> f64 {
+        let passed = self.last.at - self.before.at;
+        if passed <= 0.0 {
+            return self.weighted;
+        }
+        let (old, now) = (weight(passed), (self.last.count - self.before.count) / passed);
+        self.weighted * old + now * (1.0 - old)
+    }
+}
+
+/// What counts after so many seconds.
+fn weight(seconds: f64) -> f64 {
+    0.1f64.powf(seconds / MEMORY)
 }
 
 #[cfg(test)]

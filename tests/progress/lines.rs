@@ -80,12 +80,20 @@ fn q2_bar_shows_a_total_when_it_is_known() {
     assert_eq!(drawn.into_inner(), ["reading 1", "reading [==============================] 2/2"]);
 }
 
-/// Given more items than anybody can draw, then the last of them is shown all the same.
+/// Given more items than anybody can draw, then the last of them is shown all the same, at once.
 #[test]
 fn q8_bar_shows_the_end_of_a_flood() {
     let (terminal, bars) = terminal(10, 90);
-    let bar = bars.bar("flood");
-    smol::block_on(flow::iter(0..100_000).progress(NoClock, bar.observer()).count());
+    let bar = bars.pace(NoClock, SECOND).bar("flood");
+    let half = RefCell::new(String::new());
+    let look = |&n: &u32| {
+        if n == 50_000 {
+            half.replace(terminal.contents());
+        }
+    };
+    let items = flow::iter(0..100_000).progress(NoClock, bar.observer());
+    smol::block_on(items.inspect(look).count());
+    assert_eq!(half.into_inner(), "flood [>                             ] 19/100000");
     assert_eq!(terminal.contents(), "flood [==============================] 100000/100000");
 }
 

@@ -6,7 +6,7 @@ use anyscope::{
     flow::NoClock,
     flow::Progress,
     join,
-    pool::{Pool, worker},
+    pool::{Pool, Shutdown, worker},
     scope,
 };
 use std::sync::{Arc, Mutex};
@@ -110,7 +110,8 @@ behaviour! {
         }
         let waited = tickets.wait(When::All).try_progress(NoClock, all.observer()).await;
         assert_eq!(waited.done.len(), 4);
-        drop(pool);
+        // Dropped alone, a worker that is being polled goes right after.
+        pool.shutdown(Shutdown::Drain).await;
         assert_eq!(terminal.contents(), "jobs [====] 10/10, 1 failed");
     }
 
