@@ -18,6 +18,7 @@
 //! | simulate a slow task or network | [`SimHandle::dawdle`] |
 //! | wait until all other tasks wait | [`SimHandle::idle`] |
 //! | write and read streams as diagrams | [`SimHandle::marble`], [`SimHandle::draw`] |
+//! | test a protocol without a network | `SimHandle::stream_pair`, with the features `smol`, `futures` or `tokio` of anyscope |
 //! | inject faults | [`Faults`] |
 //! | name in reports what a task waits for | [`SimHandle::label`] |
 
@@ -32,6 +33,8 @@ mod handle;
 mod marble;
 mod sim;
 mod state;
+#[cfg(any(feature = "futures-io", feature = "tokio"))]
+mod stream;
 mod trace;
 mod wait;
 
@@ -41,4 +44,7 @@ pub use handle::{SimHandle, Sleep};
 pub use marble::Marble;
 pub use sim::{Builder, Sim};
 pub use state::Faults;
+#[cfg(any(feature = "futures-io", feature = "tokio"))]
+#[cfg_attr(docsrs, doc(cfg(any(feature = "futures-io", feature = "tokio"))))]
+pub use stream::{Cable, Link, SimStream};
 pub use trace::{Fault, Step, TaskId};

@@ -318,14 +318,16 @@ impl Shared {
     }
 }
 
-/// Fires all wakers, even if one panics. Then resumes the first panic.
-fn wake_all(wakers: Vec<Waker>) {
+/// Fires all wakers, even if one panics. Then resumes the first panic, unless this thread unwinds
+/// already.
+pub(crate) fn wake_all(wakers: impl IntoIterator<Item = Waker>) {
     let panics = wakers
         .into_iter()
         .filter_map(|waker| catch_unwind(AssertUnwindSafe(|| waker.wake())).err());
     // Collected, so that all are fired before the first panic is resumed.
-    if let Some(first) = panics.collect::<Vec<_>>().into_iter().next() {
-        resume_unwind(first);
+    match panics.collect::<Vec<_>>().into_iter().next() {
+        Some(first) if !thread::panicking() => resume_unwind(first),
+        _ => {}
     }
 }
 
