@@ -394,7 +394,7 @@ behaviour! {
 #[test]
 fn o37_those_who_are_stuck_and_nobody_else() {
     let mut found = 0;
-    let seeds = seeds(500);
+    let seeds = crate::seeds(500);
     for seed in 0..seeds {
         let tree = Tree::new();
         let looks = tree.clone();
@@ -448,14 +448,10 @@ fn o37_those_who_are_stuck_and_nobody_else() {
     assert!(found > 0 && found < seeds as usize, "{found} of {seeds}");
 }
 
-fn seeds(short: u64) -> u64 {
-    std::env::var("ANYSCOPE_SEEDS").map_or(short, |seeds| seeds.parse().unwrap())
-}
-
 /// Given programs that end, in many orders, when somebody looks at every step, then no one is ever accused.
 #[test]
 fn o33_no_false_verdict_in_any_order() {
-    for seed in 0..seeds(1000) {
+    for seed in 0..crate::seeds(1000) {
         let tree = Tree::new();
         let looks = tree.clone();
         Sim::new(seed)
