@@ -189,7 +189,8 @@ impl Bar {
         }
     }
 
-    /// Counts so many more that are done, beside what observers count.
+    /// Counts so many more that are done, beside what observers count. With 0, a bar that has a [`clock`](Self::clock)
+    /// shows how much time has passed.
     pub fn inc(&self, done: usize) {
         let elapsed = self.shown.elapsed();
         self.shown.change(|line| line.count(done, 0, elapsed));

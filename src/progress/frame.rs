@@ -24,6 +24,18 @@ pub(super) struct Terminal {
     pub(super) has_colors: bool,
 }
 
+impl Terminal {
+    /// How long a line may be: not as long as there are columns, see [`ERASE_RIGHT`].
+    fn columns(self) -> usize {
+        usize::from(self.columns).saturating_sub(1)
+    }
+
+    /// How many bars there may be: one row is for the cursor.
+    fn room(self) -> usize {
+        usize::from(self.rows).saturating_sub(1)
+    }
+}
+
 /// What is to be written.
 pub(super) struct Frame {
     pub(super) text: String,
@@ -67,56 +79,65 @@ impl Block {
 
     /// Draws the bars, and what is printed above them.
     pub(super) fn draw(&mut self, terminal: Terminal) -> Option<Frame> {
-        let columns = usize::from(terminal.columns).saturating_sub(1);
-        let mut printed = mem::take(&mut self.printed);
-        // One row is for the cursor.
-        let most = usize::from(terminal.rows).saturating_sub(1);
-        let mut shown = self.visible();
-        let mut kept = 0;
-        // What has ended stays where it is; and when nothing above it changes any more, it is as
-        // good as printed. So it is, in turn, if there is no room for it.
-        self.lines.retain(|line| {
-            let line = lock(line);
-            let is_first = kept == 0;
-            let goes = line.is_ended && (is_first || shown > most);
-            if goes && line.is_started {
-                printed.push(line.draw(columns, terminal.has_colors));
-                shown -= 1;
-            }
-            kept += usize::from(!goes && line.is_started);
-            !goes
-        });
-        let mut bars: Vec<_> = Vec::with_capacity(shown);
-        for line in &self.lines {
-            let mut line = lock(line);
-            line.is_on_screen = line.is_started && (shown <= most || bars.len() + 1 < most);
-            if line.is_on_screen {
-                bars.push(line.draw(columns, terminal.has_colors));
-            }
-        }
-        if shown > bars.len() && most > 0 {
-            let more = format!("… {} more", shown - bars.len());
-            bars.push(text::fit(&more, columns));
-        }
-
-        if printed.is_empty() && bars.is_empty() && self.height == 0 {
+        let mut above = mem::take(&mut self.printed);
+        self.take_ended(terminal, &mut above);
+        let bars = self.bars(terminal);
+        if above.is_empty() && bars.is_empty() && self.height == 0 {
             return None;
         }
-        let mut out = self.up();
-        if !printed.is_empty() {
-            out += ERASE_BELOW;
+        let mut text = self.up();
+        if !above.is_empty() {
+            text += ERASE_BELOW;
         }
-        for line in printed {
-            out += &line;
-            out += NEXT_LINE;
+        for line in above {
+            text += &line;
+            text += NEXT_LINE;
         }
         for bar in &bars {
-            out += bar;
-            out += ERASE_RIGHT;
-            out += NEXT_LINE;
+            text += bar;
+            text += ERASE_RIGHT;
+            text += NEXT_LINE;
         }
-        out += ERASE_BELOW;
-        Some(Frame { text: out, height: bars.len() })
+        text += ERASE_BELOW;
+        Some(Frame { text, height: bars.len() })
+    }
+
+    /// Takes out what has ended and need not be written again. What has ended stays where it is; and when nothing
+    /// above it changes any more, it is as good as printed. So it is, in turn, if there is no room for it.
+    fn take_ended(&mut self, terminal: Terminal, above: &mut Vec<String>) {
+        let (mut shown, mut is_first) = (self.visible(), true);
+        self.lines.retain(|line| {
+            let line = lock(line);
+            let goes = line.is_ended && (is_first || shown > terminal.room());
+            if line.is_started {
+                if goes {
+                    above.push(line.draw(terminal.columns(), terminal.has_colors));
+                    shown -= 1;
+                } else {
+                    is_first = false;
+                }
+            }
+            !goes
+        });
+    }
+
+    /// Draws as many bars as there is room for, and says how many more there are.
+    fn bars(&self, terminal: Terminal) -> Vec<String> {
+        let (shown, room) = (self.visible(), terminal.room());
+        let has_room = shown <= room;
+        let mut bars = Vec::with_capacity(shown.min(room));
+        for line in &self.lines {
+            let mut line = lock(line);
+            line.is_on_screen = line.is_started && (has_room || bars.len() + 1 < room);
+            if line.is_on_screen {
+                bars.push(line.draw(terminal.columns(), terminal.has_colors));
+            }
+        }
+        if !has_room && room > 0 {
+            let more = format!("… {} more", shown - bars.len());
+            bars.push(text::fit(&more, terminal.columns()));
+        }
+        bars
     }
 
     /// A frame was written.
