@@ -1,0 +1,4 @@
+//! What the user sees, without a terminal; and with a program that serves its tree.
+
+mod live;
+mod screens;
