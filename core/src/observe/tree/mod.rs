@@ -28,6 +28,8 @@
 //! # });
 //! ```
 //!
+//! The crate `anyscope-serve` shows it in a browser while the program runs, and `anyscope-top` in a terminal.
+//!
 //! | file | what |
 //! |---|---|
 //! | `tree` | the handle, which scopes are in it |

@@ -37,12 +37,16 @@ pub(super) fn snapshot(tree: &Tree) -> Snapshot {
     // The innermost first: whoever began later is further in.
     let mut roots = Vec::new();
     for (number, parent) in parents.into_iter().rev() {
-        let Some(view) = views.remove(&number) else { continue };
+        let Some(mut view) = views.remove(&number) else { continue };
+        // All that is in it is there, the last in front.
+        view.scopes.reverse();
+        view.children.iter_mut().for_each(|child| child.scopes.reverse());
         match parent.and_then(|place| home(&mut views, place)) {
-            Some(scopes) => scopes.insert(0, view),
-            None => roots.insert(0, view),
+            Some(scopes) => scopes.push(view),
+            None => roots.push(view),
         }
     }
+    roots.reverse();
     Snapshot { age: now, scopes: roots }
 }
 
@@ -67,13 +71,18 @@ fn home(views: &mut BTreeMap<u64, ScopeView>, place: Place) -> Option<&mut Vec<S
         Place::Child { scope, number, is_daemon } => {
             let id = ChildId::new(number, is_daemon);
             let view = views.get_mut(&scope)?;
-            match view.children.iter().position(|child| child.id == id) {
-                Some(at) => Some(&mut view.children[at].scopes),
+            match view.children.binary_search_by_key(&order(id), |child| order(child.id)) {
+                Ok(at) => Some(&mut view.children[at].scopes),
                 // A child that has ended, or of the scope's own.
-                None => Some(&mut view.scopes),
+                Err(_) => Some(&mut view.scopes),
             }
         }
     }
+}
+
+/// In the order of spawning; daemons last.
+fn order(child: ChildId) -> (bool, usize) {
+    (child.is_daemon(), child.number())
 }
 
 fn scope_view(
@@ -85,7 +94,7 @@ fn scope_view(
 ) -> ScopeView {
     let mut children: Vec<_> =
         seen.children.iter().map(|child| child_view(child, names, now, node)).collect();
-    children.sort_by_key(|child| (child.id.is_daemon(), child.id.number()));
+    children.sort_by_key(|child| order(child.id));
     ScopeView {
         number: node.number(),
         name: node.name(),
