@@ -441,6 +441,9 @@ yes!(Sync: Sim, SimHandle, Sleep, Marble, sim::Builder, Explorer, sim::Exhausted
 yes!(Send: sim::Failure, sim::Parked, sim::Faults, sim::Fault, sim::Step, sim::TaskId);
 yes!(Sync: sim::Failure, sim::Parked, sim::Faults, sim::Fault, sim::Step, sim::TaskId);
 yes!(Unpin: Sleep, Marble);
-yes!(Clone: SimHandle, sim::Builder, Explorer, sim::Failure);
+yes!(Send: sim::SimStream, sim::Cable, sim::Link);
+yes!(Sync: sim::SimStream, sim::Cable, sim::Link);
+yes!(Unpin: sim::SimStream);
+yes!(Clone: SimHandle, sim::Builder, Explorer, sim::Failure, sim::Cable);
 // A run is run once.
 no!(Clone: Sim, Sleep);

@@ -210,6 +210,24 @@ fn victim_of_a_race() {
 }
 
 #[test]
+fn victim_that_stays_as_it_is() {
+    if env::var(VICTIM).is_ok() {
+        Explorer::new(1000).max_shrink_runs(0).run(lost_update);
+    }
+}
+
+#[test]
+fn victim_that_spins() {
+    if env::var(VICTIM).is_ok() {
+        Explorer::new(10).max_polls(100).run(async |sim| {
+            while sim.elapsed() == Duration::ZERO {
+                sim.yield_now().await;
+            }
+        });
+    }
+}
+
+#[test]
 fn victim_of_exhaust() {
     if env::var(VICTIM).is_ok() {
         exhaust(1000, async |sim| {
@@ -329,6 +347,21 @@ fn v19_whatever_is_not_the_reason_is_left_out() {
         assert!(steps(&output).iter().any(|line| line.contains(step)), "{output}");
         let replay = run(victim, &[(variable, value)]);
         assert_eq!(steps(&replay), steps(&output));
+    }
+}
+
+/// Given no runs to shrink one, or one that cannot be shrunk, then its seed repeats it as it was found.
+#[test]
+fn v19_what_is_not_shrunk_is_repeated_by_its_seed() {
+    for (victim, what) in
+        [("victim_that_stays_as_it_is", "an update is lost"), ("victim_that_spins", "livelock")]
+    {
+        let output = run(victim, &[]);
+        assert!(output.contains(what) && !output.contains("switches"), "{output}");
+        let (variable, value) = repeats(&output);
+        assert_eq!(variable, "ANYSCOPE_SIM_SEED", "{output}");
+        let replay = run(victim, &[(variable, value)]);
+        assert!(replay.contains(what) && steps(&replay).len() == 50, "{replay}");
     }
 }
 
