@@ -141,9 +141,12 @@ impl Screen for Sized {
 fn q17_screen_that_fails() {
     let (plays, bars) = played(|bad, _| if bad { Err(io::Error::other("closed")) } else { Ok(()) });
     let bar = bars.bar("bar");
+    let part = bar.nested("part");
     bar.inc(1);
-    assert_eq!(plays.terminal.contents(), "bar 1");
+    part.inc(1);
+    assert_eq!(plays.terminal.contents(), "bar 1\n  part 1");
     plays.set_bad(true);
+    drop(part);
     bar.inc(1);
     assert_eq!(bar.println("text").unwrap_err().to_string(), "closed");
     assert_eq!(bar.suspend(|| 7), 7);

@@ -280,6 +280,23 @@ fn q6_finished_bar_stays_as_it_is() {
     assert_eq!(terminal.contents(), "all 1");
 }
 
+/// Given an end in the middle, then nothing is left to wait for.
+#[test]
+fn q6_finished_bar_has_no_time_left() {
+    let (terminal, bars) = terminal(10, 60);
+    let half = async |sim: SimHandle| {
+        let bar = bars.bar("half").width(4);
+        let items =
+            flow::iter(0..4).map_concurrent(Limit::new(1), async |_| sim.sleep(SECOND).await);
+        items.progress(&sim, bar.observer()).take(2).count().await;
+        let before = terminal.contents();
+        drop(bar);
+        before
+    };
+    assert_eq!(Sim::new(1).run(half).unwrap(), "half [==> ] 2/4, 2s, 2s left");
+    assert_eq!(terminal.contents(), "half [==> ] 2/4, 2s");
+}
+
 /// Given text that is printed, then it is above the bars, and below what has ended above them.
 #[test]
 fn q7_printed_text_is_above_the_bars() {
