@@ -88,6 +88,8 @@ pub mod model;
 #[cfg(feature = "alloc")]
 pub mod observe;
 #[cfg(feature = "alloc")]
+mod observers;
+#[cfg(feature = "alloc")]
 pub mod pool;
 #[cfg(feature = "alloc")]
 pub mod resilience;

@@ -5,7 +5,7 @@
 //!
 //! 1. The future is dropped in place, because whatever it borrows must be free from then on.
 //! 2. The scope receives the outcome, and may cancel the siblings.
-//! 3. The outcome is stored, and the child is done.
+//! 3. The outcome is stored, observers are told, and the child is done.
 //! 4. Without a handle, the outcome is dropped. With a waiting handle, its waker is fired.
 //! 5. The executor's waker is fired, if another thread ended the child: the executor holds an empty
 //!    shell.
@@ -22,15 +22,15 @@ use super::{
     ChildId, JoinError, Panic,
     origin::{Info, Origin},
     parent::{self, Receive},
-    raw::{self, By, Header, Polled, Raw, Sequel, Tail, VTable},
+    raw::{self, By, Header, Noted, Polled, Raw, Sequel, Tail, VTable},
+    running::Running,
     shield_slot::ShieldSlot,
-    state::{CancelStep, Snapshot, State},
+    state::{Snapshot, State},
 };
 use crate::{
     cancel::{
-        CancelToken, Cancelled, CancelledBy,
-        current::{self, About, Frame},
-        shields::Shields,
+        Cancelled, CancelledBy,
+        current::{self, Frame},
     },
     sync::{Arc, AtomicPtr, UnsafeCell},
     unwind::{self, Payload},
@@ -38,11 +38,9 @@ use crate::{
 };
 use alloc::boxed::Box;
 use core::{
-    fmt,
     future::Future,
     marker::PhantomData,
     mem,
-    panic::Location,
     pin::Pin,
     ptr::{self, NonNull},
     task::{Context, Poll, Waker},
@@ -50,16 +48,14 @@ use core::{
 
 #[cfg(all(feature = "std", not(anyscope_loom)))]
 use super::watched;
-#[cfg(all(feature = "std", not(anyscope_loom)))]
-use crate::waits::watcher::Member;
 
 #[repr(C)]
 pub(super) struct Cell<F: Future, S: Receive<F::Output, Via>, Via> {
-    header: Header,
+    pub(super) header: Header,
     /// Valid until the child leaves its scope. `None` if the child never was in one.
-    scope: Option<NonNull<S>>,
+    pub(super) scope: Option<NonNull<S>>,
     stage: UnsafeCell<Stage<F, S::Value, S>>,
-    tail: Tail,
+    pub(super) tail: Tail,
     via: PhantomData<Via>,
 }
 
@@ -87,7 +83,7 @@ impl<F: Future, S: Receive<F::Output, Via>, Via> Cell<F, S, Via> {
     pub(super) const VTABLE: VTable = VTable {
         tail: mem::offset_of!(Self, tail),
         #[cfg(all(feature = "std", not(anyscope_loom)))]
-        watch: None,
+        behind: None,
         poll: Self::poll,
         end: Self::end,
         take: Self::take,
@@ -158,7 +154,7 @@ impl<F: Future, S: Receive<F::Output, Via>, Via> Cell<F, S, Via> {
     /// # Safety
     ///
     /// `raw` was made by `Self::allocate`, and is kept alive for `'a`.
-    unsafe fn from_raw<'a>(raw: Raw) -> &'a Self {
+    pub(super) unsafe fn from_raw<'a>(raw: Raw) -> &'a Self {
         // SAFETY: promised by the caller; the header is the first field of a `repr(C)` struct,
         // and the pointer was derived from a pointer to the whole.
         unsafe { &*raw.as_ptr().cast::<Self>() }
@@ -312,7 +308,7 @@ impl<F: Future, S: Receive<F::Output, Via>, Via> Cell<F, S, Via> {
             }
         }
 
-        let stage = unwind::catch(|| cell.judge(scope, end)).unwrap_or_else(|payload| {
+        let stage = unwind::catch(|| cell.judge(raw, scope, end)).unwrap_or_else(|payload| {
             lost(payload);
             Stage::Taken
         });
@@ -325,7 +321,10 @@ impl<F: Future, S: Receive<F::Output, Via>, Via> Cell<F, S, Via> {
             cell.tail.runner.with_mut(|runner| unsafe { (*runner).take() })
         });
         let member = cell.scope;
-        if now.is_shielded() {
+        if now.ends_slowly() {
+            // Before it is done: whoever waits for its end finds it told.
+            // SAFETY: the caller keeps the child.
+            unsafe { raw.tell_end(by) };
             // SAFETY: we hold `RUNNING`, and so own the slot.
             unwind::catch(|| unsafe { cell.tail.shields.clear() }).unwrap_or_else(lost);
         }
@@ -366,7 +365,7 @@ impl<F: Future, S: Receive<F::Output, Via>, Via> Cell<F, S, Via> {
     }
 
     /// Reports the end to the scope, and returns what to store for the handle.
-    fn judge(&self, scope: Option<&S>, end: End<F::Output>) -> Stage<F, S::Value, S> {
+    fn judge(&self, raw: Raw, scope: Option<&S>, end: End<F::Output>) -> Stage<F, S::Value, S> {
         let Some(scope) = scope else {
             unwind::discard(end);
             return Stage::Taken;
@@ -381,10 +380,17 @@ impl<F: Future, S: Receive<F::Output, Via>, Via> Cell<F, S, Via> {
         match end {
             End::Output(output) => match scope.receive(output, info) {
                 Some(value) => Stage::Value(value),
-                None => Stage::Failed(keep()),
+                None => {
+                    // SAFETY: this is `finish`, whose caller keeps the child.
+                    unsafe { raw.note(Noted::Failed) };
+                    Stage::Failed(keep())
+                }
             },
             End::Panicked(panic) => {
-                match (scope.on_panic(panic.in_child(info.origin), info), keep()) {
+                let panic = panic.in_child(info.origin);
+                // SAFETY: as above.
+                unsafe { raw.note(Noted::Panicked(&panic)) };
+                match (scope.on_panic(panic, info), keep()) {
                     (None, scope) => Stage::Failed(scope),
                     (Some(panic), Some(scope)) => Stage::Panicked(Box::new((panic, scope))),
                     (Some(panic), None) => {
@@ -394,6 +400,8 @@ impl<F: Future, S: Receive<F::Output, Via>, Via> Cell<F, S, Via> {
                 }
             }
             End::Cancelled => {
+                // SAFETY: as above.
+                unsafe { raw.note(Noted::Cancelled) };
                 if now.cancelled() == Some(CancelledBy::Executor) {
                     scope.lost(info);
                 }
@@ -508,86 +516,5 @@ impl<F: Future, S: Receive<F::Output, Via>, Via> Cell<F, S, Via> {
         // SAFETY: promised by the caller, so the child is there, and has not left its scope.
         let scope = unsafe { Self::from_raw(raw).scope.map(|scope| scope.as_ref()) };
         scope.and_then(S::watched).is_some_and(|scope| scope.is_timed)
-    }
-}
-
-/// A child while it is being polled.
-struct Running<'a, F: Future, S: Receive<F::Output, Via>, Via> {
-    /// Not a reference, so that what is behind the cell can be reached too.
-    raw: Raw,
-    cell: PhantomData<&'a Cell<F, S, Via>>,
-}
-
-impl<'a, F: Future, S: Receive<F::Output, Via>, Via> Running<'a, F, S, Via> {
-    /// Wraps a cell that is being polled.
-    ///
-    /// # Safety
-    ///
-    /// This is the type of the cell, and the caller holds `RUNNING` as long as the result is used.
-    unsafe fn new(raw: Raw) -> Self {
-        Running { raw, cell: PhantomData }
-    }
-
-    fn cell(&self) -> &Cell<F, S, Via> {
-        // SAFETY: the caller of `new` keeps the cell, of this type.
-        unsafe { Cell::from_raw(self.raw) }
-    }
-
-    fn scope(&self) -> Option<&S> {
-        // SAFETY: the child has not left its scope.
-        self.cell().scope.map(|scope| unsafe { scope.as_ref() })
-    }
-}
-
-impl<F: Future, S: Receive<F::Output, Via>, Via> About for Running<'_, F, S, Via> {
-    fn spawned_at(&self) -> Option<&'static Location<'static>> {
-        Some(self.cell().tail.origin.spawned_at())
-    }
-
-    fn name(&self) -> Option<&dyn fmt::Display> {
-        Some(&self.cell().tail.origin)
-    }
-
-    fn with_shields(&self, f: &mut dyn FnMut(&mut Option<Arc<Shields>>)) {
-        // SAFETY: the caller of `new` holds `RUNNING`, and so we own the slot.
-        unsafe { self.cell().tail.shields.with(f) };
-    }
-
-    fn asked_to_end(&self) -> Option<Cancelled> {
-        let scope = self.scope().and_then(S::asks_children);
-        let state = self.cell().header.state.now();
-        if state.is_asked_to_end() {
-            let reason = scope.as_ref().and_then(Cancelled::reason);
-            return Some(Cancelled::new(state.by(), reason));
-        }
-        scope
-    }
-
-    fn token(&self) -> Option<CancelToken> {
-        self.scope().map(S::own_token)
-    }
-
-    fn context(&self) -> Option<&Values> {
-        self.scope().and_then(S::context)
-    }
-
-    #[cfg(all(feature = "std", not(anyscope_loom)))]
-    fn with_member(&self, f: &mut dyn FnMut(&Member<'_>)) {
-        // SAFETY: the caller of `new` holds `RUNNING`, and so keeps the child.
-        let watch = unsafe { self.raw.watch() };
-        if let (Some(watch), Some(scope)) = (watch, self.scope().and_then(S::watched)) {
-            let now = self.cell().header.state.now();
-            f(&Member { watch, scope, number: now.number(), is_daemon: now.is_daemon() });
-        }
-    }
-
-    fn cancel_self(&self) -> bool {
-        if self.cell().scope.is_none() || !S::ENDS_ITSELF {
-            return false;
-        }
-        // It is being polled, so this only leaves a request.
-        let step = self.cell().header.state.cancel(CancelledBy::Handle, false);
-        debug_assert!(step != CancelStep::Claimed, "the child is being polled");
-        true
     }
 }

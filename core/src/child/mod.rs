@@ -12,6 +12,7 @@
 //! | [`keep_alive`] | a value of an executor that is kept with a child |
 //! | [`shield_slot`] | where a child has its shields |
 //! | [`raw`] | the part of a child that does not depend on the future's type, and what keeps it alive |
+//! | `running` | a child while it is being polled, for the code that it runs |
 //! | `seen` | what is to be seen of a child from outside |
 //! | [`child`] | what an executor receives |
 //! | [`parent`] | what a child asks of its scope |
@@ -41,6 +42,7 @@ pub(crate) mod origin;
 mod panic;
 pub(crate) mod parent;
 pub(crate) mod raw;
+mod running;
 #[cfg(all(feature = "std", not(anyscope_loom)))]
 pub(crate) mod seen;
 mod shield_slot;

@@ -12,8 +12,6 @@ use super::{
     origin::{Info, Origin},
     raw::{Children, Sequel},
 };
-#[cfg(all(feature = "std", not(anyscope_loom)))]
-use crate::waits::watcher::{Member, WatchedScope};
 use crate::{
     cancel::{
         CancelReason, CancelToken, Cancelled,
@@ -27,6 +25,11 @@ use crate::{
     },
     unwind,
     values::Context,
+};
+#[cfg(all(feature = "std", not(anyscope_loom)))]
+use crate::{
+    observers::Observed,
+    waits::watcher::{Member, WatchedScope},
 };
 use core::{
     cell::Cell,
@@ -173,6 +176,10 @@ pub(crate) unsafe trait Parent: Sized {
     /// Returns what is kept of this scope, if it is watched.
     #[cfg(all(feature = "std", not(anyscope_loom)))]
     fn watched(&self) -> Option<&WatchedScope>;
+
+    /// Returns what observers are told of this scope, if there are any.
+    #[cfg(all(feature = "std", not(anyscope_loom)))]
+    fn observed(&self) -> Option<&Observed>;
 
     /// Returns the reason with which the scope was cancelled, if one was given.
     fn cancel_reason(&self) -> Option<&CancelReason>;

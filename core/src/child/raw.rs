@@ -3,16 +3,16 @@
 //! A [`Raw`] is a pointer to a child. It is valid while its holder has a share of the memory (one
 //! of the [`Keeper`]s in the state word). Each method below says which share it requires.
 
+#[cfg(all(feature = "std", not(anyscope_loom)))]
+use super::watched::Behind;
 use super::{
-    ChildId, JoinError, KeepAlive,
+    ChildId, JoinError, KeepAlive, Panic,
     origin::{Info, Origin},
     shield_slot::ShieldSlot,
     state::{CancelStep, Keeper, Snapshot, State},
 };
 #[cfg(anyscope_loom)]
 use crate::sync::Freed;
-#[cfg(all(feature = "std", not(anyscope_loom)))]
-use crate::waits::Watch;
 use crate::{
     cancel::{CancelledBy, current},
     sync::{
@@ -76,9 +76,9 @@ impl Drop for Tail {
 pub(super) struct VTable {
     /// The offset of the tail from the header, in bytes.
     pub(super) tail: usize,
-    /// The offset of the [`Watch`] from the header, if the child is watched.
+    /// The offset of what is [`Behind`] the cell from the header, if the child is watched.
     #[cfg(all(feature = "std", not(anyscope_loom)))]
-    pub(super) watch: Option<NonZeroUsize>,
+    pub(super) behind: Option<NonZeroUsize>,
     /// Polls the future, and ends the child if the future is ready or panics. Requires `RUNNING`.
     /// The snapshot is the state at the beginning of the poll.
     pub(super) poll: unsafe fn(Raw, Snapshot, &mut Context<'_>) -> Polled,
@@ -105,6 +105,14 @@ pub(super) enum Polled {
     Ready,
     /// As `Ready`, and the executor's share has been given up.
     Gone,
+}
+
+/// How a child ends that ends otherwise than with a value.
+#[cfg_attr(not(all(feature = "std", not(anyscope_loom))), allow(dead_code))]
+pub(super) enum Noted<'a> {
+    Failed,
+    Panicked(&'a Panic),
+    Cancelled,
 }
 
 /// What ends a child.
@@ -176,12 +184,44 @@ impl Raw {
     ///
     /// The child must be kept alive for `'a`.
     #[cfg(all(feature = "std", not(anyscope_loom)))]
-    pub(super) unsafe fn watch<'a>(self) -> Option<&'a Watch> {
+    pub(super) unsafe fn behind<'a>(self) -> Option<&'a Behind> {
         // SAFETY: promised by the caller.
-        let offset = unsafe { self.header() }.vtable.watch?;
-        // SAFETY: the caller keeps the child, and its watch is at this offset, in the same allocation from which the
+        let offset = unsafe { self.header() }.vtable.behind?;
+        // SAFETY: the caller keeps the child, and this is what is at this offset, in the same allocation from which the
         // pointer was derived.
-        Some(unsafe { self.0.byte_add(offset.get()).cast::<Watch>().as_ref() })
+        Some(unsafe { self.0.byte_add(offset.get()).cast::<Behind>().as_ref() })
+    }
+
+    /// Notes how the child ends otherwise than with a value, for whoever observes it.
+    ///
+    /// # Safety
+    ///
+    /// The child must be kept alive during the call.
+    #[cold]
+    pub(super) unsafe fn note(self, noted: Noted<'_>) {
+        #[cfg(all(feature = "std", not(anyscope_loom)))]
+        // SAFETY: promised by the caller.
+        if let Some(behind) = unsafe { self.behind() } {
+            behind.note(noted);
+        }
+        #[cfg(not(all(feature = "std", not(anyscope_loom))))]
+        let _ = noted;
+    }
+
+    /// Tells observers that the child ends.
+    ///
+    /// # Safety
+    ///
+    /// The child must be kept alive during the call.
+    #[cold]
+    pub(super) unsafe fn tell_end(self, by: By) {
+        #[cfg(all(feature = "std", not(anyscope_loom)))]
+        // SAFETY: promised by the caller.
+        if let Some(behind) = unsafe { self.behind() } {
+            behind.tell_end(by == By::Poller);
+        }
+        #[cfg(not(all(feature = "std", not(anyscope_loom))))]
+        let _ = by;
     }
 
     /// Returns the current state.

@@ -5,10 +5,7 @@ use super::{
     origin::Info,
     raw::{Children, Raw},
 };
-use crate::{
-    cancel::CancelledBy,
-    waits::{Facts, Watch},
-};
+use crate::{cancel::CancelledBy, waits::Facts};
 use alloc::borrow::Cow;
 use core::panic::Location;
 
@@ -52,7 +49,7 @@ unsafe fn see(
     spawned_at: &'static Location<'static>,
 ) -> Seen {
     // SAFETY: promised by the caller.
-    let (state, watch) = unsafe { (child.state(), child.watch()) };
+    let (state, behind) = unsafe { (child.state(), child.behind()) };
     Seen {
         address: child.as_ptr().addr(),
         id,
@@ -61,6 +58,6 @@ unsafe fn see(
         is_polled: state.is_running(),
         is_shielded: state.is_shielded(),
         asked_by: state.is_asked_to_end().then(|| state.by()),
-        facts: watch.map(Watch::facts).unwrap_or_default(),
+        facts: behind.map(|behind| behind.watch.facts()).unwrap_or_default(),
     }
 }

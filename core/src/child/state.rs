@@ -14,6 +14,7 @@
 //! | `LISTED` | birth | the registry | one owner of the memory: the registry of the scope |
 //! | `EXEC_WAKER` | `end_poll`, when the child becomes idle | never | `runner` holds a waker, which the thread that ends the child takes |
 //! | `DAEMON` | birth | never | the child does not keep its scope open |
+//! | `OBSERVED` | birth | never | observers are told of the child |
 //! | `BY` (3 bits) | with the first of `CANCELLED` and `CANCEL_DEFERRED` | never | what cancelled the child: [`CancelledBy`] |
 //! | the rest | birth | never | the child's number, see [`Snapshot::number`] |
 //!
@@ -52,7 +53,9 @@ const BY: usize = 0b111 << BY_SHIFT;
 const SHIELDED: usize = 1 << 12;
 const CANCEL_DEFERRED: usize = 1 << 13;
 const FORCED: usize = 1 << 14;
-const NUMBER_SHIFT: u32 = 15;
+const OBSERVED: usize = 1 << 15;
+/// Where nobody can observe, the number has the bit.
+const NUMBER_SHIFT: u32 = if cfg!(all(feature = "std", not(anyscope_loom))) { 16 } else { 15 };
 
 /// An owner of a share of a child's memory.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -95,6 +98,12 @@ impl State {
     /// Creates the state of a child that was refused before its first poll: done, with a handle.
     pub(super) fn cancelled_at_birth(by: CancelledBy) -> Self {
         State(AtomicUsize::new(DONE | CANCELLED | HANDLE | by.to_bits() << BY_SHIFT))
+    }
+
+    /// Marks a new child as one that observers are told of.
+    #[cfg(all(feature = "std", not(anyscope_loom)))]
+    pub(super) fn observe(&self) {
+        self.0.fetch_or(OBSERVED, Ordering::Relaxed);
     }
 
     /// Returns the current state. Acquire: if the child is done, its outcome can be read.
@@ -287,6 +296,12 @@ impl Snapshot {
     /// Returns whether the child is idle behind a shield, or was so before this poll.
     pub(super) fn is_shielded(self) -> bool {
         self.0 & SHIELDED != 0
+    }
+
+    /// Returns whether there is more to do at its end than for most.
+    pub(super) fn ends_slowly(self) -> bool {
+        let observed = if cfg!(all(feature = "std", not(anyscope_loom))) { OBSERVED } else { 0 };
+        self.0 & (SHIELDED | observed) != 0
     }
 
     /// Returns whether the child was asked to end, shielded or not.

@@ -130,6 +130,11 @@ unsafe impl Parent for Nobody {
     }
 
     #[cfg(all(feature = "std", not(anyscope_loom)))]
+    fn observed(&self) -> Option<&crate::observers::Observed> {
+        None
+    }
+
+    #[cfg(all(feature = "std", not(anyscope_loom)))]
     fn watched(&self) -> Option<&crate::waits::watcher::WatchedScope> {
         None
     }

@@ -7,6 +7,8 @@ mod progress;
 #[cfg(all(feature = "std", not(anyscope_loom)))]
 pub mod tree;
 
+#[cfg(all(feature = "std", not(anyscope_loom)))]
+pub use crate::observers::{Begin, Happening, Observer, Outcome, Parked, PollEnd, Subject, Who};
 #[cfg(feature = "std")]
 pub use crate::waits::{Listening, WaitListener, listen_to_waits};
 pub use event::{ChildInfo, Event};

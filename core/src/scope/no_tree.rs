@@ -2,7 +2,7 @@
 
 use super::shared::Shared;
 use crate::values::Context;
-use core::task::Waker;
+use core::task::{Poll, Waker};
 
 pub(crate) struct Surroundings(Context);
 
@@ -16,7 +16,7 @@ pub(super) type InTree = ();
 
 pub(super) fn in_tree<P, K>(_: bool, _: &Shared<P, K>) -> InTree {}
 
-pub(super) fn around<R>((): &InTree, _: &Waker, poll: impl FnOnce() -> R) -> R {
+pub(super) fn around<T>((): &InTree, _: &Waker, poll: impl FnOnce() -> Poll<T>) -> Poll<T> {
     poll()
 }
 
@@ -30,6 +30,8 @@ impl<P, K> Shared<P, K> {
     }
 
     pub(super) fn pends(&self, _: &Waker) {}
+
+    pub(super) fn tells_cancel(&self, _: &str) {}
 
     pub(super) fn leave_tree(&self) {}
 }

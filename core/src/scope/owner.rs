@@ -188,6 +188,7 @@ unsafe impl<P: Policy, K> Parent for Shared<P, K> {
         let children = self.live();
         let flags = CANCELLED | Self::whole();
         self.stop_by_force(flags, CancelledBy::Scope, "its scope was dropped");
+        self.tells_cancel("its scope was dropped");
         if children > 0 {
             let running = self.live();
             self.emit(|| observe::Event::Abandoned { children, running });
@@ -204,6 +205,11 @@ unsafe impl<P: Policy, K> Parent for Shared<P, K> {
 
     fn context(&self) -> Option<&Context> {
         self.around.get().map(Surroundings::context)
+    }
+
+    #[cfg(all(feature = "std", not(anyscope_loom)))]
+    fn observed(&self) -> Option<&crate::observers::Observed> {
+        self.node()?.observed()
     }
 
     #[cfg(all(feature = "std", not(anyscope_loom)))]

@@ -338,6 +338,12 @@ impl<P, K> Shared<P, K> {
         if self.has(ENDED) { self.drop_panic(panic) } else { self.keep_panic(panic) }
     }
 
+    /// Whether there is a panic for the owner.
+    #[cfg_attr(not(all(feature = "std", not(anyscope_loom))), allow(dead_code))]
+    pub(super) fn has_panicked(&self) -> bool {
+        !self.panics.is_empty()
+    }
+
     fn keep_panic(&self, panic: Panic) {
         self.panics.push(panic);
         self.stop(STOPPED, CancelledBy::Scope, "its scope has failed");

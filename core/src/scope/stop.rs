@@ -28,8 +28,11 @@ use crate::{
 impl<P: Policy, K> Shared<P, K> {
     /// Ends all children, present and future; in a fail-fast scope the body too.
     pub(super) fn cancel(&self, reason: CancelReason) {
-        let _ = self.request.reason.set(reason);
+        let is_first = self.request.reason.set(reason).is_ok();
         self.stop(CANCELLED | Self::whole(), CancelledBy::Scope, "");
+        if is_first {
+            self.tells_cancel("");
+        }
     }
 
     /// Gives the reason for the cancel that follows. The first one counts.
@@ -42,11 +45,15 @@ impl<P: Policy, K> Shared<P, K> {
         let mut wakers = Wakers::new();
         // From here on children are refused, except the scope's own child that watches the end of
         // the grace: so the registry stays open.
-        if self.flags.fetch_or(CANCELLED, Ordering::AcqRel) & CANCELLED == 0 {
+        let is_first = self.flags.fetch_or(CANCELLED, Ordering::AcqRel) & CANCELLED == 0;
+        if is_first {
             self.freed.collect(usize::MAX, &mut wakers);
         }
         self.request.tell("", &mut wakers);
         self.fire(wakers);
+        if is_first {
+            self.tells_cancel("");
+        }
     }
 
     /// Called when the scope's time is no longer watched. Shuts the scope down at once, rather than
@@ -223,7 +230,11 @@ impl<P: Policy, K> Receive<bool, EndOfTime> for Shared<P, K> {
             // Of a scope that was asked to end before, this ends the grace.
             let elapsed = if self.has(CANCELLED) { 0 } else { ELAPSED };
             let flags = CANCELLED | elapsed | Self::whole();
-            self.stop(flags, CancelledBy::Deadline, "its deadline has passed");
+            let why = "its deadline has passed";
+            self.stop(flags, CancelledBy::Deadline, why);
+            if elapsed != 0 {
+                self.tells_cancel(why);
+            }
         }
         Some(())
     }

@@ -1,14 +1,18 @@
 //! A scope as others see it from outside.
 
-use super::{flags::CANCELLED, policy::Policy, shared::Shared};
+use super::{flags::*, policy::Policy, shared::Shared};
 use crate::{
     limit::Limit,
     observe::tree::{Inspect, Node, ScopeSeen, Tree},
+    observers::{Happening, Outcome},
     values::Context,
     waits::{Wait, watcher},
 };
 use alloc::{string::ToString, sync::Arc, vec::Vec};
-use core::{ptr, task::Waker};
+use core::{
+    fmt, ptr,
+    task::{Poll, Waker},
+};
 
 /// What was around a scope when it began.
 pub(crate) struct Surroundings {
@@ -27,7 +31,7 @@ impl Surroundings {
 impl Drop for Surroundings {
     fn drop(&mut self) {
         if let Some(node) = &self.node {
-            node.leave();
+            node.leave(|| Outcome::Cancelled);
         }
     }
 }
@@ -68,7 +72,32 @@ impl<P, K> Shared<P, K> {
     #[inline]
     pub(super) fn leave_tree(&self) {
         if let Some(node) = self.node() {
-            node.leave();
+            node.leave(|| self.outcome());
+        }
+    }
+
+    /// Tells the observers of this scope that it was cancelled. `otherwise` is why, if no reason was given.
+    #[cold]
+    pub(super) fn tells_cancel(&self, otherwise: &str) {
+        if let Some(observed) = self.node().and_then(|node| node.observed()) {
+            let reason: &dyn fmt::Display = match self.request.reason() {
+                Some(reason) => reason,
+                None if otherwise.is_empty() => &"no reason was given",
+                None => &otherwise,
+            };
+            observed.happens(Happening::Cancelled { reason });
+        }
+    }
+
+    fn outcome(&self) -> Outcome {
+        if self.has_panicked() {
+            Outcome::Panicked
+        } else if self.has(CANCELLED | ELAPSED) {
+            Outcome::Cancelled
+        } else if self.has(STOPPED) {
+            Outcome::Failed
+        } else {
+            Outcome::Returned
         }
     }
 }
@@ -84,14 +113,11 @@ pub(super) fn in_tree<P: Policy, K>(is_watched: bool, scope: &Shared<P, K>) -> I
 
 /// Polls the body of a scope, or what comes after it.
 #[inline]
-pub(super) fn around<R>(place: &InTree, waker: &Waker, poll: impl FnOnce() -> R) -> R {
-    let place = place.as_deref();
-    let polled = watcher::watched_by(place.map(|node| node.begin_poll(waker)), poll);
-    // Not after a panic: that body is never polled again.
-    if let Some(node) = place {
-        node.end_poll();
+pub(super) fn around<T>(place: &InTree, waker: &Waker, poll: impl FnOnce() -> Poll<T>) -> Poll<T> {
+    match place {
+        Some(node) => node.poll(waker, poll),
+        None => poll(),
     }
-    polled
 }
 
 // SAFETY: all that is read is atomic, or was set once, before; and the reason is text. The children are seen

@@ -60,21 +60,6 @@ pub(crate) fn with<N: Nested, R>(
     f()
 }
 
-/// Runs `f`, with a value around it if there is one. Is compiled for `f` once.
-#[inline]
-pub(crate) fn with_some<N: Nested, R>(
-    nest: &'static LocalKey<Nest<N>>,
-    value: Option<N::Value<'_>>,
-    f: impl FnOnce() -> R,
-) -> R {
-    let entry = value.map(|value| Entry::<N> { value, outer: top(nest) });
-    let _back = entry.as_ref().map(|entry| {
-        set_top(nest, ptr::from_ref(entry).cast());
-        Back { nest, outer: entry.outer }
-    });
-    f()
-}
-
 /// Takes the innermost value off the list when dropped.
 struct Back<N: Nested> {
     nest: &'static LocalKey<Nest<N>>,

@@ -89,6 +89,12 @@ impl Watch {
         self.waits.store((count + 1).min(COUNT) | flags, Ordering::Release);
     }
 
+    /// Returns what the last poll has said first that it waits for. For the thread that polls.
+    pub(crate) fn first_wait(&self) -> Option<Wait> {
+        let is_any = self.waits.load(Ordering::Relaxed) & COUNT > 0;
+        self.kept.first().filter(|_| is_any)?.read().and_then(from_words)
+    }
+
     /// Returns whether it has had to wait before.
     #[inline]
     pub(crate) fn has_parked(&self) -> bool {

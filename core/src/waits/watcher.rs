@@ -89,12 +89,6 @@ pub(super) fn is_watched() -> bool {
     !nest::is_empty(&WATCHERS)
 }
 
-/// Calls `poll`, with a watcher around it if there is one.
-#[inline]
-pub(crate) fn watched_by<R>(watcher: Option<Watcher<'_>>, poll: impl FnOnce() -> R) -> R {
-    nest::with_some(&WATCHERS, watcher, poll)
-}
-
 /// Tells who is watched what it waits for, and with which waker, if that is known.
 pub(crate) fn tell(wait: Wait, waker: Option<&Waker>) {
     nest::find(&WATCHERS, |watcher| {

@@ -11,6 +11,7 @@
 use super::{Algorithm, Ratio, Sample};
 use crate::{
     limit::{IntoLimit, LiveLimit},
+    observers,
     sync::{Arc, AtomicUsize, Ordering, fence, stack::Stack, try_lock::TryLock},
     unwind::Finally,
 };
@@ -81,10 +82,14 @@ impl<A: Algorithm> AdaptiveLimit<A> {
     pub(super) fn learn(&self, sample: Sample) {
         let shared = &*self.shared;
         let raised = Cell::new(false);
+        let changed = Cell::new(None::<(usize, usize)>);
         // Also if the algorithm panics after it has raised the limit.
         let _wake = Finally::new(|| {
             if raised.get() {
                 shared.limit.announce();
+            }
+            if let Some((before, now)) = changed.get().filter(|(before, now)| before != now) {
+                observers::changes_limit(before, now);
             }
         });
         let mut sample = Some(sample);
@@ -94,6 +99,8 @@ impl<A: Algorithm> AdaptiveLimit<A> {
                     let limit = algorithm.on_sample(sample);
                     let before = shared.limit.store(limit.get());
                     raised.set(raised.get() || limit.get() > before);
+                    let first = changed.get().map_or(before, |(first, _)| first);
+                    changed.set(Some((first, limit.get())));
                 }
             });
             match (learnt, sample.take()) {

@@ -3,6 +3,7 @@
 use super::Tree;
 use crate::{
     child::seen::Seen,
+    observers::{Begin, Observed, Outcome, Parked, Who},
     sync::lock::Lock,
     waits::{
         Facts, Watch,
@@ -13,7 +14,7 @@ use alloc::{string::String, sync::Arc, vec::Vec};
 use core::{
     ptr::NonNull,
     sync::atomic::{AtomicU64, Ordering},
-    task::Waker,
+    task::{Poll, Waker},
     time::Duration,
 };
 
@@ -48,6 +49,7 @@ pub(crate) struct Node {
     pub(super) parent: Option<Place>,
     /// The type of its body.
     body: &'static str,
+    observed: Option<Arc<Observed>>,
     pub(super) started: Duration,
     /// The scope, until it is about to be freed.
     scope: Lock<Option<Subject>>,
@@ -73,9 +75,13 @@ impl Node {
                 scope,
             ))
         };
+        let number = NUMBERS.fetch_add(1, Ordering::Relaxed);
+        let observed = tree.inner.observers.as_ref().map(|observers| {
+            Observed::scope(observers, Begin::new(Who::Scope(number), Some(&path(body))))
+        });
         let node = Arc::new(Node {
             watched: WatchedScope {
-                number: NUMBERS.fetch_add(1, Ordering::Relaxed),
+                number,
                 body: Watch::new(),
                 is_timed: tree.inner.is_timed,
                 age: tree.inner.age.clone(),
@@ -83,6 +89,7 @@ impl Node {
             tree: tree.clone(),
             parent: watcher::place(),
             body,
+            observed,
             started: tree.age(),
             scope: Lock::new(Some(Subject(subject))),
         });
@@ -90,26 +97,43 @@ impl Node {
         node
     }
 
-    /// Takes the scope out of the tree. Nobody looks at it when this returns. May be called twice.
+    /// Takes the scope out of the tree. Nobody looks at it when this returns. May be called twice; the first time,
+    /// `outcome` is how it ended.
     #[cold]
-    pub(crate) fn leave(&self) {
-        self.scope.with(|scope| *scope = None);
+    pub(crate) fn leave(&self, outcome: impl FnOnce() -> Outcome) {
+        let was_there = self.scope.with(|scope| scope.take().is_some());
         self.tree.remove(self.number());
+        if let Some(observed) = self.observed().filter(|_| was_there) {
+            observed.set_outcome(outcome());
+            observed.ends(false);
+        }
+    }
+
+    /// Returns what observers are told of this scope, if there are any.
+    pub(crate) fn observed(&self) -> Option<&Observed> {
+        self.observed.as_deref()
     }
 
     pub(crate) fn watched(&self) -> &WatchedScope {
         &self.watched
     }
 
-    /// Begins a poll of the body, or of what comes after it. Returns what is to be around it.
-    pub(crate) fn begin_poll<'a>(&'a self, waker: &'a Waker) -> Watcher<'a> {
-        self.watched.body.begin_poll();
-        Watcher::Body(&self.watched, waker)
-    }
-
-    /// The poll is over.
-    pub(crate) fn end_poll(&self) {
-        self.watched.body.end_poll();
+    /// Polls the body, or what comes after it.
+    pub(crate) fn poll<T>(&self, waker: &Waker, poll: impl FnOnce() -> Poll<T>) -> Poll<T> {
+        let body = &self.watched.body;
+        let watched = || {
+            body.begin_poll();
+            let polled = watcher::watched(Watcher::Body(&self.watched, waker), poll);
+            // Not after a panic: that body is never polled again.
+            body.end_poll();
+            polled
+        };
+        match self.observed() {
+            Some(observed) => {
+                observed.poll(watched, Poll::is_pending, || body.first_wait().map(Parked))
+            }
+            None => watched(),
+        }
     }
 
     pub(super) fn number(&self) -> u64 {
@@ -118,7 +142,7 @@ impl Node {
 
     /// Returns the path of its body: `a::b` for `a::b::{{closure}}::{{closure}}`.
     pub(super) fn name(&self) -> String {
-        self.body.replace("::{{closure}}", "")
+        path(self.body)
     }
 
     /// Returns what its body says.
@@ -133,4 +157,9 @@ impl Node {
             scope.as_ref().map(|scope| unsafe { scope.0.as_ref() }.see())
         })
     }
+}
+
+/// Returns the path of a body whose type is called so.
+fn path(body: &str) -> String {
+    body.replace("::{{closure}}", "")
 }

@@ -3,10 +3,11 @@
 use super::{Snapshot, Verdict, node::Node, take};
 use crate::{
     context::{self, Context, current::Around},
+    observers::{Observer, Observers},
     sync::lock::Lock,
     time::Clock,
 };
-use alloc::{collections::BTreeMap, sync::Arc, vec::Vec};
+use alloc::{boxed::Box, collections::BTreeMap, sync::Arc, vec::Vec};
 use core::{fmt, future::Future, time::Duration};
 use std::time::Instant;
 
@@ -31,6 +32,7 @@ pub(super) struct Inner {
     nodes: Lock<BTreeMap<u64, Arc<Node>>>,
     pub(super) age: Arc<dyn Fn() -> Duration + Send + Sync>,
     pub(super) is_timed: bool,
+    pub(super) observers: Option<Arc<Observers>>,
 }
 
 impl Tree {
@@ -51,7 +53,8 @@ impl Tree {
     /// ```
     pub fn builder() -> Builder {
         let start = Instant::now();
-        Builder { age: Arc::new(move || start.elapsed()), is_timed: false }
+        let age = Arc::new(move || start.elapsed());
+        Builder { age, is_timed: false, observers: Observers::default() }
     }
 
     /// Returns a future that polls `future` with this tree around it: all scopes that are first polled in it, and all
@@ -152,6 +155,30 @@ impl Tree {
         take::verdict(self)
     }
 
+    /// Returns how many of its [`Observer`]s have panicked, and are told nothing any more.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use anyscope::{concurrent, observe::{Begin, Observer, tree::Tree}};
+    /// # std::panic::set_hook(Box::new(|_| {}));
+    ///
+    /// struct Broken;
+    ///
+    /// impl Observer for Broken {
+    ///     fn begins(&self, _: &Begin<'_>) -> u64 {
+    ///         panic!("broken")
+    ///     }
+    /// }
+    ///
+    /// let tree = Tree::builder().observer(Broken).build();
+    /// let answer = smol::block_on(tree.watch(concurrent(async |_| 42)));
+    /// assert_eq!((answer, tree.failed_observers()), (42, 1));
+    /// ```
+    pub fn failed_observers(&self) -> usize {
+        self.inner.observers.as_deref().map_or(0, Observers::failed)
+    }
+
     pub(super) fn add(&self, node: Arc<Node>) {
         self.inner.nodes.with(|nodes| nodes.insert(node.number(), node));
     }
@@ -190,6 +217,7 @@ impl fmt::Debug for Tree {
 pub struct Builder {
     age: Arc<dyn Fn() -> Duration + Send + Sync>,
     is_timed: bool,
+    observers: Observers,
 }
 
 impl Builder {
@@ -206,10 +234,26 @@ impl Builder {
         Builder { is_timed, ..self }
     }
 
+    /// Tells this observer what happens in the tree. May be called up to three times.
+    ///
+    /// # Panics
+    ///
+    /// If there are three already, and whatever [`wants_wakes`](Observer::wants_wakes) panics with.
+    ///
+    /// # Examples
+    ///
+    /// See [`Observer`].
+    pub fn observer(mut self, observer: impl Observer) -> Self {
+        self.observers.push(Box::new(observer));
+        self
+    }
+
     /// Returns the tree.
     pub fn build(self) -> Tree {
-        let Builder { age, is_timed } = self;
-        Tree { inner: Arc::new(Inner { nodes: Lock::new(BTreeMap::new()), age, is_timed }) }
+        let Builder { age, is_timed, observers } = self;
+        let observers = if observers.is_empty() { None } else { Some(Arc::new(observers)) };
+        let nodes = Lock::new(BTreeMap::new());
+        Tree { inner: Arc::new(Inner { nodes, age, is_timed, observers }) }
     }
 }
 

@@ -7,6 +7,7 @@ use super::{
 };
 use crate::{
     combine::race,
+    observers,
     sync::{LazyEvent, lock::Lock},
     time::{Clock, Instant, Timer},
     unwind, waits,
@@ -300,6 +301,9 @@ impl Shared {
         }
         if let (Some(transition), Some(observer)) = (transition, &self.on_change) {
             unwind::keep_first(&mut panic, || observer(transition));
+        }
+        if let Some(transition) = transition {
+            observers::turns_breaker(&transition.to);
         }
         unwind::resume_unless_panicking(panic);
         result

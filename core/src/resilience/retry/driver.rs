@@ -8,6 +8,7 @@ use super::{
 };
 use crate::{
     cancel::{Asked, asked_to_end, current},
+    observers,
     time::{Clock, Elapsed, Instant, Timer, alarm::time_left},
     waits,
 };
@@ -202,6 +203,7 @@ where
             return Err(GaveUp::Budget);
         }
         this.told.tell(made, failure, delay);
+        observers::retries(made, delay);
         Ok(delay)
     }
 }
