@@ -7,4 +7,5 @@ if ! command -v "$browser" >/dev/null; then
     apt-get update -qq
     DEBIAN_FRONTEND=noninteractive apt-get install -qq --no-install-recommends "$browser" >/dev/null
 fi
-cargo test -p anyscope-tests --all-features --test serve browser -- --ignored --test-threads 1
+# With the features of the whole, as everything else is built.
+cargo test --workspace --all-features --test serve browser -- --ignored --test-threads 1

@@ -182,3 +182,30 @@ impl Response {
 pub(crate) fn ignore_the_rest(from: &mut impl Read) -> io::Result<()> {
     io::copy(&mut from.take(HEAD as u64), &mut io::sink()).map(drop)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Gives so many bytes at a time.
+    struct Parts<'a>(&'a [u8], usize);
+
+    impl Read for Parts<'_> {
+        fn read(&mut self, to: &mut [u8]) -> io::Result<usize> {
+            let size = self.1.min(to.len());
+            self.0.read(&mut to[..size])
+        }
+    }
+
+    /// Given a request that comes in parts of any size, then it is the same; one that ends in the middle is an error.
+    #[test]
+    fn requests_may_come_in_parts() {
+        let request = b"GET /tree.txt HTTP/1.1\r\nHost: localhost\r\n\r\nmore";
+        for size in 1..=request.len() {
+            assert_eq!(read(&mut Parts(request, size), true).unwrap(), Ok(Page::Text), "{size}");
+            let cut = &request[..request.len() - "\nmore".len()];
+            let error = read(&mut Parts(cut, size), true).unwrap_err();
+            assert_eq!(error.kind(), io::ErrorKind::UnexpectedEof);
+        }
+    }
+}
