@@ -35,6 +35,11 @@ use std::{
 /// A line has room for the terminal's width: the gauge is made smaller first, and then what is at the end is left out. Control
 /// characters in texts are replaced, line ends by spaces, and of a text 1000 characters are kept.
 ///
+/// # Cost
+///
+/// For each report, count or message the lock of the bar; where bars are shown, also that of the terminal, twice, and a look at a clock.
+/// Whoever draws writes to the terminal, in the task that reports.
+///
 /// # Examples
 ///
 /// The workers of a pool, each with a bar of its own, which lives in the worker's state:
