@@ -2,7 +2,7 @@
 #![cfg(unix)]
 
 use crate::client::{exchange, get, split};
-use anyscope::observe::tree::Tree;
+use anyscope::{Clock, Instant, observe::tree::Tree};
 use anyscope_serve::{Error, Server};
 use std::{
     env, fs, io,
@@ -13,6 +13,7 @@ use std::{
     },
     path::{Path, PathBuf},
     process,
+    sync::{Arc, Weak},
 };
 
 /// A path that is not there, and is removed in the end.
@@ -65,30 +66,52 @@ fn o62_only_abandoned_sockets_are_replaced() {
     assert!(matches!(serve(Path::new(&"long/".repeat(100))), Err(Error::Io(_))));
 }
 
-/// Given a socket whose file was removed, or replaced by another one, then the end neither waits nor removes what is there.
+/// Given a socket whose file was removed, or replaced by another one, then the end removes nothing, and leaves no thread behind.
 #[test]
 fn o63_files_of_others_are_left_alone() {
     let path = Temporary::new("o63");
-    let serving = serve(&path.0).unwrap();
+    let serve = || {
+        let (tree, held) = held();
+        (Server::new(&tree).unix(&path.0).unwrap(), held)
+    };
+    let (serving, held) = serve();
     fs::remove_file(&path.0).unwrap();
     drop(serving);
-    let serving = serve(&path.0).unwrap();
+    assert!(held.upgrade().is_none(), "a thread has the tree");
+    let (serving, held) = serve();
     fs::remove_file(&path.0).unwrap();
     let _other = UnixListener::bind(&path.0).unwrap();
     drop(serving);
+    assert!(held.upgrade().is_none(), "a thread has the tree");
     assert!(path.0.exists());
 }
 
-/// Given a server that is dropped, then its port is free at once, and nobody answers there; a new one may have it.
+/// Given a server that is dropped, then its thread has ended, its port is free at once, and nobody answers there; a new one may have it.
 #[test]
 fn o64_a_port_is_free_when_the_drop_returns() {
-    let serving = Server::new(&Tree::new()).tcp("127.0.0.1:0").unwrap();
+    let (tree, held) = held();
+    let serving = Server::new(&tree).tcp("127.0.0.1:0").unwrap();
+    drop(tree);
     let address = serving.local_addr().unwrap();
     assert_ne!(address.port(), 0);
     assert_eq!(serving.to_string(), format!("http://{address}/"));
     drop(serving);
+    assert!(held.upgrade().is_none(), "a thread has the tree");
     assert_eq!(TcpStream::connect(address).unwrap_err().kind(), io::ErrorKind::ConnectionRefused);
     let again = Server::new(&Tree::new()).tcp(address).unwrap();
     assert_eq!(get(TcpStream::connect(address).unwrap(), "/tree.txt").0, 200);
     drop(again);
+}
+
+/// Returns a tree, and what is there as long as somebody has it.
+fn held() -> (Tree, Weak<()>) {
+    struct Held(#[allow(dead_code)] Arc<()>);
+    impl Clock for Held {
+        fn now(&self) -> Instant {
+            Instant::from(std::time::Instant::now())
+        }
+    }
+    let held = Arc::new(());
+    let weak = Arc::downgrade(&held);
+    (Tree::builder().clock(Held(held)).build(), weak)
 }
