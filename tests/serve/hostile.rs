@@ -12,7 +12,7 @@ use anyscope_serve::{Server, Serving};
 use serde_json::json;
 use std::{
     future::pending,
-    io::{Read, Write},
+    io::{ErrorKind, Read, Write},
     panic,
     pin::Pin,
     sync::{
@@ -77,6 +77,25 @@ fn o66_clients_that_stall_lose_their_place() {
     for mut stream in stalled {
         assert!(matches!(stream.read(&mut [0]), Ok(0) | Err(_)), "it was left");
     }
+}
+
+/// Given as many clients as there may be, then the next one waits until one of them leaves, and is answered.
+#[test]
+fn o66_clients_wait_for_a_place() {
+    let server = Server::new(&Tree::new()).timeout(HOUR).max_clients(1);
+    let serving = server.tcp("127.0.0.1:0").unwrap();
+    let silent = connect(&serving);
+    let mut next = connect(&serving);
+    next.write_all(b"GET /tree.txt HTTP/1.1\r\nHost: localhost\r\n\r\n").unwrap();
+    // Whatever time this takes, there is no answer.
+    next.set_read_timeout(Some(Duration::from_millis(50))).unwrap();
+    let error = next.read(&mut [0]).unwrap_err();
+    assert!(matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut), "{error}");
+    next.set_read_timeout(None).unwrap();
+    drop(silent);
+    let mut response = String::new();
+    next.read_to_string(&mut response).unwrap();
+    assert!(response.ends_with("nothing runs\n"), "{response}");
 }
 
 /// Returns what is answered, if anything is.
@@ -217,9 +236,11 @@ fn o72_looks_in_a_storm_are_whole() {
     let tree = Tree::new();
     let serving = Server::new(&tree).tick(Duration::ZERO).tcp("127.0.0.1:0").unwrap();
     let pool = ThreadPool::new(2);
-    let stop = Arc::new(AtomicBool::new(false));
+    let stop = AtomicBool::new(false);
     thread::scope(|s| {
         let (tree, stop) = (&tree, &stop);
+        // Also if a check fails.
+        let _end = End(stop);
         for seed in 0..2 {
             let exec = pool.handle();
             s.spawn(move || {
@@ -233,10 +254,18 @@ fn o72_looks_in_a_storm_are_whole() {
         for _ in 0..200 {
             check(&json(&serving));
         }
-        stop.store(true, Ordering::Relaxed);
     });
     drop(pool);
     drop(serving);
+}
+
+/// Ends a storm when it is dropped.
+struct End<'a>(&'a AtomicBool);
+
+impl Drop for End<'_> {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
 }
 
 /// A scope with children that have scopes; some end, some are dropped with it.
