@@ -144,3 +144,21 @@ fn o82_the_page_names_a_circle() {
     assert!(verdict.contains("child `<b>first</b>`, spawned at"), "{verdict}");
     assert!(verdict.contains("waits for child `second`"), "{verdict}");
 }
+
+/// Given more children than are sent, and more rows than a page can show, then it shows the first, and says how many there are.
+#[test]
+#[ignore = "needs a browser: ci/page.sh"]
+fn o83_the_page_cuts_large_trees() {
+    let tree = Tree::new();
+    let serving = Server::new(&tree).tcp("127.0.0.1:0").unwrap();
+    let scope = scope_in(&tree);
+    for _ in 0..1_200 {
+        scope.spawn(pending::<()>());
+    }
+    let page = open(&serving, "");
+    let rows = rows(&page);
+    assert_eq!(rows.len(), 501);
+    assert!(rows[0].ends_with("and 200 more in it"), "{}", rows[0]);
+    assert_eq!(rows[500], "and 501 more: use the filter");
+    assert!(page.contains("1 scopes, 1000 children, 200 more are not sent"), "{page}");
+}

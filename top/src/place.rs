@@ -26,7 +26,11 @@ pub(crate) enum Place {
 impl Place {
     /// Returns what is there under a path.
     pub(crate) fn get(&self, path: &str) -> Result<String, String> {
-        let until = Instant::now() + PATIENCE;
+        self.get_within(PATIENCE, path)
+    }
+
+    fn get_within(&self, patience: Duration, path: &str) -> Result<String, String> {
+        let until = Instant::now() + patience;
         let answer = match self {
             Place::Port(address) => connect(address)
                 .and_then(|stream| exchange(Timed { stream, until, limit: limit_tcp }, path)),
@@ -177,6 +181,7 @@ impl<S: Write> Write for Timed<S> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::{net::TcpListener, thread};
 
     fn place(text: &str) -> Result<Place, String> {
         text.parse()
@@ -208,6 +213,28 @@ mod tests {
         ] {
             assert!(place(wrong).is_err(), "{wrong}");
         }
+    }
+
+    /// Given somebody who says nothing, or always a little, then that has an end.
+    #[test]
+    fn who_stalls_is_left() {
+        let patience = Duration::from_millis(50);
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let place = Place::Port(listener.local_addr().unwrap().to_string());
+        let silent = place.get_within(patience, "/tree.json");
+        assert_eq!(silent, Err("no answer in time".into()));
+        thread::scope(|s| {
+            s.spawn(|| {
+                let (_silent, _) = listener.accept().unwrap();
+                let (mut slow, _) = listener.accept().unwrap();
+                // Until it is left.
+                while slow.write_all(b"x").is_ok() {
+                    thread::yield_now();
+                }
+            });
+            let slow = place.get_within(patience, "/tree.json");
+            assert!(matches!(&*slow.unwrap_err(), "no answer in time" | "the answer is too long"));
+        });
     }
 
     #[test]
