@@ -38,7 +38,7 @@ pub(crate) struct View {
     pub(crate) mode: Mode,
     pub(crate) sort: Sort,
     pub(crate) filter: String,
-    /// Only what is in this row is shown.
+    /// Only what is in this row is shown, while it is there.
     focus: Option<String>,
     /// By its key, as rows move; and where it was, as it may end.
     selected: Option<String>,
@@ -232,10 +232,6 @@ impl View {
 
     /// Finds out which rows are shown, and where the selected one is.
     fn arrange(&mut self) {
-        if self.focus.is_some() && self.focused().is_none() {
-            // It has ended.
-            self.focus = None;
-        }
         let inside = self.inside();
         let words: Vec<_> = self.filter.split_whitespace().map(str::to_lowercase).collect();
         let is_found = |row: &Row| {

@@ -186,6 +186,10 @@ fn rows_are_filtered_below_what_they_are_in() {
 #[test]
 fn one_can_go_in_and_out() {
     let mut view = view(shop());
+    press_all(&mut view, "↓\n");
+    assert_eq!(names(&mut view), ["#0 feed"]);
+    press_all(&mut view, "←←");
+    assert_eq!(names(&mut view).len(), 6);
     press_all(&mut view, "↓↓↓\n");
     assert_eq!(
         names(&mut view),
@@ -277,6 +281,8 @@ fn a_circle_is_named_first() {
         "1 wait for these",
     ];
     assert_eq!(lines[2..6], expected);
+    let small = screen(&mut view, 100, 9);
+    assert!(small.iter().any(|line| line.starts_with("shop::serve")), "{small:#?}");
     press_all(&mut view, "c");
     assert_eq!(view.selected().unwrap().key, "1/#0");
     press_all(&mut view, "c");
@@ -329,6 +335,16 @@ fn names_are_harmless_and_short() {
         lines[3]
     );
     assert!(lines.iter().map(String::len).sum::<usize>() < 10_000);
+}
+
+#[test]
+fn rows_are_right_below_what_they_are_in() {
+    let rows = vec![
+        child(1, "#0", 3, json!({"name": "a"})),
+        child(1, "#1", 9, json!({"name": "b"})),
+        child(1, "#2", 1, json!({"name": "c"})),
+    ];
+    assert_eq!(names(&mut view(rows)), ["#0 a", "  #1 b", "  #2 c"]);
 }
 
 #[test]
