@@ -366,9 +366,9 @@ no!(Send: channel::QueueSender<Local>, channel::QueueReceiver<Local>, QueueRecei
 no!(Sync: channel::Sender<Local>, channel::QueueSender<Local>, channel::QueueReceiver<Local>);
 no!(Clone: channel::Receiver<u8>, channel::QueueReceiver<u8>, channel::Permit<'static, u8>, channel::OwnedPermit<u8>);
 
-yes!(Send: limit::Semaphore, limit::Permit<'static>, limit::OwnedPermit, limit::AcquireError, limit::TryAcquireError);
-yes!(Sync: limit::Semaphore, limit::Permit<'static>, limit::OwnedPermit, limit::AcquireError, limit::TryAcquireError);
-yes!(Clone: limit::Semaphore, limit::AcquireError, limit::TryAcquireError);
+yes!(Send: limit::Backlog, limit::Semaphore, limit::Permit<'static>, limit::OwnedPermit, limit::AcquireError, limit::TryAcquireError);
+yes!(Sync: limit::Backlog, limit::Semaphore, limit::Permit<'static>, limit::OwnedPermit, limit::AcquireError, limit::TryAcquireError);
+yes!(Clone: limit::Backlog, limit::Semaphore, limit::AcquireError, limit::TryAcquireError);
 yes!(Send: future::Acquire<'static>, future::AcquireOwned);
 yes!(Sync: future::Acquire<'static>, future::AcquireOwned);
 yes!(Unpin: future::Acquire<'static>, future::AcquireOwned);

@@ -1,10 +1,10 @@
 //! Any order of acquires, polls, drops, returns, changes of the limit and a close, against a model that does it the slow way:
-//! no permit is lost or made, and whoever came first is served first.
+//! no permit is lost or made, and whoever is first by its backlog is served first.
 
 use anyscope::{
     LiveLimit,
     future::Acquire,
-    limit::{AcquireError, Permit, Semaphore, TryAcquireError},
+    limit::{AcquireError, Backlog, Permit, Semaphore, TryAcquireError},
 };
 use proptest::{collection::vec, prelude::*};
 use std::{
@@ -48,6 +48,8 @@ struct Model {
     limit: usize,
     in_use: usize,
     closed: bool,
+    most: usize,
+    newest_first: bool,
     /// Who waits: a number, and how many permits it wants.
     queue: VecDeque<(u32, usize)>,
     /// Who was given permits that it has not taken.
@@ -64,6 +66,17 @@ impl Model {
             self.granted.push(who);
             self.queue.pop_front();
         }
+    }
+
+    /// For one who would wait: it overtakes those who wait already if the newest comes first.
+    fn take(&mut self, count: usize) -> Result<(), TryAcquireError> {
+        let others =
+            if self.newest_first { std::mem::take(&mut self.queue) } else { VecDeque::new() };
+        let taken = self.try_take(count);
+        if self.newest_first {
+            self.queue = others;
+        }
+        taken
     }
 
     fn try_take(&mut self, count: usize) -> Result<(), TryAcquireError> {
@@ -85,11 +98,19 @@ fn poll<'a>(future: &mut Acquire<'a>) -> Poll<Result<Permit<'a>, AcquireError>> 
     Pin::new(future).poll(&mut Context::from_waker(Waker::noop()))
 }
 
-fn run(steps: Vec<Step>, close_at: usize) {
+fn run(steps: Vec<Step>, close_at: usize, most: usize, newest_first: bool) {
     let limit = LiveLimit::new(3);
-    let semaphore = Semaphore::new(&limit);
-    let mut model =
-        Model { limit: 3, in_use: 0, closed: false, queue: VecDeque::new(), granted: Vec::new() };
+    let backlog = if newest_first { Backlog::lifo(most) } else { Backlog::fifo(most) };
+    let semaphore = Semaphore::with_backlog(&limit, backlog);
+    let mut model = Model {
+        limit: 3,
+        in_use: 0,
+        closed: false,
+        most,
+        newest_first,
+        queue: VecDeque::new(),
+        granted: Vec::new(),
+    };
     let mut waits: Vec<(u32, usize, Acquire<'_>)> = Vec::new();
     let mut permits: Vec<Permit<'_>> = Vec::new();
     let mut numbers = 0..;
@@ -99,15 +120,18 @@ fn run(steps: Vec<Step>, close_at: usize) {
             Step::Acquire(count) => {
                 let mut wait = semaphore.acquire_many(count);
                 let polled = poll(&mut wait);
-                match model.try_take(count) {
+                match model.take(count) {
                     Ok(()) => {
                         let Poll::Ready(Ok(permit)) = polled else { panic!("{polled:?}") };
                         permits.push(permit);
                     }
-                    Err(TryAcquireError::Full) => {
+                    Err(TryAcquireError::Full) if model.queue.len() < model.most => {
                         assert!(polled.is_pending(), "{polled:?}");
                         let number = numbers.next().unwrap();
-                        model.queue.push_back((number, count));
+                        match model.newest_first {
+                            true => model.queue.push_front((number, count)),
+                            false => model.queue.push_back((number, count)),
+                        }
                         waits.push((number, count, wait));
                     }
                     Err(refused) => {
@@ -175,6 +199,7 @@ fn run(steps: Vec<Step>, close_at: usize) {
         assert_eq!(semaphore.in_use(), model.in_use);
         assert_eq!(semaphore.available(), model.limit.saturating_sub(model.in_use));
         assert_eq!(semaphore.is_closed(), model.closed);
+        assert_eq!(semaphore.waiting(), model.queue.len());
     }
 }
 
@@ -183,7 +208,12 @@ proptest! {
 
     /// Given any program, then the semaphore does what the model does.
     #[test]
-    fn a_semaphore_is_like_its_model(steps in vec(step(), 0..80), close_at in 0..200usize) {
-        run(steps, close_at);
+    fn a_semaphore_is_like_its_model(
+        steps in vec(step(), 0..80),
+        close_at in 0..200usize,
+        most in prop_oneof![0..5usize, Just(usize::MAX)],
+        newest_first in any::<bool>(),
+    ) {
+        run(steps, close_at, most, newest_first);
     }
 }

@@ -4,6 +4,7 @@
 //! |---|---|
 //! | limit how much an operation or a scope does at the same time | [`Limit`], [`LiveLimit`] |
 //! | limit what several operations do together, by weight | [`Semaphore`] |
+//! | say how many may wait for it, and who of them is first | [`Backlog`] |
 //! | let a limit follow what a service can take | [`AdaptiveLimit`](adaptive::AdaptiveLimit) |
 //! | limit how often something happens | `RateLimit`, `KeyedRateLimit` (feature `rate`) |
 //! | divide a limit, with a guaranteed share for each part | [`Partitioned`] |
@@ -49,4 +50,4 @@ pub use rate::{
     InvalidAmount, InvalidRate, KeyedRateLimit, NotYet, Rate, RateGrant, RateLimit, TryRateError,
 };
 #[cfg(feature = "alloc")]
-pub use semaphore::{AcquireError, OwnedPermit, Permit, Semaphore, TryAcquireError};
+pub use semaphore::{AcquireError, Backlog, OwnedPermit, Permit, Semaphore, TryAcquireError};

@@ -1,17 +1,19 @@
 //! So many calls at a time, and no long queue.
 
 use crate::{
-    limit::{AcquireError, IntoLimit, Permit, Semaphore},
-    sync::{AtomicUsize, Ordering},
-    unwind::Finally,
+    limit::{AcquireError, Backlog, IntoLimit, Permit, Semaphore},
+    time::{Timer, timeout},
 };
 use alloc::sync::Arc;
-use core::{error::Error, fmt, future::Future};
+use core::{error::Error, fmt, future::Future, time::Duration};
 
 /// Runs at most so many calls at a time, lets at most so many wait, and refuses the rest at once. Cheap to clone; clones are the same bulkhead.
 ///
 /// So one service that hangs does not take all tasks and memory of those who also call others: each gets a bulkhead of its own.
-/// Those who wait are served in the order in which they came; see [`Semaphore`].
+/// Who waits is served in the order of the [`Backlog`], and leaves it if that takes [too long](Self::run_within).
+///
+/// The limit may change: with an [`AdaptiveLimit`](crate::AdaptiveLimit), of which the calls tell, it is as much as the
+/// service takes at the moment.
 ///
 /// # Examples
 ///
@@ -29,28 +31,63 @@ use core::{error::Error, fmt, future::Future};
 /// assert!(third.unwrap_err().is_full());
 /// # });
 /// ```
+///
+/// In front of a server whose users do not wait for long: a hundred of them may wait, the newest is served first, none
+/// waits for more than a second, and who asks whether the server is alive does not wait at all.
+///
+/// ```
+/// use anyscope::{context::{self, Context}, limit::Backlog, resilience::Bulkhead, smol::Smol};
+/// use std::time::Duration;
+///
+/// struct HealthCheck;
+///
+/// async fn answer(request: &str) -> String { request.to_uppercase() }
+///
+/// # smol::block_on(async {
+/// let bulkhead = Bulkhead::new(8, Backlog::lifo(100))
+///     .bypass_when(|| context::current().get::<HealthCheck>().is_some());
+/// let second = Duration::from_secs(1);
+/// let answered = bulkhead.run_within(&Smol, second, answer("hello")).await;
+/// assert_eq!(answered.unwrap(), "HELLO");
+///
+/// let checked = bulkhead.run(async { bulkhead.running() });
+/// assert_eq!(Context::new().with(HealthCheck).around(checked).await, Ok(0));
+/// # });
+/// ```
 #[derive(Clone)]
 pub struct Bulkhead {
-    shared: Arc<Shared>,
+    semaphore: Semaphore,
+    bypass: Option<Bypass>,
 }
 
-struct Shared {
-    semaphore: Semaphore,
-    waiting: AtomicUsize,
-    most: usize,
-}
+type Bypass = Arc<dyn Fn() -> bool + Send + Sync>;
 
 impl Bulkhead {
-    /// Creates a bulkhead that runs `limit` calls at a time, and lets `waiting` more wait; 0 lets none wait.
+    /// Creates a bulkhead that runs `limit` calls at a time, and lets so many more wait as `backlog` says: a number, or a
+    /// [`Backlog`]. 0 lets none wait.
     ///
     /// # Panics
     ///
     /// Panics if `limit` is 0: nothing could ever run. For a number that comes from outside, use [`Limit::try_from`](crate::Limit).
     #[track_caller]
-    pub fn new(limit: impl IntoLimit, waiting: usize) -> Self {
-        let semaphore = Semaphore::new(limit);
-        let shared = Shared { semaphore, waiting: AtomicUsize::new(0), most: waiting };
-        Bulkhead { shared: Arc::new(shared) }
+    pub fn new(limit: impl IntoLimit, backlog: impl Into<Backlog>) -> Self {
+        Bulkhead { semaphore: Semaphore::with_backlog(limit, backlog), bypass: None }
+    }
+
+    /// Lets calls through at once for which `bypass` returns true: they wait for nothing, count as none of those that run, and
+    /// are refused only when the bulkhead is [closed](Self::close). It replaces one that was set before, for this handle and
+    /// clones that are made of it.
+    ///
+    /// It is called once for each call, when that is first polled; what it knows of the call is in the
+    /// [context](crate::context) around it.
+    ///
+    /// # Examples
+    ///
+    /// See [`Bulkhead`].
+    #[must_use]
+    pub fn bypass_when(mut self, bypass: impl Fn() -> bool + Send + Sync + 'static) -> Self {
+        self.bypass = Some(Arc::new(bypass));
+        self
     }
 
     /// Runs `call` when there is room.
@@ -64,6 +101,11 @@ impl Bulkhead {
     ///
     /// Dropping the returned future drops `call`, and gives its room to the next.
     ///
+    /// # Panics
+    ///
+    /// A panic of `call` propagates, and gives its room to the next. So does a panic of what
+    /// [`bypass_when`](Self::bypass_when) was given, before there is any room to give.
+    ///
     /// # Examples
     ///
     /// See [`Bulkhead`].
@@ -72,49 +114,97 @@ impl Bulkhead {
         Ok(call.await)
     }
 
+    /// Runs `call` when there is room, if that is before `wait` has passed. How long the call takes then is its own affair.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`run`](Self::run), and [`BulkheadError::TimedOut`]. Room that comes at the same moment as the end of the time is
+    /// either that of this call or that of the next; it is not lost.
+    ///
+    /// # Cancel safety, panics
+    ///
+    /// Those of [`run`](Self::run).
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use anyscope::{resilience::{Bulkhead, BulkheadError}, smol::Smol};
+    /// use std::{future::ready, time::Duration};
+    ///
+    /// # smol::block_on(async {
+    /// let bulkhead = Bulkhead::new(1, 10);
+    /// let held = bulkhead.enter().await.unwrap();
+    /// let moment = Duration::from_millis(1);
+    /// assert_eq!(bulkhead.run_within(&Smol, moment, ready(1)).await, Err(BulkheadError::TimedOut));
+    /// drop(held);
+    /// assert_eq!(bulkhead.run_within(&Smol, moment, ready(2)).await, Ok(2));
+    /// # });
+    /// ```
+    pub async fn run_within<T, F>(
+        &self,
+        timer: &T,
+        wait: Duration,
+        call: F,
+    ) -> Result<F::Output, BulkheadError>
+    where
+        T: Timer,
+        F: Future,
+    {
+        let _room = self.enter_within(timer, wait).await?;
+        Ok(call.await)
+    }
+
     /// Waits for room, which is given back when the permit is dropped.
     ///
     /// # Errors
     ///
     /// Those of [`run`](Self::run).
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropping the returned future leaves the backlog; room that it was given goes to the next.
     pub async fn enter(&self) -> Result<Permit<'_>, BulkheadError> {
-        let Shared { semaphore, waiting, most } = &*self.shared;
-        if let Ok(permit) = semaphore.try_acquire() {
-            return Ok(permit);
+        if self.bypass.as_ref().is_some_and(|bypass| bypass()) && !self.semaphore.is_closed() {
+            return Ok(Permit::of_none(&self.semaphore));
         }
-        // Relaxed: only counts.
-        if waiting.fetch_add(1, Ordering::Relaxed) >= *most {
-            waiting.fetch_sub(1, Ordering::Relaxed);
-            return Err(if semaphore.is_closed() {
-                BulkheadError::Closed
-            } else {
-                BulkheadError::Full
-            });
-        }
-        let waits = Finally::new(|| {
-            waiting.fetch_sub(1, Ordering::Relaxed);
-        });
-        let permit = semaphore.acquire().await;
-        drop(waits);
-        permit.map_err(|error| match error {
+        self.semaphore.acquire().await.map_err(|error| match error {
             AcquireError::Closed => BulkheadError::Closed,
-            _ => unreachable!("one permit is never too many"),
+            AcquireError::Full => BulkheadError::Full,
+            _ => unreachable!("one permit is neither none nor too many"),
         })
+    }
+
+    /// Waits for room, but no longer than `wait`. Room that there is at once is taken also if that is zero.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`run_within`](Self::run_within).
+    ///
+    /// # Cancel safety
+    ///
+    /// As [`enter`](Self::enter).
+    pub async fn enter_within<T: Timer>(
+        &self,
+        timer: &T,
+        wait: Duration,
+    ) -> Result<Permit<'_>, BulkheadError> {
+        let entered = timeout(timer, wait, self.enter()).await;
+        entered.unwrap_or(Err(BulkheadError::TimedOut))
     }
 
     /// Refuses all calls from now on, and those that wait. Those that run go on.
     pub fn close(&self) {
-        self.shared.semaphore.close();
+        self.semaphore.close();
     }
 
-    /// Returns how many calls run.
+    /// Returns how many calls run, without those that [bypass](Self::bypass_when) it.
     pub fn running(&self) -> usize {
-        self.shared.semaphore.in_use()
+        self.semaphore.in_use()
     }
 
     /// Returns how many calls wait.
     pub fn waiting(&self) -> usize {
-        self.shared.waiting.load(Ordering::Relaxed)
+        self.semaphore.waiting()
     }
 }
 
@@ -133,6 +223,8 @@ impl fmt::Debug for Bulkhead {
 pub enum BulkheadError {
     /// As many calls run, and as many wait, as may.
     Full,
+    /// There was no room before the time to [wait](Bulkhead::run_within) had passed.
+    TimedOut,
     /// It was closed.
     Closed,
 }
@@ -142,6 +234,11 @@ impl BulkheadError {
     pub fn is_full(&self) -> bool {
         *self == BulkheadError::Full
     }
+
+    /// Returns whether there was no room in time.
+    pub fn is_timed_out(&self) -> bool {
+        *self == BulkheadError::TimedOut
+    }
 }
 
 impl fmt::Display for BulkheadError {
@@ -150,6 +247,7 @@ impl fmt::Display for BulkheadError {
             BulkheadError::Full => {
                 "the bulkhead is full: as many calls run, and as many wait, as may"
             }
+            BulkheadError::TimedOut => "there was no room in the bulkhead in time",
             BulkheadError::Closed => "the bulkhead is closed",
         })
     }

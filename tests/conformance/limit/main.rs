@@ -1,6 +1,7 @@
 //! How much may run at once, and how often.
 
 mod adaptive;
+mod backlog;
 mod hand;
 mod limits;
 mod partitioned;

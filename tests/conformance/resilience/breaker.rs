@@ -2,13 +2,10 @@
 
 use anyscope::{
     Clock, Instant, concurrent, join,
-    resilience::{
-        Bulkhead, BulkheadError,
-        breaker::{
-            BreakerError,
-            BreakerState::{self, *},
-            Builder, CircuitBreaker, InvalidBreaker, KeyedBreakers, Rejected,
-        },
+    resilience::breaker::{
+        BreakerError,
+        BreakerState::{self, *},
+        Builder, CircuitBreaker, InvalidBreaker, KeyedBreakers, Rejected,
     },
     scope, timeout,
 };
@@ -318,28 +315,6 @@ behaviour! {
         let keys: Vec<_> = breakers.all().map(|(key, _)| key).collect();
         assert_eq!(keys, [1, 3]);
         assert_eq!(KeyedBreakers::<u32>::new(2, || small().probes(0)).unwrap_err(), InvalidBreaker::NoProbes);
-    }
-
-    /// Given a bulkhead, then so many run, so many wait, the rest is refused; a cancel and a close make room.
-    bulkhead_refuses_what_does_not_fit with virtual_time |ex| {
-        let (bulkhead, watch) = (Bulkhead::new(2, 1), Stopwatch::start(ex.clone()));
-        let call = || bulkhead.run(async { ex.sleep(SECOND).await });
-        let results = join((call(), call(), call(), call())).await;
-        assert_eq!(results, (Ok(()), Ok(()), Ok(()), Err(BulkheadError::Full)));
-        assert_eq!((watch.elapsed(), bulkhead.running(), bulkhead.waiting()), (2 * SECOND, 0, 0));
-        let held = [bulkhead.enter().await.unwrap(), bulkhead.enter().await.unwrap()];
-        {
-            let mut waits = pin!(bulkhead.enter());
-            assert!(poll_once(waits.as_mut()).is_pending());
-            assert_eq!(bulkhead.waiting(), 1);
-        }
-        assert_eq!(bulkhead.waiting(), 0);
-        let mut waits = pin!(bulkhead.run(ready(())));
-        assert!(poll_once(waits.as_mut()).is_pending());
-        bulkhead.close();
-        assert_eq!(waits.await, Err(BulkheadError::Closed));
-        assert_eq!(bulkhead.run(ready(())).await, Err(BulkheadError::Closed));
-        drop(held);
     }
 }
 

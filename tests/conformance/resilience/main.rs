@@ -2,6 +2,7 @@
 
 mod breaker;
 mod budget;
+mod bulkhead;
 mod fallback;
 mod hedge;
 mod repeat;

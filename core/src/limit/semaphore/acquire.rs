@@ -121,7 +121,8 @@ impl Wait {
                 self.place = place;
                 self.waits(shared, cx)
             }
-            Err(_) => Poll::Ready(Err(AcquireError::Closed)),
+            Err(Refusal::Full) => Poll::Ready(Err(AcquireError::Full)),
+            Err(Refusal::Closed) => Poll::Ready(Err(AcquireError::Closed)),
         }
     }
 

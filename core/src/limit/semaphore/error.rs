@@ -17,6 +17,8 @@ pub enum AcquireError {
     },
     /// No permit at all was asked for.
     Zero,
+    /// Too few permits are free, and as many wait for some as the [backlog](super::Backlog) has room for.
+    Full,
 }
 
 /// Why there were no permits of a [`Semaphore`](super::Semaphore) to be had without waiting.
@@ -44,13 +46,19 @@ impl From<AcquireError> for TryAcquireError {
             AcquireError::Closed => TryAcquireError::Closed,
             AcquireError::Never { asked, limit } => TryAcquireError::Never { asked, limit },
             AcquireError::Zero => TryAcquireError::Zero,
+            AcquireError::Full => TryAcquireError::Full,
         }
     }
 }
 
 impl fmt::Display for AcquireError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        TryAcquireError::from(*self).fmt(f)
+        match self {
+            AcquireError::Full => {
+                f.write_str("too few permits are free, and as many wait for some as may")
+            }
+            other => TryAcquireError::from(*other).fmt(f),
+        }
     }
 }
 

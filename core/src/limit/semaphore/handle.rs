@@ -1,7 +1,7 @@
 //! What users hold of a semaphore.
 
 use super::{
-    Acquire, AcquireError, AcquireOwned, OwnedPermit, Permit, TryAcquireError, acquire,
+    Acquire, AcquireError, AcquireOwned, Backlog, OwnedPermit, Permit, TryAcquireError, acquire,
     shared::{Refusal, Shared},
 };
 use crate::limit::{IntoLimit, Limit};
@@ -20,6 +20,8 @@ use core::fmt;
 /// is not overtaken by later ones for few, nor by [`try_acquire`](Self::try_acquire). Permits are given to the
 /// waiter itself when they become free; it has them although it was not polled yet. So a future that
 /// was polled and is then neither polled nor dropped may keep permits from all others: drop it, or put it where it is polled.
+///
+/// How many may wait, and whether the last to come is first, is said with [`with_backlog`](Self::with_backlog).
 ///
 /// # A limit that changes
 ///
@@ -65,14 +67,38 @@ impl Semaphore {
     /// One allocation. With a live limit, one more for each change of it.
     #[track_caller]
     pub fn new(limit: impl IntoLimit) -> Self {
-        Semaphore { shared: Shared::new(limit.into_limit().into()) }
+        Semaphore::with_backlog(limit, Backlog::default())
+    }
+
+    /// Creates a semaphore with so many permits, for which no more may wait than `backlog` says: the others are
+    /// [refused](AcquireError::Full) at once. With [`Backlog::lifo`], the last to come is served first.
+    ///
+    /// # Panics
+    ///
+    /// As [`new`](Self::new).
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use anyscope::limit::{AcquireError, Backlog, Semaphore};
+    ///
+    /// # smol::block_on(async {
+    /// let semaphore = Semaphore::with_backlog(2, Backlog::fifo(0));
+    /// let _both = semaphore.acquire_many(2).await.unwrap();
+    /// assert_eq!(semaphore.acquire().await.unwrap_err(), AcquireError::Full);
+    /// # });
+    /// ```
+    #[track_caller]
+    pub fn with_backlog(limit: impl IntoLimit, backlog: impl Into<Backlog>) -> Self {
+        Semaphore { shared: Shared::new(limit.into_limit().into(), backlog.into()) }
     }
 
     /// Waits for a permit.
     ///
     /// # Errors
     ///
-    /// Returns [`AcquireError::Closed`] if the semaphore is [closed](Self::close) before there is one.
+    /// Returns [`AcquireError::Closed`] if the semaphore is [closed](Self::close) before there is one, and
+    /// [`AcquireError::Full`] if it would have to wait and as many do as [may](Self::with_backlog).
     ///
     /// # Cancel safety
     ///
@@ -97,7 +123,7 @@ impl Semaphore {
     ///
     /// # Errors
     ///
-    /// Returns [`AcquireError::Closed`] as [`acquire`](Self::acquire) does, [`AcquireError::Never`] if the semaphore never
+    /// Returns [`AcquireError::Closed`] and [`AcquireError::Full`] as [`acquire`](Self::acquire) does, [`AcquireError::Never`] if the semaphore never
     /// has so many permits, and [`AcquireError::Zero`] if `count` is 0. With a [`LiveLimit`](crate::LiveLimit) it waits
     /// until the limit has been raised, and so do all behind it.
     ///
@@ -266,6 +292,11 @@ impl Semaphore {
     /// was lowered.
     pub fn in_use(&self) -> usize {
         self.shared.in_use()
+    }
+
+    /// Returns how many wait for permits.
+    pub fn waiting(&self) -> usize {
+        self.shared.waiting()
     }
 
     /// Returns how many permits there are, as the limit is now.

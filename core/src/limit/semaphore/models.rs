@@ -1,6 +1,6 @@
 //! Models of a semaphore; see [`crate::model`].
 
-use super::{AcquireError, Semaphore};
+use super::{AcquireError, Backlog, Semaphore};
 use crate::{
     limit::LiveLimit,
     model::{Census, Probe, Thread, block_on, check, poll_once, spawn},
@@ -168,5 +168,40 @@ fn semaphore_raise_or_raise_and_raise() {
         assert!(poll_once(&mut waits).is_pending());
         limit.set(4);
         assert!(poll_once(&mut waits).is_ready());
+    });
+}
+
+/// A permit comes back while another thread asks for it that may not wait. Fails if it is refused and nobody has the permit.
+#[test]
+fn semaphore_no_backlog_or_release() {
+    check("semaphore: no backlog or release", || {
+        let semaphore = Semaphore::with_backlog(1, Backlog::fifo(0));
+        let permit = semaphore.try_acquire_owned().expect("free");
+        let theirs = semaphore.clone();
+        let other = spawn(move || match block_on(theirs.acquire()) {
+            Ok(permit) => drop(permit),
+            Err(error) => assert_eq!(error, AcquireError::Full),
+        });
+        drop(permit);
+        other.join();
+        assert_eq!((semaphore.in_use(), semaphore.waiting()), (0, 0));
+        assert!(semaphore.try_acquire().is_ok());
+    });
+}
+
+/// A second one comes in front of one who waits, while the permit comes back. Fails if the one behind is lost.
+#[test]
+fn semaphore_in_front_or_release() {
+    check("semaphore: in front or release", || {
+        let semaphore = Semaphore::with_backlog(1, Backlog::lifo(2));
+        let permit = semaphore.try_acquire_owned().expect("free");
+        let mut first = alloc::boxed::Box::pin(semaphore.acquire());
+        assert!(poll_once(&mut first).is_pending());
+        let theirs = semaphore.clone();
+        let other = spawn(move || drop(block_on(theirs.acquire()).expect("open")));
+        drop(permit);
+        drop(block_on(first).expect("open"));
+        other.join();
+        assert_eq!((semaphore.in_use(), semaphore.waiting()), (0, 0));
     });
 }

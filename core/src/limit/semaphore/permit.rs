@@ -35,7 +35,12 @@ impl<'a> Permit<'a> {
         Permit { semaphore, count, held }
     }
 
-    /// Returns how many permits these are.
+    /// Returns none: whoever has this may go on without any.
+    pub(crate) fn of_none(semaphore: &'a Semaphore) -> Self {
+        Permit { semaphore, count: 0, held: Held::default() }
+    }
+
+    /// Returns how many permits these are. 0 for who [bypasses](crate::resilience::Bulkhead::bypass_when) a bulkhead.
     pub fn count(&self) -> usize {
         self.count
     }

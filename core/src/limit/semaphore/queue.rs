@@ -2,6 +2,7 @@
 //!
 //! Changed under a lock, so nothing here runs user code: wakers are cloned before, and fired and dropped after.
 
+use super::Backlog;
 use crate::sync::Wakers;
 use alloc::vec::Vec;
 use core::{mem, task::Waker};
@@ -14,6 +15,10 @@ const SPARE: usize = 64;
 
 /// The places of those who wait, and of those who were served and have not seen it; see the [module](self).
 pub(super) struct Queue {
+    backlog: Backlog,
+    is_special: bool,
+    /// How many wait.
+    waiting: usize,
     places: Vec<Place>,
     /// How many places are not free.
     used: u32,
@@ -60,8 +65,38 @@ pub(super) enum Left {
 }
 
 impl Queue {
-    pub(super) fn new() -> Self {
-        Queue { places: Vec::new(), used: 0, free: NONE, first: NONE, last: NONE }
+    pub(super) fn new(backlog: Backlog) -> Self {
+        let (is_special, places) = (backlog != Backlog::default(), Vec::new());
+        Queue {
+            backlog,
+            is_special,
+            waiting: 0,
+            places,
+            used: 0,
+            free: NONE,
+            first: NONE,
+            last: NONE,
+        }
+    }
+
+    /// Returns whether not all may wait, or not in the order in which they come.
+    pub(super) fn is_special(&self) -> bool {
+        self.is_special
+    }
+
+    /// Returns whether whoever comes now is the first.
+    pub(super) fn next_is_first(&self) -> bool {
+        self.is_empty() || self.backlog.newest_first
+    }
+
+    /// Returns whether as many wait as may.
+    pub(super) fn is_full(&self) -> bool {
+        self.waiting >= self.backlog.most
+    }
+
+    /// Returns how many wait.
+    pub(super) fn waiting(&self) -> usize {
+        self.waiting
     }
 
     /// Returns whether nobody waits.
@@ -69,7 +104,7 @@ impl Queue {
         self.first == NONE
     }
 
-    /// Puts a waiter at the end, and returns its place.
+    /// Puts a waiter in its place, which it returns: at the end, or in front.
     pub(super) fn enter(&mut self, count: usize, waker: Waker) -> u32 {
         let place = Place { state: State::Waiting(waker), count, before: self.last, after: NONE };
         let at = match self.free {
@@ -87,12 +122,30 @@ impl Queue {
             }
         };
         self.used += 1;
+        self.waiting += 1;
         match self.last {
             NONE => self.first = at,
             last => self.place(last).after = at,
         }
         self.last = at;
+        if self.backlog.newest_first {
+            self.put_in_front(at);
+        }
         at
+    }
+
+    /// Moves the waiter that has just entered to the front.
+    #[cold]
+    fn put_in_front(&mut self, at: u32) {
+        let first = self.first;
+        if first == at {
+            return;
+        }
+        let before = self.place(at).before;
+        self.link(before, NONE);
+        self.place(first).before = at;
+        self.place(at).after = first;
+        self.first = at;
     }
 
     fn place(&mut self, at: u32) -> &mut Place {
@@ -116,13 +169,15 @@ impl Queue {
         }
     }
 
-    #[inline]
+    // Once for each permit that is handed on; with two callers, the compiler would make it a call.
+    #[inline(always)]
     fn serve(&mut self, state: State, wakers: &mut Wakers) {
         let place = self.place(self.first);
         let after = place.after;
         if let State::Waiting(waker) = mem::replace(&mut place.state, state) {
             wakers.add(Some(waker));
         }
+        self.waiting -= 1;
         self.leads(after);
     }
 
@@ -160,6 +215,7 @@ impl Queue {
         let (before, after) = (place.before, place.after);
         let left = match mem::replace(&mut place.state, State::Free) {
             State::Waiting(waker) => {
+                self.waiting -= 1;
                 match is_first {
                     true => self.leads(after),
                     false => self.link(before, after),

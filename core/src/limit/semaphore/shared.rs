@@ -13,7 +13,10 @@
 //! Nobody is missed: `QUEUED` is set by the same compare-and-swap that finds too few permits, and permits come back by
 //! one that fails if it is set.
 
-use super::queue::{Found, Left, Queue};
+use super::{
+    Backlog,
+    queue::{Found, Left, Queue},
+};
 use crate::{
     limit::{
         Capacity, LiveLimit,
@@ -62,9 +65,9 @@ impl Drop for Shared {
 }
 
 impl Shared {
-    pub(super) fn new(limit: Capacity) -> Arc<Self> {
+    pub(super) fn new(limit: Capacity, backlog: Backlog) -> Arc<Self> {
         let shared = Arc::new(Shared {
-            hot: Hot { word: AtomicUsize::new(0), queue: Lock::new(Queue::new()) },
+            hot: Hot { word: AtomicUsize::new(0), queue: Lock::new(Queue::new(backlog)) },
             limit,
             follows: Follows::new(),
         });
@@ -98,6 +101,11 @@ impl Shared {
 
     pub(super) fn is_closed(&self) -> bool {
         self.hot.word.load(Ordering::Relaxed) & CLOSED != 0
+    }
+
+    /// Returns how many wait.
+    pub(super) fn waiting(&self) -> usize {
+        self.hot.queue.with(|queue| queue.waiting())
     }
 
     /// Returns whether so many permits can never be taken, however many are returned.
@@ -173,12 +181,16 @@ impl Shared {
     ///
     /// # Errors
     ///
-    /// Returns [`Refusal::Closed`].
+    /// Returns [`Refusal::Full`] if as many wait as may.
     pub(super) fn enter(&self, count: usize, waker: &Waker) -> Result<Option<u32>, Refusal> {
         // User code, so before.
         let mut waker = Some(waker.clone());
         let entered = self.hot.queue.with(|queue| {
-            if queue.is_empty() && self.take_or_queue(count)? {
+            let takes = match queue.is_special() {
+                true => self.take_or_refuse(queue, count)?,
+                false => queue.is_empty() && self.take_or_queue(count, true)?,
+            };
+            if takes {
                 return Ok(None);
             }
             Ok(waker.take().map(|waker| queue.enter(count, waker)))
@@ -196,15 +208,29 @@ impl Shared {
         entered
     }
 
-    /// Takes permits, or else sets `QUEUED`. Under the lock, while nobody waits.
-    fn take_or_queue(&self, count: usize) -> Result<bool, Refusal> {
+    /// Takes permits if not all may wait, or if the newest is first. Under the lock.
+    #[cold]
+    fn take_or_refuse(&self, queue: &Queue, count: usize) -> Result<bool, Refusal> {
+        let may_wait = !queue.is_full();
+        if queue.next_is_first() && self.take_or_queue(count, may_wait)? {
+            return Ok(true);
+        }
+        if may_wait { Ok(false) } else { Err(Refusal::Full) }
+    }
+
+    /// Takes permits, or else sets `QUEUED` if the caller may wait. Under the lock, for whoever is the first.
+    fn take_or_queue(&self, count: usize, may_wait: bool) -> Result<bool, Refusal> {
         let mut word = self.hot.word.load(Ordering::Relaxed);
         loop {
             if word & CLOSED != 0 {
                 return Err(Refusal::Closed);
             }
             let takes = count <= self.most().saturating_sub(word / ONE);
-            let to = if takes { word + count * ONE } else { word | QUEUED };
+            let to = match (takes, may_wait) {
+                (true, _) => word + count * ONE,
+                (false, true) => word | QUEUED,
+                (false, false) => return Err(Refusal::Full),
+            };
             // Acquire: see `try_take`; also for those who will be given what is free now.
             match self.hot.word.compare_exchange_weak(
                 word,
