@@ -12,6 +12,7 @@ use super::{
 use crate::{
     set::{budget::Budget, pinned::PinnedVec, slab::Slab},
     unwind::{self, Payload},
+    waits,
 };
 use alloc::{boxed::Box, vec::Vec};
 use core::{
@@ -174,10 +175,11 @@ impl<F: Future, K> Many<F, K> {
                     break;
                 }
             } else if self.children.park(cx) {
+                waits::waits_for_what(waits::What::Several);
                 return Poll::Pending;
             }
         }
-        cx.waker().wake_by_ref();
+        waits::yields(cx.waker());
         Poll::Pending
     }
 

@@ -111,15 +111,7 @@ pub struct Parked(pub(crate) Wait);
 
 impl fmt::Display for Parked {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.0 {
-            Wait::Child(_) => f.write_str("the end of a child"),
-            Wait::Inside(_) => f.write_str("a scope in it"),
-            Wait::Scope(_) => f.write_str("the end of a scope"),
-            Wait::Room(_) => f.write_str("room in a scope"),
-            Wait::Permits { count, limit, .. } => write!(f, "{count} of {limit} permits"),
-            Wait::What(what) => f.write_str(what.text()),
-            Wait::Label(number) => f.write_str(crate::waits::labels::label(number)),
-        }
+        write!(f, "{}", self.0.words())
     }
 }
 

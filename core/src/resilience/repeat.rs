@@ -153,7 +153,7 @@ where
                         None => return Poll::Ready(Ok(self.last_value())),
                         Some(Duration::ZERO) => {
                             // Others of the task have their turn.
-                            cx.waker().wake_by_ref();
+                            waits::yields(cx.waker());
                             *self.project().phase = Phase::Start;
                             return Poll::Pending;
                         }

@@ -1,6 +1,7 @@
 //! One poll of the task of a set.
 
 use super::{budget::Budget, slab::Slab};
+use crate::waits;
 use core::task::{Context, Poll};
 
 /// Polls what was woken, in passes, until `poll` is ready for one of the keys: with that, or none
@@ -19,7 +20,7 @@ pub(super) fn poll_next<F, T>(
             match poll(slab, key) {
                 Some(Poll::Ready(output)) => return Poll::Ready(Some(output)),
                 Some(Poll::Pending) if !budget.pay_poll() => {
-                    cx.waker().wake_by_ref();
+                    waits::yields(cx.waker());
                     return Poll::Pending;
                 }
                 _ => {}
@@ -30,10 +31,11 @@ pub(super) fn poll_next<F, T>(
         }
         if slab.begin_pass() {
             if !budget.pay_pass() {
-                cx.waker().wake_by_ref();
+                waits::yields(cx.waker());
                 return Poll::Pending;
             }
         } else if slab.park(cx) {
+            waits::waits_for_all(|| waits::Wait::AnyOf(slab.len()));
             return Poll::Pending;
         }
     }
@@ -54,7 +56,7 @@ pub(super) fn poll_within<F, T>(
             match poll(slab, key) {
                 Some(Poll::Ready(output)) => return Poll::Ready(Some(output)),
                 Some(Poll::Pending) if !budget.pay_poll() => {
-                    cx.waker().wake_by_ref();
+                    waits::yields(cx.waker());
                     return Poll::Pending;
                 }
                 _ => {}
@@ -66,10 +68,11 @@ pub(super) fn poll_within<F, T>(
         if slab.begin_pass() {
             if !budget.pay_pass() {
                 budget.spend();
-                cx.waker().wake_by_ref();
+                waits::yields(cx.waker());
                 return Poll::Pending;
             }
         } else if slab.park(cx) {
+            waits::waits_for_all(|| waits::Wait::AnyOf(slab.len()));
             return Poll::Pending;
         }
     }

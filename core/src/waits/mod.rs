@@ -33,7 +33,9 @@ pub use listen::{Listening, WaitListener, listen_to_waits};
 pub(crate) use wait::unheard;
 #[cfg(feature = "std")]
 pub(crate) use wait::waits_for_label;
-pub(crate) use wait::{Wait, What, is_told, waits_for, waits_for_what, waits_for_with};
+pub(crate) use wait::{
+    Wait, What, is_told, waits_for, waits_for_all, waits_for_what, waits_for_with, yields,
+};
 #[cfg(all(feature = "std", not(anyscope_loom)))]
 pub(crate) use watch::Facts;
 #[cfg(any(feature = "std", anyscope_loom))]

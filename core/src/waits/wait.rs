@@ -22,6 +22,15 @@ pub(crate) enum Wait {
         limit: usize,
         is_live: bool,
     },
+    /// One of so many futures of a set, which polls only those that were woken.
+    AnyOf(usize),
+    /// What a flow waits for: work in flight, and the next item of its source if it has been asked for one.
+    Flow {
+        in_flight: usize,
+        limit: usize,
+        undelivered: usize,
+        asks: bool,
+    },
     What(What),
     /// What a user has called it, by its number in the list of such names.
     Label(usize),
@@ -64,6 +73,9 @@ what! {
     RetryDelay "the delay of a retry"
     RepeatDelay "the delay of a repeat"
     FirstRequest "the first of several requests"
+    Turn "its turn"
+    Sources "an item of several sources"
+    Several "several futures"
     SharedCall "a call that another one makes"
     RateLimit "its turn at a rate limit"
     Limits "its turn at several limits"
@@ -72,6 +84,64 @@ what! {
     QueueRoom "room in the queue of a pool"
     JobResult "the result of a job of a pool"
     InlineWorker "the worker of an inline pool"
+}
+
+impl Wait {
+    /// Returns what it is in words, if it is not somebody else.
+    pub(crate) fn words(self) -> Words {
+        Words(self)
+    }
+}
+
+/// A wait in words, as far as they do not depend on who is waited for.
+pub(crate) struct Words(Wait);
+
+impl fmt::Display for Words {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0 {
+            Wait::Child(_) => f.write_str("the end of a child"),
+            Wait::Inside(_) => f.write_str("a scope in it"),
+            Wait::Scope(_) => f.write_str("the end of a scope"),
+            Wait::Room(_) => f.write_str("room in a scope"),
+            Wait::Permits { count, limit, .. } => {
+                let permits = if count == 1 { "permit" } else { "permits" };
+                write!(f, "{count} {permits} of a semaphore of {limit}")
+            }
+            Wait::AnyOf(1) => f.write_str("the future of a set"),
+            Wait::AnyOf(count) => write!(f, "one of the {count} futures of a set"),
+            Wait::Flow { in_flight: 0, undelivered: 0, asks: true, .. } => {
+                f.write_str("the source of a flow")
+            }
+            Wait::Flow { in_flight, limit, undelivered, asks } => {
+                write!(f, "a flow with {in_flight}")?;
+                if limit != usize::MAX {
+                    write!(f, " of {limit}")?;
+                }
+                f.write_str(" in flight")?;
+                if undelivered > 0 {
+                    write!(f, ", {undelivered} undelivered")?;
+                }
+                f.write_str(if asks { ", and its source" } else { "" })
+            }
+            Wait::What(what) => f.write_str(what.text()),
+            #[cfg(all(feature = "std", not(anyscope_loom)))]
+            Wait::Label(number) => f.write_str(super::labels::label(number)),
+            #[cfg(not(all(feature = "std", not(anyscope_loom))))]
+            Wait::Label(_) => f.write_str("something"),
+        }
+    }
+}
+
+/// As [`waits_for`], for what is the same in words whoever looks. Finds out what to say only if somebody is told.
+#[inline]
+pub(crate) fn waits_for_all(wait: impl FnOnce() -> Wait) {
+    #[cold]
+    fn tell_all(wait: Wait) {
+        tell(wait, None, format_args!("{}", wait.words()));
+    }
+    if is_told() {
+        tell_all(wait());
+    }
 }
 
 /// Tells whoever listens or watches on this thread what a future waits for; `words` is for those who listen.
@@ -116,6 +186,13 @@ fn tell(wait: Wait, waker: Option<&Waker>, words: fmt::Arguments<'_>) {
 #[inline]
 pub(crate) fn waits_for_what(what: What) {
     waits_for(Wait::What(what), format_args!("{}", what.text()));
+}
+
+/// Wakes the task of this waker, for a future that lets others have their turn.
+#[cold]
+pub(crate) fn yields(waker: &Waker) {
+    waits_for_what(What::Turn);
+    waker.wake_by_ref();
 }
 
 /// As [`waits_for`], for what users call it.

@@ -160,6 +160,10 @@ fn to_words(wait: Wait) -> [usize; 5] {
         Wait::What(what) => [4, what as usize, 0, 0, 0],
         Wait::Label(number) => [5, number, 0, 0, 0],
         Wait::Inside(at) => [6, at, 0, 0, 0],
+        Wait::AnyOf(count) => [7, count, 0, 0, 0],
+        Wait::Flow { in_flight, limit, undelivered, asks } => {
+            [8 + usize::from(asks), in_flight, limit, undelivered, 0]
+        }
     }
 }
 
@@ -172,6 +176,10 @@ fn from_words(words: [usize; 5]) -> Option<Wait> {
         [4, what, ..] => Wait::What(*What::ALL.get(what)?),
         [5, number, ..] => Wait::Label(number),
         [6, at, ..] => Wait::Inside(at),
+        [7, count, ..] => Wait::AnyOf(count),
+        [kind @ (8 | 9), in_flight, limit, undelivered, _] => {
+            Wait::Flow { in_flight, limit, undelivered, asks: kind == 9 }
+        }
         _ => return None,
     })
 }
@@ -184,7 +192,9 @@ mod tests {
     fn words_say_what_the_wait_said() {
         let permits = Wait::Permits { of: 1, count: 2, limit: 3, is_live: true };
         let named = [Wait::Child(1), Wait::Scope(2), Wait::Room(3), Wait::Inside(5)];
-        let waits = named.into_iter().chain([permits, Wait::Label(4)]);
+        let flow = |asks| Wait::Flow { in_flight: 1, limit: 2, undelivered: 3, asks };
+        let rest = [permits, Wait::Label(4), Wait::AnyOf(5), flow(true), flow(false)];
+        let waits = named.into_iter().chain(rest);
         let all = What::ALL.iter().map(|what| Wait::What(*what)).chain(waits);
         all.for_each(|wait| assert_eq!(from_words(to_words(wait)), Some(wait)));
     }

@@ -1,14 +1,16 @@
 //! Each fact in a snapshot is what the test did.
 
 use anyscope::{
-    CancelledBy, Clock, Instant, OwnedScope, Semaphore, block_scope, concurrent,
+    CancelledBy, Clock, FutureSet, Instant, OwnedScope, Semaphore, block_scope, concurrent,
     context::Context,
+    flow,
     observe::{
         labelled,
         tree::{ChildView, ScopeView, Snapshot, State, Tree},
     },
     scope, scope_limited, shield, try_scope,
 };
+use futures_lite::{StreamExt, stream};
 use std::{
     future::{pending, poll_fn},
     sync::{
@@ -78,6 +80,37 @@ behaviour! {
         });
         tree.watch(work).await;
         assert!(tree.snapshot().scopes.is_empty());
+    }
+
+    /// Given a flow, a set and a merge that wait, then each says how much is in flight, undelivered and asked for.
+    o16_flows_and_sets_say_what_they_have in [spawned, inline] |ex| {
+        let (tree, go) = (Tree::new(), Signal::new());
+        let work = open!(async |s| {
+            let (first, second, third, fourth) = (go.clone(), go.clone(), go.clone(), go.clone());
+            s.spawn_named("ordered", async move {
+                let waits = async |n: u32| if n == 0 { first.wait().await };
+                flow::iter(0..3).map_concurrent(3, waits).for_each(async |()| ()).await;
+            });
+            s.spawn_named("asks", async move {
+                let source = flow::stream(stream::once_future(second.wait()));
+                source.map_concurrent(2, async |()| ()).for_each(async |()| ()).await;
+            });
+            s.spawn_named("set", async move {
+                FutureSet::from_iter([third.wait(), third.wait()]).collect::<()>().await;
+            });
+            s.spawn_named("merge", async move {
+                let sources = [0; 40].map(|_| flow::stream(stream::once_future(fourth.wait())));
+                flow::merge(sources).for_each(async |()| ()).await;
+            });
+            let all = ["ordered", "asks", "set", "merge"];
+            let now = seen(&tree, |now| all.iter().all(|name| is_idle(now, name))).await;
+            assert_eq!(waits(named(&now, "ordered")), ["a flow with 1 of 3 in flight, 2 undelivered", "the source of a flow"]);
+            assert_eq!(waits(named(&now, "asks")), ["the source of a flow", "the source of a flow"]);
+            assert_eq!(waits(named(&now, "set")), ["one of the 2 futures of a set"]);
+            assert_eq!(waits(named(&now, "merge")), ["an item of several sources", "the source of a flow"]);
+            go.fire();
+        });
+        tree.watch(work).await;
     }
 
     /// Given scopes in children and in the body of a scope, of any kind, then each is where it began.

@@ -1,14 +1,18 @@
 //! Who waits for whom in a circle, and nobody who goes on.
 
 use anyscope::{
-    JoinHandle, LiveLimit, OwnedScope, Semaphore, concurrent,
+    FutureMap, FutureSet, JoinHandle, LiveLimit, OwnedScope, Semaphore, When, concurrent, flow,
+    join,
     limit::OwnedPermit,
-    observe::tree::{Tree, Verdict},
+    observe::{
+        labelled,
+        tree::{Tree, Verdict},
+    },
     scope, scope_limited,
     sim::{Sim, SimHandle},
     timeout,
 };
-use futures_lite::future::zip;
+use futures_lite::{future::zip, stream};
 use futures_util::{StreamExt, stream::FuturesUnordered};
 use std::{
     future::{Future, pending},
@@ -262,6 +266,68 @@ behaviour! {
             assert!(verdict.is_none(), "{}", verdict.unwrap());
         });
         tree.watch(work).await;
+    }
+
+    /// Given a group of ours beside another wait, with a member that sleeps and has what the other waits for, then nobody is accused.
+    o47_a_group_beside_a_wait |ex| {
+        for kind in 0..5 {
+            let (tree, go, sem) = (Tree::new(), Signal::new(), Semaphore::new(1));
+            let (held, wakes) = (Signal::new(), Signal::new());
+            let work = scope(&ex, async |s| {
+                let (sleeps, woken, sem, held) = (go.clone(), wakes.clone(), sem.clone(), held.clone());
+                s.spawn_named("group", async move {
+                    let member = async {
+                        let permit = sem.acquire().await.unwrap();
+                        held.fire();
+                        labelled("its turn", sleeps.wait()).await;
+                        drop(permit);
+                    };
+                    let ends = async { labelled("its turn", woken.wait()).await };
+                    let group = async {
+                        let members: [Pin<Box<dyn Future<Output = ()> + Send>>; 2] =
+                            [Box::pin(member), Box::pin(ends)];
+                        match kind {
+                            0 => FutureSet::from_iter(members).collect::<()>().await,
+                            1 => {
+                                let mut map = FutureMap::new();
+                                for (key, member) in members.into_iter().enumerate() {
+                                    map.insert(key, member).unwrap();
+                                }
+                                let _ = map.wait(When::All).await;
+                            }
+                            2 => flow::iter(members).buffered(2).unordered().collect().await,
+                            3 => {
+                                // So many that they are polled by their wakers.
+                                let more = (0..300).map(|_| -> Pin<Box<dyn Future<Output = ()> + Send>> {
+                                    Box::pin(std::future::ready(()))
+                                });
+                                join(members.into_iter().chain(more).collect::<Vec<_>>()).await;
+                            }
+                            _ => {
+                                let sources = members.map(|member| flow::stream(stream::once_future(member)));
+                                flow::merge(sources).for_each(async |()| ()).await;
+                            }
+                        }
+                    };
+                    let other = async {
+                        held.wait().await;
+                        drop(sem.acquire().await.unwrap());
+                    };
+                    zip(group, other).await;
+                });
+                until(|| tree.snapshot().children().any(|child| {
+                    child.more_waits > 0 || child.waits.iter().any(|wait| wait.text.contains("semaphore"))
+                }))
+                .await;
+                // The member that sleeps is not polled, only the one that ends.
+                wakes.fire();
+                eprintln!("kind {kind} {}", tree.snapshot());
+                for _ in 0..10 { yields(1).await; eprintln!("kind {kind} {}", tree.snapshot());}
+                nobody_is_accused(&tree).await;
+                go.fire();
+            });
+            tree.watch(work).await;
+        }
     }
 
     /// Given a child that waits for several things, of which only those that were woken are polled, then it is not accused.

@@ -451,7 +451,14 @@ behaviour! {
                 if in_delay {
                     until(|| tracer.alive() == 0).await;
                 }
-                assert!(child.cancel().await.unwrap_err().is_cancelled());
+                match child.cancel().await {
+                    Err(error) => assert!(error.is_cancelled(), "{error}"),
+                    // It was about to plan its delay, and found the cancel.
+                    Ok(Err(attempts)) => {
+                        assert!(in_delay && matches!(attempts.why(), GaveUp::Cancelled(_)));
+                    }
+                    Ok(Ok(())) => panic!("no attempt succeeds"),
+                }
             })
             .await;
             assert_eq!(tracer.alive(), 0);

@@ -3,6 +3,7 @@
 use crate::{
     flow::{Flow, Source},
     set::budget::Budget,
+    waits,
 };
 use core::{
     fmt,
@@ -82,7 +83,7 @@ where
                 return Poll::Ready(adapted);
             }
             if !budget.pay_poll() {
-                cx.waker().wake_by_ref();
+                waits::yields(cx.waker());
                 return Poll::Pending;
             }
         }

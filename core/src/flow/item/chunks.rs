@@ -1,6 +1,7 @@
 //! Items in groups.
 
 use crate::flow::{Flow, POLLS, Source, source::reader::Reader};
+use crate::waits;
 use alloc::vec::Vec;
 use core::{
     mem,
@@ -157,7 +158,7 @@ impl<T> Chunk<T> {
         if self.is_full() {
             return Poll::Ready(());
         }
-        cx.waker().wake_by_ref();
+        waits::yields(cx.waker());
         Poll::Pending
     }
 

@@ -3,6 +3,7 @@
 use crate::{
     flow::{Flow, Source},
     set::budget::Budget,
+    waits,
 };
 use core::{
     fmt,
@@ -94,7 +95,7 @@ where
                 *this.front = None;
             }
             if !budget.pay_poll() {
-                cx.waker().wake_by_ref();
+                waits::yields(cx.waker());
                 return Poll::Pending;
             }
             match ready!(this.source.as_mut().poll_next(cx)) {

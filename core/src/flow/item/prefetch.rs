@@ -4,6 +4,7 @@ use crate::{
     flow::{Flow, Source},
     limit::{IntoLimit, Limit},
     set::budget::Budget,
+    waits,
 };
 use alloc::{collections::VecDeque, vec::Vec};
 use core::{
@@ -98,7 +99,7 @@ impl<S: Stream> Prefetch<S> {
                 Poll::Pending => return Poll::Pending,
             }
             if !budget.pay_poll() {
-                cx.waker().wake_by_ref();
+                waits::yields(cx.waker());
                 return Poll::Pending;
             }
         }

@@ -1,7 +1,7 @@
 //! A merge of a few sources, which are polled with the waker of the task.
 
 use super::sealed::{Ends, Inputs, Rules};
-use crate::{flow::source::Source, set::slab::Slab, unwind};
+use crate::{flow::source::Source, set::slab::Slab, unwind, waits};
 use core::{
     fmt, mem,
     pin::Pin,
@@ -183,6 +183,7 @@ impl<L: Sources> Inputs for Few<L> {
                 }
                 Around::Waits => {
                     *this.told = 0;
+                    waits::waits_for_what(waits::What::Sources);
                     return Poll::Pending;
                 }
                 Around::Over => return Poll::Ready(None),
@@ -224,7 +225,7 @@ impl<L: Sources> Inputs for Few<L> {
                 return if *this.busy == 0 { Poll::Ready(()) } else { Poll::Pending };
             }
         }
-        cx.waker().wake_by_ref();
+        waits::yields(cx.waker());
         Poll::Pending
     }
 

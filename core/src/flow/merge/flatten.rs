@@ -13,6 +13,7 @@ use crate::{
     limit::{Capacity, IntoLimit},
     set::budget::Budget,
     sync::EventListener,
+    waits,
 };
 use alloc::vec::Vec;
 use core::{
@@ -295,7 +296,7 @@ impl<S: Source<Item: IntoFlow<Source = T>>, T: Source> Stream for Flatten<S, T> 
                 Poll::Pending => return Poll::Pending,
             }
             if !budget.pay_poll() {
-                cx.waker().wake_by_ref();
+                waits::yields(cx.waker());
                 return Poll::Pending;
             }
         }

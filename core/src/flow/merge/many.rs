@@ -4,7 +4,7 @@ use super::{
     pool::{Got, Pool},
     sealed::{Ends, Inputs, Rules},
 };
-use crate::{flow::source::Source, set::budget::Budget};
+use crate::{flow::source::Source, set::budget::Budget, waits};
 use alloc::{collections::BinaryHeap, vec::Vec};
 use core::{
     cmp::Reverse,
@@ -69,10 +69,11 @@ impl<S: Source> Many<S> {
                     Poll::Pending => {}
                 }
                 if !budget.pay_poll() {
-                    cx.waker().wake_by_ref();
+                    waits::yields(cx.waker());
                     return Poll::Pending;
                 }
             } else if self.pool.slab.park(cx) {
+                waits::waits_for_what(waits::What::Sources);
                 return Poll::Pending;
             }
         }

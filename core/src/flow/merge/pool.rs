@@ -3,6 +3,7 @@
 use crate::{
     flow::source::Source,
     set::{budget::Budget, slab::Slab},
+    waits,
 };
 use alloc::{collections::VecDeque, vec::Vec};
 use core::{
@@ -125,7 +126,7 @@ impl<S: Source, T, const OWN: bool> Pool<S, T, OWN> {
                     _ => {}
                 }
                 if !budget.pay_poll() {
-                    cx.waker().wake_by_ref();
+                    waits::yields(cx.waker());
                     return Poll::Pending;
                 }
             }
@@ -172,7 +173,7 @@ impl<S: Source, T, const OWN: bool> Pool<S, T, OWN> {
                 }
                 self.progress(key);
                 if !budget.pay_poll() {
-                    cx.waker().wake_by_ref();
+                    waits::yields(cx.waker());
                     return Poll::Pending;
                 }
             }
@@ -205,10 +206,11 @@ impl<S: Source, T, const OWN: bool> Pool<S, T, OWN> {
                 if budget.pay_pass() {
                     return false;
                 }
-                cx.waker().wake_by_ref();
+                waits::yields(cx.waker());
                 return true;
             }
             if self.slab.park(cx) {
+                waits::waits_for_what(waits::What::Sources);
                 return true;
             }
         }

@@ -2,7 +2,7 @@
 
 use super::each::Each;
 use crate::flow::source::{Flow, Source, into_flow::IntoFlow};
-use crate::set::budget::Budget;
+use crate::{set::budget::Budget, waits};
 use core::{
     fmt,
     pin::Pin,
@@ -173,7 +173,7 @@ impl<S: Source<Item: IntoFlow<Source = T>>, T: Source> Stream for Switch<S, T> {
             }
         }
         if spent {
-            cx.waker().wake_by_ref();
+            waits::yields(cx.waker());
         }
         if *this.ended && (this.inner.is_none() || *this.broken) {
             return Poll::Ready(None);

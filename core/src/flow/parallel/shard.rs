@@ -3,7 +3,7 @@
 use super::{super::source::Source, hub::Hub};
 use crate::{
     set::{budget::Budget, slab::Slab},
-    unwind,
+    unwind, waits,
 };
 use alloc::{boxed::Box, sync::Arc};
 use core::{
@@ -188,7 +188,7 @@ where
     /// Yields to the executor.
     fn yield_now(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), O::Error>> {
         self.flush();
-        cx.waker().wake_by_ref();
+        waits::yields(cx.waker());
         Poll::Pending
     }
 }

@@ -1,7 +1,7 @@
 //! Collects all items.
 
 use super::super::{Flow, Source};
-use crate::set::budget::Budget;
+use crate::{set::budget::Budget, waits};
 use alloc::vec::Vec;
 use core::{
     fmt,
@@ -290,7 +290,7 @@ fn poll_items<S: Source, B>(
         source.set(None);
         return Poll::Ready(end);
     }
-    cx.waker().wake_by_ref();
+    waits::yields(cx.waker());
     Poll::Pending
 }
 

@@ -4,7 +4,7 @@ use super::super::{Flow, Source};
 use crate::{
     set::budget::Budget,
     sync::{Arc, Wakers, handoff::Handoff},
-    unwind,
+    unwind, waits,
 };
 use core::{
     fmt,
@@ -210,7 +210,7 @@ impl<S: Source, Fut: Future> Future for Drive<S, Fut> {
                 return Poll::Pending;
             }
         }
-        cx.waker().wake_by_ref();
+        waits::yields(cx.waker());
         Poll::Pending
     }
 }

@@ -1,7 +1,7 @@
 //! Folds all items into one value.
 
 use super::super::{Flow, Source};
-use crate::set::budget::Budget;
+use crate::{set::budget::Budget, waits};
 use core::{
     convert::Infallible,
     fmt,
@@ -209,7 +209,7 @@ where
                 }
             }
         }
-        cx.waker().wake_by_ref();
+        waits::yields(cx.waker());
         Poll::Pending
     }
 }

@@ -7,6 +7,7 @@ use crate::{
     },
     limit::IntoLimit,
     set::budget::Budget,
+    waits,
 };
 use core::{
     convert::Infallible,
@@ -269,7 +270,7 @@ where
             }
         }
         if !budget.pay_poll() {
-            cx.waker().wake_by_ref();
+            waits::yields(cx.waker());
             return Poll::Pending;
         }
     };

@@ -4,6 +4,7 @@ use super::{Alarm, is_error::IsError};
 use crate::{
     flow::{Flow, POLLS, Source, source::reader::Reader},
     time::Timer,
+    waits,
 };
 use core::{
     pin::Pin,
@@ -168,7 +169,7 @@ impl<S: Stream, T: Timer> Debounce<S, T> {
         }
         // Items have come since: an alarm that was set before does not count.
         this.alarm.set(*this.quiet);
-        cx.waker().wake_by_ref();
+        waits::yields(cx.waker());
         Poll::Pending
     }
 }

@@ -5,6 +5,7 @@ use crate::{
     flow::{Flow, Source, source::reader::Reader},
     limit::{IntoLimit, Limit},
     time::{Clock, Instant, Timer},
+    waits,
 };
 use alloc::collections::VecDeque;
 use core::{
@@ -139,7 +140,7 @@ impl<S: Source, T: Timer + Clock> Stream for DelayEach<S, T> {
         while self.waiting.len() < self.limit && self.as_mut().poll_one(cx) {
             polls -= 1;
             if polls == 0 {
-                cx.waker().wake_by_ref();
+                waits::yields(cx.waker());
                 break;
             }
         }

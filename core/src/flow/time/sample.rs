@@ -4,6 +4,7 @@ use super::{Alarm, is_error::IsError};
 use crate::{
     flow::{Flow, POLLS, Source, source::reader::Reader},
     time::Timer,
+    waits,
 };
 use core::{
     pin::Pin,
@@ -158,7 +159,7 @@ impl<S: Stream, T: Timer> Sample<S, T> {
             this.alarm.set(*this.window);
         }
         if !this.reader.is_reading() || (this.alarm.has_rung() && !this.window.is_zero()) {
-            cx.waker().wake_by_ref();
+            waits::yields(cx.waker());
         }
         Poll::Pending
     }

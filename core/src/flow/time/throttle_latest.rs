@@ -4,6 +4,7 @@ use super::{Alarm, is_error::IsError};
 use crate::{
     flow::{Flow, POLLS, Source, source::reader::Reader},
     time::Timer,
+    waits,
 };
 use core::{
     pin::Pin,
@@ -163,7 +164,7 @@ impl<S: Stream, T: Timer> ThrottleLatest<S, T> {
         if *this.due {
             return Poll::Ready(());
         }
-        cx.waker().wake_by_ref();
+        waits::yields(cx.waker());
         Poll::Pending
     }
 }

@@ -1,12 +1,15 @@
 //! The bounded map: work on a limited number of items at the same time, in the awaiting task.
 
-use super::{Work, sealed, upstream::Upstream};
+use super::{
+    Work, sealed,
+    upstream::{Asked, Upstream},
+};
 use crate::{
     flow::source::Source,
     limit::Capacity,
     set::{budget::Budget, slab::Slab},
     sync::EventListener,
-    unwind,
+    unwind, waits,
 };
 use alloc::{collections::VecDeque, vec::Vec};
 use core::{
@@ -220,10 +223,16 @@ where
                     break;
                 }
             } else if this.children.park(cx) {
+                waits::waits_for_all(|| waits::Wait::Flow {
+                    in_flight: this.children.len(),
+                    limit: this.limit.now(),
+                    undelivered: this.done.iter().flatten().count(),
+                    asks: this.upstream.asked() == Asked::Item,
+                });
                 return Poll::Pending;
             }
         }
-        cx.waker().wake_by_ref();
+        waits::yields(cx.waker());
         Poll::Pending
     }
 

@@ -6,7 +6,7 @@ use super::{
 };
 use crate::{
     child::{ChildId, origin::Called, seen::Seen},
-    waits::{Facts, Wait as Kept, labels, watcher::Place},
+    waits::{Facts, Wait as Kept, watcher::Place},
 };
 use alloc::{
     collections::BTreeMap,
@@ -199,12 +199,7 @@ impl<'a> Names<'a> {
                 Some(limit) => format!("room in a scope of {limit}"),
                 None => "room in a scope".into(),
             },
-            Kept::Permits { count, limit, .. } => {
-                let permits = if count == 1 { "permit" } else { "permits" };
-                format!("{count} {permits} of a semaphore of {limit}")
-            }
-            Kept::What(what) => what.text().into(),
-            Kept::Label(label) => labels::label(label).into(),
+            wait => wait.words().to_string(),
         }
     }
 }

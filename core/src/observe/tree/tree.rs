@@ -113,8 +113,8 @@ impl Tree {
     /// waits for something else, or for several things, is taken to go on. So what is found is stuck, unless
     ///
     /// - it also waits for something that says nothing: a socket, a timer of the runtime, in a `select!` beside ours; or
-    ///   a group that polls only those of its members that were woken (`FutureSet`, `FuturesUnordered`), beside ours in a task that
-    ///   polls both;
+    ///   a group of others that polls only those of its members that were woken (`FuturesUnordered`), beside ours in a task
+    ///   that polls both;
     /// - somebody else cancels it, or closes the semaphore that it waits for;
     /// - a [`Permit`](crate::limit::Permit) was moved into another child after it was taken. Of an
     ///   [`OwnedPermit`](crate::limit::OwnedPermit) it is not known who holds it, so who waits for one is taken to go on.

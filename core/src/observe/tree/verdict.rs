@@ -194,7 +194,7 @@ fn edges(wait: Wait, names: &Names<'_>) -> Option<On> {
             let holders = holders.iter().map(|holder| (who(holder.place), holder.count)).collect();
             Some(On::Permits { count, limit, holders })
         }
-        Wait::What(_) | Wait::Label(_) => None,
+        Wait::AnyOf(_) | Wait::Flow { .. } | Wait::What(_) | Wait::Label(_) => None,
     }
 }
 

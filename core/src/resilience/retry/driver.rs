@@ -160,7 +160,7 @@ where
         };
         let mut this = self.project();
         if delay.is_zero() {
-            cx.waker().wake_by_ref();
+            waits::yields(cx.waker());
             *this.phase = Phase::Start;
             return Poll::Pending;
         }

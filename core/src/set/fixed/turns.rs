@@ -1,6 +1,8 @@
 //! Which child of a fixed set is polled next.
 
 use super::wake_slots::Claim;
+#[cfg(feature = "alloc")]
+use crate::waits;
 use crate::{set::budget::Budget, unwind};
 use core::{
     mem,
@@ -66,12 +68,18 @@ impl Turns {
                     // Again: a wake before that may have found no waker.
                     self.begin_pass(claim.drain());
                     if self.pass == 0 {
+                        #[cfg(feature = "alloc")]
+                        waits::waits_for_all(|| {
+                            waits::Wait::AnyOf(self.occupied.count_ones() as usize)
+                        });
                         return Poll::Pending;
                     }
                 }
                 paid = budget.pay_pass();
             }
             if budget.is_spent() || !paid {
+                #[cfg(feature = "alloc")]
+                waits::waits_for_what(waits::What::Turn);
                 cx.waker().wake_by_ref();
                 return Poll::Pending;
             }

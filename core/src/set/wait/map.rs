@@ -6,6 +6,7 @@ use super::{
     kept::Kept,
 };
 use crate::set::{FutureMap, budget::Budget, keyed::Keyed, passes, slab::Slab};
+use crate::waits;
 use alloc::vec::Vec;
 use core::{future::Future, task::Context};
 
@@ -157,7 +158,7 @@ impl<K: Ord + Clone, F: Future> Gather for FutureMap<K, F> {
     fn poll_kept(&mut self, cx: &mut Context<'_>, budget: &mut Budget) -> Progress {
         self.slots.intake.register(cx);
         if self.take_in() && !budget.pay_pass() {
-            cx.waker().wake_by_ref();
+            waits::yields(cx.waker());
             return Progress::Yields;
         }
         let FutureMap { slab, slots, kept, .. } = self;

@@ -7,6 +7,7 @@ use super::{
     kept::Kept,
 };
 use crate::set::{FutureSet, budget::Budget, passes, slab::Slab};
+use crate::waits;
 use alloc::{boxed::Box, vec::Vec};
 use core::{
     future::Future,
@@ -142,7 +143,7 @@ impl<F: Future> Gather for FutureSet<F> {
         let beside = Beside::of(&mut self.beside);
         beside.intake.register(cx);
         if beside.take_in(&mut self.slab) && !budget.pay_pass() {
-            cx.waker().wake_by_ref();
+            waits::yields(cx.waker());
             return Progress::Yields;
         }
         let polled = passes::poll_within(budget, &mut self.slab, cx, |slab, key| {

@@ -1,9 +1,9 @@
 //! The source for what can only be polled.
 
 use super::schedule::{Pace, Schedule};
-use crate::flow::source::source;
 use crate::flow::{Flow, Source, time::Alarm};
 use crate::time::Timer;
+use crate::{flow::source::source, waits};
 use core::{
     fmt,
     pin::Pin,
@@ -121,7 +121,7 @@ impl<T: Timer, F: FnMut() -> Poll<Option<I>>, I> PollSource<T, F, I> {
                 *this.reading = true;
                 this.alarm.set(this.pace.wait());
                 if this.alarm.poll(cx).is_ready() {
-                    cx.waker().wake_by_ref();
+                    waits::yields(cx.waker());
                 }
                 Poll::Pending
             }
