@@ -3,8 +3,9 @@
 use super::{Report, Running};
 use crate::{
     Accept, CancelReason, CancelToken, ChildId, FailFast, Grace, Policy, ScopeHandle, Supervise,
-    Timer,
+    Timer, context,
     kind::{ChildOf, FinalizerOf, Kind},
+    observe::tree::Tree,
 };
 use alloc::{boxed::Box, string::String, sync::Arc, vec::Vec};
 use core::{fmt, future::Future, pin::Pin};
@@ -280,7 +281,8 @@ impl Turn {
                 running.retain(|child| Some(&child.id) != own.get());
                 if !running.is_empty() {
                     let (since, left) = (half, grace - half);
-                    shutdown.report(&Report { phase: name, since, left, running });
+                    let tree = context::current().get::<Tree>().map(Tree::snapshot);
+                    shutdown.report(&Report { phase: name, since, left, running, tree });
                 }
             }
         }

@@ -1,6 +1,9 @@
 //! Who is still running.
 
-use crate::{ChildId, observe::ChildInfo};
+use crate::{
+    ChildId,
+    observe::{ChildInfo, tree::Snapshot},
+};
 use alloc::{
     string::{String, ToString},
     vec::Vec,
@@ -16,6 +19,8 @@ use core::{fmt, panic::Location, time::Duration};
 ///   `request 7`, spawned at src/main.rs:130:24
 ///   child 12, spawned at src/main.rs:171:11
 /// ```
+///
+/// In a tree, what they wait for is below that, and who holds it.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct Report {
@@ -27,6 +32,8 @@ pub struct Report {
     pub left: Duration,
     /// Its children, the youngest first.
     pub running: Vec<Running>,
+    /// What they wait for, and all else that runs, if the phase is in a [`Tree`](crate::observe::tree::Tree).
+    pub tree: Option<Snapshot>,
 }
 
 /// A child that is still running.
@@ -50,14 +57,15 @@ impl From<ChildInfo<'_>> for Running {
 
 impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Report { phase, since, left, running } = self;
+        let Report { phase, since, left, running, tree } = self;
         let (children, run, have) = match running.len() {
             1 => ("child", "runs", "has"),
             _ => ("children", "run", "have"),
         };
         write!(f, "shutting down: {} {children} of `{phase}` still {run} ", running.len())?;
         write!(f, "after {since:?}, and {have} {left:?} left")?;
-        running.iter().try_for_each(|child| write!(f, "\n  {child}"))
+        running.iter().try_for_each(|child| write!(f, "\n  {child}"))?;
+        tree.iter().try_for_each(|tree| write!(f, "\n{tree}"))
     }
 }
 

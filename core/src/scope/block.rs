@@ -46,6 +46,7 @@ use crate::{
 };
 use alloc::task::Wake;
 use core::{
+    any::type_name,
     future::{Future, poll_fn},
     ops::AsyncFnOnce,
     panic::Location,
@@ -267,7 +268,7 @@ where
     // Dropped last, however this function is left.
     let _wait = Wait(owner.shared().clone());
     // The body is called inside the future, so that it does not run if `block_on` panics at once.
-    let mut driver = pin!(Driver::new(async { body().await }, owner));
+    let mut driver = pin!(Driver::new(async { body().await }, owner, type_name::<Blocked<'_, E>>));
     driver::unwrap(drive(exec, |cx| driver.as_mut().poll(cx)))
 }
 

@@ -191,7 +191,7 @@ where
     let owner = Owner::new(Limit::Unbounded, Inline::default());
     let body = body(ScopeHandle::new(owner.shared().clone(), InTask::new()));
     ConcurrentFuture {
-        driver: Driver::new(body, owner),
+        driver: Driver::new(body, owner, || ""),
         body_ready: true,
         body_uses_task: true,
         set: None,

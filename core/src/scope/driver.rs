@@ -45,6 +45,8 @@ pin_project! {
         value: Option<V>,
         over: bool,
         begun: Begun,
+        // The type that has the executor of its children.
+        executor: fn() -> &'static str,
         // Last field: finalizers may run on after the body was dropped.
         owner: Owner<P, K>,
     }
@@ -68,13 +70,16 @@ where
     Fut: Future,
     P: Conclude<Fut::Output>,
 {
-    pub(super) fn new(body: Fut, owner: Owner<P, K>) -> Self {
+    /// Creates the driver of a scope whose children are polled by the executor in the type of this name; by the task of
+    /// the scope, if that is empty.
+    pub(super) fn new(body: Fut, owner: Owner<P, K>, executor: fn() -> &'static str) -> Self {
         Driver {
             body: Some(body),
             shields: None,
             value: None,
             over: false,
             begun: Begun::No,
+            executor,
             owner,
         }
     }
@@ -107,7 +112,7 @@ where
         if *this.begun == Begun::No {
             // At the first poll: the scopes around this one are those in which it is polled, not
             // those in which it was created.
-            this.owner.look_around(type_name::<Fut>);
+            this.owner.look_around(type_name::<Fut>, *this.executor);
             *this.begun = if this.owner.is_watched() { Begun::Watched } else { Begun::Plain };
         }
         let is_watched = *this.begun == Begun::Watched;

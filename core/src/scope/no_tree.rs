@@ -21,7 +21,12 @@ pub(super) fn around<T>((): &InTree, _: &Waker, poll: impl FnOnce() -> Poll<T>) 
 }
 
 impl<P, K> Shared<P, K> {
-    pub(super) fn surroundings(&self, context: Context, _: fn() -> &'static str) -> Surroundings {
+    pub(super) fn surroundings(
+        &self,
+        context: Context,
+        _: fn() -> &'static str,
+        _: fn() -> &'static str,
+    ) -> Surroundings {
         Surroundings(context)
     }
 

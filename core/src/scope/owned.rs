@@ -8,6 +8,7 @@ use super::{
 };
 use crate::{child::Anywhere, exec::Spawn, limit::Limit, sync::EventListener, waits};
 use core::{
+    any::type_name,
     fmt,
     future::poll_fn,
     ops::Deref,
@@ -181,7 +182,7 @@ impl<E: Spawn + Clone, Err> OwnedScope<E, FailFast<Err>> {
 impl<E: Clone, P: Policy> OwnedScope<E, P> {
     fn start(exec: &E) -> Self {
         let owner = Owner::owning(Limit::Unbounded, Anywhere::default());
-        owner.take_context(|| "an owned scope");
+        owner.take_context(|| "an owned scope", type_name::<OnExecutor<E>>);
         OwnedScope { scope: Scope::new(owner.shared().clone(), OnExecutor::new(exec)), owner }
     }
 

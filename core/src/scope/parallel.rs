@@ -21,6 +21,7 @@ use crate::{
     limit::Limit,
 };
 use core::{
+    any::type_name,
     fmt,
     future::Future,
     pin::Pin,
@@ -241,7 +242,7 @@ where
     P: Conclude<Fut::Output>,
 {
     let body = body(ScopeHandle::new(owner.shared().clone(), kind));
-    ScopeFuture { driver: Driver::new(body, owner) }
+    ScopeFuture { driver: Driver::new(body, owner, type_name::<K>) }
 }
 
 pin_project! {

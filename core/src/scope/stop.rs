@@ -87,9 +87,9 @@ impl<P: Policy, K> Shared<P, K> {
 
     /// Links this scope to the token of the child or body in which this code runs, and takes over
     /// the context around it.
-    /// Calls `body` for its name.
+    /// Calls `body` and `executor` for their names.
     #[inline]
-    pub(super) fn look_around(&self, body: fn() -> &'static str) {
+    pub(super) fn look_around(&self, body: fn() -> &'static str, executor: fn() -> &'static str) {
         // Most scopes have nothing around them, and do not pay for a look.
         if current::is_outermost() {
             return;
@@ -97,15 +97,15 @@ impl<P: Policy, K> Shared<P, K> {
         if let Some(token) = current::token_around() {
             self.request.around.set(token);
         }
-        self.take_context(body);
+        self.take_context(body, executor);
     }
 
     /// Takes over the context around this code.
     #[inline]
-    pub(super) fn take_context(&self, body: fn() -> &'static str) {
+    pub(super) fn take_context(&self, body: fn() -> &'static str, executor: fn() -> &'static str) {
         if let Some(context) = current::context() {
             // Once: the first poll.
-            let _ = self.around.set(self.surroundings(context, body));
+            let _ = self.around.set(self.surroundings(context, body, executor));
         }
     }
 

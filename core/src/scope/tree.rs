@@ -42,11 +42,12 @@ impl<P: Policy, K> Shared<P, K> {
         &self,
         context: Context,
         body: fn() -> &'static str,
+        executor: fn() -> &'static str,
     ) -> Surroundings {
         let tree = if context.is_watched() { context.get::<Tree>() } else { None };
         // SAFETY: this is in an `Arc`, so it is not moved. `leave` is called by the destructor of what is returned, which
         // becomes the first field of this.
-        let node = tree.map(|tree| unsafe { Node::enter(tree, self, body()) });
+        let node = tree.map(|tree| unsafe { Node::enter(tree, self, body(), executor()) });
         Surroundings { context, node }
     }
 }

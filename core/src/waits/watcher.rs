@@ -63,6 +63,15 @@ pub(crate) enum Place {
     Child { scope: u64, number: usize, is_daemon: bool },
 }
 
+impl Place {
+    /// Returns the number of the scope.
+    pub(crate) fn scope(self) -> u64 {
+        match self {
+            Place::Body { scope } | Place::Child { scope, .. } => scope,
+        }
+    }
+}
+
 struct Watchers;
 
 impl Nested for Watchers {

@@ -1,7 +1,8 @@
 //! The end of a program, in phases.
 
 use anyscope::{
-    Grace, ScopeError, concurrent, scope, scope_limited, shutdown::Shutdown, try_scope,
+    Grace, ScopeError, Semaphore, concurrent, observe::tree::Tree, scope, scope_limited,
+    shutdown::Shutdown, try_scope,
 };
 use std::{
     future::pending,
@@ -49,7 +50,7 @@ behaviour! {
         let (watch2, reports2) = (watch.clone(), reports.clone());
         assert!(shutdown.on_report(move |report| {
             let names = report.running.iter().map(|child| child.name.clone().unwrap_or_default());
-            reports2.add((watch2.elapsed(), report.phase.clone(), names.collect(), report.to_string()));
+            reports2.add((watch2.elapsed(), report.phase.clone(), names.collect::<Vec<_>>(), report.to_string()));
         }));
         assert!(!shutdown.on_report(|_| {}));
         scope(&ex, async |s| {
@@ -73,6 +74,36 @@ behaviour! {
         let start = "shutting down: 2 children of `requests` still run after 5s, and have 5s left\n  child #";
         assert!(text.starts_with(start), "{text}");
         assert!(text.contains("\n  `stubborn`, spawned at tests/conformance/cancel/shutdown.rs:"), "{text}");
+    }
+
+    /// Given a phase in a tree, whose children wait for each other, then the report says what they wait for, and who has it.
+    shutdown_reports_what_is_waited_for with virtual_time |ex| {
+        let (shutdown, reports, tree) = (Shutdown::new(), Reports::default(), Tree::new());
+        let reports2 = reports.clone();
+        shutdown.on_report(move |report| {
+            reports2.add((report.tree.is_some(), report.to_string()));
+        });
+        let (first, second) = (Semaphore::new(1), Semaphore::new(1));
+        let work = scope(&ex, async |s| {
+            shutdown.phase("requests", &s, &ex, Grace::For(2 * SECOND));
+            for (name, one, other) in [("a", &first, &second), ("b", &second, &first)] {
+                let (one, other, ex) = (one.clone(), other.clone(), ex.clone());
+                s.spawn_named(name, async move {
+                    let _one = one.acquire().await.unwrap();
+                    ex.sleep(SECOND).await;
+                    let _other = other.acquire().await.unwrap();
+                });
+            }
+            ex.sleep(2 * SECOND).await;
+            shutdown.signal("closing");
+        });
+        tree.watch(work).await;
+        let reports = reports.take();
+        let [(true, text)] = &reports[..] else { panic!("{reports:?}") };
+        for who in ["a", "b"] {
+            let waits = format!("waits for 1 permit of a semaphore of 1 that child `{who}`");
+            assert!(text.contains(&waits), "{text}");
+        }
     }
 
     /// Given children that end in time, then there is no report, and no wait for the end of the grace.
@@ -236,18 +267,27 @@ behaviour! {
     }
 }
 
-/// When, of which phase, who is left, and the text.
-type Told = (std::time::Duration, String, Vec<String>, String);
+/// What was told of reports.
+struct Reports<T>(Arc<Mutex<Vec<T>>>);
 
-#[derive(Clone, Default)]
-struct Reports(Arc<Mutex<Vec<Told>>>);
+impl<T> Default for Reports<T> {
+    fn default() -> Self {
+        Reports(Arc::default())
+    }
+}
 
-impl Reports {
-    fn add(&self, told: Told) {
+impl<T> Clone for Reports<T> {
+    fn clone(&self) -> Self {
+        Reports(self.0.clone())
+    }
+}
+
+impl<T> Reports<T> {
+    fn add(&self, told: T) {
         self.0.lock().unwrap().push(told);
     }
 
-    fn take(&self) -> Vec<Told> {
+    fn take(&self) -> Vec<T> {
         std::mem::take(&mut self.0.lock().unwrap())
     }
 }

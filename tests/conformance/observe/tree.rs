@@ -39,6 +39,10 @@ fn waits(child: &ChildView) -> Vec<&str> {
     child.waits.iter().map(|wait| &*wait.text).collect()
 }
 
+fn waits_for(snapshot: &Snapshot, name: &str, what: &str) -> bool {
+    is_idle(snapshot, name) && waits(named(snapshot, name)) == [what]
+}
+
 /// Whether the child of that name is idle after a poll.
 fn is_idle(snapshot: &Snapshot, name: &str) -> bool {
     snapshot.children().any(|child| child.name() == Some(name) && child.state == State::Waiting)
@@ -111,6 +115,67 @@ behaviour! {
             go.fire();
         });
         tree.watch(work).await;
+    }
+
+    /// Given a child that waits for permits which another one holds, then the snapshot says who; and on which executor a scope has its
+    /// children, if on any.
+    o17_holders_and_executors in [spawned, inline] |ex| {
+        let (tree, go, sem) = (Tree::new(), Signal::new(), Semaphore::new(2));
+        let work = open!(async |s| {
+            let (holds, waits_too, go) = (sem.clone(), sem.clone(), go.clone());
+            let end = go.clone();
+            s.spawn_named("holds", async move {
+                let _two = holds.acquire_many(2).await.unwrap();
+                labelled("the end", end.wait()).await;
+            });
+            seen(&tree, |now| is_idle(now, "holds")).await;
+            s.spawn_named("waits", async move { drop(waits_too.acquire().await.unwrap()) });
+            let now = seen(&tree, |now| is_idle(now, "waits")).await;
+            let holders = &named(&now, "waits").waits[0].holders;
+            let id = named(&now, "holds").id;
+            assert_eq!(holders.len(), 1, "{now}");
+            assert_eq!((holders[0].scope, holders[0].child), (only(&now).number, Some(id)));
+            assert_eq!(holders[0].count, 2);
+            let text = now.to_string();
+            assert!(text.contains("1 permit of a semaphore of 2 that child `holds`, spawned at "), "{text}");
+            go.fire();
+            now
+        });
+        let _ = tree.watch(work).await;
+        let inline = concurrent(async |_| only(&tree.snapshot()).executor);
+        assert_eq!(tree.watch(inline).await, None);
+        let spawned = scope(&ex, async |_| only(&tree.snapshot()).executor);
+        assert_eq!(tree.watch(spawned).await, Some(std::any::type_name_of_val(&ex)));
+    }
+
+    /// Given two looks, then who waited and was not polled in between is named with what it waits for, and nobody else.
+    o18_who_waits_for_long in [spawned, inline] |ex| {
+        let (tree, go) = (Tree::new(), Signal::new());
+        let work = open!(async |s| {
+            let (waits, moves) = (go.clone(), Signal::new());
+            let moved = moves.clone();
+            s.spawn_named("waits", labelled("an answer", waits.wait()));
+            s.spawn_named("moves", async move {
+                labelled("a first", moved.wait()).await;
+                labelled("a second", pending::<()>()).await;
+            });
+            let before = seen(&tree, |now| is_idle(now, "waits") && is_idle(now, "moves")).await;
+            moves.fire();
+            seen(&tree, |now| waits_for(now, "moves", "a second")).await;
+            s.spawn_named("new", pending::<()>());
+            let now = seen(&tree, |now| is_idle(now, "new")).await;
+            let unmoved = now.unmoved_since(&before);
+            let names: Vec<_> = unmoved.children.iter().map(|stays| stays.child.name()).collect();
+            assert_eq!(names, [Some("waits")], "{unmoved}");
+            assert!(unmoved.to_string().contains("`waits`, "), "{unmoved}");
+            assert!(unmoved.to_string().contains("1 poll, waits for an answer"), "{unmoved}");
+            let later = now.unmoved_since(&now).children.len();
+            assert_eq!(later, 3);
+            s.cancel("seen");
+        });
+        let _ = tree.watch(work).await;
+        let nobody = tree.snapshot();
+        assert!(nobody.unmoved_since(&nobody).is_empty());
     }
 
     /// Given scopes in children and in the body of a scope, of any kind, then each is where it began.

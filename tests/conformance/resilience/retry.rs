@@ -455,7 +455,7 @@ behaviour! {
                     Err(error) => assert!(error.is_cancelled(), "{error}"),
                     // It was about to plan its delay, and found the cancel.
                     Ok(Err(attempts)) => {
-                        assert!(in_delay && matches!(attempts.why(), GaveUp::Cancelled(_)));
+                        assert!(in_delay && matches!(attempts.why, GaveUp::Cancelled(_)));
                     }
                     Ok(Ok(())) => panic!("no attempt succeeds"),
                 }

@@ -36,6 +36,7 @@
 //! | `node` | a scope in the tree; it is looked at only while it lives |
 //! | `snapshot` | what is seen |
 //! | `take` | how it is seen |
+//! | `unmoved` | who waits for long |
 //! | `text` | how it is shown to people |
 //! | `verdict` | who waits for whom, in a circle |
 
@@ -46,9 +47,11 @@ mod text;
 // The type `Tree` is what one looks for under this name.
 #[allow(clippy::module_inception)]
 mod tree;
+mod unmoved;
 mod verdict;
 
 pub(crate) use node::{Inspect, Node, ScopeSeen};
-pub use snapshot::{ChildView, ScopeView, Snapshot, State, Wait};
+pub use snapshot::{ChildView, Holder, ScopeView, Snapshot, State, Wait};
 pub use tree::{Builder, Tree};
+pub use unmoved::{Unmoved, UnmovedChild};
 pub use verdict::{Stuck, Verdict};

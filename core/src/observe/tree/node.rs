@@ -49,6 +49,8 @@ pub(crate) struct Node {
     pub(super) parent: Option<Place>,
     /// The type of its body.
     body: &'static str,
+    /// The type that has the executor of its children; empty if their scope polls them.
+    executor: &'static str,
     observed: Option<Arc<Observed>>,
     pub(super) started: Duration,
     /// The scope, until it is about to be freed.
@@ -66,7 +68,12 @@ impl Node {
     /// # Safety
     ///
     /// `scope` is not moved, and [`leave`](Self::leave) is called before it is freed.
-    pub(crate) unsafe fn enter(tree: &Tree, scope: &dyn Inspect, body: &'static str) -> Arc<Node> {
+    pub(crate) unsafe fn enter(
+        tree: &Tree,
+        scope: &dyn Inspect,
+        body: &'static str,
+        executor: &'static str,
+    ) -> Arc<Node> {
         static NUMBERS: AtomicU64 = AtomicU64::new(1);
         // SAFETY: this only makes the lifetime of what the scope borrows longer. It is there until `leave`, as the
         // caller promises, and nothing is read of what it borrows, as `Inspect` promises.
@@ -89,6 +96,7 @@ impl Node {
             tree: tree.clone(),
             parent: watcher::place(),
             body,
+            executor,
             observed,
             started: tree.age(),
             scope: Lock::new(Some(Subject(subject))),
@@ -143,6 +151,12 @@ impl Node {
     /// Returns the path of its body: `a::b` for `a::b::{{closure}}::{{closure}}`.
     pub(super) fn name(&self) -> String {
         path(self.body)
+    }
+
+    /// Returns the type of the executor: `anyscope_smol::Smol`, from the type that has it.
+    pub(super) fn executor(&self) -> Option<&'static str> {
+        let (_, inner) = self.executor.split_once('<')?;
+        Some(inner.strip_suffix('>').unwrap_or(inner))
     }
 
     /// Returns what its body says.

@@ -30,6 +30,8 @@ pub struct ScopeView {
     pub number: u64,
     /// Where its body is written: the path of the function or closure.
     pub name: String,
+    /// The type of the executor that polls its children: `anyscope_smol::Smol`. None if the scope's own task polls them.
+    pub executor: Option<&'static str>,
     /// How long it has run.
     #[cfg_attr(feature = "serde", serde(serialize_with = "in_seconds"))]
     pub age: Duration,
@@ -115,6 +117,25 @@ pub struct Wait {
     /// The child that it waits for, if it is one, in that scope.
     #[cfg_attr(feature = "serde", serde(serialize_with = "as_text_if_known"))]
     pub child: Option<ChildId>,
+    /// Who is known to hold what it waits for: permits of a semaphore that were taken by borrowing it, in code that is
+    /// watched.
+    pub holders: Vec<Holder>,
+}
+
+/// Who holds what another one waits for.
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Holder {
+    /// The number of its scope; of the scope itself, if its body holds it.
+    pub scope: u64,
+    /// Which child.
+    #[cfg_attr(feature = "serde", serde(serialize_with = "as_text_if_known"))]
+    pub child: Option<ChildId>,
+    /// What it is called: its name, or where it was spawned.
+    pub name: String,
+    /// How much it holds.
+    pub count: usize,
 }
 
 impl Snapshot {

@@ -1,12 +1,12 @@
 //! How a tree is looked at.
 
 use super::{
-    ChildView, ScopeView, Snapshot, State, Tree, Verdict, Wait,
+    ChildView, Holder, ScopeView, Snapshot, State, Tree, Verdict, Wait,
     node::{Node, ScopeSeen},
 };
 use crate::{
     child::{ChildId, origin::Called, seen::Seen},
-    waits::{Facts, Wait as Kept, watcher::Place},
+    waits::{Facts, Wait as Kept, held, watcher::Place},
 };
 use alloc::{
     collections::BTreeMap,
@@ -98,6 +98,7 @@ fn scope_view(
     ScopeView {
         number: node.number(),
         name: node.name(),
+        executor: node.executor(),
         age: now.saturating_sub(node.started),
         polls: body.polls,
         live: seen.live,
@@ -139,6 +140,7 @@ fn child_view(seen: &Seen, names: &Names<'_>, now: Duration, node: &Node) -> Chi
 pub(super) struct Names<'a> {
     scopes: BTreeMap<usize, &'a Sight>,
     children: BTreeMap<usize, (&'a Sight, &'a Seen)>,
+    numbers: BTreeMap<u64, &'a Sight>,
 }
 
 impl<'a> Names<'a> {
@@ -149,7 +151,8 @@ impl<'a> Names<'a> {
             .flat_map(|sight| sight.seen.children.iter().map(move |child| (sight, child)))
             .map(|(sight, child)| (child.address, (sight, child)))
             .collect();
-        Names { scopes, children }
+        let numbers = sights.iter().map(|sight| (sight.node.number(), sight)).collect();
+        Names { scopes, children, numbers }
     }
 
     pub(super) fn scope(&self, address: usize) -> Option<&'a Sight> {
@@ -175,7 +178,26 @@ impl<'a> Names<'a> {
             }
             _ => (None, None),
         };
-        Wait { text: self.text(wait), scope, child }
+        let holders = match wait {
+            Kept::Permits { of, .. } => {
+                held::holders(of).into_iter().filter_map(|holder| self.holder(holder)).collect()
+            }
+            _ => Vec::new(),
+        };
+        Wait { text: self.text(wait), scope, child, holders }
+    }
+
+    /// Returns who holds something, if that is still there.
+    fn holder(&self, held::Holder { place, count, .. }: held::Holder) -> Option<Holder> {
+        let scope = place.scope();
+        let sight = self.numbers.get(&scope)?;
+        let Place::Child { number, is_daemon, .. } = place else {
+            return Some(Holder { scope, child: None, name: sight.node.name(), count });
+        };
+        let id = ChildId::new(number, is_daemon);
+        let seen = sight.seen.children.iter().find(|seen| seen.id == id)?;
+        let called = Called { name: seen.name.as_deref(), spawned_at: seen.spawned_at };
+        Some(Holder { scope, child: Some(id), name: called.to_string(), count })
     }
 
     /// The words are those with which a listener is told; see the calls of `waits_for`.

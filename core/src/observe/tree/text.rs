@@ -1,9 +1,9 @@
 //! A snapshot as people read it.
 //!
 //! ```text
-//! my_app::serve, for 2.0 s, waits for the end of a scope, with 2 to go
+//! my_app::serve, for 2.0 s, on Smol, waits for the end of a scope, with 2 to go
 //! ├─ #0 `accept`, src/main.rs:12:9, 3 polls, waits for room in a scope of 2
-//! │  └─ my_app::answer, for 1.5 s
+//! │  └─ my_app::answer, for 1.5 s, on Smol
 //! │     └─ #0, src/main.rs:30:13, never polled
 //! └─ #1, src/main.rs:14:9, 1 poll, is being polled
 //! ```
@@ -14,6 +14,9 @@ use core::{fmt, time::Duration};
 
 /// How long a name may be.
 const NAME: usize = 80;
+
+/// How many holders are named.
+const HOLDERS: usize = 3;
 
 impl fmt::Display for Snapshot {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -44,6 +47,9 @@ fn write_scope(
     rest: &str,
 ) -> fmt::Result {
     write!(f, "{first}{}, for {}", plain(&scope.name), Age(scope.age))?;
+    if let Some(executor) = scope.executor {
+        write!(f, ", on {}", plain(executor.rsplit("::").next().unwrap_or(executor)))?;
+    }
     if let Some(limit) = scope.limit {
         write!(f, ", {} of {limit}", scope.live)?;
     }
@@ -74,7 +80,20 @@ fn write_child(
     first: &str,
     rest: &str,
 ) -> fmt::Result {
-    write!(f, "{first}{}", child.id)?;
+    f.write_str(first)?;
+    write_line(f, child)?;
+    f.write_str("\n")?;
+    for (at, scope) in child.scopes.iter().enumerate() {
+        let last = at + 1 == child.scopes.len();
+        let (first, below) = if last { ("└─ ", "   ") } else { ("├─ ", "│  ") };
+        write_scope(f, scope, &format!("{rest}{first}"), &format!("{rest}{below}"))?;
+    }
+    Ok(())
+}
+
+/// A child on one line.
+pub(super) fn write_line(f: &mut fmt::Formatter<'_>, child: &ChildView) -> fmt::Result {
+    write!(f, "{}", child.id)?;
     if let Some(name) = child.name() {
         write!(f, " `{}`", plain(name))?;
     }
@@ -96,20 +115,23 @@ fn write_child(
     if child.is_shielded {
         f.write_str(", behind a shield")?;
     }
-    write_waits(f, &child.waits, child.more_waits)?;
-    f.write_str("\n")?;
-    for (at, scope) in child.scopes.iter().enumerate() {
-        let last = at + 1 == child.scopes.len();
-        let (first, below) = if last { ("└─ ", "   ") } else { ("├─ ", "│  ") };
-        write_scope(f, scope, &format!("{rest}{first}"), &format!("{rest}{below}"))?;
-    }
-    Ok(())
+    write_waits(f, &child.waits, child.more_waits)
 }
 
-fn write_waits(f: &mut fmt::Formatter<'_>, waits: &[Wait], more: usize) -> fmt::Result {
+pub(super) fn write_waits(f: &mut fmt::Formatter<'_>, waits: &[Wait], more: usize) -> fmt::Result {
     for (at, wait) in waits.iter().enumerate() {
         let front = if at == 0 { ", waits for " } else { " and " };
         write!(f, "{front}{}", plain(&wait.text))?;
+        for (at, holder) in wait.holders.iter().take(HOLDERS).enumerate() {
+            let front = if at == 0 { " that " } else { ", " };
+            write!(f, "{front}{}", plain(&holder.name))?;
+        }
+        match wait.holders.len() {
+            0 => {}
+            1 => f.write_str(" holds")?,
+            all if all > HOLDERS => write!(f, " and {} more hold", all - HOLDERS)?,
+            _ => f.write_str(" hold")?,
+        }
     }
     if more > 0 { write!(f, " and {more} more") } else { Ok(()) }
 }
@@ -125,7 +147,7 @@ pub(super) fn plain(name: &str) -> String {
 }
 
 /// A time as people say it.
-struct Age(Duration);
+pub(super) struct Age(pub(super) Duration);
 
 impl fmt::Display for Age {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

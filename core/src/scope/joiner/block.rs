@@ -18,6 +18,7 @@ use crate::{
     },
 };
 use core::{
+    any::type_name,
     future::{Future, poll_fn},
     ops::AsyncFnOnce,
     pin::pin,
@@ -62,7 +63,8 @@ where
     let scope = JoinScope::of(handle(), reports.clone());
     // Dropped before what children may borrow, after all else, however this function is left.
     let _wait = Wait(shared.clone());
-    let driver = Driver::new(Returns { body: async { body(&scope).await } }, owner);
+    let body = Returns { body: async { body(&scope).await } };
+    let driver = Driver::new(body, owner, type_name::<Blocked<'_, E>>);
     // Outputs may borrow, but not from what this function makes: `O` cannot name `'scope`.
     let ended = async {
         let mut driver = pin!(driver);
