@@ -61,6 +61,16 @@ async fn errors(sim: &SimHandle) {
     println!("{}", whole.unwrap_err());
     let recovered: Vec<u32> = parsed().map(|number| number.unwrap_or(0)).collect().await;
     assert_eq!(recovered, [1, 2, 3, 0, 5, 6, 0]);
+    let other = |error: ParseIntError| {
+        println!("from the mirror, as {error}");
+        flow::iter(4..=5).map(Ok::<_, ParseIntError>)
+    };
+    let mirrored: Vec<u32> = parsed().recover_with(other).try_collect().await.unwrap();
+    assert_eq!(mirrored, [1, 2, 3, 4, 5]);
+    const PAIR: NonZeroUsize = NonZeroUsize::new(2).unwrap();
+    let pairs: Vec<u32> =
+        flow::iter(mirrored).windows(PAIR).map(|pair| pair[0] * pair[1]).collect().await;
+    assert_eq!(pairs, [2, 6, 12, 20]);
     let both = parsed().partition_results().await;
     assert_eq!(both.failures.iter().map(|(place, _)| *place).collect::<Vec<_>>(), [3, 6]);
 }

@@ -29,8 +29,9 @@
 //! | take several flows as one | [`merge`], [`merge_all`], [`try_merge`], [`merge_keyed`], [`zip`](Flow::zip), [`zip_strict`](Flow::zip_strict) |
 //! | take flows out of a flow | [`flatten`](Flow::flatten), [`flat_map`](Flow::flat_map), [`try_flatten`](Flow::try_flatten), [`switch`](Flow::switch) |
 //! | change items one by one | [`map`](Flow::map), [`map_ok`](Flow::map_ok), [`map_err`](Flow::map_err), [`filter`](Flow::filter), [`filter_map`](Flow::filter_map), [`filter_ok`](Flow::filter_ok), [`inspect`](Flow::inspect), [`inspect_err`](Flow::inspect_err), [`take`](Flow::take), [`enumerate`](Flow::enumerate) |
+//! | go on after an error | [`recover_with`](Flow::recover_with) another flow; end there: [`until_error`](Flow::until_error) |
 //! | share a budget with the rest of the task | [`cooperate`](Flow::cooperate) |
-//! | take them in batches, or ahead of demand | [`chunks`](Flow::chunks), [`flatten_iter`](Flow::flatten_iter), [`prefetch`](Flow::prefetch) |
+//! | take them in batches, or ahead of demand | [`chunks`](Flow::chunks), [`windows`](Flow::windows), [`flatten_iter`](Flow::flatten_iter), [`prefetch`](Flow::prefetch) |
 //! | work with time | see [`time`]; [`interval`] for an item each period |
 //! | make a flow of an async block | [`generate`], [`try_generate`]; of a [`handoff`](crate::channel::handoff): [`source`] |
 //! | do work that finds more work | [`expand`] |

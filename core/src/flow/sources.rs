@@ -27,7 +27,8 @@ pub use super::work::{CatchUnwind, CatchUnwindWork};
 pub use super::{
     item::{
         Adapt, Adapter, Chunks, Cooperate, Enumerate, Filter, FilterMap, FilterOk, FlattenIter,
-        Inspect, InspectErr, Map, MapErr, MapOk, Prefetch, ReportProgress, Take, UntilError,
+        Inspect, InspectErr, Map, MapErr, MapOk, Prefetch, RecoverWith, ReportProgress, Take,
+        UntilError, Windows,
     },
     merge::{
         Array, Boxed, Each, Few, Flatten, FlattenParts, Inputs, KeyedMerge, List, Many, Merge,

@@ -12,6 +12,9 @@
 //! cargo run --release -p crawl -- --executor tokio --limit aimd --chart crawl.svg
 //! cargo run --release -p crawl -- --sweep
 //! ```
+//!
+//! The first takes half a minute, as the servers are slow. Each line about a limit draws it beside what its server could take;
+//! `--help` has the rest.
 
 mod args;
 mod chart;

@@ -13,3 +13,4 @@ mod merge;
 mod ordered_map;
 mod snooze;
 mod unordered_map;
+mod windows_and_recovery;

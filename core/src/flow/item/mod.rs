@@ -1,7 +1,7 @@
 //! Operators that deal with one item at a time, start no work, and need no clock.
 //!
-//! They start nothing and hold nothing, but for [`prefetch`](crate::flow::Flow::prefetch) and
-//! [`flatten_iter`](crate::flow::Flow::flatten_iter), which say so. While their consumer is busy they
+//! They start nothing and hold nothing, but for [`prefetch`](crate::flow::Flow::prefetch),
+//! [`flatten_iter`](crate::flow::Flow::flatten_iter) and [`windows`](crate::flow::Flow::windows), which say so. While their consumer is busy they
 //! have their source go on; polled after the end, they ask it again.
 
 mod adapter;
@@ -15,8 +15,10 @@ mod inspect;
 mod map;
 mod prefetch;
 mod progress;
+mod recover_with;
 mod take;
 pub(super) mod until_error;
+mod windows;
 
 pub use adapter::{Adapt, Adapter};
 pub use chunks::Chunks;
@@ -29,5 +31,7 @@ pub use inspect::{Inspect, InspectErr};
 pub use map::{Map, MapErr, MapOk};
 pub use prefetch::Prefetch;
 pub use progress::ReportProgress;
+pub use recover_with::RecoverWith;
 pub use take::Take;
 pub use until_error::UntilError;
+pub use windows::Windows;
