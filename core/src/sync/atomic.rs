@@ -7,6 +7,8 @@
 mod imp {
     #[cfg(feature = "alloc")]
     pub(crate) use alloc::sync::Arc;
+    #[cfg(feature = "std")]
+    pub(crate) use core::sync::atomic::AtomicU64;
     #[cfg(feature = "alloc")]
     pub(crate) use core::sync::atomic::{AtomicBool, AtomicPtr, fence};
     pub(crate) use core::sync::atomic::{AtomicUsize, Ordering};
@@ -37,7 +39,9 @@ mod imp {
 mod imp {
     pub(crate) use loom::cell::UnsafeCell;
     pub(crate) use loom::sync::Arc;
-    pub(crate) use loom::sync::atomic::{AtomicBool, AtomicPtr, AtomicUsize, Ordering, fence};
+    pub(crate) use loom::sync::atomic::{
+        AtomicBool, AtomicPtr, AtomicU64, AtomicUsize, Ordering, fence,
+    };
 
     /// Makes a model treat freeing a value as an access to it: every other access must happen
     /// before, and the model tries every order in which one may come after. loom does not check

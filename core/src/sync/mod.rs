@@ -21,6 +21,7 @@
 //! | [`lazy_event`] | a queue of waiters that costs nothing while nothing waits; `lazy_event_step` stands in for it in models of its users |
 //! | [`gate`] | a count of children, which can be closed when it is zero |
 //! | [`seq_cell`] | a few words that one thread writes and any thread reads, without a wait |
+//! | [`ring`] | the last values that one thread has pushed, read by any thread without a wait |
 //! | [`nest`] | values on the stack of a thread, found by the code that runs inside them |
 //! | [`registry`], [`group`] | all members of a group, for the end of the group to find them; and the same for reference-counted members |
 
@@ -65,6 +66,11 @@ pub(crate) mod once_box;
 pub(crate) mod registry;
 #[cfg(all(test, anyscope_loom))]
 mod registry_models;
+#[cfg(any(feature = "std", anyscope_loom))]
+#[cfg_attr(anyscope_loom, allow(dead_code))]
+pub(crate) mod ring;
+#[cfg(all(test, anyscope_loom))]
+mod ring_models;
 #[cfg(any(feature = "std", anyscope_loom))]
 #[cfg_attr(anyscope_loom, allow(dead_code))]
 pub(crate) mod seq_cell;

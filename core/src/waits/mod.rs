@@ -36,8 +36,8 @@ pub(crate) use wait::waits_for_label;
 pub(crate) use wait::{
     Wait, What, is_told, waits_for, waits_for_all, waits_for_what, waits_for_with, yields,
 };
-#[cfg(all(feature = "std", not(anyscope_loom)))]
-pub(crate) use watch::Facts;
 #[cfg(any(feature = "std", anyscope_loom))]
 #[cfg_attr(anyscope_loom, allow(unused_imports))]
 pub(crate) use watch::Watch;
+#[cfg(all(feature = "std", not(anyscope_loom)))]
+pub(crate) use watch::{Facts, from_words, to_words};

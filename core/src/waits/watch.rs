@@ -151,35 +151,40 @@ impl Watch {
     }
 }
 
-fn to_words(wait: Wait) -> [usize; 5] {
-    match wait {
-        Wait::Child(at) => [0, at, 0, 0, 0],
-        Wait::Scope(at) => [1, at, 0, 0, 0],
-        Wait::Room(at) => [2, at, 0, 0, 0],
-        Wait::Permits { of, count, limit, is_live } => [3, of, count, limit, is_live.into()],
-        Wait::What(what) => [4, what as usize, 0, 0, 0],
-        Wait::Label(number) => [5, number, 0, 0, 0],
-        Wait::Inside(at) => [6, at, 0, 0, 0],
-        Wait::AnyOf(count) => [7, count, 0, 0, 0],
+/// Returns a wait as words, of which the first says which kind it is, in a byte.
+pub(crate) fn to_words(wait: Wait) -> [u64; 5] {
+    let (kind, words) = match wait {
+        Wait::Child(at) => (0, [at, 0, 0, 0]),
+        Wait::Scope(at) => (1, [at, 0, 0, 0]),
+        Wait::Room(at) => (2, [at, 0, 0, 0]),
+        Wait::Permits { of, count, limit, is_live } => (3, [of, count, limit, is_live.into()]),
+        Wait::What(what) => (4, [what as usize, 0, 0, 0]),
+        Wait::Label(number) => (5, [number, 0, 0, 0]),
+        Wait::Inside(at) => (6, [at, 0, 0, 0]),
+        Wait::AnyOf(count) => (7, [count, 0, 0, 0]),
         Wait::Flow { in_flight, limit, undelivered, asks } => {
-            [8 + usize::from(asks), in_flight, limit, undelivered, 0]
+            (8 + u64::from(asks), [in_flight, limit, undelivered, 0])
         }
-    }
+    };
+    // Nothing is lost: a `usize` has 64 bits at most.
+    let [a, b, c, d] = words.map(|word| word as u64);
+    [kind, a, b, c, d]
 }
 
-fn from_words(words: [usize; 5]) -> Option<Wait> {
-    Some(match words {
-        [0, at, ..] => Wait::Child(at),
-        [1, at, ..] => Wait::Scope(at),
-        [2, at, ..] => Wait::Room(at),
-        [3, of, count, limit, is_live] => Wait::Permits { of, count, limit, is_live: is_live != 0 },
-        [4, what, ..] => Wait::What(*What::ALL.get(what)?),
-        [5, number, ..] => Wait::Label(number),
-        [6, at, ..] => Wait::Inside(at),
-        [7, count, ..] => Wait::AnyOf(count),
-        [kind @ (8 | 9), in_flight, limit, undelivered, _] => {
-            Wait::Flow { in_flight, limit, undelivered, asks: kind == 9 }
-        }
+/// Returns the wait that is these words.
+pub(crate) fn from_words([kind, words @ ..]: [u64; 5]) -> Option<Wait> {
+    // Nothing is lost: each was a `usize`.
+    let [a, b, c, d] = words.map(|word| word as usize);
+    Some(match kind {
+        0 => Wait::Child(a),
+        1 => Wait::Scope(a),
+        2 => Wait::Room(a),
+        3 => Wait::Permits { of: a, count: b, limit: c, is_live: d != 0 },
+        4 => Wait::What(*What::ALL.get(a)?),
+        5 => Wait::Label(a),
+        6 => Wait::Inside(a),
+        7 => Wait::AnyOf(a),
+        8 | 9 => Wait::Flow { in_flight: a, limit: b, undelivered: c, asks: kind == 9 },
         _ => return None,
     })
 }
