@@ -345,6 +345,9 @@ yes!(Send: observe::tree::Tree, observe::tree::Builder, observe::tree::Snapshot,
 yes!(Sync: observe::tree::Tree, observe::tree::Builder, observe::tree::Snapshot, observe::tree::ScopeView, observe::tree::ChildView, observe::tree::Wait, observe::tree::State, observe::tree::Verdict, observe::tree::Stuck);
 yes!(Clone: observe::tree::Tree, observe::tree::Snapshot, observe::tree::Verdict, observe::tree::State);
 no!(Send: observe::Labelled<Local>);
+yes!(Send: observe::recorder::Recorder, observe::recorder::Builder, observe::recorder::Recording, observe::recorder::Event, observe::recorder::Life, observe::recorder::What);
+yes!(Sync: observe::recorder::Recorder, observe::recorder::Builder, observe::recorder::Recording, observe::recorder::Event, observe::recorder::Life, observe::recorder::What);
+yes!(Clone: observe::recorder::Recorder, observe::recorder::Recording, observe::recorder::Event, observe::recorder::Life, observe::recorder::What);
 yes!(Send: resilience::breaker::CircuitBreaker, resilience::breaker::KeyedBreakers<u8>, resilience::breaker::Builder, resilience::breaker::Rejected, resilience::breaker::BreakerError<u8>, resilience::breaker::InvalidBreaker, resilience::breaker::Transition, resilience::Bulkhead, resilience::BulkheadError);
 yes!(Sync: resilience::breaker::CircuitBreaker, resilience::breaker::KeyedBreakers<u8>, resilience::breaker::Builder, resilience::breaker::Rejected, resilience::breaker::BreakerError<u8>, resilience::breaker::InvalidBreaker, resilience::breaker::Transition, resilience::Bulkhead, resilience::BulkheadError);
 yes!(Clone: resilience::breaker::CircuitBreaker, resilience::breaker::KeyedBreakers<u8>, resilience::Bulkhead);

@@ -98,6 +98,15 @@ impl Parked {
         Parked { task, name, spawned_at, waits: Vec::new(), lost_wake: false, what }
     }
 
+    /// Returns its name, or what it is if it is no child.
+    pub(crate) fn name_or_kind(&self) -> Option<String> {
+        match self.what {
+            What::Test => Some("the test".into()),
+            What::Job => Some("a blocking job".into()),
+            What::Child => self.name.clone(),
+        }
+    }
+
     /// Returns a few words about the task, to be put behind its number.
     pub(crate) fn in_short(&self) -> String {
         let file = |at: &Location<'_>| at.file().rsplit(['/', '\\']).next().map(String::from);

@@ -2,11 +2,15 @@
 
 use crate::{
     decision::Kind,
+    recording,
     state::{Shared, TimerKey, Work},
     trace::Step,
     wait,
 };
-use anyscope_core::{Child, Clock, Instant, Spawn, SpawnBlocking, Timer, observe::waits_for};
+use anyscope_core::{
+    Child, Clock, Instant, Spawn, SpawnBlocking, Timer,
+    observe::{recorder::Recording, waits_for},
+};
 use std::{
     fmt,
     future::{Future, poll_fn},
@@ -78,6 +82,36 @@ impl SimHandle {
             Poll::Pending
         })
         .await;
+    }
+
+    /// Returns the steps so far, to be printed, drawn, or opened in Perfetto. Without
+    /// [`Builder::record`](crate::Builder::record) there are none. May be called during the run, and after it.
+    ///
+    /// Its tasks are children of a scope 0; each is in the task that has spawned it. The test itself is that scope.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use anyscope::{Timer, scope, sim::Sim};
+    /// use std::time::Duration;
+    ///
+    /// let sim = Sim::builder().record(true).build();
+    /// let handle = sim.handle();
+    /// sim.run(async |sim| {
+    ///     scope(&sim, async |s| {
+    ///         s.spawn_named("sleeper", sim.sleep(Duration::from_secs(1)));
+    ///     })
+    ///     .await;
+    /// })
+    /// .unwrap();
+    /// let recording = handle.recording();
+    /// assert!(recording.to_string().contains("1s simulation: `sleeper` has ended: returned"));
+    /// assert!(recording.to_svg().contains("sleeper")); // write it to a file, and look at it
+    /// ```
+    pub fn recording(&self) -> Recording {
+        // Out of the lock: it takes as long as the run has steps.
+        let trace = self.shared.lock().trace.clone();
+        recording::of(&trace)
     }
 
     /// Returns one of `0..options`: a random one in [`explore`](crate::explore), each in turn in

@@ -21,6 +21,7 @@
 //! | test a protocol without a network | `SimHandle::stream_pair`, with the features `smol`, `futures` or `tokio` of anyscope |
 //! | inject faults | [`Faults`] |
 //! | name in reports what a task waits for | [`SimHandle::label`] |
+//! | see a run as a picture, or in Perfetto | [`SimHandle::recording`] |
 
 #![cfg_attr(docsrs, feature(doc_cfg))]
 #![forbid(unsafe_code)]
@@ -31,6 +32,7 @@ mod explore;
 mod failure;
 mod handle;
 mod marble;
+mod recording;
 mod sim;
 mod state;
 #[cfg(any(feature = "futures-io", feature = "tokio"))]

@@ -282,6 +282,12 @@ impl Builder {
         self
     }
 
+    /// Keeps all steps of the run, for [`SimHandle::recording`](crate::SimHandle::recording). Not unless set: they take memory as
+    /// long as the run goes on.
+    pub fn record(self, record: bool) -> Self {
+        self.keep_trace(record)
+    }
+
     pub(crate) fn choices(mut self, choices: Choices) -> Self {
         self.choices = choices;
         self

@@ -164,7 +164,7 @@ impl Recorder {
         self.kept.as_ref().map_or(&[], |kept| &kept.steps)
     }
 
-    fn task(&self, task: TaskId) -> Option<&Parked> {
+    pub(crate) fn task(&self, task: TaskId) -> Option<&Parked> {
         let known = self.kept.as_ref()?;
         known.tasks.get(usize::try_from(task.0).ok()?)
     }

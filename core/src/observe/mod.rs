@@ -5,6 +5,8 @@ mod event;
 mod label;
 mod progress;
 #[cfg(all(feature = "std", not(anyscope_loom)))]
+pub mod recorder;
+#[cfg(all(feature = "std", not(anyscope_loom)))]
 pub mod tree;
 
 #[cfg(all(feature = "std", not(anyscope_loom)))]

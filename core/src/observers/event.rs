@@ -190,6 +190,12 @@ pub enum Outcome {
     Cancelled,
 }
 
+impl Outcome {
+    /// All of them, each at its number.
+    pub(crate) const ALL: &[Outcome] =
+        &[Outcome::Returned, Outcome::Failed, Outcome::Panicked, Outcome::Cancelled];
+}
+
 impl fmt::Display for Outcome {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {

@@ -2,6 +2,7 @@
 
 mod observer;
 mod programs;
+mod recorder;
 mod storm;
 mod tree;
 mod verdict;
