@@ -125,6 +125,16 @@ impl LocalChild {
     pub(super) fn new(child: Child) -> Self {
         LocalChild { child, _thread: PhantomData }
     }
+
+    /// Returns the name; as [`Child::name`].
+    pub fn name(&self) -> Option<&str> {
+        self.child.name()
+    }
+
+    /// Returns where the child was spawned; as [`Child::spawned_at`].
+    pub fn spawned_at(&self) -> Option<&'static Location<'static>> {
+        self.child.spawned_at()
+    }
 }
 
 impl Future for LocalChild {

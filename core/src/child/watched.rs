@@ -50,7 +50,8 @@ pub(super) fn allocate<F: Future, S: Receive<F::Output, Via>, Via>(
 ) -> Raw {
     // SAFETY: a child that is being made is in its scope.
     let around = scope.and_then(|scope| unsafe { scope.as_ref() }.observed());
-    let told = around.filter(|_| !origin.is_own()).map(|around| {
+    let around = around.filter(|around| !origin.is_own() && around.wants_children());
+    let told = around.map(|around| {
         let now = state.now();
         let (scope, number, is_daemon) = (around.who().scope(), now.number(), now.is_daemon());
         let who = Who::Child { scope, number, is_daemon };

@@ -44,6 +44,13 @@ impl Observers {
         self.wants_wakes
     }
 
+    /// Returns whether one wants to be told of a child that begins now.
+    pub(super) fn wants_children(&self) -> bool {
+        let mut wanted = false;
+        self.each(|_, observer| wanted = wanted || observer.wants_children());
+        wanted
+    }
+
     /// Calls `begins` of each, and returns what they return.
     pub(super) fn marks(&self, mut begins: impl FnMut(usize, &dyn Observer) -> u64) -> Marks {
         let mut marks = Marks::default();

@@ -74,6 +74,12 @@ impl Observed {
         })
     }
 
+    /// Returns whether anybody wants to be told of a child that begins now.
+    #[inline(never)]
+    pub(crate) fn wants_children(&self) -> bool {
+        self.observers.wants_children()
+    }
+
     /// Tells that a child of this scope begins.
     pub(crate) fn child(&self, begin: Begin<'_>) -> Arc<Self> {
         Self::begins(&self.observers, begin, Some(self))

@@ -14,7 +14,8 @@ use super::{Begin, Happening, Outcome, PollEnd, Subject};
 ///
 /// # Cost
 ///
-/// Without observers: nothing. With some: an allocation and a virtual call for each child, and two for each poll.
+/// Without observers: nothing. With some: an allocation and a virtual call for each child, and two for each poll. With
+/// some that do not [want to know](Self::wants_children): a virtual call for each child.
 ///
 /// # Examples
 ///
@@ -88,6 +89,12 @@ pub trait Observer: Send + Sync + 'static {
     /// It has ended. The last event about it, but for those of other threads at the same moment.
     fn ends(&self, subject: Subject, outcome: Outcome) {
         let _ = (subject, outcome);
+    }
+
+    /// Returns whether it wants to be told of a child that begins now. If no observer of the tree does, none is told of
+    /// that child, and it costs as much as without. Called at each spawn.
+    fn wants_children(&self) -> bool {
+        true
     }
 
     /// Returns whether [`wakes`](Self::wakes) is to be called. Children then have wakers of their own, at the cost of an
