@@ -9,18 +9,36 @@
 #![cfg_attr(docsrs, feature(doc_cfg))]
 #![no_std]
 
-#[cfg(any(feature = "futures", feature = "progress", feature = "shutdown"))]
+#[cfg(any(
+    feature = "futures",
+    feature = "metrics",
+    feature = "progress",
+    feature = "shutdown",
+    feature = "tracing"
+))]
 extern crate alloc;
-#[cfg(any(feature = "deadpool", feature = "progress", feature = "shutdown"))]
+#[cfg(any(
+    feature = "deadpool",
+    feature = "metrics",
+    feature = "progress",
+    feature = "shutdown",
+    feature = "tracing"
+))]
 extern crate std;
 
 #[cfg(any(feature = "deadpool", feature = "hyper", feature = "futures"))]
 pub mod compat;
+#[cfg(any(feature = "metrics", feature = "tracing"))]
+mod marks;
+#[cfg(feature = "metrics")]
+pub mod metrics;
 pub mod prelude;
 #[cfg(feature = "progress")]
 pub mod progress;
 #[cfg(feature = "shutdown")]
 pub mod shutdown;
+#[cfg(feature = "tracing")]
+pub mod tracing;
 
 pub use anyscope_core::*;
 
