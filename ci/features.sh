@@ -22,10 +22,14 @@ for ((set = 0; set < 1 << ${#optional[@]}; set++)); do
 done
 
 # They add modules that have nothing to do with the others.
-for features in progress "progress smol" shutdown rate serde backon deadpool "rate backon shutdown deadpool progress tokio threads sim hyper futures"; do
+for features in tracing metrics "tracing metrics smol" progress "progress smol" shutdown rate serde backon deadpool "rate backon shutdown deadpool progress tokio threads sim hyper futures"; do
     cargo check --quiet -p anyscope --no-default-features --features "$features"
     echo "anyscope: $features"
 done
+
+# Where tokio's tasks have names.
+RUSTFLAGS="-D warnings --cfg tokio_unstable" cargo check --quiet -p anyscope-tokio --target-dir "${CARGO_TARGET_DIR:-target}/tokio_unstable"
+echo "anyscope-tokio: --cfg tokio_unstable"
 
 if cargo tree -p anyscope-core --all-features -e normal --prefix none |
     grep -E '^(tokio|smol|async-executor|async-io|async-task|blocking|futures-util|futures-executor) '; then

@@ -14,6 +14,9 @@
 //! [`Cancelled`](anyscope_core::JoinError::Cancelled), [by](anyscope_core::Cancelled::by) the
 //! [`Executor`](anyscope_core::CancelledBy::Executor).
 //!
+//! With `--cfg tokio_unstable`, which `tokio-console` needs anyway, each task has the name of its child
+//! (`spawn_named`), or else the place where the child was spawned.
+//!
 //! Time is tokio's: if it is paused (`tokio::time::pause`), both [`Timer`] and [`Clock`] follow.
 //!
 //! # Examples
@@ -35,6 +38,7 @@
 
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
+mod named;
 mod task_local;
 
 pub use task_local::{NotSet, TaskLocal};
@@ -125,11 +129,11 @@ impl From<Handle> for TokioHandle {
 
 impl Spawn for TokioHandle {
     fn spawn(&self, child: Child) {
-        drop(self.handle.spawn(child));
+        drop(named::spawn(&self.handle, child));
     }
 
     fn spawn_keep_alive(&self, child: Child) -> Option<KeepAlive> {
-        Some(KeepAlive::new(self.handle.spawn(child)))
+        named::spawn(&self.handle, child).map(KeepAlive::new)
     }
 
     /// Returns the number of workers of the runtime; one if it runs on the current thread.
@@ -328,7 +332,7 @@ impl From<LocalSet> for TokioLocal {
 
 impl SpawnLocal for TokioLocal {
     fn spawn_local(&self, child: LocalChild) {
-        drop(self.set.spawn_local(child));
+        named::spawn_local(&self.set, child);
     }
 }
 
@@ -341,7 +345,7 @@ pub struct TokioLocalHandle {
 impl SpawnLocal for TokioLocalHandle {
     fn spawn_local(&self, child: LocalChild) {
         if let Some(set) = self.set.upgrade() {
-            drop(set.spawn_local(child));
+            named::spawn_local(&set, child);
         }
     }
 }
