@@ -11,8 +11,13 @@ use crate::{
     },
 };
 use anyscope::{
-    BlockOn, concurrent, context::Context as Values, observe::tree::Tree, resilience::RetryBudget,
-    scope, smol::SmolHandle, tokio::TokioHandle,
+    BlockOn, concurrent,
+    context::Context as Values,
+    observe::{Observer, PollEnd, Subject, Who, recorder::Recorder, tree::Tree},
+    resilience::RetryBudget,
+    scope,
+    smol::SmolHandle,
+    tokio::TokioHandle,
 };
 use async_executor::Executor;
 use futures_buffered::{BufferedStreamExt, MergeBounded};
@@ -622,6 +627,21 @@ fn scopes(rows: &mut Rows) {
             counted(N, || tree.snapshot());
             s.cancel("counted");
         })));
+    });
+    rows.path("recorder/event".into()).own(|| {
+        const N: usize = 10_000;
+        let recorder = Recorder::builder().clock(own::Free).build();
+        let subject =
+            Subject { who: Who::Child { scope: 1, number: 1, is_daemon: false }, mark: 0 };
+        let observer: &dyn Observer = black_box(&recorder);
+        // The first one makes the place for the others.
+        observer.poll_begins(subject);
+        counted(N, || {
+            for _ in 0..N / 2 {
+                observer.poll_begins(subject);
+                observer.poll_ends(subject, PollEnd::Pending(None));
+            }
+        });
     });
     rows.path("scope/empty".into()).own(|| ByHand.block_on(counted_in_task(1, own::empty_scope)));
     rows.path("concurrent/empty".into())

@@ -23,7 +23,9 @@ use std::time::Instant;
 /// # Cost
 ///
 /// Memory: 56 bytes for each event that is kept, for each thread that polls, and a third more for texts; some 150 bytes for each
-/// name. Time: a read of the clock and some stores for each event, two events for each poll. There is no allocation but for
+/// name. When the recorder is gone, a thread gives its part back at its end, or at its first event with another recorder.
+///
+/// Time: a read of the clock and some stores for each event, two events for each poll. There is no allocation but for
 /// the first event of a thread, and no lock but there and at the begin of a child, whose name is put into a table.
 ///
 /// # Examples
