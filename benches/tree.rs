@@ -43,12 +43,10 @@ fn trees() -> [(&'static str, Option<Tree>); 3] {
     ]
 }
 
-fn within<F: Future>(tree: &Option<Tree>, work: F) -> impl Future<Output = F::Output> {
-    async move {
-        match tree {
-            Some(tree) => tree.watch(work).await,
-            None => work.await,
-        }
+async fn within<F: Future>(tree: &Option<Tree>, work: F) -> F::Output {
+    match tree {
+        Some(tree) => tree.watch(work).await,
+        None => work.await,
     }
 }
 

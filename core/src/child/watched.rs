@@ -12,6 +12,7 @@ use super::{
 use crate::{
     cancel::current,
     observers::{Begin, Happening, Observed, Outcome, Parked, Substitute, Who},
+    unwind,
     values::Context as Values,
     waits::{
         Watch,
@@ -76,6 +77,8 @@ impl Behind {
     pub(super) fn tell_end(&self, in_poll: bool) {
         if let Some(told) = &self.told {
             told.observed.ends(in_poll);
+            // Its handle may keep this for long, and with the waker what the executor has of the task.
+            unwind::discard(told.waker.take());
         }
     }
 
@@ -223,7 +226,7 @@ impl<F: Future, S: Receive<F::Output, Via>, Via> Watched<F, S, Via> {
         // another size; what it does besides is done here.
         unsafe {
             Cell::<F, S, Via>::clear(raw);
-            crate::unwind::discard(Box::from_raw(raw.as_ptr().cast::<Self>()));
+            unwind::discard(Box::from_raw(raw.as_ptr().cast::<Self>()));
         }
     }
 }

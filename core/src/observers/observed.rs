@@ -187,6 +187,11 @@ impl Substitute {
         Substitute { last: Lock::new(None) }
     }
 
+    /// Returns the last waker, which is not needed any more.
+    pub(crate) fn take(&self) -> Option<Arc<Tells>> {
+        self.last.with(Option::take)
+    }
+
     /// Calls `poll` with the waker that tells `observed` of wakes, if there is anybody to tell.
     pub(crate) fn stand_in<R>(
         &self,
