@@ -18,6 +18,7 @@ use anyscope::{
     scope,
     smol::SmolHandle,
     tokio::TokioHandle,
+    tracing::Spans,
 };
 use async_executor::Executor;
 use futures_buffered::{BufferedStreamExt, MergeBounded};
@@ -547,6 +548,11 @@ fn spawns<M: own::Map<Yields>>(rows: &mut Rows, name: &str, work: M) {
             });
         rows.path(format!("tree/spawn + join/{name}/{n}")).floor(floor).own(move || {
             let tree = Tree::new();
+            let once = || tree.watch(own::spawn_and_join(&ByHand, n, work));
+            ByHand.block_on(counted_in_task(n, once));
+        });
+        rows.path(format!("spans off/spawn + join/{name}/{n}")).floor(floor).own(move || {
+            let tree = Tree::builder().observer(Spans::new()).build();
             let once = || tree.watch(own::spawn_and_join(&ByHand, n, work));
             ByHand.block_on(counted_in_task(n, once));
         });
