@@ -330,7 +330,7 @@ fn o99_clocks_and_texts_that_panic_break_nothing() {
 
 /// Given a simulated program, then its steps are a recording that is the same each time, and both pictures have its tasks.
 #[test]
-fn o100_a_simulated_run_is_a_recording() {
+fn o88_a_simulated_run_is_a_recording() {
     let sim = Sim::builder().record(true).build();
     let handle = sim.handle();
     let run = sim.run(async |sim| {
@@ -388,7 +388,7 @@ fn o100_a_simulated_run_is_a_recording() {
 /// Given events that do not fit together, then they are shown as well as possible; and given very many, then the picture is bounded, and
 /// says what is not there.
 #[test]
-fn o101_any_events_can_be_shown() {
+fn o89_any_events_can_be_shown() {
     let child = |number| Who::Child { scope: 1, number, is_daemon: number % 2 == 1 };
     let event = |at, thread, number, what| Event { at, thread, who: child(number), what };
     let odd = vec![
