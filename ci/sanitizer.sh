@@ -9,5 +9,9 @@ export ASAN_OPTIONS="detect_stack_use_after_return=1:detect_leaks=0"
 export RUST_MIN_STACK=$((256 << 20))
 export CARGO_TARGET_DIR="${CARGO_TARGET_DIR:-target}/sanitizer"
 behaviours=()
-for group in tests/conformance/*/; do behaviours+=(--test "$(basename "$group")"); done
+for group in tests/conformance/*/; do
+    group="$(basename "$group")"
+    # Spans and metrics are safe code, with a lot of safe code of others to build; `observe` has what is below them.
+    [ "$group" = telemetry ] || behaviours+=(--test "$group")
+done
 cargo test -p anyscope-tests "${behaviours[@]}" --target "$(rustc -vV | sed -n 's/^host: //p')"
