@@ -1,8 +1,8 @@
 //! The page in a browser, as it is after its scripts have run. `ci/page.sh` installs the browser, and runs these.
 
-use crate::client::scope_in;
+use crate::client::{circle_in, scope_in};
 use anyscope::{
-    BlockOn, JoinHandle,
+    BlockOn,
     observe::{labelled, tree::Tree},
     smol::Smol,
 };
@@ -11,7 +11,6 @@ use std::{
     env, fs,
     future::pending,
     process::{self, Command, Stdio},
-    sync::{Arc, Mutex},
 };
 use support::{until, yields};
 
@@ -124,19 +123,7 @@ fn o81_the_page_filters_sorts_and_goes_into() {
 fn o82_the_page_names_a_circle() {
     let tree = Tree::new();
     let serving = Server::new(&tree).tcp("127.0.0.1:0").unwrap();
-    let scope = scope_in(&tree);
-    let slot = Arc::new(Mutex::new(None::<JoinHandle<'_, ()>>));
-    let taken = slot.clone();
-    let first = scope.spawn_named("<b>first</b>", async move {
-        until(|| taken.lock().unwrap().is_some()).await;
-        let second = taken.lock().unwrap().take().unwrap();
-        let _ = second.await;
-    });
-    let second = scope.spawn_named("second", async move {
-        let _ = first.await;
-    });
-    *slot.lock().unwrap() = Some(second);
-    Smol.block_on(until(|| tree.verdict().is_some()));
+    let _scope = circle_in(&tree, "<b>first</b>");
     let page = open(&serving, "");
     let verdict = page.split("<section id=\"verdict\">").nth(1).expect("a verdict, not hidden");
     let verdict = text(&format!(">{}", verdict.split("</section>").next().unwrap()));

@@ -1,16 +1,38 @@
 //! A client that says what a test wants, and programs that are looked at.
 
-use anyscope::{OwnedScope, context::Context, observe::tree::Tree, smol::Smol};
+use anyscope::{
+    BlockOn, JoinHandle, OwnedScope, context::Context, observe::tree::Tree, smol::Smol,
+};
 use anyscope_serve::Serving;
 use serde_json::Value;
 use std::{
     io::{Read, Write},
     net::TcpStream,
+    sync::{Arc, Mutex},
 };
+use support::until;
 
 /// Returns a scope in this tree, in which tests put children.
 pub(crate) fn scope_in(tree: &Tree) -> OwnedScope<Smol> {
     tree.context(&Context::new()).enter(|| OwnedScope::new(&Smol))
+}
+
+/// Returns a scope in this tree, with two children that wait for each other: one of this name, and `second`.
+pub(crate) fn circle_in(tree: &Tree, first: &'static str) -> OwnedScope<Smol> {
+    let scope = scope_in(tree);
+    let slot = Arc::new(Mutex::new(None::<JoinHandle<'_, ()>>));
+    let taken = slot.clone();
+    let first = scope.spawn_named(first, async move {
+        until(|| taken.lock().unwrap().is_some()).await;
+        let second = taken.lock().unwrap().take().unwrap();
+        let _ = second.await;
+    });
+    let second = scope.spawn_named("second", async move {
+        let _ = first.await;
+    });
+    *slot.lock().unwrap() = Some(second);
+    Smol.block_on(until(|| tree.verdict().is_some()));
+    scope
 }
 
 pub(crate) fn connect(serving: &Serving) -> TcpStream {

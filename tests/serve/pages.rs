@@ -1,8 +1,8 @@
 //! What is served.
 
-use crate::client::{connect, exchange, get, json, members, scope_in};
+use crate::client::{circle_in, connect, exchange, get, json, members, scope_in};
 use anyscope::{
-    BlockOn, Clock, Instant, JoinHandle, concurrent,
+    BlockOn, Clock, Instant, concurrent,
     observe::{labelled, tree::Tree},
     smol::Smol,
 };
@@ -11,7 +11,7 @@ use serde_json::json;
 use std::{
     future::pending,
     sync::{
-        Arc, Mutex,
+        Arc,
         atomic::{AtomicUsize, Ordering},
     },
     time::Duration,
@@ -69,19 +69,7 @@ fn o50_json_has_a_row_for_each() {
 fn o51_the_verdict_is_served() {
     let tree = Tree::new();
     let serving = Server::new(&tree).tcp("127.0.0.1:0").unwrap();
-    let scope = scope_in(&tree);
-    let slot = Arc::new(Mutex::new(None::<JoinHandle<'_, ()>>));
-    let taken = slot.clone();
-    let first = scope.spawn_named("first", async move {
-        until(|| taken.lock().unwrap().is_some()).await;
-        let second = taken.lock().unwrap().take().unwrap();
-        let _ = second.await;
-    });
-    let second = scope.spawn_named("second", async move {
-        let _ = first.await;
-    });
-    *slot.lock().unwrap() = Some(second);
-    Smol.block_on(until(|| tree.verdict().is_some()));
+    let _scope = circle_in(&tree, "first");
 
     let seen = json(&serving);
     let circle = seen["verdict"]["circle"].as_array().unwrap();

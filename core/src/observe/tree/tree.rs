@@ -16,7 +16,7 @@ use std::time::Instant;
 ///
 /// # Cost
 ///
-/// Without a tree: nothing. In a tree: 144 bytes for each child, a few stores for each poll, and a lock at the begin and
+/// Without a tree: nothing. In a tree: some 190 bytes for each child, a few stores for each poll, and a lock at the begin and
 /// the end of each scope. Nothing is registered for a child: its scope has a list of them anyway. Time is read when a
 /// child has to wait for the first time; and twice for each poll with [`time_polls`](Builder::time_polls).
 ///
