@@ -27,6 +27,9 @@ for features in tracing metrics "tracing metrics smol" progress "progress smol" 
     echo "anyscope: $features"
 done
 
+cargo check --quiet -p anyscope-remote
+echo "anyscope-remote: ''"
+
 # Where tokio's tasks have names.
 RUSTFLAGS="-D warnings --cfg tokio_unstable" cargo check --quiet -p anyscope-tokio --target-dir "${CARGO_TARGET_DIR:-target}/tokio_unstable"
 echo "anyscope-tokio: --cfg tokio_unstable"

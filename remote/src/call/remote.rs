@@ -1,0 +1,218 @@
+//! What callers have.
+
+use super::{
+    caller::Caller,
+    error::CallError,
+    request::{Call, Request},
+    ticket::Ticket,
+    wait,
+};
+use crate::{
+    Job,
+    engine::{AnyEngine, Engine, EngineError, JobId, Queue},
+    outcome::Outcome,
+    time::Time,
+};
+use anyscope_core::{Clock, Spawn, Timer};
+use std::{fmt, marker::PhantomData, sync::Arc, time::Duration};
+
+/// Calls jobs of one kind, which run in workers: here, in other processes, on other machines.
+///
+/// Cheap to clone. What it does beside the calls, telling the engine that it is there, and cancelling the jobs of calls that were dropped, runs on
+/// the executor that it is made with.
+///
+/// # Examples
+///
+/// The same on an engine in memory, which makes it a local pool:
+///
+/// ```
+/// use anyscope::{flow, scope, smol::Smol};
+/// use anyscope_remote::{Job, Json, Memory, Remote, Workers};
+/// use serde::{Deserialize, Serialize};
+///
+/// #[derive(Serialize, Deserialize)]
+/// struct Square(u64);
+///
+/// impl Job for Square {
+///     const NAME: &'static str = "square";
+///     type Output = u64;
+///     type Error = String;
+///     type Codec = Json;
+/// }
+///
+/// let engine = Memory::new(&Smol);
+/// smol::block_on(scope(&Smol, async |s| {
+///     let workers = Workers::new(&engine, "squares").here(4);
+///     s.spawn_daemon(workers.serve(&Smol, &Smol, async |Square(n), _cx| {
+///         n.checked_mul(n).ok_or_else(|| "too large".to_owned())
+///     }));
+///
+///     let squares = Remote::<Square>::new(&engine, &Smol, "squares");
+///     let all: Result<Vec<u64>, _> = flow::iter(1..=5)
+///         .map_concurrent(4, |n| squares.call(Square(n)))
+///         .try_collect()
+///         .await;
+///     assert_eq!(all.unwrap(), [1, 4, 9, 16, 25]);
+/// }));
+/// ```
+pub struct Remote<J> {
+    caller: Arc<Caller>,
+    job: PhantomData<fn(J) -> J>,
+}
+
+/// How long a caller may be silent before its calls are cancelled.
+const LEASE: Duration = Duration::from_secs(30);
+
+impl<J: Job> Remote<J> {
+    /// Creates one for a queue of `engine`.
+    ///
+    /// # Panics
+    ///
+    /// Panics if the name cannot be that of a queue; see [`Queue`].
+    #[track_caller]
+    pub fn new<X>(engine: &impl Engine, exec: &X, queue: impl Into<Queue>) -> Self
+    where
+        X: Spawn + Timer<Sleep: Send + 'static> + Clock + Clone + Send + Sync + 'static,
+    {
+        let (engine, exec, time) =
+            (AnyEngine::new(engine.clone()), Arc::new(exec.clone()), Time::new(exec));
+        Remote { caller: Caller::new(engine, queue.into(), time, exec, LEASE), job: PhantomData }
+    }
+
+    /// Returns one whose calls are cancelled when the engine has not heard of it for so long: because its process was killed, or cannot
+    /// reach the engine. 30 seconds otherwise.
+    ///
+    /// # Panics
+    ///
+    /// Panics if `lease` is zero.
+    #[track_caller]
+    pub fn caller_lease(self, lease: Duration) -> Self {
+        assert!(!lease.is_zero(), "a lease of no time is over before it begins");
+        let Caller { engine, queue, time, scope, .. } = &*self.caller;
+        let caller = Caller::new(
+            engine.clone(),
+            queue.clone(),
+            time.clone(),
+            scope.executor().clone(),
+            lease,
+        );
+        Remote { caller, job: PhantomData }
+    }
+
+    /// Puts a job, and waits for its outcome: a future like any other, so every form of flow, retry, breaker, hedge and limit works with it.
+    ///
+    /// It waits while the queue is full, and while the engine cannot be reached.
+    ///
+    /// # Errors
+    ///
+    /// See [`CallError`].
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropping the future cancels the job, as far as it can be told: one that waits is not begun, one that runs is cancelled. So does the end
+    /// of the caller's process, after the [caller's lease](Self::caller_lease).
+    pub fn call(&self, job: J) -> Call<J> {
+        self.request(job).call()
+    }
+
+    /// Returns a request to which more can be said: a time limit, a key, headers.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # use anyscope_remote::{CallError, Job, Remote};
+    /// # use std::time::Duration;
+    /// async fn one_by_one<J: Job>(remote: &Remote<J>, job: J) -> Result<J::Output, CallError<J::Error>> {
+    ///     remote.request(job).key("customer-7").within(Duration::from_secs(60)).call().await
+    /// }
+    /// ```
+    pub fn request(&self, job: J) -> Request<J> {
+        Request::new(self.caller.clone(), &job)
+    }
+
+    /// Puts a job that outlives its caller, and returns when it is stored.
+    ///
+    /// # Errors
+    ///
+    /// [`Codec`](CallError::Codec) and [`Engine`](CallError::Engine).
+    ///
+    /// # Cancel safety
+    ///
+    /// If the future is dropped, the job may have been stored or not. To be able to say it again, use [`submit_as`](Self::submit_as).
+    pub async fn submit(&self, job: J) -> Result<Ticket, CallError<J::Error>> {
+        self.request(job).submit().await
+    }
+
+    /// Puts a job under an id of one's own. Put twice, it is stored once, whatever the second job is.
+    ///
+    /// # Errors
+    ///
+    /// As [`submit`](Self::submit).
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropping the future loses nothing: call this again.
+    pub async fn submit_as(&self, id: JobId, job: J) -> Result<Ticket, CallError<J::Error>> {
+        self.request(job).submit_as(id).await
+    }
+
+    /// Waits for the outcome of a job that was submitted, here or elsewhere.
+    ///
+    /// It waits for ever if no such job is ever put, or if the engine has forgotten it: engines keep outcomes for a time.
+    ///
+    /// # Errors
+    ///
+    /// See [`CallError`].
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropping the future has no effect on the job.
+    pub async fn attach(&self, ticket: &Ticket) -> Result<J::Output, CallError<J::Error>> {
+        wait::decode::<J>(self.of(ticket).outcome(ticket.id()).await?)
+    }
+
+    /// Cancels a job that was submitted, and waits until nobody runs it. Returns whether its outcome is that it was cancelled: false if it had
+    /// another one already.
+    ///
+    /// # Errors
+    ///
+    /// If the engine fails, but not while it cannot be reached.
+    ///
+    /// # Cancel safety
+    ///
+    /// If the future is dropped, the job may be cancelled or not.
+    pub async fn cancel(&self, ticket: &Ticket) -> Result<bool, EngineError> {
+        let caller = self.of(ticket);
+        let asked = Outcome::Cancelled("cancelled by its ticket".to_owned());
+        let first = matches!(caller.settle(ticket.id(), &asked).await?, Outcome::Cancelled(_));
+        caller.insist(|| caller.engine.released(&caller.queue, ticket.id())).await?;
+        Ok(first)
+    }
+
+    /// A caller at the queue of a ticket.
+    fn of(&self, ticket: &Ticket) -> Arc<Caller> {
+        if *ticket.queue() == self.caller.queue {
+            return self.caller.clone();
+        }
+        let Caller { engine, time, scope, presence, .. } = &*self.caller;
+        Caller::new(
+            engine.clone(),
+            ticket.queue().clone(),
+            time.clone(),
+            scope.executor().clone(),
+            presence.lease(),
+        )
+    }
+}
+
+impl<J> Clone for Remote<J> {
+    fn clone(&self) -> Self {
+        Remote { caller: self.caller.clone(), job: PhantomData }
+    }
+}
+
+impl<J> fmt::Debug for Remote<J> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Remote").field("queue", &self.caller.queue).finish_non_exhaustive()
+    }
+}

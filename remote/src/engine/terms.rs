@@ -1,0 +1,237 @@
+//! What is said between engines and those above them.
+
+use super::{
+    envelope::Envelope,
+    names::{CallerId, JobId, LeaseId, WorkerName},
+};
+use anyscope_core::Limit;
+use std::{fmt, time::Duration};
+
+/// What became of a job that was [put](super::Engine::put).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Put {
+    /// It is stored now.
+    Stored,
+    /// A job with its id is there already, with or without an outcome. That one stays as it is.
+    Known,
+}
+
+/// What a worker asks for.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct Ask {
+    /// How many jobs it has places for. At least one.
+    pub free: usize,
+    /// How many leases may be held of the queue at once, by all workers together.
+    pub everywhere: Limit,
+    /// How long each lease is.
+    pub lease: Duration,
+    /// How long to wait for the first job before none are returned.
+    pub wait: Duration,
+    /// Who asks.
+    pub worker: WorkerName,
+}
+
+impl Ask {
+    /// Asks for up to `free` jobs, without a limit over all workers.
+    pub fn new(free: usize, lease: Duration, wait: Duration, worker: WorkerName) -> Self {
+        Ask { free, everywhere: Limit::Unbounded, lease, wait, worker }
+    }
+}
+
+/// A job that is leased to a worker.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct Leased {
+    /// Which lease it is.
+    pub lease: LeaseId,
+    /// The job.
+    pub envelope: Envelope,
+    /// Which attempt this is: 1 for the first. Leases that ran out count, and those that were given back unless [`Again::counts`] is
+    /// false.
+    pub attempt: u32,
+    /// Greater with each lease of the job, whether it counts or not. What handlers fence their writes with.
+    pub epoch: u64,
+    /// How long ago it was put, by the clock of the engine.
+    pub waited: Duration,
+}
+
+impl Leased {
+    /// Creates one.
+    pub fn new(
+        lease: LeaseId,
+        envelope: Envelope,
+        attempt: u32,
+        epoch: u64,
+        waited: Duration,
+    ) -> Self {
+        Leased { lease, envelope, attempt, epoch, waited }
+    }
+}
+
+/// Whether a lease is still held.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Held {
+    /// It was extended.
+    Yes,
+    /// It was extended, but the job has its outcome: whoever runs it should end. The place counts until the lease is
+    /// [given back](super::Engine::give_back).
+    Settled,
+    /// It has run out, or another worker has the job.
+    Lost,
+}
+
+/// Who settles.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Settler {
+    /// The worker with this lease. The lease ends with it.
+    Worker(LeaseId),
+    /// The caller, or somebody in its name. A lease that a worker has stays with it until it gives it back.
+    Caller,
+}
+
+/// An outcome, for the engine to keep. What is in it is between workers and callers.
+#[derive(Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct End {
+    /// The outcome.
+    pub bytes: Vec<u8>,
+    /// Whether the job is a dead letter, to be looked at by people.
+    pub dead: bool,
+}
+
+impl End {
+    /// Creates one that is no dead letter.
+    pub fn new(bytes: Vec<u8>) -> Self {
+        End { bytes, dead: false }
+    }
+
+    /// Creates one of a dead letter.
+    pub fn dead(bytes: Vec<u8>) -> Self {
+        End { bytes, dead: true }
+    }
+}
+
+/// Without the outcome, which may have secrets.
+impl fmt::Debug for End {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let bytes = format_args!("{} bytes", self.bytes.len()).to_string();
+        f.debug_struct("End").field("bytes", &bytes).field("dead", &self.dead).finish()
+    }
+}
+
+/// Who was first to settle a job.
+#[derive(Clone, PartialEq, Eq)]
+pub enum Settled {
+    /// This settler was; its outcome is stored.
+    First,
+    /// Somebody else was, or this settler, when it was not heard: here is what is stored.
+    Already(Vec<u8>),
+    /// Nobody yet, but the lease is lost, so this outcome was not taken. Not said to callers.
+    LeaseLost,
+}
+
+impl fmt::Debug for Settled {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Settled::First => f.write_str("First"),
+            Settled::Already(bytes) => write!(f, "Already({} bytes)", bytes.len()),
+            Settled::LeaseLost => f.write_str("LeaseLost"),
+        }
+    }
+}
+
+/// How a lease is given back.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Again {
+    /// How long until the job may be leased again.
+    pub after: Duration,
+    /// Whether the lease was an attempt. An engine that cannot leave it out may count it.
+    pub counts: bool,
+}
+
+impl Again {
+    /// At once, and it was no attempt.
+    pub fn now() -> Self {
+        Again { after: Duration::ZERO, counts: false }
+    }
+
+    /// After this delay, and it was an attempt.
+    pub fn after(delay: Duration) -> Self {
+        Again { after: delay, counts: true }
+    }
+}
+
+/// What a worker is told about a job that it runs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Signal {
+    /// Its caller has cancelled it.
+    Cancel,
+}
+
+/// What a queue has at a moment.
+#[derive(Clone, Debug, Default)]
+#[non_exhaustive]
+pub struct Status {
+    /// Jobs that can be leased now.
+    pub ready: u64,
+    /// Jobs that wait for a delay, or for another job with their key.
+    pub delayed: u64,
+    /// The leases.
+    pub running: Vec<Running>,
+    /// Jobs that have an outcome and are kept, dead letters among them.
+    pub settled: u64,
+    /// Dead letters.
+    pub dead: u64,
+}
+
+/// One lease.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct Running {
+    /// The job.
+    pub job: JobId,
+    /// The kind of it.
+    pub name: String,
+    /// Who runs it.
+    pub worker: WorkerName,
+    /// Which attempt it is.
+    pub attempt: u32,
+    /// For how long.
+    pub since: Duration,
+}
+
+impl Running {
+    /// Creates one.
+    pub fn new(
+        job: JobId,
+        name: String,
+        worker: WorkerName,
+        attempt: u32,
+        since: Duration,
+    ) -> Self {
+        Running { job, name, worker, attempt, since }
+    }
+}
+
+/// A job that could not be done, as it is kept for people.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct DeadLetter {
+    /// The job.
+    pub envelope: Envelope,
+    /// Its outcome.
+    pub end: End,
+}
+
+impl DeadLetter {
+    /// Creates one.
+    pub fn new(envelope: Envelope, end: End) -> Self {
+        DeadLetter { envelope, end }
+    }
+}
+
+/// Of these callers those that are not there; what [`Engine::gone`](super::Engine::gone) returns.
+pub type Gone = Vec<CallerId>;

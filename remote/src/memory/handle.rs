@@ -1,0 +1,181 @@
+//! What users have of an engine in memory.
+
+use super::{line::Line, link::Link};
+use crate::{
+    engine::{CallerId, Queue},
+    time::Time,
+};
+use anyscope_core::{Clock, Instant, OwnedScope, Spawn, Timer};
+use std::{
+    collections::{HashMap, hash_map::Entry},
+    fmt,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
+
+/// An engine in the memory of this process.
+///
+/// With it, the same code is a local pool; and in tests with `anyscope::sim` it is a cluster in virtual time: each client has a
+/// [`Link`] that can be cut, and on which messages are delayed, lost, or delivered twice.
+///
+/// # Examples
+///
+/// A worker that is cut off from the engine loses its job to another one; the caller sees one outcome:
+///
+/// ```
+/// use anyscope::{Timer, join, scope, sim::explore};
+/// use anyscope_remote::{Job, Json, Memory, Remote, Workers, memory::Link};
+/// use std::time::Duration;
+///
+/// const SECOND: Duration = Duration::from_secs(1);
+///
+/// #[derive(serde::Serialize, serde::Deserialize)]
+/// struct Slow;
+///
+/// impl Job for Slow {
+///     const NAME: &'static str = "slow";
+///     type Output = String;
+///     type Error = String;
+///     type Codec = Json;
+/// }
+///
+/// explore(20, async |sim| {
+///     let engine = Memory::new(&sim);
+///     scope(&sim, async |s| {
+///         let link = Link::new();
+///         for (name, engine) in [("a", engine.over(&link)), ("b", engine.clone())] {
+///             let workers = Workers::new(&engine, "slow").lease(3 * SECOND).name(name);
+///             let timer = sim.clone();
+///             s.spawn_daemon(workers.serve(&sim, &sim, move |Slow, cx| {
+///                 let timer = timer.clone();
+///                 async move {
+///                     timer.sleep(2 * SECOND).await;
+///                     Ok(cx.worker().to_string())
+///                 }
+///             }));
+///         }
+///         let remote = Remote::<Slow>::new(&engine, &sim, "slow");
+///         let call = remote.call(Slow);
+///         let cut = async {
+///             sim.sleep(SECOND).await;
+///             link.cut();
+///         };
+///         let (done, ()) = join((call, cut)).await;
+///         assert_eq!(done.unwrap(), "b"); // whoever had it at first
+///     })
+///     .await;
+/// });
+/// ```
+#[derive(Clone)]
+pub struct Memory {
+    pub(super) shared: Arc<Shared>,
+    pub(super) link: Option<Link>,
+}
+
+pub(super) struct Shared {
+    pub(super) state: Mutex<State>,
+    pub(super) time: Time,
+    pub(super) queue_limit: usize,
+    pub(super) payload_limit: usize,
+    pub(super) keep: Duration,
+    /// Messages on their way.
+    pub(super) scope: OwnedScope<Arc<dyn Spawn + Send + Sync>>,
+}
+
+#[derive(Default)]
+pub(super) struct State {
+    lines: HashMap<Queue, Line>,
+    /// Until when callers are there.
+    pub(super) callers: HashMap<CallerId, Instant>,
+}
+
+impl State {
+    pub(super) fn line(&mut self, queue: &Queue) -> &mut Line {
+        match self.lines.entry(queue.clone()) {
+            Entry::Occupied(line) => line.into_mut(),
+            Entry::Vacant(line) => line.insert(Line::default()),
+        }
+    }
+}
+
+impl Shared {
+    pub(super) fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(super) fn now(&self) -> Instant {
+        self.time.now()
+    }
+}
+
+impl Memory {
+    /// Creates an engine without limits, that keeps outcomes for an hour. Its clock is that of `exec`.
+    pub fn new<X>(exec: &X) -> Self
+    where
+        X: Spawn + Timer<Sleep: Send + 'static> + Clock + Clone + Send + Sync + 'static,
+    {
+        Self::builder().build(exec)
+    }
+
+    /// Returns a builder, to set limits.
+    pub fn builder() -> Builder {
+        Builder {
+            queue_limit: usize::MAX,
+            payload_limit: usize::MAX,
+            keep: Duration::from_secs(3600),
+        }
+    }
+
+    /// Returns the same engine, as it is reached over `link`.
+    pub fn over(&self, link: &Link) -> Self {
+        Memory { shared: self.shared.clone(), link: Some(link.clone()) }
+    }
+}
+
+impl fmt::Debug for Memory {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Memory").field("link", &self.link).finish_non_exhaustive()
+    }
+}
+
+/// Sets what an engine in memory takes; from [`Memory::builder`].
+#[derive(Clone, Debug)]
+#[must_use = "a builder does nothing unless it is built"]
+pub struct Builder {
+    queue_limit: usize,
+    payload_limit: usize,
+    keep: Duration,
+}
+
+impl Builder {
+    /// Sets how many jobs without an outcome a queue may have. A `put` above it is [`Full`](crate::ErrorKind::Full): calls wait.
+    pub fn queue_limit(mut self, jobs: usize) -> Self {
+        self.queue_limit = jobs;
+        self
+    }
+
+    /// Sets how many bytes a job or an outcome may have.
+    pub fn payload_limit(mut self, bytes: usize) -> Self {
+        self.payload_limit = bytes;
+        self
+    }
+
+    /// Sets how long outcomes are kept, so that callers may come late and ids are not run again.
+    pub fn keep(mut self, time: Duration) -> Self {
+        self.keep = time;
+        self
+    }
+
+    /// Creates the engine.
+    pub fn build<X>(self, exec: &X) -> Memory
+    where
+        X: Spawn + Timer<Sleep: Send + 'static> + Clock + Clone + Send + Sync + 'static,
+    {
+        let Builder { queue_limit, payload_limit, keep } = self;
+        let (time, state) = (Time::new(exec), Mutex::default());
+        let exec: Arc<dyn Spawn + Send + Sync> = Arc::new(exec.clone());
+        let scope = OwnedScope::new(&exec);
+        let shared = Arc::new(Shared { state, time, queue_limit, payload_limit, keep, scope });
+        Memory { shared, link: None }
+    }
+}

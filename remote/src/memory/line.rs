@@ -1,0 +1,347 @@
+//! A queue: what waits, what is leased, what has ended.
+
+use crate::engine::{
+    Again, DeadLetter, End, Envelope, Held, JobId, LeaseId, Put, Running, Settled, Settler, Signal,
+    Status, WorkerName,
+};
+use anyscope_core::Instant;
+use event_listener::Event;
+use std::{
+    collections::{BTreeMap, BTreeSet, HashMap, VecDeque},
+    sync::{Arc, Mutex, PoisonError, Weak},
+    time::Duration,
+};
+
+#[derive(Default)]
+pub(super) struct Line {
+    /// By the order in which they were put.
+    pub(super) items: BTreeMap<u64, Item>,
+    ids: HashMap<JobId, u64>,
+    next: u64,
+    /// Neither leased nor settled, by when they may be.
+    pub(super) waiting: BTreeSet<(Instant, u64)>,
+    pub(super) leased: BTreeSet<u64>,
+    /// Those without an outcome, by key.
+    pub(super) keys: HashMap<String, BTreeSet<u64>>,
+    /// Those with an outcome, by when they had it.
+    settled: BTreeSet<(Instant, u64)>,
+    /// Something may be leased, or sooner than it seemed.
+    pub(super) more: Arc<Event>,
+    /// Who waits for the outcome, or the end of the lease, of a job.
+    waiters: HashMap<JobId, Weak<Event>>,
+    inboxes: Vec<Weak<Inbox>>,
+}
+
+pub(super) struct Item {
+    /// None of one that was settled before it was put.
+    pub(super) envelope: Option<Envelope>,
+    pub(super) put_at: Instant,
+    pub(super) attempts: u32,
+    pub(super) epoch: u64,
+    pub(super) lease: Option<Lease>,
+    pub(super) due: Instant,
+    end: Option<End>,
+}
+
+pub(super) struct Lease {
+    pub(super) id: LeaseId,
+    pub(super) worker: WorkerName,
+    pub(super) since: Instant,
+    pub(super) until: Instant,
+}
+
+/// Signals for one worker. The oldest are dropped if it does not read them.
+#[derive(Default)]
+pub(super) struct Inbox {
+    signals: Mutex<VecDeque<(JobId, Signal)>>,
+    pub(super) more: Event,
+}
+
+const INBOX: usize = 4096;
+
+impl Inbox {
+    pub(super) fn take(&self) -> Option<(JobId, Signal)> {
+        self.signals.lock().unwrap_or_else(PoisonError::into_inner).pop_front()
+    }
+}
+
+impl Line {
+    pub(super) fn put(
+        &mut self,
+        jobs: Vec<Envelope>,
+        limit: usize,
+        now: Instant,
+    ) -> Option<Vec<Put>> {
+        let new = jobs.iter().filter(|job| !self.ids.contains_key(&job.id)).count();
+        if new > limit.saturating_sub(self.waiting.len() + self.leased.len()) {
+            return None;
+        }
+        let put = jobs.into_iter().map(|job| self.put_one(job, now)).collect();
+        self.more.notify(usize::MAX);
+        Some(put)
+    }
+
+    fn put_one(&mut self, job: Envelope, now: Instant) -> Put {
+        if self.ids.contains_key(&job.id) {
+            return Put::Known;
+        }
+        let number = self.number(job.id.clone());
+        if let Some(key) = &job.key {
+            self.keys.entry(key.clone()).or_default().insert(number);
+        }
+        self.waiting.insert((now, number));
+        self.items.insert(number, Item { envelope: Some(job), ..Item::new(now) });
+        Put::Stored
+    }
+
+    fn number(&mut self, id: JobId) -> u64 {
+        let number = self.next;
+        self.next += 1;
+        self.ids.insert(id, number);
+        number
+    }
+
+    pub(super) fn extend(
+        &mut self,
+        leases: &[LeaseId],
+        lease: Duration,
+        now: Instant,
+    ) -> Vec<Held> {
+        self.expire(now);
+        let until = now.saturating_add(lease);
+        let extend = |id| {
+            let Some(item) = self.leased_as(id).and_then(|number| self.items.get_mut(&number))
+            else {
+                return Held::Lost;
+            };
+            item.lease.as_mut().expect("leased").until = until;
+            if item.end.is_some() { Held::Settled } else { Held::Yes }
+        };
+        leases.iter().map(extend).collect()
+    }
+
+    fn leased_as(&self, id: &LeaseId) -> Option<u64> {
+        let has =
+            |number: &&u64| self.items[number].lease.as_ref().is_some_and(|lease| lease.id == *id);
+        self.leased.iter().find(has).copied()
+    }
+
+    pub(super) fn settle(&mut self, job: &JobId, by: &Settler, end: End, now: Instant) -> Settled {
+        let number = match (self.ids.get(job), by) {
+            (Some(&number), _) => number,
+            (None, Settler::Worker(_)) => return Settled::LeaseLost,
+            (None, Settler::Caller) => {
+                let number = self.number(job.clone());
+                self.items.insert(number, Item::new(now));
+                number
+            }
+        };
+        let item = self.items.get_mut(&number).expect("there");
+        let settled = match (&item.end, by) {
+            (Some(first), _) => Settled::Already(first.bytes.clone()),
+            // A lease that has run out is good as long as nobody else has one.
+            (None, Settler::Worker(lease)) if item.last_lease() != *lease => {
+                return Settled::LeaseLost;
+            }
+            (None, _) => {
+                item.end = Some(end);
+                let due = item.due;
+                self.waiting.remove(&(due, number));
+                self.settled.insert((now, number));
+                self.forget_key(number);
+                Settled::First
+            }
+        };
+        if let Settler::Worker(lease) = by {
+            self.release(lease);
+        }
+        self.tell(job);
+        self.more.notify(usize::MAX);
+        settled
+    }
+
+    fn forget_key(&mut self, number: u64) {
+        let Some(key) = self.items[&number].envelope.as_ref().and_then(|job| job.key.as_ref())
+        else {
+            return;
+        };
+        if let Some(those) = self.keys.get_mut(key) {
+            those.remove(&number);
+            if those.is_empty() {
+                self.keys.remove(key);
+            }
+        }
+    }
+
+    pub(super) fn give_back(&mut self, lease: &LeaseId, again: Again, now: Instant) {
+        self.expire(now);
+        let Some(number) = self.release(lease) else { return };
+        let item = self.items.get_mut(&number).expect("there");
+        if !again.counts {
+            item.attempts -= 1;
+        }
+        let job = item.envelope.as_ref().expect("leased").id.clone();
+        self.wait_again(number, now.saturating_add(again.after));
+        self.tell(&job);
+    }
+
+    /// Ends a lease; returns the job that it was of.
+    fn release(&mut self, lease: &LeaseId) -> Option<u64> {
+        let number = self.leased_as(lease)?;
+        self.leased.remove(&number);
+        self.items.get_mut(&number).expect("there").lease = None;
+        Some(number)
+    }
+
+    fn wait_again(&mut self, number: u64, due: Instant) {
+        let item = self.items.get_mut(&number).expect("there");
+        if item.end.is_none() {
+            item.due = due;
+            self.waiting.insert((due, number));
+        }
+        self.more.notify(usize::MAX);
+    }
+
+    /// Ends leases that have run out.
+    pub(super) fn expire(&mut self, now: Instant) {
+        let over = |number: &&u64| {
+            self.items[number].lease.as_ref().is_some_and(|lease| lease.until <= now)
+        };
+        let over: Vec<_> = self.leased.iter().filter(over).copied().collect();
+        for number in over {
+            self.leased.remove(&number);
+            let item = self.items.get_mut(&number).expect("there");
+            let lease = item.lease.take().expect("leased");
+            let job = item.envelope.as_ref().expect("leased").id.clone();
+            self.wait_again(number, lease.until);
+            self.tell(&job);
+        }
+    }
+
+    /// Forgets outcomes that were kept for so long.
+    pub(super) fn forget(&mut self, keep: Duration, now: Instant) {
+        while let Some(&(at, number)) = self.settled.first() {
+            if at.saturating_add(keep) > now || self.items[&number].lease.is_some() {
+                return;
+            }
+            self.settled.pop_first();
+            self.items.remove(&number);
+            self.ids.retain(|_, known| *known != number);
+        }
+    }
+
+    pub(super) fn outcome(&self, job: &JobId) -> Option<Vec<u8>> {
+        self.items[self.ids.get(job)?].end.as_ref().map(|end| end.bytes.clone())
+    }
+
+    /// Until when a job is leased, if it is.
+    pub(super) fn leased_until(&self, job: &JobId) -> Option<Instant> {
+        self.items[self.ids.get(job)?].lease.as_ref().map(|lease| lease.until)
+    }
+
+    /// Notified when something happens to a job.
+    pub(super) fn waiter(&mut self, job: &JobId) -> Arc<Event> {
+        if let Some(event) = self.waiters.get(job).and_then(Weak::upgrade) {
+            return event;
+        }
+        // Those whose waiters are gone go now and then.
+        if self.waiters.len().is_power_of_two() {
+            self.waiters.retain(|_, event| event.strong_count() > 0);
+        }
+        let event = Arc::new(Event::new());
+        self.waiters.insert(job.clone(), Arc::downgrade(&event));
+        event
+    }
+
+    fn tell(&self, job: &JobId) {
+        if let Some(event) = self.waiters.get(job).and_then(Weak::upgrade) {
+            event.notify(usize::MAX);
+        }
+    }
+
+    pub(super) fn inbox(&mut self) -> Arc<Inbox> {
+        self.inboxes.retain(|inbox| inbox.strong_count() > 0);
+        let inbox = Arc::new(Inbox::default());
+        self.inboxes.push(Arc::downgrade(&inbox));
+        inbox
+    }
+
+    pub(super) fn signal(&self, job: &JobId, signal: Signal) {
+        for inbox in self.inboxes.iter().filter_map(Weak::upgrade) {
+            let mut signals = inbox.signals.lock().unwrap_or_else(PoisonError::into_inner);
+            if signals.len() == INBOX {
+                signals.pop_front();
+            }
+            signals.push_back((job.clone(), signal));
+            drop(signals);
+            inbox.more.notify(usize::MAX);
+        }
+    }
+
+    pub(super) fn status(&mut self, now: Instant) -> Status {
+        self.expire(now);
+        let ready = self
+            .waiting
+            .iter()
+            .filter(|&&(due, number)| due <= now && self.is_first_of_key(number))
+            .count();
+        let dead = |&&(_, number): &&(Instant, u64)| {
+            self.items[&number].end.as_ref().is_some_and(|end| end.dead)
+        };
+        let running = |number| {
+            let Item { envelope: Some(job), lease: Some(lease), attempts, .. } =
+                &self.items[number]
+            else {
+                unreachable!("leased")
+            };
+            let since = now.saturating_duration_since(lease.since);
+            Running::new(job.id.clone(), job.name.clone(), lease.worker.clone(), *attempts, since)
+        };
+        Status {
+            ready: ready as u64,
+            delayed: (self.waiting.len() - ready) as u64,
+            running: self.leased.iter().map(running).collect(),
+            settled: self.settled.len() as u64,
+            dead: self.settled.iter().filter(dead).count() as u64,
+        }
+    }
+
+    pub(super) fn is_first_of_key(&self, number: u64) -> bool {
+        let key = self.items[&number].envelope.as_ref().and_then(|job| job.key.as_ref());
+        key.is_none_or(|key| self.keys.get(key).is_some_and(|those| those.first() == Some(&number)))
+    }
+
+    pub(super) fn dead_letters(&self, at_most: usize) -> Vec<DeadLetter> {
+        let letter = |&(_, number): &(Instant, u64)| {
+            let Item { envelope: Some(job), end: Some(end), .. } = &self.items[&number] else {
+                return None;
+            };
+            end.dead.then(|| DeadLetter::new(job.clone(), end.clone()))
+        };
+        self.settled.iter().filter_map(letter).take(at_most).collect()
+    }
+}
+
+impl Item {
+    fn new(now: Instant) -> Self {
+        Item {
+            envelope: None,
+            put_at: now,
+            attempts: 0,
+            epoch: 0,
+            lease: None,
+            due: now,
+            end: None,
+        }
+    }
+
+    /// The lease that it has, or had last.
+    fn last_lease(&self) -> LeaseId {
+        let id = self.envelope.as_ref().map_or("", |job| job.id.as_str());
+        lease_id(id, self.epoch)
+    }
+}
+
+pub(super) fn lease_id(job: &str, epoch: u64) -> LeaseId {
+    LeaseId::new(format!("{epoch}:{job}"))
+}

@@ -1,0 +1,227 @@
+//! What users set of their workers.
+
+use super::{
+    context::JobContext,
+    event::{Served, WorkerEvent},
+    serve,
+    site::Settings,
+};
+use crate::{
+    Job,
+    engine::{AnyEngine, Engine, EngineError, Queue, WorkerName},
+};
+use anyscope_core::{
+    CancelToken, Clock, Grace, Limit, Spawn, Timer, exponential,
+    limit::{Capacity, IntoLimit},
+    time::IntoDelays,
+};
+use std::{fmt, future::Future, num::NonZeroU32, sync::Arc, time::Duration};
+
+/// Workers of this process for a queue: a scope whose children are handlers.
+///
+/// It asks for as many jobs as it has places, so none lies here that another worker could begin. What each handler is asked, it is asked as any
+/// child of a scope: by its token and by [`checkpoint()`](anyscope_core::checkpoint), with a [grace](Self::grace); it may
+/// [`shield`](anyscope_core::shield()) what must not be cut in two, and panic without harm to others.
+///
+/// # Examples
+///
+/// See [`Remote`](crate::Remote). With all that can be set:
+///
+/// ```
+/// use anyscope::{CancelToken, Grace, exponential, smol::Smol};
+/// use anyscope_remote::{EngineError, Job, Workers, engine::Engine};
+/// use std::time::Duration;
+///
+/// const SECOND: Duration = Duration::from_secs(1);
+///
+/// async fn work<J: Job<Output = (), Error = String>>(
+///     engine: &impl Engine,
+///     stop: &CancelToken,
+/// ) -> Result<(), EngineError> {
+///     let served = Workers::new(engine, "thumbs")
+///         .everywhere(8) // over all machines
+///         .here(4) // in this process
+///         .lease(10 * SECOND) // extended at every third of it
+///         .attempts(5, exponential(SECOND, 60 * SECOND)) // then a dead letter
+///         .grace(Grace::For(5 * SECOND))
+///         .until(stop)
+///         .serve(&Smol, &Smol, async |_job: J, cx| {
+///             cx.token().checkpoint().map_err(|cancelled| cancelled.to_string())?;
+///             Ok(())
+///         })
+///         .await?;
+///     println!("{} jobs done", served.settled);
+///     Ok(())
+/// }
+/// ```
+#[derive(Clone)]
+#[must_use = "workers do nothing unless they serve"]
+pub struct Workers {
+    settings: Settings,
+    here: Capacity,
+    until: Option<CancelToken>,
+}
+
+impl Workers {
+    /// Creates workers for a queue: one place here, no limit over all, leases of 30 seconds, five attempts with delays from one second to a minute, and a
+    /// grace of ten seconds.
+    ///
+    /// # Panics
+    ///
+    /// Panics if the name cannot be that of a queue; see [`Queue`].
+    #[track_caller]
+    pub fn new(engine: &impl Engine, queue: impl Into<Queue>) -> Self {
+        let settings = Settings {
+            engine: AnyEngine::new(engine.clone()),
+            queue: queue.into(),
+            everywhere: Limit::Unbounded,
+            lease: Duration::from_secs(30),
+            grace: Grace::For(Duration::from_secs(10)),
+            attempts: 5,
+            delays: delays_of(exponential(Duration::from_secs(1), Duration::from_secs(60))),
+            name: WorkerName::of_this_process(),
+            observer: None,
+        };
+        Workers { settings, here: Limit::new(1).into(), until: None }
+    }
+
+    /// Sets how many jobs of the queue may run at once over all machines. It counts leases: a worker that is lost keeps its places until its leases
+    /// run out. Workers of one queue should say the same.
+    ///
+    /// # Panics
+    ///
+    /// Panics if the limit is zero.
+    #[track_caller]
+    pub fn everywhere(mut self, limit: impl IntoLimit<Limit = Limit>) -> Self {
+        self.settings.everywhere = limit.into_limit();
+        self
+    }
+
+    /// Sets how many run at once here.
+    ///
+    /// # Panics
+    ///
+    /// Panics if the limit is zero.
+    #[track_caller]
+    pub fn here(mut self, limit: impl IntoLimit) -> Self {
+        self.here = limit.into_limit().into();
+        self
+    }
+
+    /// Sets how long a lease is. It is extended at every third of it; the jobs of a worker that is killed run again when it is over. So it should be longer than
+    /// this process may be kept from running, and than the engine may be away without harm.
+    ///
+    /// # Panics
+    ///
+    /// Panics if it is less than a millisecond.
+    #[track_caller]
+    pub fn lease(mut self, lease: Duration) -> Self {
+        assert!(
+            lease >= Duration::from_millis(1),
+            "a lease of less than a millisecond is over before it begins"
+        );
+        self.settings.lease = lease;
+        self
+    }
+
+    /// Sets how often a job is begun at most, and how long it waits between. Workers that are lost count. A job that has failed so often is a dead letter, and its
+    /// caller has a [`Dead`](crate::CallError::Dead). If the delays end before, so do the attempts.
+    ///
+    /// # Panics
+    ///
+    /// Panics if `attempts` is zero.
+    #[track_caller]
+    pub fn attempts<K, D>(mut self, attempts: u32, delays: D) -> Self
+    where
+        D: IntoDelays<K, Delays: Clone + Send + Sync + 'static>,
+    {
+        let attempts =
+            NonZeroU32::new(attempts).expect("a job that may not be begun is never done");
+        self.settings.attempts = attempts.get();
+        self.settings.delays = delays_of(delays.into_delays());
+        self
+    }
+
+    /// Sets how long a handler that is asked to end may still run. When its lease is lost, or its time is over, it has no grace.
+    pub fn grace(mut self, grace: Grace) -> Self {
+        self.settings.grace = grace;
+        self
+    }
+
+    /// Sets the name that people see in the engine.
+    pub fn name(mut self, name: impl Into<Arc<str>>) -> Self {
+        self.settings.name = WorkerName::new(name);
+        self
+    }
+
+    /// Ends the workers when `token` is cancelled, with the [grace](Self::grace). A request of a scope around
+    /// [`serve`](Self::serve) is noticed anyway; its grace is then that scope's.
+    pub fn until(mut self, token: &CancelToken) -> Self {
+        self.until = Some(token.clone());
+        self
+    }
+
+    /// Tells `observer` what happens. It is called where it happens, and must be quick.
+    pub fn on_event(mut self, observer: impl Fn(&WorkerEvent<'_>) + Send + Sync + 'static) -> Self {
+        self.settings.observer = Some(Arc::new(observer));
+        self
+    }
+
+    /// Runs `handler` for each job, on `exec`, until it is asked to end.
+    ///
+    /// When it is, it asks for no more jobs, lets handlers end within the grace, gives back at once what is left, so that other workers need not wait for the
+    /// leases, and returns. While the engine cannot be reached, it asks again, for ever; [`on_event`](Self::on_event) hears of it.
+    ///
+    /// A value of the handler is settled whatever else has happened, but for a lease that is lost. An error of a handler that was asked to end is not the job's:
+    /// the job is given back, or has the outcome for which it was ended.
+    ///
+    /// # Errors
+    ///
+    /// When the engine refuses for good: [`Denied`](crate::ErrorKind::Denied), [`Incompatible`](crate::ErrorKind::Incompatible).
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropping the future drops the handlers, and gives their jobs back on `exec`, as a [finalizer](anyscope_core::Scope::defer) does.
+    ///
+    /// # Panics
+    ///
+    /// Propagates a panic of the [observer](Self::on_event). A panic of a handler is a failed attempt.
+    pub fn serve<J, X, T, H, Fut>(
+        self,
+        exec: &X,
+        timer: &T,
+        handler: H,
+    ) -> impl Future<Output = Result<Served, EngineError>> + Send + use<J, X, T, H, Fut>
+    where
+        J: Job,
+        X: Spawn + Clone + Send + Sync + 'static,
+        T: Timer<Sleep: Send + 'static> + Clock + Clone + Send + Sync + 'static,
+        H: Fn(J, JobContext) -> Fut + Send + Sync + 'static,
+        Fut: Future<Output = Result<J::Output, J::Error>> + Send + 'static,
+    {
+        let Workers { settings, here, until } = self;
+        serve::serve(settings, here, until, exec.clone(), timer.clone(), handler)
+    }
+}
+
+fn delays_of<D>(delays: D) -> super::site::Delays
+where
+    D: Iterator<Item = Duration> + Clone + Send + Sync + 'static,
+{
+    Arc::new(move |attempts| {
+        let nth = usize::try_from(attempts.saturating_sub(1)).unwrap_or(usize::MAX);
+        delays.clone().nth(nth)
+    })
+}
+
+impl fmt::Debug for Workers {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Workers")
+            .field("queue", &self.settings.queue)
+            .field("name", &self.settings.name)
+            .field("everywhere", &self.settings.everywhere)
+            .field("here", &self.here)
+            .field("lease", &self.settings.lease)
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,105 @@
+//! The leases that a worker holds.
+
+use super::context::Ended;
+use crate::engine::Leased;
+use anyscope_core::{CancelToken, Instant};
+use std::{
+    collections::BTreeMap,
+    sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError},
+};
+
+/// A job that is leased to this worker.
+pub(super) struct Run {
+    pub(super) leased: Leased,
+    /// Until when we may believe that the lease is ours, by our own clock.
+    until: Mutex<Instant>,
+    kill: CancelToken,
+    lost: CancelToken,
+    why: OnceLock<Ended>,
+}
+
+impl Run {
+    pub(super) fn until(&self) -> Instant {
+        *self.until.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(super) fn extend(&self, until: Instant) {
+        *self.until.lock().unwrap_or_else(PoisonError::into_inner) = until;
+    }
+
+    /// Asks its handler to end. The first reason counts.
+    pub(super) fn end(&self, why: Ended) {
+        if self.why.set(why).is_ok() {
+            self.kill.cancel(why.to_string());
+        }
+    }
+
+    /// Notes why it has ended, if nobody else has.
+    pub(super) fn has_ended(&self, why: Ended) {
+        let _ = self.why.set(why);
+    }
+
+    pub(super) fn why(&self) -> Option<Ended> {
+        self.why.get().copied()
+    }
+
+    /// Ends it at once, as its lease is lost. Returns false if that is known.
+    pub(super) fn lose(&self) -> bool {
+        if self.lost.is_cancelled() {
+            return false;
+        }
+        self.lost.cancel(Ended::LeaseLost.to_string());
+        self.end(Ended::LeaseLost);
+        true
+    }
+
+    pub(super) fn is_lost(&self) -> bool {
+        self.lost.is_cancelled()
+    }
+
+    /// Cancelled when the lease is lost.
+    pub(super) fn lost(&self) -> &CancelToken {
+        &self.lost
+    }
+
+    /// Cancelled when the handler is asked to end.
+    pub(super) fn kill(&self) -> &CancelToken {
+        &self.kill
+    }
+}
+
+/// All of them, in the order in which they were leased.
+#[derive(Default)]
+pub(super) struct AllHeld(Mutex<Table>);
+
+#[derive(Default)]
+struct Table {
+    next: u64,
+    runs: BTreeMap<u64, Arc<Run>>,
+}
+
+impl AllHeld {
+    fn lock(&self) -> MutexGuard<'_, Table> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(super) fn add(&self, leased: Leased, until: Instant) -> (u64, Arc<Run>) {
+        let (kill, lost) = (CancelToken::new(), CancelToken::new());
+        let run = Run { leased, until: Mutex::new(until), kill, lost, why: OnceLock::new() };
+        let run = Arc::new(run);
+        let mut table = self.lock();
+        let number = table.next;
+        table.next += 1;
+        table.runs.insert(number, run.clone());
+        (number, run)
+    }
+
+    pub(super) fn remove(&self, number: u64) {
+        let run = self.lock().runs.remove(&number);
+        drop(run);
+    }
+
+    pub(super) fn all(&self) -> Vec<Arc<Run>> {
+        self.lock().runs.values().cloned().collect()
+    }
+}
