@@ -38,9 +38,9 @@ async fn extend_once(site: &Site) -> bool {
                 match held {
                     Held::Lost => site.lose(run),
                     // Its time counts from when we asked: the engine may have heard it then.
-                    Held::Yes => run.extend(asked.saturating_add(lease)),
+                    Held::Yes => run.extend(site.until(asked)),
                     Held::Settled => {
-                        run.extend(asked.saturating_add(lease));
+                        run.extend(site.until(asked));
                         run.end(Ended::Cancelled);
                     }
                 }

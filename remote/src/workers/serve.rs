@@ -118,7 +118,7 @@ where
                 Err(_) => return,
             };
         backoff.reset();
-        let until = asked.saturating_add(settings.lease);
+        let until = site.until(asked);
         let gone = without_callers(site, &leased).await;
         for (leased, gone) in leased.into_iter().zip(gone) {
             let (number, held) = site.held.add(leased, until);

@@ -8,7 +8,7 @@ use crate::{
     engine::{AnyEngine, EngineError, Queue, WorkerName},
     time::Time,
 };
-use anyscope_core::{CancelToken, Grace, Limit};
+use anyscope_core::{CancelToken, Grace, Instant, Limit};
 use std::{
     sync::{
         Arc, Mutex,
@@ -47,6 +47,13 @@ pub(super) struct Site {
 }
 
 impl Site {
+    /// Until when a lease is believed in that was asked for, or extended, at this moment. A part of it is left as a margin, so that
+    /// a handler is gone when the engine gives its job to another worker, and not at the same moment.
+    pub(super) fn until(&self, asked: Instant) -> Instant {
+        let lease = self.settings.lease;
+        asked.saturating_add(lease - lease / 16)
+    }
+
     pub(super) fn tell(&self, event: WorkerEvent<'_>) {
         if let Some(observer) = &self.settings.observer {
             observer(&event);

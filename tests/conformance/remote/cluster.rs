@@ -24,6 +24,14 @@ pub(crate) struct Runs(Arc<Mutex<State>>);
 struct State {
     begun: BTreeMap<u32, u32>,
     wakers: Vec<Waker>,
+    /// What handlers have found wrong.
+    wrong: Vec<String>,
+}
+
+impl Drop for State {
+    fn drop(&mut self) {
+        assert!(self.wrong.is_empty() || std::thread::panicking(), "{:?}", self.wrong);
+    }
 }
 
 impl Runs {
@@ -38,6 +46,13 @@ impl Runs {
             std::mem::take(&mut state.wakers)
         };
         wakers.into_iter().for_each(Waker::wake);
+    }
+
+    /// Fails the test if this does not hold. A panic in a handler would only fail an attempt.
+    pub(crate) fn check(&self, holds: bool, what: impl Into<String>) {
+        if !holds {
+            self.0.lock().unwrap().wrong.push(what.into());
+        }
     }
 
     /// Waits until a job was begun so often.

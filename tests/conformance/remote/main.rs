@@ -1,5 +1,7 @@
 //! Work over several processes, on the engine in memory.
 
 mod cluster;
+mod faults;
 mod jobs;
+mod refuse;
 mod work;
