@@ -87,6 +87,7 @@
 mod item;
 mod merge;
 pub(crate) mod parallel;
+mod reorder;
 pub(crate) mod sink;
 mod source;
 pub mod sources;

@@ -1,7 +1,7 @@
 //! The bounded map on an executor.
 
 use super::{
-    super::{Flow, Source},
+    super::{Flow, Source, reorder::Reorder},
     deliver::{AsOutcome, Deliver, Flattened},
     hub::Hub,
     op::Op,
@@ -15,12 +15,11 @@ use crate::{
     scope::ScopeError,
     unwind,
 };
-use alloc::{collections::VecDeque, sync::Arc};
+use alloc::sync::Arc;
 use core::{
     convert::Infallible,
     fmt,
     future::Future,
-    mem,
     pin::Pin,
     task::{Context, Poll},
 };
@@ -160,6 +159,8 @@ where
     /// ```
     pub fn unordered(mut self) -> Self {
         self.source.ordered = false;
+        // If the map was polled before: outcomes no longer wait for earlier ones.
+        self.source.ready.close_gaps();
         self
     }
 }
@@ -174,12 +175,10 @@ pin_project! {
         C: Deliver<T>,
     {
         outcomes: Arc<Outcomes<T>>,
-        // In an ordered map: one entry for each item from the next to be delivered on, `None` if
-        // its outcome has not come.
-        ready: VecDeque<Option<Result<C::Item, C::Panic>>>,
+        // Outcomes that were not delivered.
+        ready: Reorder<Result<C::Item, C::Panic>>,
         ordered: bool,
-        // How many outcomes were delivered, and how many of them the hub was told of.
-        delivered: usize,
+        // Of how many that were delivered the hub was told.
         told: usize,
         tell_after: usize,
         // Asks of an outcome whether it ends the map.
@@ -209,9 +208,8 @@ where
         let op = Op::new(exec, hub, outlets);
         MapOn {
             outcomes,
-            ready: VecDeque::new(),
+            ready: Reorder::new(),
             ordered: true,
-            delivered: 0,
             told: 0,
             tell_after,
             is_last: None,
@@ -230,20 +228,20 @@ where
     /// Returns the next outcome, if it has come.
     fn pop(self: Pin<&mut Self>) -> Option<Result<C::Item, C::Panic>> {
         let this = self.project();
-        this.ready.front()?.as_ref()?;
-        let delivered = this.delivered.wrapping_add(1);
+        if !this.ready.has(this.ready.next()) {
+            return None;
+        }
+        let delivered = this.ready.next().wrapping_add(1);
         let untold = delivered.wrapping_sub(*this.told);
         // Not each time, because it is costly; but often enough to keep the limit in use.
-        let more = this.ready.get(1).is_some_and(Option::is_some);
-        if !more || untold >= *this.tell_after {
+        if untold >= *this.tell_after || !this.ready.has(delivered) {
             *this.told = delivered;
             if let Some(op) = this.op.as_pin_mut() {
                 // Before the outcome is taken, because it wakes a shard, whose waker may panic.
                 op.hub().deliver(untold);
             }
         }
-        *this.delivered = delivered;
-        this.ready.pop_front()?
+        this.ready.pop()
     }
 
     /// Takes the outcomes that have come. Returns whether there were any.
@@ -259,8 +257,7 @@ where
     fn receive_all(self: Pin<&mut Self>) -> bool {
         let this = self.project();
         this.outcomes.take(|(number, outcome)| {
-            let place = number.wrapping_sub(*this.delivered);
-            keep(this.ready, *this.ordered, place, C::deliver(outcome));
+            keep(this.ready, *this.ordered, number, C::deliver(outcome));
         })
     }
 
@@ -274,8 +271,7 @@ where
             if last.is_none() && outcome.as_ref().map_or(true, is_last) {
                 last = Some(outcome);
             } else {
-                let place = number.wrapping_sub(*this.delivered);
-                keep(this.ready, *this.ordered, place, outcome);
+                keep(this.ready, *this.ordered, number, outcome);
             }
         });
         if let Some(last) = last {
@@ -290,28 +286,18 @@ where
     fn end_with(self: Pin<&mut Self>, outcome: Result<C::Item, C::Panic>) {
         let mut this = self.project();
         *this.over = true;
-        let next = this.ready.iter().take_while(|outcome| outcome.is_some()).count();
-        let mut kept: VecDeque<_> = this.ready.drain(..next).collect();
-        kept.push_back(Some(outcome));
-        let dropped = mem::replace(this.ready, kept);
+        let mut dropped = this.ready.end_with(outcome);
         let mut first = None;
-        unwind::keep_first(&mut first, || drop(dropped));
+        unwind::keep_first(&mut first, || dropped.clear());
         unwind::keep_first(&mut first, || this.op.set(None));
         unwind::resume_unless_panicking(first);
     }
 }
 
-/// Keeps an outcome until its turn, which in an ordered map is at this place.
+/// Keeps an outcome until its turn, which in an ordered map its number says.
 #[inline(always)]
-fn keep<T>(ready: &mut VecDeque<Option<T>>, ordered: bool, place: usize, outcome: T) {
-    if !ordered {
-        ready.push_back(Some(outcome));
-        return;
-    }
-    while ready.len() <= place {
-        ready.push_back(None);
-    }
-    ready[place] = Some(outcome);
+fn keep<T>(ready: &mut Reorder<T>, ordered: bool, number: usize, outcome: T) {
+    if ordered { ready.put(number, outcome) } else { ready.push(outcome) }
 }
 
 impl<X, S, F, Fut, C> Stream for MapOn<X, S, F, Fut, C>
@@ -372,9 +358,9 @@ where
             return;
         }
         if this.outcomes.untaken().is_some() {
-            this.ready.push_back(Some(C::deliver(Err(JoinError::Cancelled(cancelled)))));
+            this.ready.push(C::deliver(Err(JoinError::Cancelled(cancelled))));
         }
-        debug_assert!(this.ready.iter().all(Option::is_some), "each item has an outcome");
+        debug_assert_eq!(this.ready.values().count(), this.ready.len(), "each has an outcome");
     }
 }
 
@@ -404,11 +390,8 @@ where
     fn end_at(mut self: Pin<&mut Self>, is_last: fn(&Self::Item) -> bool) {
         let this = self.as_mut().project();
         *this.is_last = Some(is_last);
-        let last = this
-            .ready
-            .iter_mut()
-            .find(|outcome| matches!(outcome, Some(Ok(item)) if is_last(item)));
-        if let Some(outcome) = last.and_then(Option::take) {
+        if let Some(outcome) = this.ready.take_first(|outcome| outcome.as_ref().is_ok_and(is_last))
+        {
             self.end_with(outcome);
         }
     }
@@ -436,7 +419,7 @@ where
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("MapOn")
             .field("ordered", &self.ordered)
-            .field("delivered", &self.delivered)
+            .field("delivered", &self.ready.next())
             .finish_non_exhaustive()
     }
 }

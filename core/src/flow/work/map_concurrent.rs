@@ -5,13 +5,13 @@ use super::{
     upstream::{Asked, Upstream},
 };
 use crate::{
-    flow::source::Source,
+    flow::{reorder::Reorder, source::Source},
     limit::Capacity,
     set::{budget::Budget, slab::Slab},
     sync::EventListener,
     unwind, waits,
 };
-use alloc::{collections::VecDeque, vec::Vec};
+use alloc::vec::Vec;
 use core::{
     fmt,
     future::Future,
@@ -39,9 +39,8 @@ pin_project! {
     {
         // Dropped before the source, whose data the work may use.
         children: Slab<Numbered<Fut>>,
-        // Values that were not delivered. In an ordered map: one entry for each item from the next
-        // to be delivered on, `None` while its work is under way.
-        pub(super) done: VecDeque<Option<T>>,
+        // Values that were not delivered. In an ordered map, work under way has a place too.
+        pub(super) done: Reorder<T>,
         // `None` after an error that ended the operation.
         #[pin]
         source: Option<S>,
@@ -54,8 +53,6 @@ pin_project! {
         pub(super) window: usize,
         // The weight of all children, if items have weights.
         weight: usize,
-        // How many values were delivered, in an ordered map.
-        delivered: usize,
         upstream: Upstream,
         // Fires when the limit changes.
         raised: Option<EventListener>,
@@ -77,7 +74,7 @@ pin_project! {
             // All of them, also if a destructor panics.
             let mut first = None;
             unwind::keep_first(&mut first, || this.children.clear());
-            for value in this.done.drain(..).flatten() {
+            for value in this.done.drain() {
                 unwind::keep_first(&mut first, || work.undelivered(value));
             }
             unwind::resume_unless_panicking(first);
@@ -113,7 +110,7 @@ where
     pub(super) fn new(source: S, limit: Capacity, work: W) -> Self {
         MapConcurrent {
             children: Slab::with_own(limit.now()),
-            done: VecDeque::new(),
+            done: Reorder::new(),
             source: Some(source),
             work: Some(work),
             held: None,
@@ -121,7 +118,6 @@ where
             limit,
             window: 0,
             weight: 0,
-            delivered: 0,
             upstream: Upstream::new(),
             raised: None,
             is_last: None,
@@ -136,12 +132,28 @@ where
 
     /// Returns how many values are ready and not delivered.
     pub fn undelivered(&self) -> usize {
-        self.done.iter().flatten().count()
+        self.done.values().count()
     }
 
     /// Polls for the next value. Without `deliver`, keeps the values, and is ready with `None` when
     /// nothing is left to do before the next value is asked for.
+    #[inline]
     pub(in crate::flow) fn poll_value(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        budget: &mut Budget,
+        deliver: bool,
+    ) -> Poll<Option<W::Output>> {
+        if deliver && self.is_quiet() {
+            if let Some(value) = self.as_mut().start_next(budget) {
+                return Poll::Ready(Some(value));
+            }
+        }
+        self.poll_whole(cx, budget, deliver)
+    }
+
+    #[inline(always)]
+    fn poll_whole(
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
         budget: &mut Budget,
@@ -155,6 +167,72 @@ where
         let polled = self.as_mut().poll_passes(cx, budget, deliver);
         *self.project().broken = false;
         polled
+    }
+
+    // Two functions, and neither inlined: each saves the registers that it needs itself, which for a
+    // quiet map are few.
+
+    #[inline(never)]
+    fn poll_quiet(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<W::Output>> {
+        let mut budget = Budget::new();
+        match self.as_mut().start_next(&mut budget) {
+            Some(value) => Poll::Ready(Some(value)),
+            None => self.poll_busy(cx, budget),
+        }
+    }
+
+    #[inline(never)]
+    fn poll_busy(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        mut budget: Budget,
+    ) -> Poll<Option<W::Output>> {
+        self.poll_whole(cx, &mut budget, true)
+    }
+
+    /// Returns whether nothing is under way or waits to be delivered, and the source has yielded an
+    /// item when it was last asked. Then there is room for an item, and nothing else to look at.
+    #[inline]
+    fn is_quiet(&self) -> bool {
+        self.children.is_empty()
+            && self.done.is_empty()
+            && self.upstream.asked() == Asked::Nothing
+            && (!W::WEIGHTED || self.held.is_none())
+            && !self.broken
+    }
+
+    /// Starts the work on the next item of the source, if there is one, in a map that is
+    /// [quiet](Self::is_quiet). Returns the value if the work is ready at once.
+    #[inline]
+    fn start_next(self: Pin<&mut Self>, budget: &mut Budget) -> Option<W::Output> {
+        let this = self.project();
+        *this.broken = true;
+        let source = this.source.as_pin_mut().expect("not ended");
+        let children = this.children;
+        let item = this.upstream.next(|| children.poll_own(|cx| source.poll_next(cx)));
+        let value = item.and_then(|item| {
+            let work = this.work.as_mut().expect("not taken over");
+            let weight = if W::WEIGHTED { work.weigh(&item) } else { 0 };
+            let numbered = Numbered { future: work.start(item), number: this.done.next(), weight };
+            match children.start_vacant(numbered, |work, cx| work.poll(cx)) {
+                Poll::Ready((_, _, output)) => {
+                    if *this.ordered {
+                        this.done.pass();
+                    }
+                    Some(work.finish(output))
+                }
+                Poll::Pending => {
+                    *this.weight += weight;
+                    if *this.ordered {
+                        this.done.reserve();
+                    }
+                    budget.pay_poll();
+                    None
+                }
+            }
+        });
+        *this.broken = false;
+        value
     }
 
     /// Returns the source, which is asked again for an item as if it had woken us; `None` if an
@@ -187,6 +265,7 @@ where
         unwind::resume_unless_panicking(first);
     }
 
+    #[inline(always)]
     fn poll_passes(
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
@@ -195,7 +274,7 @@ where
     ) -> Poll<Option<W::Output>> {
         loop {
             if deliver {
-                if let Some(value) = self.as_mut().pop_done() {
+                if let Some(value) = self.as_mut().project().done.pop() {
                     return Poll::Ready(Some(value));
                 }
             }
@@ -226,7 +305,7 @@ where
                 waits::waits_for_all(|| waits::Wait::Flow {
                     in_flight: this.children.len(),
                     limit: this.limit.now(),
-                    undelivered: this.done.iter().flatten().count(),
+                    undelivered: this.done.values().count(),
                     asks: this.upstream.asked() == Asked::Item,
                 });
                 return Poll::Pending;
@@ -234,14 +313,6 @@ where
         }
         waits::yields(cx.waker());
         Poll::Pending
-    }
-
-    fn pop_done(self: Pin<&mut Self>) -> Option<W::Output> {
-        let this = self.project();
-        let value = this.done.front_mut()?.take()?;
-        this.done.pop_front();
-        *this.delivered = this.delivered.wrapping_add(1);
-        Some(value)
     }
 
     /// Polls the work that was woken.
@@ -259,22 +330,23 @@ where
             }
             let Some(polled) = this.children.poll(key) else { continue };
             if let Poll::Ready((number, weight, output)) = polled {
-                *this.weight -= weight;
+                if W::WEIGHTED {
+                    *this.weight -= weight;
+                }
                 let value = this.work.as_mut().expect("not taken over").finish(output);
-                let place = number.wrapping_sub(*this.delivered);
-                if deliver && (!*this.ordered || place == 0) {
-                    if *this.ordered {
-                        this.done.pop_front();
-                        *this.delivered = this.delivered.wrapping_add(1);
-                    }
+                if deliver && !*this.ordered {
+                    return Some(value);
+                }
+                if deliver && number == this.done.next() {
+                    this.done.pass();
                     return Some(value);
                 }
                 if this.is_last.is_some_and(|is_last| is_last(&value)) {
                     return self.end_with(value, deliver);
                 }
                 match this.ordered {
-                    true => this.done[place] = Some(value),
-                    false => this.done.push_back(Some(value)),
+                    true => this.done.put(number, value),
+                    false => this.done.push(value),
                 }
             }
             budget.pay_poll();
@@ -288,19 +360,18 @@ where
     fn end_with(mut self: Pin<&mut Self>, value: W::Output, deliver: bool) -> Option<W::Output> {
         let this = self.as_mut().project();
         let work = this.work.as_mut().expect("not taken over");
-        let next = this.done.iter().take_while(|value| value.is_some()).count();
-        let mut kept: VecDeque<_> = this.done.drain(..next).collect();
-        kept.push_back(Some(value));
+        let mut dropped = this.done.end_with(value);
         let mut first = None;
-        for value in mem::replace(this.done, kept).into_iter().flatten() {
+        for value in dropped.drain() {
             unwind::keep_first(&mut first, || work.undelivered(value));
         }
         unwind::keep_first(&mut first, || self.as_mut().clear_work());
         unwind::resume_unless_panicking(first);
-        if deliver { self.pop_done() } else { None }
+        if deliver { self.project().done.pop() } else { None }
     }
 
     /// Takes items from the source while there is room, and starts their work.
+    #[inline]
     fn pull(
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
@@ -308,79 +379,90 @@ where
         deliver: bool,
     ) -> Option<W::Output> {
         loop {
-            let (item, weight) = self.as_mut().next_item(cx)?;
-            let this = self.as_mut().project();
+            let room = self.as_mut().room(cx)?;
+            let mut this = self.as_mut().project();
             let work = this.work.as_mut().expect("not taken over");
-            let number = this.delivered.wrapping_add(this.done.len());
-            let future = work.start(item);
-            let polled =
-                this.children.start(Numbered { future, number, weight }, |work, cx| work.poll(cx));
-            match polled {
-                Poll::Ready((_, _, output)) => {
-                    let value = work.finish(output);
-                    if deliver && (!*this.ordered || this.done.is_empty()) {
-                        *this.delivered = this.delivered.wrapping_add(usize::from(*this.ordered));
-                        return Some(value);
+            for _ in 0..room {
+                let mut held = if W::WEIGHTED { this.held.take() } else { None };
+                if held.is_none() {
+                    let children = &*this.children;
+                    let source = this.source.as_mut().as_pin_mut().expect("not ended");
+                    let item = this.upstream.next(|| children.poll_own(|cx| source.poll_next(cx)));
+                    let Some(item) = item else { break };
+                    if W::WEIGHTED {
+                        let weight = work.weigh(&item);
+                        *this.held = Some((item, weight));
+                        break;
                     }
-                    if this.is_last.is_some_and(|is_last| is_last(&value)) {
-                        return self.end_with(value, deliver);
-                    }
-                    this.done.push_back(Some(value));
+                    held = Some((item, 0));
                 }
-                Poll::Pending => {
-                    *this.weight += weight;
-                    if *this.ordered {
-                        this.done.push_back(None);
+                let Some((item, weight)) = held else { break };
+                let future = Numbered { future: work.start(item), number: this.done.end(), weight };
+                match this.children.start(future, |work, cx| work.poll(cx)) {
+                    Poll::Ready((_, _, output)) => {
+                        let value = work.finish(output);
+                        if deliver && !*this.ordered {
+                            return Some(value);
+                        }
+                        if deliver && this.done.is_empty() {
+                            this.done.pass();
+                            return Some(value);
+                        }
+                        if this.is_last.is_some_and(|is_last| is_last(&value)) {
+                            return self.end_with(value, deliver);
+                        }
+                        this.done.push(value);
+                    }
+                    Poll::Pending => {
+                        *this.weight += weight;
+                        if *this.ordered {
+                            this.done.reserve();
+                        }
                     }
                 }
-            }
-            if !budget.pay_poll() {
-                return None;
+                if !budget.pay_poll() {
+                    return None;
+                }
             }
         }
     }
 
-    /// Returns the next item of the source and its weight, if there is room for it.
+    /// Returns how many items may be started one after the other, before it is to be asked again;
+    /// `None` if nothing is to be done. Lets the source make progress if there is no room.
     #[inline]
-    fn next_item(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Option<(S::Item, usize)> {
+    fn room(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Option<usize> {
         loop {
             let this = self.as_mut().project();
             let limit = this.limit.now();
-            // In an ordered map, `done` has an entry for work under way too.
+            // In an ordered map, `done` has a place for work under way too.
             let running = if *this.ordered { 0 } else { this.children.len() };
-            let mut room = this.done.len() + running < limit.max(*this.window);
+            let mut room = limit.max(*this.window).saturating_sub(this.done.len() + running);
             if let Some((_, weight)) = this.held {
                 // An item heavier than the limit runs alone.
                 let fits = this.weight.checked_add(*weight).is_some_and(|sum| sum <= limit);
-                if room && (fits || this.children.is_empty()) {
-                    return this.held.take();
+                if room > 0 && (fits || this.children.is_empty()) {
+                    return Some(1);
                 }
-                room = false;
+                room = 0;
             } else {
-                room &= limit > if W::WEIGHTED { *this.weight } else { this.children.len() };
+                let taken = if W::WEIGHTED { *this.weight } else { this.children.len() };
+                room = room.min(limit.saturating_sub(taken));
             }
-            if !this.upstream.is_due(|| room) {
+            if !this.upstream.is_due(|| room > 0) {
                 let more = !this.upstream.has_ended() || this.held.is_some();
-                if !room && more && self.as_mut().is_limit_changed(cx, limit) {
+                if room == 0 && more && self.as_mut().is_limit_changed(cx, limit) {
                     continue;
                 }
                 return None;
             }
+            if room > 0 {
+                // What runs meanwhile may change the limit, and what is started has a weight.
+                let one = W::WEIGHTED || this.limit.live().is_some();
+                return Some(if one { 1 } else { room });
+            }
             let mut source = this.source.as_pin_mut().expect("not ended");
             let children = this.children;
-            if !room {
-                this.upstream
-                    .progress(|| children.poll_own(|cx| source.as_mut().poll_progress(cx)));
-                continue;
-            }
-            let item = this.upstream.next(|| children.poll_own(|cx| source.poll_next(cx)));
-            if let Some(item) = item {
-                if !W::WEIGHTED {
-                    return Some((item, 0));
-                }
-                let weight = this.work.as_mut().expect("not taken over").weigh(&item);
-                *this.held = Some((item, weight));
-            }
+            this.upstream.progress(|| children.poll_own(|cx| source.as_mut().poll_progress(cx)));
         }
     }
 
@@ -457,7 +539,7 @@ where
         MapParts {
             source: self.source.take(),
             waiting: self.held.take().map(|(item, _)| item),
-            undelivered: mem::take(&mut self.done).into_iter().flatten().collect(),
+            undelivered: self.done.drain().collect(),
         }
     }
 }
@@ -483,7 +565,7 @@ where
 
     #[inline]
     fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<W::Output>> {
-        self.poll_value(cx, &mut Budget::new(), true)
+        if self.is_quiet() { self.poll_quiet(cx) } else { self.poll_busy(cx, Budget::new()) }
     }
 
     fn size_hint(&self) -> (usize, Option<usize>) {
@@ -509,8 +591,7 @@ where
     fn end_at(mut self: Pin<&mut Self>, is_last: fn(&W::Output) -> bool) {
         let this = self.as_mut().project();
         *this.is_last = Some(is_last);
-        let last = this.done.iter_mut().find(|value| value.as_ref().is_some_and(is_last));
-        if let Some(value) = last.and_then(Option::take) {
+        if let Some(value) = this.done.take_first(is_last) {
             self.end_with(value, false);
         }
     }

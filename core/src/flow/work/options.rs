@@ -28,7 +28,7 @@ impl<S: Source, W: Work<S::Item>> Flow<MapConcurrent<S, W>> {
     pub fn unordered(mut self) -> Self {
         self.source.ordered = false;
         // If the map was polled before: values no longer wait for earlier ones.
-        self.source.done.retain(Option::is_some);
+        self.source.done.close_gaps();
         self
     }
 

@@ -157,6 +157,21 @@ impl<F> Slab<F> {
         if self.open == NONE {
             self.grow();
         }
+        self.start_vacant(child, poll)
+    }
+
+    /// [`start`](Self::start) where there is a vacant slot, as in each chunk that has no child. So there
+    /// is nothing to come back from, and less to save.
+    ///
+    /// # Panics
+    ///
+    /// When there is none. The child is dropped then.
+    #[inline]
+    pub(crate) fn start_vacant<R>(
+        &mut self,
+        child: F,
+        poll: impl FnOnce(Pin<&mut F>, &mut Context<'_>) -> Poll<R>,
+    ) -> Poll<R> {
         let chunk = at(&self.chunks, self.open as usize);
         let header = chunk.header();
         let vacant = header.vacant();

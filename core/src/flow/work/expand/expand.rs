@@ -337,15 +337,13 @@ where
     /// Takes what was found out of the values that are not delivered: true if there was something.
     fn feed(self: Pin<&mut Self>) -> bool {
         let mut map = self.project().map;
-        let is_new =
-            |done: &&Option<Finished<V, M>>| done.as_ref().is_some_and(|done| !done.is_fed);
-        let mut left = map.done.iter().rev().take_while(is_new).count();
+        let mut left = map.done.values().rev().take_while(|done| !done.is_fed).count();
         let mut is_fed = false;
         while left > 0 {
             let this = map.as_mut().project();
-            let place = this.done.len() - left;
+            let number = this.done.end().wrapping_sub(left);
             left -= 1;
-            let Some(finished) = &mut this.done[place] else { continue };
+            let Some(finished) = this.done.get_mut(number) else { continue };
             finished.is_fed = true;
             let Some(more) = finished.more.take() else { continue };
             if let Some(frontier) = map.as_mut().wake_source() {
@@ -412,9 +410,7 @@ where
         if let Some(work) = this.work {
             work.is_last = Some(is_last);
         }
-        for finished in this.done.iter_mut().flatten() {
-            finished.is_last = is_last(&finished.value);
-        }
+        this.done.for_each_mut(|finished| finished.is_last = is_last(&finished.value));
         map.end_at(|finished| finished.is_last);
     }
 }
