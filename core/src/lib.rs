@@ -53,7 +53,7 @@
 //! | [`JoinHandle`], [`JoinError`], [`Panic`] | `child/handle.rs`, `child/error.rs`, `child/panic.rs` |
 //! | how a scope ends, and how it is cancelled | `scope/driver.rs`, `scope/stop.rs` |
 //! | the slab that futures are polled in | `set/slab/chunk.rs` |
-//! | the bounded map | `flow/work/map_concurrent.rs`; on an executor: `flow/parallel/hub.rs` |
+//! | the bounded map | `flow/work/map_concurrent/`; on an executor: `flow/parallel/hub.rs` |
 
 #![cfg_attr(docsrs, feature(doc_cfg))]
 #![no_std]

@@ -1,140 +1,25 @@
-//! The bounded map: work on a limited number of items at the same time, in the awaiting task.
+//! How a bounded map is polled.
 
 use super::{
-    Work, sealed,
-    upstream::{Asked, Upstream},
+    super::upstream::Asked,
+    map::{MapConcurrent, Numbered},
 };
 use crate::{
-    flow::{reorder::Reorder, source::Source},
-    limit::Capacity,
+    flow::{source::Source, work::Work},
     set::{budget::Budget, slab::Slab},
-    sync::EventListener,
     unwind, waits,
 };
-use alloc::vec::Vec;
 use core::{
-    fmt,
-    future::Future,
     mem,
     pin::Pin,
     task::{Context, Poll},
 };
-use futures_core::{FusedStream, Stream};
-use pin_project_lite::pin_project;
-
-pin_project! {
-    /// Source of [`Flow::map_concurrent`] and similar operations.
-    #[must_use = "streams do nothing unless polled"]
-    pub struct MapConcurrent<
-        S,
-        W,
-        Item = <S as Stream>::Item,
-        Fut = <W as sealed::Work<Item>>::Future,
-        T = <W as sealed::Work<Item>>::Output,
-    >
-    where
-        S: Source,
-        W: Work<Item>,
-        W: sealed::Work<Item, Future = Fut, Output = T>,
-    {
-        // Dropped before the source, whose data the work may use.
-        children: Slab<Numbered<Fut>>,
-        // Values that were not delivered. In an ordered map, work under way has a place too.
-        pub(super) done: Reorder<T>,
-        // `None` after an error that ended the operation.
-        #[pin]
-        source: Option<S>,
-        // `None` after `rework` or `into_parts` has taken it.
-        pub(super) work: Option<W>,
-        // An item that does not fit yet, and its weight.
-        held: Option<(Item, usize)>,
-        pub(super) ordered: bool,
-        limit: Capacity,
-        pub(super) window: usize,
-        // The weight of all children, if items have weights.
-        weight: usize,
-        upstream: Upstream,
-        // Fires when the limit changes.
-        raised: Option<EventListener>,
-        // Asks of a value that is not the next in order whether it ends the map.
-        is_last: Option<fn(&T) -> bool>,
-        // A poll has panicked.
-        broken: bool,
-    }
-
-    impl<S, W, Item, Fut, T> PinnedDrop for MapConcurrent<S, W, Item, Fut, T>
-    where
-        S: Source,
-        W: Work<Item>,
-        W: sealed::Work<Item, Future = Fut, Output = T>,
-    {
-        fn drop(this: Pin<&mut Self>) {
-            let this = this.project();
-            let Some(work) = this.work else { return };
-            // All of them, also if a destructor panics.
-            let mut first = None;
-            unwind::keep_first(&mut first, || this.children.clear());
-            for value in this.done.drain() {
-                unwind::keep_first(&mut first, || work.undelivered(value));
-            }
-            unwind::resume_unless_panicking(first);
-        }
-    }
-}
-
-pin_project! {
-    /// Work, with its place in the order and its weight.
-    pub(in crate::flow) struct Numbered<Fut> {
-        #[pin]
-        future: Fut,
-        number: usize,
-        weight: usize,
-    }
-}
-
-impl<Fut: Future> Future for Numbered<Fut> {
-    type Output = (usize, usize, Fut::Output);
-
-    #[inline]
-    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        let this = self.project();
-        this.future.poll(cx).map(|output| (*this.number, *this.weight, output))
-    }
-}
 
 impl<S, W> MapConcurrent<S, W>
 where
     S: Source,
     W: Work<S::Item>,
 {
-    pub(super) fn new(source: S, limit: Capacity, work: W) -> Self {
-        MapConcurrent {
-            children: Slab::with_own(limit.now()),
-            done: Reorder::new(),
-            source: Some(source),
-            work: Some(work),
-            held: None,
-            ordered: true,
-            limit,
-            window: 0,
-            weight: 0,
-            upstream: Upstream::new(),
-            raised: None,
-            is_last: None,
-            broken: false,
-        }
-    }
-
-    /// Returns how many pieces of work are under way.
-    pub fn running(&self) -> usize {
-        self.children.len()
-    }
-
-    /// Returns how many values are ready and not delivered.
-    pub fn undelivered(&self) -> usize {
-        self.done.values().count()
-    }
-
     /// Polls for the next value. Without `deliver`, keeps the values, and is ready with `None` when
     /// nothing is left to do before the next value is asked for.
     #[inline]
@@ -173,7 +58,10 @@ where
     // quiet map are few.
 
     #[inline(never)]
-    fn poll_quiet(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<W::Output>> {
+    pub(super) fn poll_quiet(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<W::Output>> {
         let mut budget = Budget::new();
         match self.as_mut().start_next(&mut budget) {
             Some(value) => Poll::Ready(Some(value)),
@@ -182,7 +70,7 @@ where
     }
 
     #[inline(never)]
-    fn poll_busy(
+    pub(super) fn poll_busy(
         self: Pin<&mut Self>,
         cx: &mut Context<'_>,
         mut budget: Budget,
@@ -193,7 +81,7 @@ where
     /// Returns whether nothing is under way or waits to be delivered, and the source has yielded an
     /// item when it was last asked. Then there is room for an item, and nothing else to look at.
     #[inline]
-    fn is_quiet(&self) -> bool {
+    pub(super) fn is_quiet(&self) -> bool {
         self.children.is_empty()
             && self.done.is_empty()
             && self.upstream.asked() == Asked::Nothing
@@ -233,36 +121,6 @@ where
         });
         *this.broken = false;
         value
-    }
-
-    /// Returns the source, which is asked again for an item as if it had woken us; `None` if an
-    /// error has ended the map.
-    pub(super) fn wake_source(self: Pin<&mut Self>) -> Option<Pin<&mut S>> {
-        let this = self.project();
-        if !this.upstream.has_ended() {
-            this.upstream.wake();
-        }
-        this.source.as_pin_mut()
-    }
-
-    /// Drops the work, the values that were ready, and the source.
-    pub(in crate::flow) fn clear(mut self: Pin<&mut Self>) {
-        let mut first = None;
-        unwind::keep_first(&mut first, || self.as_mut().clear_work());
-        unwind::keep_first(&mut first, || self.project().done.clear());
-        unwind::resume_unless_panicking(first);
-    }
-
-    /// Drops the work and the source.
-    fn clear_work(self: Pin<&mut Self>) {
-        let mut this = self.project();
-        let mut first = None;
-        unwind::keep_first(&mut first, || this.children.clear());
-        *this.weight = 0;
-        unwind::keep_first(&mut first, || *this.held = None);
-        unwind::keep_first(&mut first, || this.source.set(None));
-        this.upstream.end();
-        unwind::resume_unless_panicking(first);
     }
 
     #[inline(always)]
@@ -357,7 +215,11 @@ where
     /// Ends the map with this value. Before it come only the values whose turn it is; all else is
     /// dropped. Returns the next value, if it is wanted.
     #[cold]
-    fn end_with(mut self: Pin<&mut Self>, value: W::Output, deliver: bool) -> Option<W::Output> {
+    pub(super) fn end_with(
+        mut self: Pin<&mut Self>,
+        value: W::Output,
+        deliver: bool,
+    ) -> Option<W::Output> {
         let this = self.as_mut().project();
         let work = this.work.as_mut().expect("not taken over");
         let mut dropped = this.done.end_with(value);
@@ -487,137 +349,5 @@ where
                 return true;
             }
         }
-    }
-
-    /// Returns the same map with its work replaced by `f` of it. Requires that no work is under
-    /// way.
-    #[track_caller]
-    pub(in crate::flow) fn rework<V: Work<S::Item>>(
-        mut self,
-        f: impl FnOnce(W) -> V,
-    ) -> MapConcurrent<S, V> {
-        assert!(
-            self.children.is_empty() && self.done.is_empty() && self.held.is_none(),
-            "this map has work under way, which cannot be changed; call this before it is polled"
-        );
-        let source = self.source.take().expect("not polled");
-        let work = self.work.take().expect("not polled");
-        let mut map = MapConcurrent::new(source, self.limit.clone(), f(work));
-        map.ordered = self.ordered;
-        map.window = self.window;
-        map
-    }
-}
-
-impl<S, W> MapConcurrent<S, W>
-where
-    S: Source,
-    W: Work<S::Item>,
-{
-    /// Ends the map, and returns what it holds. Of the items that were taken from the source, only
-    /// those whose work is under way are lost: that work is dropped.
-    ///
-    /// After a poll this needs a source that is [`Unpin`].
-    ///
-    /// # Examples
-    ///
-    /// ```
-    /// use anyscope::flow;
-    /// use smol::stream::StreamExt;
-    ///
-    /// # smol::block_on(async {
-    /// let mut doubled = flow::iter([1, 2, 3]).map_concurrent(2, async |n| 2 * n).into_stream();
-    /// assert_eq!(doubled.next().await, Some(2));
-    /// let parts = doubled.into_parts();
-    /// let rest = flow::source(parts.source.unwrap()).count().await;
-    /// assert_eq!(parts.undelivered.len() + rest, 2);
-    /// # });
-    /// ```
-    pub fn into_parts(mut self) -> MapParts<S, S::Item, W::Output> {
-        self.children.clear();
-        self.work = None;
-        MapParts {
-            source: self.source.take(),
-            waiting: self.held.take().map(|(item, _)| item),
-            undelivered: self.done.drain().collect(),
-        }
-    }
-}
-
-/// What a [`MapConcurrent`] holds; see [`into_parts`](MapConcurrent::into_parts).
-#[derive(Clone, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct MapParts<S, Item, T> {
-    /// The source, or `None` if an error has ended the operation.
-    pub source: Option<S>,
-    /// An item with a weight that did not fit yet.
-    pub waiting: Option<Item>,
-    /// Values that were ready, in the order in which they would have been delivered.
-    pub undelivered: Vec<T>,
-}
-
-impl<S, W> Stream for MapConcurrent<S, W>
-where
-    S: Source,
-    W: Work<S::Item>,
-{
-    type Item = W::Output;
-
-    #[inline]
-    fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<W::Output>> {
-        if self.is_quiet() { self.poll_quiet(cx) } else { self.poll_busy(cx, Budget::new()) }
-    }
-
-    fn size_hint(&self) -> (usize, Option<usize>) {
-        let ready = if self.ordered { 0 } else { self.children.len() };
-        let started = self.done.len() + ready + usize::from(self.held.is_some());
-        let (low, high) = match &self.source {
-            Some(source) if !self.upstream.has_ended() => source.size_hint(),
-            _ => (0, Some(0)),
-        };
-        (low.saturating_add(started), high.and_then(|high| high.checked_add(started)))
-    }
-}
-
-impl<S, W> Source for MapConcurrent<S, W>
-where
-    S: Source,
-    W: Work<S::Item>,
-{
-    fn poll_progress(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
-        self.poll_value(cx, &mut Budget::new(), false).map(drop)
-    }
-
-    fn end_at(mut self: Pin<&mut Self>, is_last: fn(&W::Output) -> bool) {
-        let this = self.as_mut().project();
-        *this.is_last = Some(is_last);
-        if let Some(value) = this.done.take_first(is_last) {
-            self.end_with(value, false);
-        }
-    }
-}
-
-impl<S, W> FusedStream for MapConcurrent<S, W>
-where
-    S: Source,
-    W: Work<S::Item>,
-{
-    fn is_terminated(&self) -> bool {
-        self.upstream.has_ended() && self.children.is_empty() && self.done.is_empty()
-    }
-}
-
-impl<S, W> fmt::Debug for MapConcurrent<S, W>
-where
-    S: Source,
-    W: Work<S::Item>,
-{
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("MapConcurrent")
-            .field("limit", &self.limit)
-            .field("ordered", &self.ordered)
-            .field("running", &self.running())
-            .field("undelivered", &self.undelivered())
-            .finish_non_exhaustive()
     }
 }
