@@ -1,7 +1,10 @@
 //! How a run fails: a report instead of a hang.
 
 use crate::trace::TaskId;
-use anyscope_core::Instant;
+use anyscope_core::{
+    Instant,
+    observe::{Called, WhoWaits},
+};
 use std::{error::Error, fmt, panic::Location, thread::ThreadId};
 
 /// Why a run failed.
@@ -124,17 +127,16 @@ impl Parked {
 
 impl fmt::Display for Parked {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match (self.what, &self.name, self.spawned_at) {
-            (What::Test, ..) => f.write_str("the test itself")?,
-            (What::Job, _, None) => f.write_str("a blocking job")?,
-            (What::Job, _, Some(at)) => write!(f, "a blocking job, spawned at {at}")?,
-            (What::Child, Some(name), Some(at)) => write!(f, "child `{name}`, spawned at {at}")?,
-            (What::Child, _, Some(at)) => write!(f, "the child spawned at {at}")?,
-            (What::Child, _, None) => f.write_str("a child that has ended")?,
-        }
-        if !self.waits.is_empty() {
-            write!(f, ", which waits for {}", self.waits.join(" and "))?;
-        }
+        let name = self.name.as_deref();
+        let called = self.spawned_at.map(|spawned_at| Called { name, spawned_at });
+        let who = match (self.what, &called) {
+            (What::Test, _) => "the test itself".into(),
+            (What::Job, None) => "a blocking job".into(),
+            (What::Job, Some(job)) => format!("a blocking job, spawned at {}", job.spawned_at),
+            (What::Child, Some(child)) => child.to_string(),
+            (What::Child, None) => "a child that has ended".into(),
+        };
+        WhoWaits { who: &who, waits: &self.waits }.fmt(f)?;
         if self.lost_wake {
             f.write_str("; it could make progress, but was not woken: a wake was lost")?;
         }

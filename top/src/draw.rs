@@ -200,7 +200,9 @@ fn detail(view: &View) -> Vec<Line<'static>> {
         let value = match value {
             Value::Null | Value::Bool(false) => continue,
             Value::Array(list) if list.is_empty() => continue,
-            Value::Number(_) if matches!(name.as_str(), "age" | "busy") => time(value.as_f64()),
+            Value::Number(_) if matches!(name.as_str(), "age" | "busy" | "deadline") => {
+                time(value.as_f64())
+            }
             Value::String(text) => plain(text, TEXT),
             other => plain(&other.to_string(), TEXT),
         };

@@ -1,5 +1,6 @@
 //! What a program says about itself: rows, and a verdict. Members that are not known are kept, and those that are missing are not needed.
 
+use crate::text;
 use serde_json::{Map, Value};
 
 /// A tree as it was seen.
@@ -122,6 +123,12 @@ impl Row {
         }
         if self.is("is_shielded") {
             notes.push("behind a shield".into());
+        }
+        if let Some(left) = self.seconds("deadline") {
+            notes.push(match left {
+                0.0 => "its deadline has passed".into(),
+                _ => format!("{} to its deadline", text::time(Some(left))),
+            });
         }
         if let (Some(live), Some(limit)) = (self.number("live"), self.number("limit")) {
             notes.push(format!("{live} of {limit}"));

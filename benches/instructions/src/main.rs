@@ -16,6 +16,7 @@ mod arena;
 mod baseline;
 mod by_hand;
 mod callgrind;
+mod channels;
 mod groups;
 mod limits;
 mod meter;

@@ -2,7 +2,7 @@
 
 use crate::{
     by_hand::ByHand,
-    groups, limits,
+    channels, groups, limits,
     meter::{Count, counted, counted_in_task, part_counted},
     own::{self, Part, To},
     work::{
@@ -120,6 +120,7 @@ pub(crate) fn all() -> Vec<Row> {
     timeouts(&mut rows);
     retries(&mut rows);
     limits::rows(&mut rows);
+    channels::rows(&mut rows);
     tokens(&mut rows);
     rows.all
 }

@@ -249,6 +249,12 @@ impl CancelToken {
         self.node.deadlines.get().expect("set above").show(at)
     }
 
+    /// Returns when the token is cancelled at the latest, as far as deadlines of its own say.
+    #[cfg_attr(not(all(feature = "std", not(anyscope_loom))), allow(dead_code))]
+    pub(crate) fn own_deadline(&self) -> Instant {
+        self.node.deadlines.get().map_or(Instant::NEVER, Deadlines::earliest)
+    }
+
     /// Returns when the token is cancelled at the latest, as far as deadlines of its own and those above
     /// it say.
     #[cfg_attr(not(all(feature = "std", not(anyscope_loom))), allow(dead_code))]

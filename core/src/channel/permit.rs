@@ -4,7 +4,7 @@ use super::{
     SendError, Sender,
     raw::{Begun, Claim, Ended, OwnedClaim, Ticket},
 };
-use crate::waits;
+use crate::waits::{self, What};
 use core::{
     fmt,
     future::Future,
@@ -40,6 +40,9 @@ impl<T> Reserve<T> {
         cx: &mut Context<'_>,
     ) -> Poll<Result<Claim<'a, T>, SendError<()>>> {
         let (line, pool) = (sender.line(), sender.pool());
+        if matches!(self, Reserve::New) {
+            sender.used();
+        }
         match self {
             Reserve::New => match line.begin(&mut None, pool, cx) {
                 Begun::Claim(claim) => {
@@ -64,7 +67,7 @@ impl<T> Reserve<T> {
             }
             Reserve::Over => panic!("a wait for a permit was polled after it was ready"),
         }
-        waits::waits_for_what(waits::What::HandoffAsked);
+        waits::waits_for_all(|| line.ends.receiver(What::HandoffAsked));
         Poll::Pending
     }
 

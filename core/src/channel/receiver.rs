@@ -1,7 +1,10 @@
 //! The receiving half of a handoff.
 
 use super::{TryRecvError, raw::Consumer};
-use crate::{sync::Wakers, waits};
+use crate::{
+    sync::Wakers,
+    waits::{self, What},
+};
 use core::{
     fmt,
     future::Future,
@@ -86,6 +89,7 @@ impl<T> Receiver<T> {
     /// assert_eq!(receiver.try_recv(), Err(TryRecvError::Closed));
     /// ```
     pub fn try_recv(&mut self) -> Result<T, TryRecvError> {
+        self.consumer.line().ends.receiver_used();
         match self.consumer.try_take() {
             Poll::Ready(Some(item)) => Ok(item),
             Poll::Ready(None) => Err(TryRecvError::Closed),
@@ -133,9 +137,10 @@ impl<T> Receiver<T> {
     }
 
     fn poll_recv(&mut self, cx: &mut Context<'_>) -> Poll<Option<T>> {
+        self.consumer.line().ends.receiver_used();
         let polled = self.consumer.poll_take(cx);
         if polled.is_pending() {
-            waits::waits_for_what(waits::What::HandoffItem);
+            waits::waits_for_all(|| self.consumer.line().ends.senders(What::HandoffItem));
         }
         polled
     }

@@ -6,7 +6,10 @@ use super::{
     raw::{Line, Pool},
     sending::Sending,
 };
-use crate::sync::{Arc, Ordering, Wakers};
+use crate::{
+    sync::{Arc, Ordering, Wakers},
+    waits::ends::SenderKey,
+};
 use core::fmt;
 
 /// The sending half of a [`handoff`](super::handoff). Clone it for more producers.
@@ -27,12 +30,14 @@ use core::fmt;
 pub struct Sender<T> {
     line: Arc<Line<T>>,
     pool: Pool<T>,
+    key: SenderKey,
 }
 
 impl<T> Sender<T> {
     /// Requires that `line` counts this sender.
     pub(super) fn new(line: Arc<Line<T>>) -> Self {
-        Sender { line, pool: Pool::new() }
+        let key = line.ends.add_sender();
+        Sender { line, pool: Pool::new(), key }
     }
 
     pub(super) fn line(&self) -> &Line<T> {
@@ -45,6 +50,12 @@ impl<T> Sender<T> {
 
     pub(super) fn pool(&self) -> &Pool<T> {
         &self.pool
+    }
+
+    /// The running code is about to use it.
+    #[inline]
+    pub(super) fn used(&self) {
+        self.line.ends.sender_used(&self.key);
     }
 
     /// Sends an item: ready when the consumer has taken it.
@@ -107,6 +118,7 @@ impl<T> Sender<T> {
     /// assert_eq!(recv.poll(&mut cx), Poll::Ready(Some(2)));
     /// ```
     pub fn try_send(&self, item: T) -> Result<(), TrySendError<T>> {
+        self.used();
         match self.line.try_claim() {
             Ok(claim) => claim.give(item).map_err(TrySendError::Closed),
             Err(true) => Err(TrySendError::Closed(item)),
@@ -199,6 +211,7 @@ impl<T> Sender<T> {
     /// assert!(matches!(sender.try_reserve(), Err(TrySendError::Full(()))));
     /// ```
     pub fn try_reserve(&self) -> Result<Permit<'_, T>, TrySendError<()>> {
+        self.used();
         match self.line.try_claim() {
             Ok(claim) => Ok(Permit::new(claim)),
             Err(true) => Err(TrySendError::Closed(())),
@@ -221,6 +234,7 @@ impl<T> Sender<T> {
     /// assert!(matches!(sender.try_reserve_owned(), Err(TrySendError::Full(()))));
     /// ```
     pub fn try_reserve_owned(&self) -> Result<OwnedPermit<T>, TrySendError<()>> {
+        self.used();
         match self.line.try_claim() {
             Ok(claim) => Ok(OwnedPermit::new(claim, self)),
             Err(true) => Err(TrySendError::Closed(())),
@@ -332,6 +346,7 @@ impl<T> Clone for Sender<T> {
 
 impl<T> Drop for Sender<T> {
     fn drop(&mut self) {
+        self.line.ends.remove_sender(&self.key);
         if self.line.senders.fetch_sub(1, Ordering::AcqRel) == 1 {
             self.close();
         }

@@ -4,7 +4,7 @@ use super::{
     SendError, Sender,
     raw::{Begun, Ended, Ticket},
 };
-use crate::waits;
+use crate::waits::{self, What};
 use core::{
     fmt,
     future::Future,
@@ -64,6 +64,7 @@ impl<T> Future for Sending<'_, T> {
         let this = &mut *self;
         let (line, pool) = (this.sender.line(), this.sender.pool());
         if this.item.is_some() {
+            this.sender.used();
             match line.begin(&mut this.item, pool, cx) {
                 Begun::Claim(claim) => {
                     this.over = true;
@@ -89,7 +90,7 @@ impl<T> Future for Sending<'_, T> {
                 });
             }
         }
-        waits::waits_for_what(waits::What::HandoffTaken);
+        waits::waits_for_all(|| line.ends.receiver(What::HandoffTaken));
         Poll::Pending
     }
 }

@@ -1,5 +1,6 @@
 //! Identifies a child: where it was spawned and its name, in one word, and its number.
 
+use crate::waits::Called;
 use alloc::{borrow::Cow, boxed::Box};
 use core::{fmt, marker::PhantomData, panic::Location, ptr::NonNull};
 
@@ -110,21 +111,6 @@ impl fmt::Debug for Origin {
 impl fmt::Display for Origin {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         Called { name: self.name(), spawned_at: self.spawned_at() }.fmt(f)
-    }
-}
-
-/// What a child is called in messages.
-pub(crate) struct Called<'a> {
-    pub(crate) name: Option<&'a str>,
-    pub(crate) spawned_at: &'static Location<'static>,
-}
-
-impl fmt::Display for Called<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.name {
-            Some(name) => write!(f, "child `{name}`, spawned at {}", self.spawned_at),
-            None => write!(f, "the child spawned at {}", self.spawned_at),
-        }
     }
 }
 

@@ -11,6 +11,7 @@ pub mod tree;
 
 #[cfg(all(feature = "std", not(anyscope_loom)))]
 pub use crate::observers::{Begin, Happening, Observer, Outcome, Parked, PollEnd, Subject, Who};
+pub use crate::waits::{Called, WhoWaits};
 #[cfg(feature = "std")]
 pub use crate::waits::{Listening, WaitListener, listen_to_waits};
 pub use event::{ChildInfo, Event};

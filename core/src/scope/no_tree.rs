@@ -38,5 +38,7 @@ impl<P, K> Shared<P, K> {
 
     pub(super) fn tells_cancel(&self, _: &str) {}
 
+    pub(super) fn tells_dropped_live(&self) {}
+
     pub(super) fn leave_tree(&self) {}
 }

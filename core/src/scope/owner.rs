@@ -186,6 +186,9 @@ unsafe impl<P: Policy, K> Parent for Shared<P, K> {
 
     fn abandon_children(&self) {
         let children = self.live();
+        if children > 0 {
+            self.tells_dropped_live();
+        }
         let flags = CANCELLED | Self::whole();
         self.stop_by_force(flags, CancelledBy::Scope, "its scope was dropped");
         self.tells_cancel("its scope was dropped");

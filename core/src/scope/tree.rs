@@ -2,9 +2,11 @@
 
 use super::{flags::*, policy::Policy, shared::Shared};
 use crate::{
+    cancel::CancelToken,
     limit::Limit,
     observe::tree::{Inspect, Node, ScopeSeen, Tree},
     observers::{Happening, Outcome},
+    time::Instant,
     values::Context,
     waits::{Wait, watcher},
 };
@@ -77,6 +79,14 @@ impl<P, K> Shared<P, K> {
         }
     }
 
+    /// This scope is about to be dropped, with children that have not ended.
+    #[inline]
+    pub(super) fn tells_dropped_live(&self) {
+        if let Some(node) = self.node() {
+            node.dropped_live();
+        }
+    }
+
     /// Tells the observers of this scope that it was cancelled. `otherwise` is why, if no reason was given.
     #[cold]
     pub(super) fn tells_cancel(&self, otherwise: &str) {
@@ -139,7 +149,12 @@ unsafe impl<P: Policy, K> Inspect for Shared<P, K> {
             is_live: self.limit.live().is_some(),
             is_cancelled: self.has(CANCELLED),
             reason: self.request.reason().map(ToString::to_string),
+            deadline: self.request.token.get().map_or(Instant::NEVER, CancelToken::own_deadline),
             children,
         }
+    }
+
+    fn is_cancelled(&self) -> bool {
+        self.has(CANCELLED)
     }
 }

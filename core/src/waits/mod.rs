@@ -4,13 +4,17 @@
 //! |---|---|
 //! | [`wait`] | what a future may wait for, and how it says so |
 //! | [`held`] | who holds what others wait for |
+//! | [`ends`] | who is at which end of a channel |
 //! | `labels` | what users call waits |
 //! | [`listen`] | a listener of a thread: executors that explain why a task is stuck |
 //! | [`watch`] | what is kept of a child or a body that is watched: its polls, and what it waits for |
+//! | [`who`] | who waits for what, in words |
 //! | [`watcher`] | who is watched on this thread now |
 //!
 //! Without `std` nobody can ask, and nothing is told.
 
+#[cfg_attr(not(all(feature = "std", not(anyscope_loom))), path = "no_ends.rs")]
+pub(crate) mod ends;
 #[cfg_attr(not(all(feature = "std", not(anyscope_loom))), path = "no_held.rs")]
 pub(crate) mod held;
 #[cfg(all(feature = "std", not(anyscope_loom)))]
@@ -23,6 +27,7 @@ mod wait;
 mod watch;
 #[cfg(all(feature = "std", not(anyscope_loom)))]
 pub(crate) mod watcher;
+mod who;
 
 #[cfg(all(test, anyscope_loom))]
 mod models;
@@ -41,3 +46,4 @@ pub(crate) use wait::{
 pub(crate) use watch::Watch;
 #[cfg(all(feature = "std", not(anyscope_loom)))]
 pub(crate) use watch::{Facts, from_words, to_words};
+pub use who::{Called, WhoWaits};

@@ -31,6 +31,12 @@ pub(crate) enum Wait {
         undelivered: usize,
         asks: bool,
     },
+    /// What those do who are at the other end of the channel of this number.
+    End {
+        what: What,
+        of: usize,
+        is_receiver: bool,
+    },
     What(What),
     /// What a user has called it, by its number in the list of such names.
     Label(usize),
@@ -123,7 +129,7 @@ impl fmt::Display for Words {
                 }
                 f.write_str(if asks { ", and its source" } else { "" })
             }
-            Wait::What(what) => f.write_str(what.text()),
+            Wait::What(what) | Wait::End { what, .. } => f.write_str(what.text()),
             #[cfg(all(feature = "std", not(anyscope_loom)))]
             Wait::Label(number) => f.write_str(super::labels::label(number)),
             #[cfg(not(all(feature = "std", not(anyscope_loom))))]

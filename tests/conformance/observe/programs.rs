@@ -1,7 +1,9 @@
 //! Random programs that end, in random orders: nobody in them is stuck, so nobody may be accused.
 
 use anyscope::{
-    JoinHandle, Semaphore, Timer, concurrent, join,
+    JoinHandle, Semaphore, Timer,
+    channel::handoff,
+    concurrent, join,
     observe::{labelled, tree::Tree},
     scope, scope_limited,
     sim::{Explorer, SimHandle},
@@ -27,7 +29,7 @@ const PERMITS: [usize; 3] = [2, 1, 3];
 /// What a task does, one after the other.
 type Steps = Vec<Step>;
 
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 enum Step {
     Yield(usize),
     Sleep(u32),
@@ -50,6 +52,12 @@ enum Step {
     },
     /// So many children that take one permit each and then another one, of one more than they are.
     Climb(usize),
+    /// A child that sends so many items to another one, each after these steps, which the other takes before its own.
+    Pipe {
+        items: usize,
+        produce: Steps,
+        consume: Steps,
+    },
     /// Gives up after so long.
     Limit {
         ticks: u32,
@@ -65,7 +73,7 @@ enum Step {
     },
 }
 
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 enum Kind {
     Spawned,
     Inline,
@@ -74,7 +82,7 @@ enum Kind {
 }
 
 /// How two futures are polled by one task.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 enum Way {
     /// Both, always, by a crate that knows nothing of ours.
     Zip,
@@ -84,7 +92,7 @@ enum Way {
     Unordered,
 }
 
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 struct Child {
     /// Whether it waits for the child before it, at the beginning.
     joins: bool,
@@ -134,7 +142,7 @@ impl Writer {
 
     fn step(&self, place: Place) -> Step {
         let may_take = place.depth > 0 && place.semaphore < PERMITS.len();
-        match self.below(13) {
+        match self.below(14) {
             1 => Step::Sleep(self.below(5) as u32),
             2..=5 if may_take => self.hold(self.semaphore(place), place),
             6 | 7 if place.depth > 0 => {
@@ -172,6 +180,11 @@ impl Writer {
             }
             11 => Step::Climb(1 + self.below(3)),
             12 if place.limited => Step::Never,
+            13 if place.depth > 0 => {
+                let inside = place.in_scope();
+                let (produce, consume) = (self.steps(inside), self.steps(inside));
+                Step::Pipe { items: 1 + self.below(3), produce, consume }
+            }
             _ => Step::Yield(self.below(4)),
         }
     }
@@ -268,6 +281,26 @@ impl Runner {
                             yields(1).await;
                         });
                     }
+                })
+                .await;
+            }
+            Step::Pipe { items, produce, consume } => {
+                let sim = self.sim.clone();
+                let (sender, mut receiver) = handoff();
+                scope(&sim, async |s| {
+                    let (producer, consumer) = (self.clone(), self);
+                    let producing = s.spawn(async move {
+                        for _ in 0..items {
+                            producer.clone().run(produce.clone()).await;
+                            sender.send(()).await.unwrap();
+                        }
+                    });
+                    s.spawn(async move {
+                        while receiver.recv().await.is_some() {
+                            consumer.clone().run(consume.clone()).await;
+                        }
+                        let _ = producing.await;
+                    });
                 })
                 .await;
             }

@@ -10,7 +10,7 @@ use anyscope::{
     },
     scope, scope_limited, shield, try_scope,
 };
-use futures_lite::{StreamExt, stream};
+use futures_lite::{StreamExt, future, stream};
 use std::{
     future::{pending, poll_fn},
     sync::{
@@ -429,6 +429,79 @@ behaviour! {
             }
         });
         tree.watch(work).await;
+    }
+
+    /// Given a scope with deadlines, then it says how long it is to the earliest, also when that was moved or has passed; the one in it does not.
+    o19_deadlines with virtual_time |ex| {
+        let tree = Tree::builder().clock(ex.clone()).build();
+        let (timer, inner) = (ex.clone(), ex.clone());
+        let at = |after| timer.now().saturating_add(after);
+        let work = concurrent(async |s| {
+            assert_eq!(only(&tree.snapshot()).deadline, None);
+            let _late = s.deadline(&timer, at(20 * SECOND));
+            let early = s.deadline(&timer, at(10 * SECOND));
+            s.spawn_named("inside", async move { concurrent(async |_| inner.sleep(SECOND).await).await });
+            yields(2).await;
+            let now = tree.snapshot();
+            assert_eq!(only(&now).deadline, Some(10 * SECOND), "{now}");
+            assert_eq!(named(&now, "inside").scopes[0].deadline, None, "{now}");
+            assert!(now.to_string().contains(", 10.0 s to its deadline"), "{now}");
+            timer.sleep(2 * SECOND).await;
+            assert_eq!(only(&tree.snapshot()).deadline, Some(8 * SECOND));
+            early.move_to(at(60 * SECOND));
+            assert_eq!(only(&tree.snapshot()).deadline, Some(18 * SECOND));
+            early.move_to(at(SECOND));
+            timer.sleep(2 * SECOND).await;
+            let now = tree.snapshot();
+            assert!(only(&now).is_cancelled, "{now}");
+        });
+        tree.watch(work).await;
+    }
+
+    /// Given a scope that is dropped while its children are in it, then the tree tells so, once, with what they wait for; not of scopes inside,
+    /// of those that are cancelled or have ended, nor of what a cancel drops. A callback that panics breaks nothing.
+    o21_dropped_live in [spawned, inline] |ex| {
+        let seen: Arc<Mutex<Vec<String>>> = Arc::default();
+        let log = seen.clone();
+        let tree = Tree::builder().on_dropped_live(move |scope| {
+            log.lock().unwrap().push(scope.to_string());
+            panic!("a callback");
+        }).build();
+        let never = Signal::new();
+        let (inside, inner) = (never.clone(), ex.clone());
+        {
+            let work = open!(async |s| {
+                s.spawn_named("outer", async move {
+                    scope(&inner, async |s| {
+                        s.spawn_named("inner", async move { labelled("an answer", inside.wait()).await });
+                    })
+                    .await;
+                });
+            });
+            let ends = async {
+                tree.watch(work).await;
+                false
+            };
+            let waits = async {
+                until(|| waits_for(&tree.snapshot(), "inner", "an answer")).await;
+                true
+            };
+            assert!(future::or(ends, waits).await);
+        }
+        let dropped = seen.lock().unwrap().clone();
+        assert_eq!(dropped.len(), 1, "{dropped:?}");
+        assert!(dropped[0].contains("`outer`") && dropped[0].contains("waits for an answer"), "{}", dropped[0]);
+        until(|| tree.snapshot().scopes.is_empty()).await;
+        // A cancel, and an end.
+        let inner = ex.clone();
+        tree.watch(open!(async |s| {
+            s.spawn(async move { scope(&inner, async |s| drop(s.spawn(pending::<()>()))).await });
+            yields(3).await;
+            s.cancel("enough");
+        }))
+        .await;
+        tree.watch(open!(async |s| drop(s.spawn(async {})))).await;
+        assert_eq!(seen.lock().unwrap().len(), 1, "{seen:?}");
     }
 }
 

@@ -4,7 +4,12 @@ use super::{
     QueueStatus,
     state::{Shared, State},
 };
-use crate::{channel::TryRecvError, sync::Arc, unwind, waits};
+use crate::{
+    channel::TryRecvError,
+    sync::Arc,
+    unwind,
+    waits::{self, What},
+};
 use core::{
     fmt,
     future::Future,
@@ -99,6 +104,7 @@ impl<T> QueueReceiver<T> {
     }
 
     fn poll_recv(&mut self, cx: &mut Context<'_>) -> Poll<Option<T>> {
+        self.shared.ends.receiver_used();
         let state = &self.shared.state;
         let (mut polled, there) = state.with(|state| match state.take() {
             Poll::Pending => (Poll::Pending, state.waits_with(cx.waker())),
@@ -115,7 +121,7 @@ impl<T> QueueReceiver<T> {
             unwind::discard(old);
         }
         if polled.is_pending() {
-            waits::waits_for_what(waits::What::QueueItem);
+            waits::waits_for_all(|| self.shared.ends.senders(What::QueueItem));
         }
         polled
     }

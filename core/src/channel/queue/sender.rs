@@ -7,6 +7,7 @@ use super::{
 use crate::{
     channel::SendError,
     sync::{Arc, Ordering, Wakers},
+    waits::ends::SenderKey,
 };
 use core::{fmt, task::Waker};
 
@@ -15,12 +16,14 @@ use core::{fmt, task::Waker};
 /// When the last clone is dropped, the queue is closed.
 pub struct QueueSender<T> {
     shared: Arc<Shared<T>>,
+    key: SenderKey,
 }
 
 impl<T> QueueSender<T> {
     /// Requires that `shared` counts this sender.
     pub(super) fn new(shared: Arc<Shared<T>>) -> Self {
-        QueueSender { shared }
+        let key = shared.ends.add_sender();
+        QueueSender { shared, key }
     }
 
     /// Sends an item, and returns what was dropped for it: `None` while there is room. With
@@ -48,7 +51,7 @@ impl<T> QueueSender<T> {
     pub fn send(&self, item: T) -> Result<Option<T>, SendError<T>> {
         match self.shared.state.with(|state| state.put_by_rule(item)) {
             Sent::In(waker) => {
-                wake(waker);
+                self.gave(waker);
                 Ok(None)
             }
             Sent::Instead(dropped) | Sent::Full(dropped) => Ok(Some(dropped)),
@@ -96,7 +99,7 @@ impl<T> QueueSender<T> {
             });
             match (sent, last) {
                 (Sent::In(waker), _) => {
-                    wake(waker);
+                    self.gave(waker);
                     return Ok(());
                 }
                 (Sent::Full(new), Some(last)) => item = merge(last, new),
@@ -156,12 +159,18 @@ impl<T> QueueSender<T> {
     pub fn status(&self) -> QueueStatus {
         self.shared.status()
     }
-}
 
-fn wake(waker: Option<Waker>) {
-    let mut wakers = Wakers::new();
-    wakers.add(waker);
-    wakers.fire_and_resume();
+    /// An item is in the queue; `waker` is that of the receiver, if it waits.
+    #[inline]
+    fn gave(&self, waker: Option<Waker>) {
+        // Not before the item is there: a receiver that is polled in between has not seen it.
+        self.shared.ends.sender_gave(&self.key);
+        if let Some(waker) = waker {
+            let mut wakers = Wakers::new();
+            wakers.add(Some(waker));
+            wakers.fire_and_resume();
+        }
+    }
 }
 
 impl<T> Clone for QueueSender<T> {
@@ -173,6 +182,7 @@ impl<T> Clone for QueueSender<T> {
 
 impl<T> Drop for QueueSender<T> {
     fn drop(&mut self) {
+        self.shared.ends.remove_sender(&self.key);
         if self.shared.senders.fetch_sub(1, Ordering::AcqRel) == 1 {
             self.close();
         }

@@ -1,7 +1,10 @@
 //! What both ends of a queue share.
 
 use super::Overflow;
-use crate::sync::{AtomicUsize, Wakers, lock::Lock};
+use crate::{
+    sync::{AtomicUsize, Wakers, lock::Lock},
+    waits::ends::Ends,
+};
 use alloc::collections::VecDeque;
 use core::task::{Poll, Waker};
 
@@ -30,6 +33,8 @@ pub struct QueueStatus {
 pub(super) struct Shared<T> {
     pub(super) state: Lock<State<T>>,
     pub(super) senders: AtomicUsize,
+    /// Who is at its ends, for whoever watches.
+    pub(super) ends: Ends,
 }
 
 impl<T> Shared<T> {
@@ -37,7 +42,7 @@ impl<T> Shared<T> {
         let status = QueueStatus::default();
         let (items, given, waker) = (VecDeque::new(), None, None);
         let state = Lock::new(State { items, given, waker, room, overflow, status });
-        Shared { state, senders: AtomicUsize::new(1) }
+        Shared { state, senders: AtomicUsize::new(1), ends: Ends::new() }
     }
 
     pub(super) fn status(&self) -> QueueStatus {
@@ -46,6 +51,7 @@ impl<T> Shared<T> {
 
     /// Closes the queue, and tells the consumer.
     pub(super) fn close(&self) {
+        self.ends.closes();
         let mut wakers = Wakers::new();
         wakers.add(self.state.with(State::close));
         wakers.fire_and_resume();

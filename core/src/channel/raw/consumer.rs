@@ -79,7 +79,10 @@ impl<T> Consumer<T> {
     #[inline]
     fn taken(&mut self, taken: Taken<T>) -> Option<Poll<Option<T>>> {
         match taken {
-            Taken::Item(item, waker) => Some(Poll::Ready(Some(self.fire(item, waker)))),
+            Taken::Item(item, waker) => {
+                self.line.ends.serves();
+                Some(Poll::Ready(Some(self.fire(item, waker))))
+            }
             Taken::Gone { waker, stayed } => {
                 self.line.count_freed(stayed);
                 drop(waker);

@@ -19,7 +19,10 @@
 //! user code runs while it is taken.
 
 use super::{node::Node, slot::Slot, waiting::Waiting};
-use crate::sync::{AtomicPtr, AtomicUsize, Ordering, Wakers, desk::Desk};
+use crate::{
+    sync::{AtomicPtr, AtomicUsize, Ordering, Wakers, desk::Desk},
+    waits::ends::Ends,
+};
 use core::ptr::{self, NonNull};
 
 pub(super) const WANTED: usize = 1;
@@ -46,6 +49,8 @@ pub(in crate::channel) struct Line<T> {
     /// How many of these make somebody tidy up.
     too_many: AtomicUsize,
     pub(in crate::channel) senders: AtomicUsize,
+    /// Who is at its ends, for whoever watches.
+    pub(in crate::channel) ends: Ends,
 }
 
 // SAFETY: items and wakers move from one thread to another, as the states of slot and nodes say;
@@ -101,6 +106,7 @@ impl<T> Line<T> {
             gone: AtomicUsize::new(0),
             too_many: AtomicUsize::new(FEW),
             senders: AtomicUsize::new(1),
+            ends: Ends::new(),
         }
     }
 
@@ -149,6 +155,7 @@ impl<T> Line<T> {
 
     /// Closes the line if it is open. If the consumer waits, collects its waker.
     pub(in crate::channel) fn close(&self, wakers: &mut Wakers) -> bool {
+        self.ends.closes();
         let mut head = self.head();
         while !head.is_closed() {
             let to = head.0.map_addr(|addr| addr & !WANTED | CLOSED);
@@ -175,6 +182,7 @@ impl<T> Line<T> {
     /// Closes the line and refuses all who wait. Returns an item for which nobody waits.
     #[must_use = "an item is dropped last"]
     pub(in crate::channel) fn abort(&self, wakers: &mut Wakers) -> Option<T> {
+        self.ends.closes();
         let mut head = self.head();
         loop {
             if head.is_aborted() {

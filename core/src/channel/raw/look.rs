@@ -99,10 +99,12 @@ impl<T> Line<T> {
         // SAFETY: promised by the caller.
         match unsafe { Node::take(node) } {
             Taken::Item(item, waker) => {
+                self.ends.serves();
                 wakers.add(waker);
                 Some(Look::Item(item))
             }
             Taken::Asks(waker) => {
+                self.ends.serves();
                 wakers.add(waker);
                 Some(Look::Asked)
             }

@@ -101,6 +101,7 @@ impl<T> Line<T> {
 
     /// Closes the line with a last item, for which nobody waits. Returns it if the line is closed.
     pub(in crate::channel) fn close_with(&self, item: T, pool: &Pool<T>) -> Result<(), T> {
+        self.ends.closes();
         let mut item = item;
         loop {
             let head = self.head();
@@ -167,6 +168,7 @@ impl<T> Ticket<T> {
             // SAFETY: the queue's side has ended, and ours does here, so the node is ours; made of a
             // box.
             pool.put(unsafe { Box::from_raw(self.0.as_ptr()) });
+            line.ends.learns();
             return if asks { Ended::Claim(Claim { line }) } else { Ended::Taken };
         }
         let asks = self.node().asks();
@@ -196,12 +198,18 @@ impl<T> Ticket<T> {
     }
 
     fn leave_line(self, line: &Line<T>, pool: &Pool<T>) -> Left<T> {
-        let is_first = self.node().is_first();
+        let (is_first, asks) = (self.node().is_first(), self.node().asks());
         // SAFETY: the sender's side is ours, and `self` ends here.
         let (left, node, stays) = unsafe { Node::leave(self.0) };
         match node {
             Some(node) => pool.put(node),
             None => pool.forget(is_first),
+        }
+        match left {
+            Left::Taken => line.ends.learns(),
+            // A slot is not given to one that has gone.
+            Left::InTaking if !asks => line.ends.learns(),
+            Left::InTaking | Left::Back(..) => {}
         }
         if stays {
             line.count_gone();
@@ -222,7 +230,10 @@ impl<T> Claim<'_, T> {
         let line = self.line;
         mem::forget(self);
         // SAFETY: the slot is ours by the claim, which has ended here.
-        let (waker, late) = unsafe { line.slot.give(item) }?;
+        let given = unsafe { line.slot.give(item) };
+        // Not before: a consumer that is polled in between has not seen the item.
+        line.ends.claim_ended();
+        let (waker, late) = given?;
         let mut panic = None;
         if let Some(waker) = waker {
             unwind::keep_first(&mut panic, || waker.wake());
@@ -243,6 +254,7 @@ impl<T> Claim<'_, T> {
 
     /// Prepares for a claim that lasts: an abort then reaches the consumer.
     pub(in crate::channel) fn keep(&self) {
+        self.line.ends.claimed();
         // SAFETY: the slot is ours by the claim.
         unsafe { self.line.slot.keep() };
         if self.is_void() {
@@ -270,6 +282,7 @@ impl<T> Drop for Claim<'_, T> {
         let mut wakers = Wakers::new();
         // SAFETY: the slot is ours by the claim, which ends here.
         unsafe { self.line.slot.release(&mut wakers) };
+        self.line.ends.claim_ended();
         wakers.fire_and_resume();
     }
 }

@@ -5,6 +5,8 @@ use crate::{
     child::seen::Seen,
     observers::{Begin, Observed, Outcome, Parked, Who},
     sync::lock::Lock,
+    time::Instant,
+    unwind,
     waits::{
         Facts, Watch,
         watcher::{self, Place, WatchedScope, Watcher},
@@ -22,10 +24,12 @@ use core::{
 ///
 /// # Safety
 ///
-/// `see` may be called on any thread, at the same time as anything else, whatever the scope borrows and however it is
-/// bound to a thread: so it reads only what is shared with other threads anyway, and what it returns is not borrowed.
+/// Both may be called on any thread, at the same time as anything else, whatever the scope borrows and however it is
+/// bound to a thread: so they read only what is shared with other threads anyway, and what they return is not borrowed.
 pub(crate) unsafe trait Inspect {
     fn see(&self) -> ScopeSeen;
+
+    fn is_cancelled(&self) -> bool;
 }
 
 /// What is to be seen of a scope from outside.
@@ -38,6 +42,8 @@ pub(crate) struct ScopeSeen {
     pub(crate) is_live: bool,
     pub(crate) is_cancelled: bool,
     pub(crate) reason: Option<String>,
+    /// Its own, not those of what it is in.
+    pub(crate) deadline: Instant,
     pub(crate) children: Vec<Seen>,
 }
 
@@ -59,7 +65,7 @@ pub(crate) struct Node {
 
 struct Subject(NonNull<dyn Inspect>);
 
-// SAFETY: only `see` is called, which may be on any thread.
+// SAFETY: only methods of `Inspect` are called, which may be on any thread.
 unsafe impl Send for Subject {}
 
 impl Node {
@@ -117,6 +123,22 @@ impl Node {
         }
     }
 
+    /// The scope is about to be dropped, with children that have not ended. Tells who wants to know, unless the scope
+    /// goes because what it is in was cancelled.
+    #[cold]
+    pub(crate) fn dropped_live(&self) {
+        let Some(tell) = &self.tree.inner.dropped_live else { return };
+        let outer = self.parent.and_then(|place| self.tree.node(place.scope()));
+        if outer.is_some_and(|outer| outer.is_cancelled()) {
+            return;
+        }
+        let snapshot = self.tree.snapshot();
+        if let Some(scope) = snapshot.all_scopes().find(|scope| scope.number == self.number()) {
+            // In a destructor, perhaps during a panic.
+            unwind::contain(|| tell(scope));
+        }
+    }
+
     /// Returns what observers are told of this scope, if there are any.
     pub(crate) fn observed(&self) -> Option<&Observed> {
         self.observed.as_deref()
@@ -159,9 +181,21 @@ impl Node {
         Some(inner.strip_suffix('>').unwrap_or(inner))
     }
 
+    /// Returns how long it is until that moment, when the tree is so old.
+    pub(super) fn left_until(&self, moment: Instant, age: Duration) -> Duration {
+        moment.saturating_duration_since(self.tree.inner.start.saturating_add(age))
+    }
+
     /// Returns what its body says.
     pub(super) fn facts(&self) -> Facts {
         self.watched.body.facts()
+    }
+
+    fn is_cancelled(&self) -> bool {
+        self.scope.with(|scope| {
+            // SAFETY: as in `see`.
+            scope.as_ref().is_some_and(|scope| unsafe { scope.0.as_ref() }.is_cancelled())
+        })
     }
 
     /// Looks at the scope, if it is still there.

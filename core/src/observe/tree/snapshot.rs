@@ -47,6 +47,10 @@ pub struct ScopeView {
     pub is_cancelled: bool,
     /// Why, if a reason was given.
     pub reason: Option<String>,
+    /// How long it was until its earliest [deadline](crate::Scope::deadline), if it has one; zero if that had passed. By the
+    /// [clock of the tree](super::Builder::clock), which has to be that of the deadline. Deadlines of what it is in are there.
+    #[cfg_attr(feature = "serde", serde(serialize_with = "in_seconds_if_known"))]
+    pub deadline: Option<Duration>,
     /// What its body has said in its last poll that it waits for; or the scope, once its body has returned.
     pub waits: Vec<Wait>,
     /// How many waits there were besides.

@@ -5,8 +5,10 @@ use super::{
     node::{Node, ScopeSeen},
 };
 use crate::{
-    child::{ChildId, origin::Called, seen::Seen},
-    waits::{Facts, Wait as Kept, held, watcher::Place},
+    child::{ChildId, seen::Seen},
+    observe::Called,
+    time::Instant,
+    waits::{Facts, Wait as Kept, ends, held, watcher::Place},
 };
 use alloc::{
     collections::BTreeMap,
@@ -95,6 +97,7 @@ fn scope_view(
     let mut children: Vec<_> =
         seen.children.iter().map(|child| child_view(child, names, now, node)).collect();
     children.sort_by_key(|child| order(child.id));
+    let deadline = (seen.deadline != Instant::NEVER).then(|| node.left_until(seen.deadline, now));
     ScopeView {
         number: node.number(),
         name: node.name(),
@@ -106,6 +109,7 @@ fn scope_view(
         limit: seen.limit,
         is_cancelled: seen.is_cancelled,
         reason: seen.reason.clone(),
+        deadline,
         waits: names.waits(body),
         more_waits: body.more,
         scopes: Vec::new(),
@@ -176,6 +180,10 @@ impl<'a> Names<'a> {
             Kept::Scope(at) | Kept::Room(at) | Kept::Inside(at) => {
                 (self.scope(at).map(|sight| sight.node.number()), None)
             }
+            Kept::End { .. } => match self.other_end(wait) {
+                Some(Holder { scope, child, .. }) => (Some(scope), child),
+                None => (None, None),
+            },
             _ => (None, None),
         };
         let holders = match wait {
@@ -187,8 +195,19 @@ impl<'a> Names<'a> {
         Wait { text: self.text(wait), scope, child, holders }
     }
 
+    /// Returns who has the other end of a channel, if it is one, and still there.
+    fn other_end(&self, wait: Kept) -> Option<Holder> {
+        let Kept::End { of, is_receiver, .. } = wait else { return None };
+        let [place] = ends::places(of, is_receiver)?[..] else { return None };
+        self.who(place, 1)
+    }
+
     /// Returns who holds something, if that is still there.
     fn holder(&self, held::Holder { place, count, .. }: held::Holder) -> Option<Holder> {
+        self.who(place, count)
+    }
+
+    fn who(&self, place: Place, count: usize) -> Option<Holder> {
         let scope = place.scope();
         let sight = self.numbers.get(&scope)?;
         let Place::Child { number, is_daemon, .. } = place else {
@@ -220,6 +239,10 @@ impl<'a> Names<'a> {
             Kept::Room(at) => match self.scope(at).and_then(|sight| sight.seen.limit) {
                 Some(limit) => format!("room in a scope of {limit}"),
                 None => "room in a scope".into(),
+            },
+            Kept::End { .. } => match self.other_end(wait) {
+                Some(Holder { name, .. }) => format!("{} ({name})", wait.words()),
+                None => wait.words().to_string(),
             },
             wait => wait.words().to_string(),
         }

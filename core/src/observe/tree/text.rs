@@ -59,6 +59,11 @@ fn write_scope(
             write!(f, ": {}", plain(reason))?;
         }
     }
+    match scope.deadline {
+        None => {}
+        Some(Duration::ZERO) => f.write_str(", its deadline has passed")?,
+        Some(left) => write!(f, ", {} to its deadline", Age(left))?,
+    }
     write_waits(f, &scope.waits, scope.more_waits)?;
     f.write_str("\n")?;
     let items = scope.scopes.len() + scope.children.len();

@@ -1,11 +1,11 @@
 //! The handle of a tree, and the list of its scopes.
 
-use super::{Snapshot, Verdict, node::Node, take};
+use super::{ScopeView, Snapshot, Verdict, node::Node, take};
 use crate::{
     context::{self, Context, current::Around},
     observers::{Observer, Observers},
     sync::lock::Lock,
-    time::Clock,
+    time::{Clock, Instant as Moment},
 };
 use alloc::{boxed::Box, collections::BTreeMap, sync::Arc, vec::Vec};
 use core::{fmt, future::Future, time::Duration};
@@ -31,9 +31,15 @@ pub struct Tree {
 pub(super) struct Inner {
     nodes: Lock<BTreeMap<u64, Arc<Node>>>,
     pub(super) age: Arc<dyn Fn() -> Duration + Send + Sync>,
+    /// When it began, by the same clock.
+    pub(super) start: Moment,
     pub(super) is_timed: bool,
     pub(super) observers: Option<Arc<Observers>>,
+    pub(super) dropped_live: Option<Box<DroppedLive>>,
 }
+
+/// Told of scopes that are dropped with children that have not ended.
+type DroppedLive = dyn Fn(&ScopeView) + Send + Sync;
 
 impl Tree {
     /// Returns a tree with nothing in it, whose time is that of the system.
@@ -53,8 +59,13 @@ impl Tree {
     /// ```
     pub fn builder() -> Builder {
         let start = Instant::now();
-        let age = Arc::new(move || start.elapsed());
-        Builder { age, is_timed: false, observers: Observers::default() }
+        Builder {
+            age: Arc::new(move || start.elapsed()),
+            start: start.into(),
+            is_timed: false,
+            observers: Observers::default(),
+            dropped_live: None,
+        }
     }
 
     /// Returns a future that polls `future` with this tree around it: all scopes that are first polled in it, and all
@@ -117,7 +128,10 @@ impl Tree {
     ///   that polls both;
     /// - somebody else cancels it, or closes the semaphore that it waits for;
     /// - a [`Permit`](crate::limit::Permit) was moved into another child after it was taken. Of an
-    ///   [`OwnedPermit`](crate::limit::OwnedPermit) it is not known who holds it, so who waits for one is taken to go on.
+    ///   [`OwnedPermit`](crate::limit::OwnedPermit) it is not known who holds it, so who waits for one is taken to go on;
+    /// - an end of a channel was moved into another child after it was used. An end of a
+    ///   [`handoff`](crate::channel::handoff()) or a [`queue`](crate::channel::queue()) that was made in the tree is where it was used;
+    ///   who waits for an end that was used in two places, or not yet, is taken to go on.
     ///
     /// # Examples
     ///
@@ -188,6 +202,10 @@ impl Tree {
         let _node = self.inner.nodes.with(|nodes| nodes.remove(&number));
     }
 
+    pub(super) fn node(&self, number: u64) -> Option<Arc<Node>> {
+        self.inner.nodes.with(|nodes| nodes.get(&number).cloned())
+    }
+
     /// Returns the scopes in the tree, those that began first in front.
     pub(super) fn nodes(&self) -> Vec<Arc<Node>> {
         self.inner.nodes.with(|nodes| nodes.values().cloned().collect())
@@ -216,8 +234,10 @@ impl fmt::Debug for Tree {
 #[must_use = "a builder does nothing until `build`"]
 pub struct Builder {
     age: Arc<dyn Fn() -> Duration + Send + Sync>,
+    start: Moment,
     is_timed: bool,
     observers: Observers,
+    dropped_live: Option<Box<DroppedLive>>,
 }
 
 impl Builder {
@@ -225,7 +245,7 @@ impl Builder {
     pub fn clock(self, clock: impl Clock + Send + Sync + 'static) -> Self {
         let start = clock.now();
         let age = move || clock.now().saturating_duration_since(start);
-        Builder { age: Arc::new(age), ..self }
+        Builder { age: Arc::new(age), start, ..self }
     }
 
     /// Measures the time in polls of each child, by the clock of the system: it is the time of a processor, also in a
@@ -248,12 +268,46 @@ impl Builder {
         self
     }
 
+    /// Calls `tell` with each scope of the tree that is dropped before its children have ended, while they still are in it:
+    /// by a `select!` that another branch has won, a time limit around it, or a task that was aborted.
+    ///
+    /// Not with scopes inside it, nor with those that go because what they are in is cancelled. The last call counts.
+    ///
+    /// `tell` runs in a destructor: it should write, and return. If it panics, the panic goes no further than the panic
+    /// hook.
+    ///
+    /// # Cost
+    ///
+    /// A look at the whole tree for each scope that is dropped so.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use anyscope::{concurrent, observe::tree::Tree};
+    /// use std::{future::pending, sync::{Arc, Mutex}};
+    ///
+    /// let seen = Arc::new(Mutex::new(String::new()));
+    /// let log = seen.clone();
+    /// let tree = Tree::builder().on_dropped_live(move |scope| *log.lock().unwrap() = scope.to_string()).build();
+    /// smol::block_on(tree.watch(async {
+    ///     let work = concurrent(async |s| {
+    ///         s.spawn_named("upload", pending::<()>());
+    ///     });
+    ///     // Another branch is faster, and the scope is dropped.
+    ///     smol::future::or(work, smol::future::yield_now()).await;
+    /// }));
+    /// assert!(seen.lock().unwrap().contains("#0 `upload`"));
+    /// ```
+    pub fn on_dropped_live(self, tell: impl Fn(&ScopeView) + Send + Sync + 'static) -> Self {
+        Builder { dropped_live: Some(Box::new(tell)), ..self }
+    }
+
     /// Returns the tree.
     pub fn build(self) -> Tree {
-        let Builder { age, is_timed, observers } = self;
+        let Builder { age, start, is_timed, observers, dropped_live } = self;
         let observers = if observers.is_empty() { None } else { Some(Arc::new(observers)) };
         let nodes = Lock::new(BTreeMap::new());
-        Tree { inner: Arc::new(Inner { nodes, age, is_timed, observers }) }
+        Tree { inner: Arc::new(Inner { nodes, age, start, is_timed, observers, dropped_live }) }
     }
 }
 

@@ -8,14 +8,15 @@
 use super::take::{Names, Sight};
 use crate::{
     child::{ChildId, seen::Seen},
-    waits::{Facts, Wait, held, watcher::Place},
+    observe::{Called, WhoWaits},
+    waits::{Facts, Wait, ends, held, watcher::Place},
 };
 use alloc::{
     collections::{BTreeMap, BTreeSet},
     string::String,
     vec::Vec,
 };
-use core::fmt;
+use core::{fmt, slice};
 
 /// Who is stuck: each waits for others who are stuck too. Prints itself as the circle that it is; with the feature `serde`
 /// it can be serialized.
@@ -31,7 +32,7 @@ pub struct Verdict {
     polls: BTreeMap<Who, usize>,
 }
 
-/// One who is stuck.
+/// One who is stuck. Prints itself as [`WhoWaits`].
 #[cfg_attr(feature = "serde", derive(serde::Serialize))]
 #[derive(Clone, Debug)]
 #[non_exhaustive]
@@ -52,6 +53,17 @@ pub struct Stuck {
 struct Who {
     scope: u64,
     child: Option<ChildId>,
+}
+
+impl From<Place> for Who {
+    fn from(place: Place) -> Self {
+        match place {
+            Place::Body { scope } => Who { scope, child: None },
+            Place::Child { scope, number, is_daemon } => {
+                Who { scope, child: Some(ChildId::new(number, is_daemon)) }
+            }
+        }
+    }
 }
 
 struct Waiting<'a> {
@@ -130,7 +142,7 @@ pub(super) fn judge(sights: &[Sight], names: &Names<'_>) -> Option<Verdict> {
             who: match waiting.child {
                 Some(Seen { name, spawned_at, .. }) => {
                     let name = name.as_deref();
-                    alloc::format!("{}", crate::child::origin::Called { name, spawned_at })
+                    alloc::format!("{}", Called { name, spawned_at })
                 }
                 None => alloc::format!("the scope {}", waiting.sight.node.name()),
             },
@@ -184,15 +196,14 @@ fn edges(wait: Wait, names: &Names<'_>) -> Option<On> {
         }
         Wait::Permits { is_live: true, .. } => None,
         Wait::Permits { of, count, limit, .. } => {
-            let who = |place| match place {
-                Place::Body { scope } => Who { scope, child: None },
-                Place::Child { scope, number, is_daemon } => {
-                    Who { scope, child: Some(ChildId::new(number, is_daemon)) }
-                }
-            };
             let holders = held::holders(of);
-            let holders = holders.iter().map(|holder| (who(holder.place), holder.count)).collect();
+            let holders =
+                holders.iter().map(|holder| (holder.place.into(), holder.count)).collect();
             Some(On::Permits { count, limit, holders })
+        }
+        Wait::End { of, is_receiver, .. } => {
+            let places = ends::places(of, is_receiver)?;
+            Some(On::Any(places.into_iter().map(Who::from).collect()))
         }
         Wait::AnyOf(_) | Wait::Flow { .. } | Wait::What(_) | Wait::Label(_) => None,
     }
@@ -237,6 +248,12 @@ fn circle(stuck: &BTreeSet<Who>, waiting: &BTreeMap<Who, Waiting<'_>>) -> Option
     }
 }
 
+impl fmt::Display for Stuck {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        WhoWaits { who: &self.who, waits: slice::from_ref(&self.waits_for) }.fmt(f)
+    }
+}
+
 impl Verdict {
     /// Returns whether nobody who is stuck was polled since.
     pub(super) fn holds(&self, sights: &[Sight]) -> bool {
@@ -257,14 +274,10 @@ impl Verdict {
 impl fmt::Display for Verdict {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("each waits for the next, for ever:\n")?;
-        for Stuck { who, waits_for, .. } in &self.circle {
-            writeln!(f, "- {who}, which waits for {waits_for}")?;
-        }
+        self.circle.iter().try_for_each(|stuck| writeln!(f, "- {stuck}"))?;
         if !self.others.is_empty() {
             writeln!(f, "and {} wait for these:", self.others.len())?;
-            for Stuck { who, waits_for, .. } in &self.others {
-                writeln!(f, "- {who}, which waits for {waits_for}")?;
-            }
+            self.others.iter().try_for_each(|stuck| writeln!(f, "- {stuck}"))?;
         }
         Ok(())
     }
