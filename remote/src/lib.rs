@@ -7,6 +7,7 @@
 //! | engine | crate | for |
 //! |---|---|---|
 //! | [`Memory`] | this one | one process; tests, in virtual time, with faults |
+//! | `Sqlite` | `anyscope-sqlite` | as many processes of one machine as like, without a server |
 //!
 //! `Remote::call` is a future like any other: flows, retries, breakers and hedges work over machines unchanged. A worker is a scope whose children are
 //! handlers. Neither names a runtime.
@@ -29,12 +30,16 @@
 //! | feature | adds |
 //! |---|---|
 //! | `json` | `Json`, a codec |
+//! | `contract` | `contract`, what each engine has to do, as tests for adapters |
 
 #![cfg_attr(docsrs, feature(doc_cfg))]
 #![forbid(unsafe_code)]
 
 mod call;
 mod codec;
+#[cfg(feature = "contract")]
+#[cfg_attr(docsrs, doc(cfg(feature = "contract")))]
+pub mod contract;
 pub mod engine;
 mod headers;
 mod job;

@@ -2,6 +2,7 @@
 
 use super::{
     claim::Claim,
+    event::Listener,
     handle::{Memory, Shared, State},
     line::{Inbox, Line},
     link::{Link, PATIENCE},
@@ -11,7 +12,6 @@ use crate::engine::{
     JobId, LeaseId, Leased, Put, Queue, Settled, Settler, Signal, Status,
 };
 use anyscope_core::{Instant, deadline, timeout};
-use event_listener::EventListener;
 use futures_core::Stream;
 use std::{
     future::Future,
@@ -32,7 +32,7 @@ impl Memory {
     ) -> Result<R, EngineError> {
         let Some(link) = self.link.clone() else {
             let now = self.shared.now();
-            return Ok(apply(&mut self.shared.lock(), &self.shared, now));
+            return Ok(self.shared.change(|state| apply(state, &self.shared, now)));
         };
         let shared = Arc::downgrade(&self.shared);
         let asks = Arc::new(());
@@ -47,7 +47,7 @@ impl Memory {
                 }
                 let shared = shared.upgrade()?;
                 let now = shared.now();
-                let this = apply(&mut shared.lock(), &shared, now);
+                let this = shared.change(|state| apply(state, &shared, now));
                 // The first answer counts; what a second delivery has done is done.
                 answer.get_or_insert(this);
             }
@@ -58,7 +58,7 @@ impl Memory {
             if asked.strong_count() == 0 {
                 if let Some(shared) = shared.upgrade() {
                     let now = shared.now();
-                    undo(&mut shared.lock(), answer, now);
+                    shared.change(|state| undo(state, answer, now));
                 }
                 return None;
             }
@@ -97,7 +97,7 @@ impl Memory {
     ) -> Result<R, EngineError> {
         loop {
             // Listens before it looks, so that nothing is missed.
-            let event = self.shared.lock().line(queue).waiter(job);
+            let event = self.shared.change(|state| state.line(queue).waiter(job));
             let changed = event.listen();
             let (look, queue, job) = (look.clone(), queue.clone(), job.clone());
             let seen = self.tell(move |state, _, now| {
@@ -130,7 +130,7 @@ impl Engine for Memory {
     async fn lease(&self, queue: &Queue, ask: Ask) -> Result<Vec<Leased>, EngineError> {
         let end = self.shared.now().saturating_add(ask.wait);
         loop {
-            let more = self.shared.lock().line(queue).more.clone();
+            let more = self.shared.change(|state| state.line(queue).more.clone());
             let changed = more.listen();
             let (queue2, queue3, ask) = (queue.clone(), queue.clone(), ask.clone());
             let claim = self.ask(
@@ -202,7 +202,7 @@ impl Engine for Memory {
         &self,
         queue: &Queue,
     ) -> impl Stream<Item = Result<(JobId, Signal), EngineError>> + Send + 'static {
-        let inbox = self.shared.lock().line(queue).inbox();
+        let inbox = self.shared.change(|state| state.line(queue).inbox());
         Signals { inbox, link: self.link.clone(), wait: None }
     }
 
@@ -243,7 +243,7 @@ impl Engine for Memory {
 struct Signals {
     inbox: Arc<Inbox>,
     link: Option<Link>,
-    wait: Option<EventListener>,
+    wait: Option<Listener>,
 }
 
 impl Stream for Signals {

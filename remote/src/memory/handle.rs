@@ -1,6 +1,6 @@
 //! What users have of an engine in memory.
 
-use super::{line::Line, link::Link};
+use super::{event::Wakers, line::Line, link::Link};
 use crate::{
     engine::{CallerId, Queue},
     time::Time,
@@ -8,8 +8,8 @@ use crate::{
 use anyscope_core::{Clock, Instant, OwnedScope, Spawn, Timer};
 use std::{
     collections::{HashMap, hash_map::Entry},
-    fmt,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    fmt, mem,
+    sync::{Arc, Mutex, PoisonError},
     time::Duration,
 };
 
@@ -99,8 +99,17 @@ impl State {
 }
 
 impl Shared {
-    pub(super) fn lock(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    /// Changes the state. Who waits for what has changed is woken when the lock is free.
+    pub(super) fn change<R>(&self, change: impl FnOnce(&mut State) -> R) -> R {
+        let (done, wakers) = {
+            let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+            let done = change(&mut state);
+            let wakers: Vec<_> =
+                state.lines.values_mut().map(|line| mem::take(&mut line.wakers)).collect();
+            (done, wakers)
+        };
+        wakers.into_iter().for_each(Wakers::fire);
+        done
     }
 
     pub(super) fn now(&self) -> Instant {

@@ -1,11 +1,11 @@
 //! A queue: what waits, what is leased, what has ended.
 
+use super::event::{Event, Wakers};
 use crate::engine::{
     Again, DeadLetter, End, Envelope, Held, JobId, LeaseId, Put, Running, Settled, Settler, Signal,
     Status, WorkerName,
 };
 use anyscope_core::Instant;
-use event_listener::Event;
 use std::{
     collections::{BTreeMap, BTreeSet, HashMap, VecDeque},
     sync::{Arc, Mutex, PoisonError, Weak},
@@ -30,6 +30,8 @@ pub(super) struct Line {
     /// Who waits for the outcome, or the end of the lease, of a job.
     waiters: HashMap<JobId, Weak<Event>>,
     inboxes: Vec<Weak<Inbox>>,
+    /// Those to be woken when the lock is free.
+    pub(super) wakers: Wakers,
 }
 
 pub(super) struct Item {
@@ -54,7 +56,7 @@ pub(super) struct Lease {
 #[derive(Default)]
 pub(super) struct Inbox {
     signals: Mutex<VecDeque<(JobId, Signal)>>,
-    pub(super) more: Event,
+    pub(super) more: Arc<Event>,
 }
 
 const INBOX: usize = 4096;
@@ -77,7 +79,7 @@ impl Line {
             return None;
         }
         let put = jobs.into_iter().map(|job| self.put_one(job, now)).collect();
-        self.more.notify(usize::MAX);
+        self.more.happen(&mut self.wakers);
         Some(put)
     }
 
@@ -156,7 +158,7 @@ impl Line {
             self.release(lease);
         }
         self.tell(job);
-        self.more.notify(usize::MAX);
+        self.more.happen(&mut self.wakers);
         settled
     }
 
@@ -199,7 +201,7 @@ impl Line {
             item.due = due;
             self.waiting.insert((due, number));
         }
-        self.more.notify(usize::MAX);
+        self.more.happen(&mut self.wakers);
     }
 
     /// Ends leases that have run out.
@@ -248,14 +250,14 @@ impl Line {
         if self.waiters.len().is_power_of_two() {
             self.waiters.retain(|_, event| event.strong_count() > 0);
         }
-        let event = Arc::new(Event::new());
+        let event = Arc::new(Event::default());
         self.waiters.insert(job.clone(), Arc::downgrade(&event));
         event
     }
 
-    fn tell(&self, job: &JobId) {
+    fn tell(&mut self, job: &JobId) {
         if let Some(event) = self.waiters.get(job).and_then(Weak::upgrade) {
-            event.notify(usize::MAX);
+            event.happen(&mut self.wakers);
         }
     }
 
@@ -266,7 +268,7 @@ impl Line {
         inbox
     }
 
-    pub(super) fn signal(&self, job: &JobId, signal: Signal) {
+    pub(super) fn signal(&mut self, job: &JobId, signal: Signal) {
         for inbox in self.inboxes.iter().filter_map(Weak::upgrade) {
             let mut signals = inbox.signals.lock().unwrap_or_else(PoisonError::into_inner);
             if signals.len() == INBOX {
@@ -274,7 +276,7 @@ impl Line {
             }
             signals.push_back((job.clone(), signal));
             drop(signals);
-            inbox.more.notify(usize::MAX);
+            inbox.more.happen(&mut self.wakers);
         }
     }
 

@@ -6,12 +6,20 @@ use crate::{
 };
 use anyscope::{flow, scope};
 use anyscope_remote::{
-    CallError, LastAttempt, Memory, Remote, Ticket,
+    CallError, LastAttempt, Memory, Remote, Ticket, contract,
     engine::{Engine, JobId},
+    memory::Link,
 };
 use support::behaviour;
 
 behaviour! {
+    /// Given an engine in memory, then it does what an engine has to do, over a link too.
+    j40_memory_is_an_engine |ex| {
+        let engine = Memory::new(&ex);
+        contract::check(&engine, &ex).await;
+        contract::check(&engine.over(&Link::new()), &ex).await;
+    }
+
     /// Given workers, when a flow calls them, then it has all values in their order.
     j1_calls_are_work_of_a_flow |ex| {
         let (engine, runs) = (Memory::new(&ex), Runs::default());

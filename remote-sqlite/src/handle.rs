@@ -1,0 +1,399 @@
+//! What users have.
+
+use crate::{
+    error::translate,
+    inbox::{Inbox, Signals},
+    jobs::{self, Time},
+    oneshot::{Receiver, Reply, oneshot},
+    schema,
+    thread::{self, Message, Task},
+};
+use anyscope_remote::{
+    EngineError, ErrorKind,
+    engine::{
+        Again, Ask, CallerId, DeadLetter, End, Engine, Envelope, Gone, Held, JobId, LeaseId,
+        Leased, Put, Queue, Settled, Settler, Signal, Status,
+    },
+};
+use futures_core::Stream;
+use rusqlite::{Connection, OpenFlags};
+use std::{
+    fmt,
+    path::{Path, PathBuf},
+    sync::{Arc, mpsc},
+    time::Duration,
+};
+
+/// An engine that needs no server: jobs in a file of SQLite, for as many processes of one machine as like to open it.
+///
+/// A handle has a thread, with a connection; its clones share it. All that is asked while it writes is written in the next transaction, so the wait for the disk is
+/// paid once for many.
+///
+/// The file must be on a disk of this machine: SQLite's write-ahead log does not work over a network. Its clock is the machine's; while that is set
+/// back, leases run longer.
+///
+/// # Examples
+///
+/// ```
+/// use anyscope::{scope, smol::Smol};
+/// use anyscope_remote::{Job, Json, Remote, Workers};
+/// use anyscope_sqlite::Sqlite;
+///
+/// #[derive(serde::Serialize, serde::Deserialize)]
+/// struct Square(u64);
+///
+/// impl Job for Square {
+///     const NAME: &'static str = "square";
+///     type Output = u64;
+///     type Error = String;
+///     type Codec = Json;
+/// }
+///
+/// # let folder = tempfile::tempdir()?;
+/// # let path = folder.path().join("jobs.db");
+/// let engine = Sqlite::open(path)?;
+/// smol::block_on(scope(&Smol, async |s| {
+///     // In this process or another:
+///     let workers = Workers::new(&engine, "squares").here(4);
+///     s.spawn_daemon(workers.serve(&Smol, &Smol, async |Square(n), _cx| Ok(n * n)));
+///
+///     let squares = Remote::<Square>::new(&engine, &Smol, "squares");
+///     assert_eq!(squares.call(Square(12)).await.unwrap(), 144);
+/// }));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Clone)]
+pub struct Sqlite {
+    shared: Arc<Shared>,
+}
+
+struct Shared {
+    path: PathBuf,
+    queue_limit: usize,
+    payload_limit: usize,
+    page_limit: i64,
+    keep: Duration,
+    thread: mpsc::Sender<Message>,
+}
+
+/// What a stored job survives; see [`Builder::durability`].
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Durability {
+    /// The end of power: each commit waits for the disk (`synchronous = full`).
+    #[default]
+    Power,
+    /// The end of any process, but not of power: the last commits may be undone by that (`synchronous = normal`). Several times as fast where disks are slow.
+    Processes,
+}
+
+impl Sqlite {
+    /// Opens a file, or creates it.
+    ///
+    /// # Errors
+    ///
+    /// [`Incompatible`](ErrorKind::Incompatible) if the file has something else, or jobs of another version;
+    /// [`Denied`](ErrorKind::Denied) if it may not be written.
+    pub fn open(path: impl AsRef<Path>) -> Result<Self, EngineError> {
+        Self::builder().open(path)
+    }
+
+    /// Returns a builder, to set limits.
+    pub fn builder() -> Builder {
+        Builder {
+            durability: Durability::default(),
+            queue_limit: usize::MAX,
+            payload_limit: 1 << 20,
+            file_limit: None,
+            keep: Duration::from_secs(24 * 3600),
+        }
+    }
+
+    async fn write<R: Send + 'static>(
+        &self,
+        run: impl FnMut(&Connection, Time) -> rusqlite::Result<R> + Send + 'static,
+    ) -> Result<R, EngineError> {
+        self.ask(Message::Write, run).await
+    }
+
+    async fn read<R: Send + 'static>(
+        &self,
+        run: impl FnMut(&Connection, Time) -> rusqlite::Result<R> + Send + 'static,
+    ) -> Result<R, EngineError> {
+        self.ask(Message::Read, run).await
+    }
+
+    async fn ask<R: Send + 'static>(
+        &self,
+        message: impl FnOnce(Box<dyn Task>) -> Message,
+        run: impl FnMut(&Connection, Time) -> rusqlite::Result<R> + Send + 'static,
+    ) -> Result<R, EngineError> {
+        let (to, answer) = oneshot();
+        self.send(message(Box::new(Asked { run, done: None, to })))?;
+        answer.await.unwrap_or_else(gone)
+    }
+
+    fn send(&self, message: Message) -> Result<(), EngineError> {
+        self.shared.thread.send(message).or_else(|_| gone())
+    }
+
+    fn check_size(&self, size: usize) -> Result<(), EngineError> {
+        let limit = self.shared.payload_limit;
+        if size > limit {
+            return Err(ErrorKind::TooLarge { size, limit }.into());
+        }
+        Ok(())
+    }
+}
+
+fn gone<T>() -> Result<T, EngineError> {
+    Err(EngineError::new(ErrorKind::Other, "the thread of the database is gone"))
+}
+
+impl fmt::Debug for Sqlite {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Sqlite").field("path", &self.shared.path).finish_non_exhaustive()
+    }
+}
+
+/// A request with its answer.
+struct Asked<F, R> {
+    run: F,
+    done: Option<R>,
+    to: Reply<R>,
+}
+
+impl<R: Send, F: FnMut(&Connection, Time) -> rusqlite::Result<R> + Send> Task for Asked<F, R> {
+    fn run(&mut self, db: &Connection, now: Time) -> rusqlite::Result<()> {
+        self.done = Some((self.run)(db, now)?);
+        Ok(())
+    }
+
+    fn answer(self: Box<Self>, committed: Result<(), EngineError>) {
+        let Asked { done, to, .. } = *self;
+        let answer = committed.map(|()| done.expect("it was done, or there is an error"));
+        drop(to.send(answer));
+    }
+}
+
+impl Engine for Sqlite {
+    async fn put(&self, queue: &Queue, jobs: Vec<Envelope>) -> Result<Vec<Put>, EngineError> {
+        for job in &jobs {
+            self.check_size(job.payload.len())?;
+        }
+        let Shared { queue_limit: limit, page_limit: pages, keep, .. } = *self.shared;
+        let queue = queue.clone();
+        let put = self.write(move |db, now| {
+            jobs::forget(db, keep, now)?;
+            jobs::check_pages(db, pages)?;
+            jobs::put(db, &queue, &jobs, limit, now)
+        });
+        put.await?.ok_or_else(|| ErrorKind::Full.into())
+    }
+
+    async fn lease(&self, queue: &Queue, ask: Ask) -> Result<Vec<Leased>, EngineError> {
+        let (to, answer) = oneshot();
+        self.send(Message::Lease { queue: queue.clone(), ask, to })?;
+        Leasing { engine: self, queue, answer }.wait().await
+    }
+
+    async fn extend(
+        &self,
+        queue: &Queue,
+        leases: Vec<LeaseId>,
+        lease: Duration,
+    ) -> Result<Vec<Held>, EngineError> {
+        let queue = queue.clone();
+        self.write(move |db, now| jobs::extend(db, &queue, &leases, lease, now)).await
+    }
+
+    async fn settle(
+        &self,
+        queue: &Queue,
+        job: &JobId,
+        by: Settler,
+        end: End,
+    ) -> Result<Settled, EngineError> {
+        self.check_size(end.bytes.len())?;
+        let (queue, job) = (queue.clone(), job.clone());
+        self.write(move |db, now| jobs::settle(db, &queue, &job, &by, &end, now)).await
+    }
+
+    async fn give_back(
+        &self,
+        queue: &Queue,
+        lease: &LeaseId,
+        again: Again,
+    ) -> Result<(), EngineError> {
+        let (queue, lease) = (queue.clone(), lease.clone());
+        self.write(move |db, now| jobs::give_back(db, &queue, &lease, again, now)).await
+    }
+
+    async fn outcome(&self, queue: &Queue, job: &JobId) -> Result<Vec<u8>, EngineError> {
+        let (to, answer) = oneshot();
+        self.send(Message::Outcome { queue: queue.clone(), job: job.clone(), to })?;
+        answer.await.unwrap_or_else(gone)
+    }
+
+    async fn released(&self, queue: &Queue, job: &JobId) -> Result<(), EngineError> {
+        let (to, answer) = oneshot();
+        self.send(Message::Released { queue: queue.clone(), job: job.clone(), to })?;
+        answer.await.unwrap_or_else(gone)
+    }
+
+    async fn signal(&self, queue: &Queue, job: &JobId, signal: Signal) -> Result<(), EngineError> {
+        if signal != Signal::Cancel {
+            return Ok(());
+        }
+        let (queue, job) = (queue.clone(), job.clone());
+        self.write(move |db, now| jobs::signal(db, &queue, &job, now)).await
+    }
+
+    fn signals(
+        &self,
+        queue: &Queue,
+    ) -> impl Stream<Item = Result<(JobId, Signal), EngineError>> + Send + 'static {
+        let inbox = Arc::new(Inbox::default());
+        if self.send(Message::Signals { queue: queue.clone(), to: inbox.clone() }).is_err() {
+            inbox.close();
+        }
+        Signals(inbox)
+    }
+
+    async fn attend(&self, caller: &CallerId, lease: Duration) -> Result<(), EngineError> {
+        let caller = caller.clone();
+        self.write(move |db, now| jobs::attend(db, &caller, lease, now)).await
+    }
+
+    async fn gone(&self, callers: Vec<CallerId>) -> Result<Gone, EngineError> {
+        self.read(move |db, now| jobs::gone(db, &callers, now)).await
+    }
+
+    async fn status(&self, queue: &Queue) -> Result<Status, EngineError> {
+        let queue = queue.clone();
+        self.read(move |db, now| jobs::status(db, &queue, now)).await
+    }
+
+    async fn dead_letters(
+        &self,
+        queue: &Queue,
+        at_most: usize,
+    ) -> Result<Vec<DeadLetter>, EngineError> {
+        let queue = queue.clone();
+        self.read(move |db, _| jobs::dead_letters(db, &queue, at_most)).await
+    }
+}
+
+/// A wait for jobs. If it is dropped when they have come, they are given back.
+struct Leasing<'a> {
+    engine: &'a Sqlite,
+    queue: &'a Queue,
+    answer: Receiver<Result<Vec<Leased>, EngineError>>,
+}
+
+impl Leasing<'_> {
+    async fn wait(mut self) -> Result<Vec<Leased>, EngineError> {
+        (&mut self.answer).await.unwrap_or_else(gone)
+    }
+}
+
+impl Drop for Leasing<'_> {
+    fn drop(&mut self) {
+        let Some(Ok(jobs)) = self.answer.close() else { return };
+        let queue = self.queue.clone();
+        let give_back = move |db: &Connection, now| {
+            jobs.iter()
+                .try_for_each(|job| jobs::give_back(db, &queue, &job.lease, Again::now(), now))
+        };
+        let (to, _) = oneshot();
+        let _ =
+            self.engine.send(Message::Write(Box::new(Asked { run: give_back, done: None, to })));
+    }
+}
+
+/// Sets what a file takes; from [`Sqlite::builder`].
+#[derive(Clone, Debug)]
+#[must_use = "a builder does nothing unless it opens a file"]
+pub struct Builder {
+    durability: Durability,
+    queue_limit: usize,
+    payload_limit: usize,
+    file_limit: Option<u64>,
+    keep: Duration,
+}
+
+impl Builder {
+    /// Sets what a job that this handle has stored survives.
+    pub fn durability(mut self, durability: Durability) -> Self {
+        self.durability = durability;
+        self
+    }
+
+    /// Sets how many jobs without an outcome a queue may have, for what this handle puts. No limit otherwise. Above it, calls wait.
+    pub fn queue_limit(mut self, jobs: usize) -> Self {
+        self.queue_limit = jobs;
+        self
+    }
+
+    /// Sets how many bytes a job or an outcome may have. 1 MiB otherwise: what is larger belongs into a file, and its path into the job.
+    pub fn payload_limit(mut self, bytes: usize) -> Self {
+        self.payload_limit = bytes;
+        self
+    }
+
+    /// Sets how large the file may become by the jobs that this handle puts, as a number of bytes. Above it, jobs are refused as if the disk were
+    /// [full](ErrorKind::OutOfSpace); an eighth of it, and at least 256 KiB, comes on top for leases and outcomes, so that what is stored can be done. The log
+    /// beside the file comes on top, too.
+    pub fn file_limit(mut self, bytes: u64) -> Self {
+        self.file_limit = Some(bytes);
+        self
+    }
+
+    /// Sets how long outcomes are kept, so that callers may come late and ids are not run again. A day otherwise.
+    pub fn keep(mut self, time: Duration) -> Self {
+        self.keep = time;
+        self
+    }
+
+    /// Opens a file, or creates it.
+    ///
+    /// # Errors
+    ///
+    /// As [`Sqlite::open`].
+    pub fn open(self, path: impl AsRef<Path>) -> Result<Sqlite, EngineError> {
+        let Builder { durability, queue_limit, payload_limit, file_limit, keep } = self;
+        let path = path.as_ref().to_owned();
+        let flags = OpenFlags::SQLITE_OPEN_READ_WRITE
+            | OpenFlags::SQLITE_OPEN_CREATE
+            | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+        let mut db = Connection::open_with_flags(&path, flags).map_err(translate)?;
+        db.busy_timeout(BUSY).map_err(translate)?;
+        db.set_prepared_statement_cache_capacity(64);
+        let mode: String =
+            db.query_row("pragma journal_mode = wal", [], |row| row.get(0)).map_err(translate)?;
+        if mode != "wal" {
+            let what = "there is no write-ahead log on this file system";
+            return Err(EngineError::new(ErrorKind::Other, what));
+        }
+        let synchronous = match durability {
+            Durability::Power => "full",
+            Durability::Processes => "normal",
+        };
+        db.execute_batch(&format!("pragma synchronous = {synchronous};")).map_err(translate)?;
+        schema::prepare(&mut db)?;
+        let page_limit = match file_limit {
+            Some(bytes) => jobs::limit_pages(&db, bytes).map_err(translate)?,
+            None => i64::MAX,
+        };
+        let (thread, inbox) = mpsc::channel();
+        std::thread::Builder::new()
+            .name("anyscope-sqlite".to_owned())
+            .spawn(move || thread::run(db, &inbox))
+            .map_err(|error| EngineError::new(ErrorKind::Other, error))?;
+        Ok(Sqlite {
+            shared: Arc::new(Shared { path, queue_limit, payload_limit, page_limit, keep, thread }),
+        })
+    }
+}
+
+/// How long a transaction waits for those of other processes.
+const BUSY: Duration = Duration::from_secs(5);

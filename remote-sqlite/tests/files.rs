@@ -1,0 +1,105 @@
+//! What a file may be, and how full.
+
+use anyscope::{Timer, smol::Smol};
+use anyscope_remote::{
+    ErrorKind,
+    engine::{Ask, End, Engine, Envelope, JobId, Queue, Settler, WorkerName},
+};
+use anyscope_sqlite::{Durability, Sqlite};
+use rusqlite::Connection;
+use std::{fs, path::Path, time::Duration};
+
+fn kind(path: &Path) -> ErrorKind {
+    Sqlite::open(path).unwrap_err().kind()
+}
+
+/// Given a file that is something else, or of another version, then it is refused by name and left as it is.
+#[test]
+fn j46_files_of_others_are_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("jobs.db");
+    drop(Sqlite::open(&path).unwrap());
+    drop(Sqlite::builder().durability(Durability::Processes).open(&path).unwrap());
+    let db = Connection::open(&path).unwrap();
+    db.execute_batch("pragma user_version = 2").unwrap();
+    let error = Sqlite::open(&path).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Incompatible);
+    assert!(
+        error.to_string().ends_with("the file has tables of version 2, and this is for version 1"),
+        "{error}"
+    );
+
+    let others = folder.path().join("others.db");
+    Connection::open(&others).unwrap().execute_batch("create table users (name text)").unwrap();
+    assert_eq!(kind(&others), ErrorKind::Incompatible);
+    let text = folder.path().join("text");
+    fs::write(&text, "no database, but a text that is long enough to be looked at".repeat(20))
+        .unwrap();
+    assert_eq!(kind(&text), ErrorKind::Incompatible);
+    assert_eq!(kind(&folder.path().join("no/such/folder")), ErrorKind::Other);
+}
+
+/// Given a file that may not become larger, then a job that does not fit is refused by name, and those that are stored are done.
+#[test]
+fn j47_a_full_disk_is_an_error_by_name() {
+    let folder = tempfile::tempdir().unwrap();
+    let engine = Sqlite::builder().file_limit(400_000).open(folder.path().join("jobs.db")).unwrap();
+    let queue = Queue::from("full");
+    let job =
+        |n: u32| Envelope::new(JobId::parse(&n.to_string()).unwrap(), "large", 1, vec![0; 30_000]);
+    smol::block_on(async {
+        let mut stored = 0;
+        let error = loop {
+            match engine.put(&queue, vec![job(stored)]).await {
+                Ok(_) => stored += 1,
+                Err(error) => break error,
+            }
+        };
+        assert_eq!(error.kind(), ErrorKind::OutOfSpace, "{error}");
+        assert!((5..14).contains(&stored), "{stored}");
+        let ask =
+            Ask::new(100, Duration::from_secs(60), Duration::from_secs(60), WorkerName::new("a"));
+        let leased = engine.lease(&queue, ask).await.unwrap();
+        assert_eq!(leased.len(), stored as usize);
+        for job in leased {
+            let id = &job.envelope.id;
+            let end = End::new(vec![0; 1000]);
+            engine.settle(&queue, id, Settler::Worker(job.lease), end).await.unwrap();
+        }
+        assert_eq!(engine.status(&queue).await.unwrap().settled, u64::from(stored));
+    });
+}
+
+/// Given limits of a queue and of a payload, then what is above them is refused by name; and what is kept for no time is forgotten.
+#[test]
+fn j48_limits_of_a_file() {
+    let folder = tempfile::tempdir().unwrap();
+    let builder = Sqlite::builder().queue_limit(2).payload_limit(10).keep(Duration::ZERO);
+    let engine = builder.open(folder.path().join("jobs.db")).unwrap();
+    let queue = Queue::from("small");
+    let job = |id: &str, size| Envelope::new(JobId::parse(id).unwrap(), "job", 1, vec![0; size]);
+    smol::block_on(async {
+        let large = engine.put(&queue, vec![job("a", 11)]).await.unwrap_err();
+        assert_eq!(large.kind(), ErrorKind::TooLarge { size: 11, limit: 10 });
+        let many =
+            engine.put(&queue, vec![job("a", 1), job("b", 1), job("c", 1)]).await.unwrap_err();
+        assert_eq!(many.kind(), ErrorKind::Full);
+        assert_eq!(engine.status(&queue).await.unwrap().ready, 0, "none of them is stored");
+        engine.put(&queue, vec![job("a", 1), job("b", 1)]).await.unwrap();
+        let full = engine.put(&queue, vec![job("c", 1)]).await.unwrap_err();
+        assert_eq!(full.kind(), ErrorKind::Full);
+        for id in ["a", "b"] {
+            let id = JobId::parse(id).unwrap();
+            let large = engine
+                .settle(&queue, &id, Settler::Caller, End::new(vec![0; 11]))
+                .await
+                .unwrap_err();
+            assert_eq!(large.kind(), ErrorKind::TooLarge { size: 11, limit: 10 });
+            engine.settle(&queue, &id, Settler::Caller, End::new(Vec::new())).await.unwrap();
+        }
+        // The last one is kept, as those who wait count from it.
+        Smol.sleep(Duration::from_millis(1)).await;
+        engine.put(&queue, vec![job("c", 1)]).await.unwrap();
+        assert_eq!(engine.status(&queue).await.unwrap().settled, 1);
+    });
+}

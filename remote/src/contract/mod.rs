@@ -1,0 +1,111 @@
+//! What each engine has to do, as tests for adapters.
+//!
+//! [`check`] runs all of them, on queues of their own, so an engine with other work in it may be checked. Each is a function too, for an adapter that is being
+//! written. They panic where an engine does something else.
+//!
+//! Nothing here waits for a time to pass but for leases of half a second to run out, so they are as fast as the engine.
+//!
+//! # Examples
+//!
+//! ```
+//! use anyscope::smol::Smol;
+//! use anyscope_remote::{Memory, contract};
+//!
+//! smol::block_on(contract::check(&Memory::new(&Smol), &Smol));
+//! ```
+
+mod lease;
+mod settle;
+mod store;
+
+pub use lease::{
+    a_dropped_lease_is_given_back, a_lease_runs_out, an_extended_lease_does_not, given_back,
+    keys_are_in_order, leases_are_bounded,
+};
+pub use settle::{
+    a_caller_settles_what_runs, a_caller_settles_what_waits, a_settle_may_come_first,
+    late_settles_change_nothing, one_settler_is_first, outcomes_are_waited_for,
+};
+pub use store::{
+    callers_come_and_go, dead_letters_are_kept, jobs_are_stored_once, signals_arrive, status_counts,
+};
+
+use crate::engine::{Ask, Engine, Envelope, JobId, Leased, Queue, WorkerName};
+use anyscope_core::{Clock, Spawn, Timer};
+use std::time::Duration;
+
+/// Checks all of it, one after the other.
+///
+/// # Panics
+///
+/// Panics where the engine does not do what it should.
+pub async fn check<E, X>(engine: &E, exec: &X)
+where
+    E: Engine,
+    X: Spawn + Timer<Sleep: Send + 'static> + Clock + Clone + Send + Sync + 'static,
+{
+    jobs_are_stored_once(engine).await;
+    leases_are_bounded(engine).await;
+    a_lease_runs_out(engine).await;
+    an_extended_lease_does_not(engine).await;
+    given_back(engine).await;
+    a_dropped_lease_is_given_back(engine, exec).await;
+    keys_are_in_order(engine).await;
+    one_settler_is_first(engine).await;
+    late_settles_change_nothing(engine).await;
+    a_settle_may_come_first(engine).await;
+    a_caller_settles_what_waits(engine).await;
+    a_caller_settles_what_runs(engine).await;
+    outcomes_are_waited_for(engine).await;
+    signals_arrive(engine, exec).await;
+    callers_come_and_go(engine).await;
+    dead_letters_are_kept(engine).await;
+    status_counts(engine).await;
+}
+
+/// Longer than any check takes.
+const LONG: Duration = Duration::from_secs(600);
+
+/// What runs out.
+const SHORT: Duration = Duration::from_millis(500);
+
+/// A queue that nobody else has.
+fn queue() -> Queue {
+    let name = format!("contract-{}", JobId::unique());
+    Queue::parse(&name[..name.len().min(64)]).expect("an id has letters that a queue may have")
+}
+
+fn job(id: &str) -> Envelope {
+    Envelope::new(JobId::parse(id).expect("an id"), "contract", 1, id.as_bytes().to_vec())
+}
+
+fn id(id: &str) -> JobId {
+    JobId::parse(id).expect("an id")
+}
+
+/// Puts jobs with these ids, in this order.
+async fn put(engine: &impl Engine, queue: &Queue, ids: &[&str]) {
+    for id in ids {
+        engine.put(queue, vec![job(id)]).await.expect("a job is stored");
+    }
+}
+
+fn ask(free: usize, lease: Duration) -> Ask {
+    Ask::new(free, lease, LONG, WorkerName::new("checker"))
+}
+
+/// Leases jobs that are there, or will be.
+async fn lease(engine: &impl Engine, queue: &Queue, free: usize) -> Vec<Leased> {
+    engine.lease(queue, ask(free, LONG)).await.expect("jobs are leased")
+}
+
+/// Leases what can be leased now.
+async fn lease_now(engine: &impl Engine, queue: &Queue, free: usize) -> Vec<Leased> {
+    let mut ask = ask(free, LONG);
+    ask.wait = Duration::from_millis(50);
+    engine.lease(queue, ask).await.expect("an engine answers")
+}
+
+fn ids(leased: &[Leased]) -> Vec<&str> {
+    leased.iter().map(|leased| leased.envelope.id.as_str()).collect()
+}
