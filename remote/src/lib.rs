@@ -25,6 +25,9 @@
 //! | deadline | [`within`](Request::within): before the job is begun, while it runs, and for the jobs that it calls; spans are sent, so clocks may differ |
 //! | order | none; jobs with the same [`key`](Request::key) one after the other |
 //!
+//! [More than one machine](https://github.com/anyscope/anyscope/blob/main/docs/scale-out.md) is the page for users: when to use it, how to test one's jobs, and what else to
+//! know.
+//!
 //! # Features
 //!
 //! | feature | adds |
@@ -34,6 +37,11 @@
 
 #![cfg_attr(docsrs, feature(doc_cfg))]
 #![forbid(unsafe_code)]
+
+/// The pages about this crate, as tests.
+#[cfg(all(doctest, feature = "json"))]
+#[doc = include_str!("../../docs/scale-out.md")]
+mod pages {}
 
 mod call;
 mod codec;

@@ -13,7 +13,7 @@ use crate::{
     outcome::Outcome,
     time::Time,
 };
-use anyscope_core::{Clock, Spawn, Timer};
+use anyscope_core::{Clock, Spawn, Timer, timeout};
 use std::{fmt, marker::PhantomData, sync::Arc, time::Duration};
 
 /// Calls jobs of one kind, which run in workers: here, in other processes, on other machines.
@@ -187,6 +187,21 @@ impl<J: Job> Remote<J> {
         let first = matches!(caller.settle(ticket.id(), &asked).await?, Outcome::Cancelled(_));
         caller.insist(|| caller.engine.released(&caller.queue, ticket.id())).await?;
         Ok(first)
+    }
+
+    /// Waits until the engine knows that nobody waits for the jobs of calls that were dropped; for the end of a program. Call it when no calls are left, and make
+    /// none after it: their jobs would be cancelled.
+    ///
+    /// Without it their jobs are cancelled when the [caller's lease](Self::caller_lease) is over. It waits no longer than that.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropping the future loses nothing: call this again.
+    pub async fn close(&self) {
+        self.caller.scope.close().await;
+        let Caller { engine, time, presence, .. } = &*self.caller;
+        // Best effort: otherwise the lease runs out.
+        let _ = timeout(time, presence.lease(), engine.attend(presence.id(), Duration::ZERO)).await;
     }
 
     /// A caller at the queue of a ticket.

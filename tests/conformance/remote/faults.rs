@@ -7,6 +7,7 @@ use crate::{
 use anyscope::{
     Clock, Instant, Timer, flow, join, scope,
     sim::{SimHandle, explore},
+    timeout,
 };
 use anyscope_remote::{
     CallError, Ended, ErrorKind, LastAttempt, Memory, Remote, Workers,
@@ -549,6 +550,39 @@ fn j30_an_engine_may_be_away_at_the_start() {
             // One a second at most, and one in four at least: it asks, waits a second, and backs off up to three.
             let asked = away.load(std::sync::atomic::Ordering::Relaxed);
             assert!((5..=21).contains(&asked), "{asked}");
+        })
+        .await;
+    });
+}
+
+/// Given calls that are dropped, when their caller is closed, then the engine knows of it: nothing waits, what runs is asked to end, and what was not heard of is
+/// cancelled as its caller is gone.
+#[test]
+fn j31_a_caller_closes() {
+    explore(ORDERS, async |sim| {
+        let (engine, runs) = (Memory::new(&sim), Runs::default());
+        scope(&sim, async |s| {
+            let sim2 = sim.clone();
+            s.spawn_daemon(serve(workers(&engine).here(2), &sim, &runs, move |n, _| {
+                let sim = sim2.clone();
+                async move {
+                    sim.sleep(3600 * SECOND).await;
+                    Ok(n)
+                }
+            }));
+            let remote = remote(&engine, &sim);
+            let calls =
+                flow::iter(0..5).map_concurrent(5, |n| remote.call(Number(n))).collect::<Vec<_>>();
+            let calls = timeout(&sim, SECOND * sim.choose(2) as u32, calls);
+            assert!(calls.await.is_err());
+            remote.close().await;
+            let Status { ready, delayed, settled, .. } = status(&engine).await;
+            assert_eq!((ready, delayed), (0, 0));
+            // The grace of ten seconds: the handlers do not listen.
+            sim.sleep(12 * SECOND).await;
+            let Status { running, settled: later, .. } = status(&engine).await;
+            assert!(running.is_empty() && later == settled, "{running:?}, {settled}, {later}");
+            remote.close().await;
         })
         .await;
     });
