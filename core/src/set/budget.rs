@@ -13,19 +13,19 @@ const PASSES: usize = 2;
 #[derive(Debug)]
 #[cfg_attr(not(feature = "alloc"), allow(unreachable_pub))]
 pub struct Budget {
-    polls: usize,
+    polls: isize,
     passes: usize,
 }
 
 impl Budget {
     pub(crate) fn new() -> Self {
-        Budget { polls: POLLS, passes: PASSES }
+        Budget { polls: POLLS as isize, passes: PASSES }
     }
 
     /// Pays for the poll of a child: false if that was the last.
     #[inline]
     pub(crate) fn pay_poll(&mut self) -> bool {
-        self.polls = self.polls.saturating_sub(1);
+        self.polls -= 1;
         self.polls > 0
     }
 
@@ -46,6 +46,6 @@ impl Budget {
     /// Whether nothing is left.
     #[inline]
     pub(crate) fn is_spent(&self) -> bool {
-        self.polls == 0
+        self.polls <= 0
     }
 }

@@ -4,26 +4,26 @@ use super::{budget::Budget, slab::Slab};
 use crate::waits;
 use core::task::{Context, Poll};
 
-/// Polls what was woken, in passes, until `poll` is ready for one of the keys: with that, or none
-/// when there are no children.
+/// Polls what was woken, in passes, until `poll_one` is ready: with that, or none when there are no
+/// children.
 ///
-/// `poll` is told keys that may have no child any more, and then returns none.
+/// `poll_one` polls the next child of the pass, and returns none when the pass is over.
 #[inline(always)]
 pub(super) fn poll_next<F, T>(
     slab: &mut Slab<F>,
     cx: &mut Context<'_>,
-    mut poll: impl FnMut(&mut Slab<F>, usize) -> Option<Poll<T>>,
+    mut poll_one: impl FnMut(&mut Slab<F>) -> Option<Poll<T>>,
 ) -> Poll<Option<T>> {
     let mut budget = Budget::new();
     loop {
-        while let Some(key) = slab.next() {
-            match poll(slab, key) {
-                Some(Poll::Ready(output)) => return Poll::Ready(Some(output)),
-                Some(Poll::Pending) if !budget.pay_poll() => {
+        while let Some(polled) = poll_one(slab) {
+            match polled {
+                Poll::Ready(output) => return Poll::Ready(Some(output)),
+                Poll::Pending if !budget.pay_poll() => {
                     waits::yields(cx.waker());
                     return Poll::Pending;
                 }
-                _ => {}
+                Poll::Pending => {}
             }
         }
         if slab.is_empty() {
@@ -49,17 +49,17 @@ pub(super) fn poll_within<F, T>(
     budget: &mut Budget,
     slab: &mut Slab<F>,
     cx: &mut Context<'_>,
-    mut poll: impl FnMut(&mut Slab<F>, usize) -> Option<Poll<T>>,
+    mut poll_one: impl FnMut(&mut Slab<F>) -> Option<Poll<T>>,
 ) -> Poll<Option<T>> {
     loop {
-        while let Some(key) = slab.next() {
-            match poll(slab, key) {
-                Some(Poll::Ready(output)) => return Poll::Ready(Some(output)),
-                Some(Poll::Pending) if !budget.pay_poll() => {
+        while let Some(polled) = poll_one(slab) {
+            match polled {
+                Poll::Ready(output) => return Poll::Ready(Some(output)),
+                Poll::Pending if !budget.pay_poll() => {
                     waits::yields(cx.waker());
                     return Poll::Pending;
                 }
-                _ => {}
+                Poll::Pending => {}
             }
         }
         if slab.is_empty() {

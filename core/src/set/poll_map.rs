@@ -411,7 +411,8 @@ impl<K: Ord + Clone, F: Future> Stream for FutureMap<K, F> {
         self.slots.intake.register(cx);
         self.take_in();
         let PollMap { slab, slots, .. } = &mut *self;
-        passes::poll_next(slab, cx, |slab, slot| {
+        passes::poll_next(slab, cx, |slab| {
+            let slot = slab.next()?;
             let polled = slab
                 .poll_with(slot, |keyed, cx| keyed.poll_with(slots, |_, future| future.poll(cx)))?;
             Some(polled.map(|output| (end(slab, slots, slot), output)))
@@ -428,7 +429,8 @@ impl<K: Ord + Clone, S: Stream> Stream for StreamMap<K, S> {
 
     fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
         let PollMap { slab, slots, .. } = &mut *self;
-        passes::poll_next(slab, cx, |slab, slot| {
+        passes::poll_next(slab, cx, |slab| {
+            let slot = slab.next()?;
             let polled = slab.poll_with(slot, |keyed, cx| {
                 keyed.poll_with(slots, |key, stream| {
                     stream.poll_next(cx).map(|item| item.map(|item| (key.clone(), item)))

@@ -3,7 +3,7 @@
 use super::{
     kind::{Futures, Kind, Leaves, Streams},
     passes,
-    slab::Slab,
+    slab::{Slab, Then},
     wait::Beside,
 };
 use crate::unwind;
@@ -287,7 +287,7 @@ impl<F: Future> Stream for FutureSet<F> {
         if self.beside.is_some() {
             return self.poll_beside(cx);
         }
-        passes::poll_next(&mut self.slab, cx, |slab, key| slab.poll(key))
+        passes::poll_next(&mut self.slab, cx, Slab::poll_next_future)
     }
 
     fn size_hint(&self) -> (usize, Option<usize>) {
@@ -299,18 +299,11 @@ impl<S: Stream> Stream for StreamSet<S> {
     type Item = S::Item;
 
     fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<S::Item>> {
-        passes::poll_next(&mut self.slab, cx, |slab, key| {
-            let polled = slab.poll_with(key, |stream, cx| stream.poll_next(cx))?;
-            Some(match polled {
-                Poll::Ready(Some(item)) => {
-                    slab.wake(key);
-                    Poll::Ready(item)
-                }
-                Poll::Ready(None) => {
-                    slab.remove(key);
-                    Poll::Pending
-                }
-                Poll::Pending => Poll::Pending,
+        passes::poll_next(&mut self.slab, cx, |slab| {
+            slab.poll_next(|stream, cx| match stream.poll_next(cx) {
+                Poll::Ready(Some(item)) => (Then::Again, Poll::Ready(item)),
+                Poll::Ready(None) => (Then::Go, Poll::Pending),
+                Poll::Pending => (Then::Stay, Poll::Pending),
             })
         })
     }

@@ -1,10 +1,10 @@
 //! Memory for up to a word's bits of children, and for what wakes them: one allocation.
 //!
 //! ```text
-//! ┌ aligned to 64 ───────────────────────────────┬────────┬────────┬─ … ─┬──────────┐
-//! │ Header: ready, next, references, list        │ slot 0 │ slot 1 │     │ slot n-1 │
-//! │         occupied, local, links, index, slots │        │        │     │          │
-//! └──────────────────────────────────────────────┴────────┴────────┴─ … ─┴──────────┘
+//! ┌ aligned to 64 ────────────────────────┬────────┬────────┬─ … ─┬──────────┐
+//! │ Header: ready, next, references, list │ slot 0 │ slot 1 │     │ slot n-1 │
+//! │         vacant, local, links          │        │        │     │          │
+//! └───────────────────────────────────────┴────────┴────────┴─ … ─┴──────────┘
 //!   ▲ a waker points here, plus the number of its slot: the lowest six bits
 //! ```
 //!
@@ -19,7 +19,10 @@
 //! the memory goes with the last waker.
 
 use super::ready_list::ReadyList;
-use crate::sync::{Arc, AtomicUsize, Ordering, UnsafeCell};
+use crate::{
+    sync::{Arc, AtomicUsize, Ordering, UnsafeCell},
+    unwind::Finally,
+};
 use alloc::alloc::{Layout, alloc, dealloc, handle_alloc_error};
 use core::{
     cell::Cell,
@@ -33,6 +36,8 @@ use core::{
 pub(super) const MOST: usize = if usize::BITS > 64 { 64 } else { usize::BITS as usize };
 /// Where a chunk must lie, so that a slot's number fits into the lowest bits of its address.
 const ALIGN: usize = 64;
+/// The alignment of all memory that allocators give.
+const ANY_ALIGN: usize = 2 * size_of::<usize>();
 /// No link.
 pub(super) const NONE: u32 = u32::MAX;
 
@@ -48,16 +53,18 @@ pub(super) struct Header {
     references: AtomicUsize,
     list: ManuallyDrop<Arc<ReadyList>>,
 
-    /// A bit for each slot there is.
-    all: usize,
-    /// A bit for each slot with a child, and for one that is set apart.
-    pub(super) occupied: Cell<usize>,
+    /// A bit for each slot that can be taken.
+    pub(super) vacant: Cell<usize>,
     /// A bit for each slot to be polled in the next pass.
     pub(super) local: Cell<usize>,
     /// The next chunk to be polled in that pass.
     pub(super) next_local: Cell<u32>,
     /// The next chunk with a vacant slot.
     pub(super) next_open: Cell<u32>,
+    /// How many slots there are.
+    slots: u8,
+    /// How many bytes of the allocation lie before the header.
+    before: u8,
 }
 
 #[cfg(all(target_pointer_width = "64", not(anyscope_loom)))]
@@ -66,9 +73,20 @@ const _: () = assert!(size_of::<Header>() == 64);
 const _: () = assert!(size_of::<Header>() >= ALIGN && MOST <= ALIGN);
 
 impl Header {
-    /// A bit for each slot that can be taken.
-    pub(super) fn vacant(&self) -> usize {
-        self.all & !self.occupied.get()
+    /// Whether there is such a slot.
+    #[inline]
+    pub(super) fn has(&self, slot: usize) -> bool {
+        slot < usize::from(self.slots)
+    }
+
+    /// A bit for each slot there is.
+    fn all(&self) -> usize {
+        usize::MAX >> (usize::BITS - u32::from(self.slots))
+    }
+
+    /// A bit for each slot with a child, and for one that is set apart.
+    pub(super) fn occupied(&self) -> usize {
+        self.all() & !self.vacant.get()
     }
 
     /// Changes the link to the next chunk on the list, and returns what it was.
@@ -84,12 +102,18 @@ impl Header {
     }
 }
 
-/// The layout of a chunk with so many slots, and where they begin.
-fn layout(slot: Layout, slots: usize) -> (Layout, usize) {
+/// The layout of the allocation of a chunk with so many slots.
+///
+/// It is aligned no more than any memory is, and has room for a header that is: allocators take
+/// four times as long for memory that is to be aligned to a line of the cache.
+fn layout(slot: Layout, slots: usize) -> Layout {
+    let align = if slot.align() > ALIGN { slot.align() } else { ANY_ALIGN };
     slot.size()
         .checked_mul(slots)
         .and_then(|size| Layout::from_size_align(size, slot.align()).ok())
         .and_then(|array| Layout::new::<Header>().extend(array).ok())
+        .and_then(|(chunk, _)| chunk.size().checked_add(ALIGN.saturating_sub(align)))
+        .and_then(|size| Layout::from_size_align(size, align).ok())
         .expect("the futures of a chunk are larger than memory can be")
 }
 
@@ -108,6 +132,12 @@ impl<F> Clone for Chunk<F> {
 
 impl<F> Copy for Chunk<F> {}
 
+impl<F> PartialEq for Chunk<F> {
+    fn eq(&self, other: &Self) -> bool {
+        self.header == other.header
+    }
+}
+
 impl<F> Chunk<F> {
     /// Where the slots begin.
     const OFFSET: usize = size_of::<Header>().next_multiple_of(align_of::<F>());
@@ -117,13 +147,13 @@ impl<F> Chunk<F> {
     /// `list` is that of a slab of `F`s: it knows their layout.
     pub(super) fn new(slots: usize, index: u32, list: Arc<ReadyList>) -> Self {
         debug_assert!((1..=MOST).contains(&slots) && list.slot == Layout::new::<F>());
-        let (layout, offset) = layout(list.slot, slots);
-        debug_assert_eq!(offset, Self::OFFSET);
-        // SAFETY: the layout is not of size zero, as it begins with a header.
+        let layout = layout(list.slot, slots);
+        // SAFETY: the layout is not of size zero, as it has room for a header.
         let memory = unsafe { alloc(layout) };
-        let Some(header) = NonNull::new(memory.cast::<Header>()) else {
-            handle_alloc_error(layout);
-        };
+        let Some(memory) = NonNull::new(memory) else { handle_alloc_error(layout) };
+        let before = memory.addr().get().wrapping_neg() % ALIGN;
+        // SAFETY: inside the memory, which has room for what is needed to align it.
+        let header = unsafe { memory.add(before) }.cast::<Header>();
         // SAFETY: fresh memory, large enough and aligned for a header.
         unsafe {
             header.write(Header {
@@ -132,11 +162,12 @@ impl<F> Chunk<F> {
                 index,
                 references: AtomicUsize::new(1),
                 list: ManuallyDrop::new(list),
-                all: usize::MAX >> (usize::BITS - slots as u32),
-                occupied: Cell::new(0),
+                vacant: Cell::new(usize::MAX >> (usize::BITS - slots as u32)),
                 local: Cell::new(0),
                 next_local: Cell::new(NONE),
                 next_open: Cell::new(NONE),
+                slots: slots as u8,
+                before: before as u8,
             });
         }
         Chunk { header, slots: PhantomData }
@@ -165,7 +196,7 @@ impl<F> Chunk<F> {
 
     /// The slot called `slot`, in the memory of the whole chunk.
     pub(super) fn slot(&self, slot: usize) -> NonNull<F> {
-        debug_assert!(self.header().all >> slot & 1 == 1);
+        debug_assert!(self.header().has(slot));
         // SAFETY: inside the chunk's memory: `slot` is less than their number.
         unsafe { self.header.cast::<u8>().add(Self::OFFSET).cast::<F>().add(slot) }
     }
@@ -213,22 +244,63 @@ unsafe fn clone(data: *const ()) -> RawWaker {
 }
 
 unsafe fn wake(data: *const ()) {
-    // SAFETY: the caller's waker, which becomes this one. It is given back also when the waker of
-    // the task panics.
-    let waker = unsafe { Waker::new(data, &VTABLE) };
-    waker.wake_by_ref();
+    let (header, slot) = parts(data);
+    // SAFETY: the caller's waker keeps the header, and is given back by either.
+    unsafe {
+        match set_ready(header, slot) {
+            true => push_and_release(header),
+            false => release(header),
+        }
+    }
 }
 
 unsafe fn wake_by_ref(data: *const ()) {
     let (header, slot) = parts(data);
     // SAFETY: the waker keeps the header until this returns.
-    let header = unsafe { &*header };
-    // Release: the poll that follows sees what our caller wrote. Acquire: see `take_ready`.
-    if header.ready.fetch_or(1 << slot, Ordering::AcqRel) == 0 {
-        // SAFETY: the chunk is not on the list, since `ready` was zero and we are who changed it.
-        // The owner keeps it until it has taken it, or has closed the list.
-        unsafe { header.list.push(header) };
+    if unsafe { set_ready(header, slot) } {
+        // SAFETY: kept, and the first bit was just set.
+        unsafe { push(header) };
     }
+}
+
+/// Sets the slot's bit, and returns whether there was none.
+///
+/// # Safety
+///
+/// The caller keeps the header.
+unsafe fn set_ready(header: *const Header, slot: usize) -> bool {
+    // SAFETY: kept by the caller.
+    let ready = unsafe { &(*header).ready };
+    // Release: the poll that follows sees what our caller wrote. Acquire: see `take_ready`.
+    ready.fetch_or(1 << slot, Ordering::AcqRel) == 0
+}
+
+/// Puts the chunk on the list of its slab.
+///
+/// # Safety
+///
+/// The caller keeps the header, and [has set](set_ready) the first bit.
+#[inline]
+unsafe fn push(header: *const Header) {
+    // SAFETY: kept by the caller.
+    let header = unsafe { &*header };
+    // SAFETY: the chunk is not on the list, since `ready` was zero and the caller has changed it.
+    // The owner keeps it until it has taken it, or has closed the list.
+    unsafe { header.list.push(header) };
+}
+
+/// [`push`] and [`release`]. Not inlined, so that other wakes save no registers.
+///
+/// # Safety
+///
+/// That of both.
+#[inline(never)]
+unsafe fn push_and_release(header: *mut Header) {
+    // The waker of the task may panic.
+    // SAFETY: the caller's reference.
+    let _release = Finally::new(|| unsafe { release(header) });
+    // SAFETY: promised by the caller.
+    unsafe { push(header) };
 }
 
 unsafe fn drop_waker(data: *const ()) {
@@ -244,17 +316,29 @@ unsafe fn drop_waker(data: *const ()) {
 unsafe fn release(header: *mut Header) {
     // SAFETY: kept by the reference that we give back.
     // Release: what we did with the chunk comes before its end. Acquire: so did the others.
-    if unsafe { (*header).references.fetch_sub(1, Ordering::AcqRel) } != 1 {
-        return;
+    if unsafe { (*header).references.fetch_sub(1, Ordering::AcqRel) } == 1 {
+        // SAFETY: the last reference was ours.
+        unsafe { free(header) }
     }
-    // SAFETY: the last reference was ours, so nobody else reaches the header. It is not used after
-    // this, and its slots are empty: the owner has given its reference back.
+}
+
+/// Frees a chunk.
+///
+/// # Safety
+///
+/// Nobody else reaches the header, and it is not used after this. Its slots are empty: the owner
+/// has given its reference back.
+#[cold]
+#[inline(never)]
+unsafe fn free(header: *mut Header) {
+    // SAFETY: it is the caller's alone, and `new` has allocated it with this layout, so many bytes
+    // before the header.
     unsafe {
-        let slots = (*header).all.count_ones() as usize;
+        let (slots, before) = ((*header).slots, (*header).before);
         let list = ManuallyDrop::take(&mut (*header).list);
-        let (layout, _) = layout(list.slot, slots);
+        let layout = layout(list.slot, usize::from(slots));
         ptr::drop_in_place(header);
-        dealloc(header.cast(), layout);
+        dealloc(header.cast::<u8>().sub(usize::from(before)), layout);
         // Last, since it may drop the waker of a task, which runs code of others.
         drop(list);
     }

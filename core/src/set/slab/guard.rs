@@ -25,7 +25,7 @@ pub(super) struct DropChild<'a, F> {
 impl<F> Drop for DropChild<'_, F> {
     #[cold]
     fn drop(&mut self) {
-        self.slab.vacate(self.chunk, self.slot);
+        self.slab.forget(self.chunk, self.slot);
         // SAFETY: the slot had a child, which the slab does not know any more.
         unwind::contain(|| unsafe { ptr::drop_in_place(self.chunk.slot(self.slot).as_ptr()) });
     }

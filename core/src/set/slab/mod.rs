@@ -3,6 +3,7 @@
 //! | file | what |
 //! |---|---|
 //! | [`slab`] | children and their keys |
+//! | [`pass`] | which of them are polled, and when |
 //! | [`chunk`] | memory for up to 64 children, and what wakes them |
 //! | [`queue`] | chunks that wait to be polled |
 //! | [`guard`] | what is dropped when a poll panics |
@@ -20,6 +21,7 @@ mod chunk;
 mod guard;
 #[cfg(all(test, anyscope_loom))]
 mod models;
+mod pass;
 mod queue;
 mod ready_list;
 // The type `Slab` is what one looks for under this name.
@@ -28,4 +30,5 @@ mod slab;
 #[cfg(all(test, feature = "std", not(anyscope_loom)))]
 mod tests;
 
+pub(crate) use pass::Then;
 pub(crate) use slab::Slab;

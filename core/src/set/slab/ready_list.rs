@@ -31,12 +31,10 @@ use core::{
 
 /// The head while the owner polls.
 const RUNS: usize = 0;
-/// The link below the first chunk.
-pub(super) const END: u32 = RUNS as u32;
 /// The head while the owner sleeps, for each way to park.
 const PARKED: [usize; 2] = [1, 2];
 const CLOSED: usize = 3;
-/// The head, or a link, that is chunk number 0.
+/// The head, or a link, that is chunk number 0. Less is the link below the first chunk.
 const CHUNKS: usize = 4;
 /// How many chunks a list can have.
 pub(super) const MOST_CHUNKS: u32 = u32::MAX - CHUNKS as u32;
@@ -71,22 +69,36 @@ pub(super) fn number(link: u32) -> Option<usize> {
 }
 
 /// The way in which the owner has parked, if it has.
+#[inline]
 fn way_of(head: usize) -> Option<usize> {
-    PARKED.iter().position(|&parked| parked == head)
+    let way = head.wrapping_sub(PARKED[0]);
+    (way < PARKED.len()).then_some(way)
 }
+
+/// The history of an owner that has slept thrice in a row, and in between has taken one child.
+const CALM: u8 = if cfg!(anyscope_loom) { 0b1 } else { 0b111 };
 
 /// What the owner of a list knows about it.
 #[derive(Debug)]
 pub(super) struct Owner {
-    /// It has parked in this way, and not looked since.
-    parked: Option<usize>,
+    /// What the head is while nobody has pushed: `RUNS`, or parked.
+    head: usize,
     /// For each way to park: whether some push has found it, and may not be through.
     found: [bool; 2],
+    /// A bit for each time that one child was taken: whether the task slept before it. The lowest
+    /// is for what is taken next. None from before the last time that it was not one child.
+    history: u8,
 }
 
 impl Owner {
     pub(super) const fn new() -> Self {
-        Owner { parked: None, found: [false; 2] }
+        Owner { head: RUNS, found: [false; 2], history: 0 }
+    }
+
+    /// What was taken was one child, or not.
+    #[inline]
+    pub(super) fn took(&mut self, one: bool) {
+        self.history = if one { self.history << 1 } else { 0 };
     }
 }
 
@@ -102,6 +114,7 @@ impl ReadyList {
     ///
     /// The caller has just made the chunk's `ready` other than zero, and the owner keeps the chunk
     /// until it has taken it, or has closed the list.
+    #[inline(always)]
     pub(super) unsafe fn push(&self, chunk: &Header) {
         let link = CHUNKS + chunk.index as usize;
         let mut head = self.head.load(Ordering::Relaxed);
@@ -109,9 +122,8 @@ impl ReadyList {
             if head == CLOSED {
                 return;
             }
-            let below = if way_of(head).is_some() { RUNS } else { head };
             // SAFETY: `ready` is other than zero by us, and the chunk is not on the list.
-            unsafe { chunk.replace_next(below as u32) };
+            unsafe { chunk.replace_next(head as u32) };
             // Release: publish `next`. Acquire: from `park`, see the waker of the task.
             match self.head.compare_exchange_weak(head, link, Ordering::AcqRel, Ordering::Relaxed) {
                 Ok(_) => break,
@@ -133,19 +145,50 @@ impl ReadyList {
         }
     }
 
-    /// Takes all chunks: the link to the one that was pushed last, whose header has the next link.
-    /// The owner does not sleep from here on.
+    /// Whether something is to be taken.
+    #[inline]
+    pub(super) fn is_woken(&self, owner: &Owner) -> bool {
+        // Relaxed: what was pushed before the task was woken is seen, and what comes later wakes it
+        // again, or is seen when it parks.
+        self.head.load(Ordering::Relaxed) != owner.head
+    }
+
+    /// Takes all chunks, if [something is to be taken](Self::is_woken): the link to the one that was
+    /// pushed last, whose header has the next link. The caller then says [what it was](Owner::took).
+    ///
+    /// The owner does not sleep from here on. But where the task has slept for one child again and
+    /// again, the list says at once that it does: so the wakes of other children wake the task, and
+    /// it has to say nothing more when it does sleep.
+    #[inline]
     pub(super) fn take(&self, owner: &mut Owner) -> u32 {
-        if owner.parked.is_none() && self.head.load(Ordering::Relaxed) == RUNS {
-            return END;
+        let mut next = RUNS;
+        if let Some(way) = way_of(owner.head) {
+            // Whoever has woken us.
+            owner.found[way] = true;
+            if owner.history & CALM == CALM && !self.is_firing(owner, way) {
+                next = owner.head;
+            }
         }
-        self.leave(owner, RUNS) as u32
+        owner.head = next;
+        // Acquire: see the links that the pushers wrote. Release: if this parks, whoever pushes sees
+        // that nobody fires the waker.
+        self.head.swap(next, Ordering::AcqRel) as u32
     }
 
     /// Lets the owner sleep until the next push: false if one has come already.
     ///
     /// What the owner waits for is then still to be taken.
+    #[inline]
     pub(super) fn park(&self, owner: &mut Owner, cx: &mut Context<'_>) -> bool {
+        owner.history |= 1;
+        match way_of(owner.head) {
+            // From then on every push has woken this task, and will.
+            Some(way) if self.has(way, cx.waker()) => !self.is_woken(owner),
+            _ => self.park_again(owner, cx),
+        }
+    }
+
+    fn park_again(&self, owner: &mut Owner, cx: &mut Context<'_>) -> bool {
         if !self.unpark(owner) {
             return false;
         }
@@ -155,15 +198,10 @@ impl ReadyList {
             cx.waker().wake_by_ref();
             return true;
         }
-        let task = &self.ways[way].task;
-        let known = task.with(|task| {
-            // SAFETY: nobody but us writes.
-            unsafe { &*task }.as_ref().is_some_and(|waker| waker.will_wake(cx.waker()))
-        });
         let mut old = None;
-        if !known {
+        if !self.has(way, cx.waker()) {
             let waker = cx.waker().clone();
-            old = task.with_mut(|task| {
+            old = self.ways[way].task.with_mut(|task| {
                 // SAFETY: nobody fires the old waker, and nobody will until we park.
                 unsafe { &mut *task }.replace(waker)
             });
@@ -173,7 +211,9 @@ impl ReadyList {
             .head
             .compare_exchange(RUNS, PARKED[way], Ordering::Release, Ordering::Relaxed)
             .is_ok();
-        owner.parked = parks.then_some(way);
+        if parks {
+            owner.head = PARKED[way];
+        }
         // Last, because it runs code of the old waker's executor.
         drop(old);
         parks
@@ -181,7 +221,11 @@ impl ReadyList {
 
     /// The owner goes: nothing is pushed any more, and its task is not woken.
     pub(super) fn close(&self, owner: &mut Owner) {
-        self.leave(owner, CLOSED);
+        let head = self.head.swap(CLOSED, Ordering::Acquire);
+        if let Some(way) = way_of(owner.head) {
+            owner.found[way] = head != owner.head;
+        }
+        owner.head = CLOSED;
         let [first, second] = [0, 1].map(|way| {
             if self.is_firing(owner, way) {
                 // The waker goes with the list.
@@ -196,30 +240,28 @@ impl ReadyList {
         drop(second);
     }
 
-    /// Ends a sleep that nobody has ended: false if somebody has.
-    fn unpark(&self, owner: &mut Owner) -> bool {
-        let Some(way) = owner.parked else { return true };
-        let unparks = self
-            .head
-            .compare_exchange(PARKED[way], RUNS, Ordering::Relaxed, Ordering::Relaxed)
-            .is_ok();
-        if unparks {
-            owner.parked = None;
-        }
-        unparks
+    /// Whether the task is woken in this way.
+    #[inline]
+    fn has(&self, way: usize, waker: &Waker) -> bool {
+        self.ways[way].task.with(|task| {
+            // SAFETY: nobody but the owner, who calls this, writes.
+            unsafe { &*task }.as_ref().is_some_and(|task| task.will_wake(waker))
+        })
     }
 
-    fn leave(&self, owner: &mut Owner, state: usize) -> usize {
-        // Acquire: see the links that the pushers wrote. Not Release: a push takes nothing over from
-        // a head that says that nobody sleeps.
-        let head = self.head.swap(state, Ordering::Acquire);
-        if let Some(way) = owner.parked.take() {
-            owner.found[way] = head != PARKED[way];
-            if !owner.found[way] {
-                return RUNS;
-            }
+    /// Ends a sleep that nobody has ended: false if somebody has.
+    fn unpark(&self, owner: &mut Owner) -> bool {
+        if way_of(owner.head).is_none() {
+            return true;
         }
-        head
+        let unparks = self
+            .head
+            .compare_exchange(owner.head, RUNS, Ordering::Relaxed, Ordering::Relaxed)
+            .is_ok();
+        if unparks {
+            owner.head = RUNS;
+        }
+        unparks
     }
 
     fn is_firing(&self, owner: &mut Owner, way: usize) -> bool {

@@ -2,47 +2,45 @@
 
 use super::{
     chunk::{Chunk, MOST, NONE},
-    guard::{DropChild, DropPlace},
+    guard::DropPlace,
     queue::{Queue, at},
-    ready_list::{self, MOST_CHUNKS, Owner, ReadyList},
+    ready_list::{MOST_CHUNKS, Owner, ReadyList},
 };
 use crate::{sync::Arc, unwind};
 use alloc::{alloc::Layout, vec::Vec};
 use core::{
-    fmt,
-    future::Future,
-    mem,
+    fmt, mem,
     pin::Pin,
     ptr,
     task::{Context, Poll, Waker},
 };
 
 /// How many bits of a key name a slot of its chunk.
-const SLOT_BITS: u32 = MOST.trailing_zeros();
+pub(super) const SLOT_BITS: u32 = MOST.trailing_zeros();
 
 /// A growing set of children; see the [room](super).
 pub(crate) struct Slab<F> {
     /// Made with the first chunk.
-    list: Option<Arc<ReadyList>>,
-    owner: Owner,
+    pub(super) list: Option<Arc<ReadyList>>,
+    pub(super) owner: Owner,
     /// By their numbers. None where a chunk was given back.
-    chunks: Vec<Option<Chunk<F>>>,
+    pub(super) chunks: Vec<Option<Chunk<F>>>,
     /// No number below this one is free.
     free: usize,
     len: usize,
     /// How many slots the next chunk gets.
     next_slots: usize,
     /// The bits of the first chunk's slots that are set apart.
-    own: usize,
+    pub(super) own: usize,
     /// The first chunk with a vacant slot.
-    open: u32,
+    open: Option<Chunk<F>>,
     /// The chunks to be polled in the next pass.
-    later: Queue,
+    pub(super) later: Queue,
     /// The chunks to be polled in this pass.
-    pass: Queue,
-    /// The chunk that is polled now, and what is left of it.
-    chunk: u32,
-    bits: usize,
+    pub(super) pass: Queue,
+    /// The chunk that is polled now, and what is left of it: slots with a child, or set apart.
+    pub(super) chunk: Option<Chunk<F>>,
+    pub(super) bits: usize,
 }
 
 // SAFETY: the slab owns its futures, and sending it sends them. What it shares with wakers may be
@@ -72,10 +70,10 @@ impl<F> Slab<F> {
             len: 0,
             next_slots: Self::FIRST,
             own: 0,
-            open: NONE,
+            open: None,
             later: Queue::EMPTY,
             pass: Queue::EMPTY,
-            chunk: NONE,
+            chunk: None,
             bits: 0,
         }
     }
@@ -93,8 +91,8 @@ impl<F> Slab<F> {
     pub(crate) fn with_own(children: usize) -> Self {
         let mut slab = Slab::with_capacity(children.saturating_add(1));
         slab.own = 1 << Self::OWN;
-        slab.grow();
-        at(&slab.chunks, 0).header().occupied.set(slab.own);
+        let first = slab.grow();
+        first.header().vacant.set(first.header().vacant.get() & !slab.own);
         slab
     }
 
@@ -125,23 +123,36 @@ impl<F> Slab<F> {
         (chunk.header().index as usize) << SLOT_BITS | slot
     }
 
-    #[inline]
+    #[inline(always)]
     fn place(&mut self, child: F) -> (Chunk<F>, usize) {
-        if self.open == NONE {
-            self.grow();
-        }
-        let chunk = at(&self.chunks, self.open as usize);
-        let header = chunk.header();
-        let vacant = header.vacant();
-        let slot = vacant.trailing_zeros() as usize;
+        let (chunk, slot) = self.vacancy();
         // SAFETY: a slot of the chunk, and vacant.
         unsafe { chunk.slot(slot).write(child) };
-        header.occupied.set(header.occupied.get() | 1 << slot);
-        self.len += 1;
-        if vacant & (vacant - 1) == 0 {
-            self.open = header.next_open.get();
-        }
+        self.occupy(chunk);
         (chunk, slot)
+    }
+
+    /// The slot that the next child gets.
+    #[inline(always)]
+    fn vacancy(&mut self) -> (Chunk<F>, usize) {
+        let chunk = match self.open {
+            Some(chunk) => chunk,
+            None => self.grow(),
+        };
+        (chunk, chunk.header().vacant.get().trailing_zeros() as usize)
+    }
+
+    /// Takes the slot that `vacancy` has named.
+    #[inline(always)]
+    fn occupy(&mut self, chunk: Chunk<F>) {
+        let header = chunk.header();
+        let vacant = header.vacant.get();
+        let left = vacant & (vacant - 1);
+        header.vacant.set(left);
+        self.len += 1;
+        if left == 0 {
+            self.open = self.chunk(header.next_open.get());
+        }
     }
 
     /// Stores a child, and polls it at once. One that is ready is dropped in place, before its slot
@@ -154,7 +165,7 @@ impl<F> Slab<F> {
         child: F,
         poll: impl FnOnce(Pin<&mut F>, &mut Context<'_>) -> Poll<R>,
     ) -> Poll<R> {
-        if self.open == NONE {
+        if self.open.is_none() {
             self.grow();
         }
         self.start_vacant(child, poll)
@@ -172,10 +183,8 @@ impl<F> Slab<F> {
         child: F,
         poll: impl FnOnce(Pin<&mut F>, &mut Context<'_>) -> Poll<R>,
     ) -> Poll<R> {
-        let chunk = at(&self.chunks, self.open as usize);
-        let header = chunk.header();
-        let vacant = header.vacant();
-        let slot = vacant.trailing_zeros() as usize;
+        let chunk = self.open.expect("a chunk without a child has a vacant slot");
+        let slot = chunk.header().vacant.get().trailing_zeros() as usize;
         let waker = chunk.waker(slot);
         let mut place = chunk.slot(slot);
         // SAFETY: a slot of the chunk, and vacant.
@@ -191,11 +200,7 @@ impl<F> Slab<F> {
             unsafe { ptr::drop_in_place(place.as_ptr()) };
             return polled;
         }
-        header.occupied.set(header.occupied.get() | 1 << slot);
-        self.len += 1;
-        if vacant & (vacant - 1) == 0 {
-            self.open = header.next_open.get();
-        }
+        self.occupy(chunk);
         polled
     }
 
@@ -203,7 +208,10 @@ impl<F> Slab<F> {
     /// no atomic.
     pub(crate) fn wake(&mut self, key: usize) {
         if let Some(&Some(chunk)) = self.chunks.get(key >> SLOT_BITS) {
-            self.enqueue(chunk, 1 << (key & (MOST - 1)));
+            let slot = key & (MOST - 1);
+            if chunk.header().has(slot) {
+                self.enqueue(chunk, 1 << slot);
+            }
         }
     }
 
@@ -225,7 +233,7 @@ impl<F> Slab<F> {
     /// Drops the child, in place; false if the key has none.
     pub(crate) fn remove(&mut self, key: usize) -> bool {
         let Some((chunk, slot)) = self.find(key) else { return false };
-        self.vacate(chunk, slot);
+        self.forget(chunk, slot);
         // SAFETY: the slot had a child, which the slab does not know any more.
         unsafe { ptr::drop_in_place(chunk.slot(slot).as_ptr()) };
         true
@@ -237,7 +245,7 @@ impl<F> Slab<F> {
         F: Unpin,
     {
         let (chunk, slot) = self.find(key)?;
-        self.vacate(chunk, slot);
+        self.forget(chunk, slot);
         // SAFETY: the slot had a child, which the slab does not know any more. It may be moved, as
         // it is `Unpin`.
         Some(unsafe { chunk.slot(slot).read() })
@@ -251,92 +259,6 @@ impl<F> Slab<F> {
                 .filter(move |slot| occupied >> slot & 1 == 1)
                 .map(move |slot| index << SLOT_BITS | slot)
         })
-    }
-
-    /// Begins a pass with everything that was woken: false if nothing was. The pass before must
-    /// be over.
-    pub(crate) fn begin_pass(&mut self) -> bool {
-        debug_assert!(self.bits == 0 && self.pass.first == NONE, "a pass within a pass");
-        if let Some(list) = &self.list {
-            let newest = list.take(&mut self.owner);
-            if let Some(index) = ready_list::number(newest) {
-                let chunk = at(&self.chunks, index);
-                // SAFETY: we have taken it off the list, and have not yet looked at `ready`.
-                let below = unsafe { chunk.header().replace_next(ready_list::END) };
-                if below == ready_list::END && self.later.first == NONE {
-                    // As mostly: one chunk, and nothing that `wake` has queued.
-                    self.chunk = index as u32;
-                    self.bits = chunk.take_ready();
-                    return true;
-                }
-                self.drain(newest, below);
-            }
-        }
-        if self.later.first == self.later.last {
-            if self.later.first == NONE {
-                return false;
-            }
-            self.chunk = mem::replace(&mut self.later, Queue::EMPTY).first;
-            self.bits = at(&self.chunks, self.chunk as usize).header().local.replace(0);
-            return true;
-        }
-        self.pass = mem::replace(&mut self.later, Queue::EMPTY);
-        true
-    }
-
-    /// Whether something is left of this pass.
-    pub(crate) fn is_in_pass(&self) -> bool {
-        self.bits != 0 || self.pass.first != NONE
-    }
-
-    /// The next key of this pass, which perhaps has no child any more.
-    #[inline]
-    pub(crate) fn next(&mut self) -> Option<usize> {
-        while self.bits == 0 {
-            if self.pass.first == NONE {
-                return None;
-            }
-            self.chunk = self.pass.first;
-            let chunk = at(&self.chunks, self.chunk as usize);
-            let header = chunk.header();
-            self.pass.first = header.next_local.replace(NONE);
-            self.bits = header.local.replace(0);
-        }
-        let slot = self.bits.trailing_zeros() as usize;
-        self.bits &= self.bits - 1;
-        Some((self.chunk as usize) << SLOT_BITS | slot)
-    }
-
-    /// Lets the task sleep until the next wake: false if one has come already, or
-    /// [`wake`](Self::wake) was called. Call it when a pass is over.
-    pub(crate) fn park(&mut self, cx: &mut Context<'_>) -> bool {
-        if self.later.first != NONE {
-            return false;
-        }
-        match &self.list {
-            Some(list) => list.park(&mut self.owner, cx),
-            None => true,
-        }
-    }
-
-    /// Calls `poll` with the child and its waker. None if the key has no child.
-    ///
-    /// If `poll` panics, the child is dropped.
-    #[inline]
-    pub(crate) fn poll_with<R>(
-        &mut self,
-        key: usize,
-        poll: impl FnOnce(Pin<&mut F>, &mut Context<'_>) -> R,
-    ) -> Option<R> {
-        let (chunk, slot) = self.find(key)?;
-        Some(self.poll_found(chunk, slot, poll))
-    }
-
-    /// Nobody polls any more: wakes do nothing from here on.
-    pub(crate) fn close(&mut self) {
-        if let Some(list) = &self.list {
-            list.close(&mut self.owner);
-        }
     }
 
     /// A waker of the slot that was set apart.
@@ -379,7 +301,7 @@ impl<F> Slab<F> {
             while left != 0 {
                 let slot = left.trailing_zeros() as usize;
                 left &= left - 1;
-                self.vacate(chunk, slot);
+                self.forget(chunk, slot);
                 // SAFETY: the slot had a child, which the slab does not know any more.
                 unsafe { ptr::drop_in_place(chunk.slot(slot).as_ptr()) };
             }
@@ -388,12 +310,13 @@ impl<F> Slab<F> {
 
     /// Forgets children of a chunk, which have nothing to drop.
     fn vacate_all(&mut self, chunk: Chunk<F>, children: usize) {
-        let header = chunk.header();
-        if header.vacant() == 0 {
-            header.next_open.set(mem::replace(&mut self.open, header.index));
+        let vacant = chunk.header().vacant.get();
+        if vacant == 0 {
+            self.reopen(chunk);
         }
-        header.occupied.set(header.occupied.get() & !children);
+        chunk.header().vacant.set(vacant | children);
         self.len -= children.count_ones() as usize;
+        self.skip(chunk, children);
     }
 
     /// Gives back the memory of all chunks without a child, but not of those whose slots are just
@@ -403,12 +326,12 @@ impl<F> Slab<F> {
     pub(crate) fn shrink_to_fit(&mut self) {
         self.pass = self.without_empty(self.pass);
         self.later = self.without_empty(self.later);
-        if self.bits != 0 && at(&self.chunks, self.chunk as usize).header().occupied.get() == 0 {
-            self.bits = 0;
+        if self.bits == 0 {
+            self.chunk = None;
         }
         for entry in &mut self.chunks {
             if let Some(chunk) = *entry {
-                if chunk.header().occupied.get() == 0 && chunk.retire() {
+                if chunk.header().occupied() == 0 && chunk.retire() {
                     *entry = None;
                     // SAFETY: ours; it is empty, retired, and not in a queue any more.
                     unsafe { chunk.release() };
@@ -420,11 +343,11 @@ impl<F> Slab<F> {
         }
         self.chunks.shrink_to_fit();
         self.free = 0;
-        self.open = NONE;
-        for chunk in self.chunks.iter().rev().flatten() {
-            let header = chunk.header();
-            if header.vacant() != 0 {
-                header.next_open.set(mem::replace(&mut self.open, header.index));
+        self.open = None;
+        for index in (0..self.chunks.len()).rev() {
+            if let Some(chunk) = self.chunks[index].filter(|chunk| chunk.header().vacant.get() != 0)
+            {
+                self.reopen(chunk);
             }
         }
         if self.chunks.is_empty() {
@@ -440,7 +363,7 @@ impl<F> Slab<F> {
             let chunk = at(&self.chunks, next as usize);
             let header = chunk.header();
             next = header.next_local.replace(NONE);
-            if header.occupied.get() == 0 {
+            if header.occupied() == 0 {
                 header.local.set(0);
             } else {
                 kept.push(&self.chunks, header);
@@ -453,50 +376,49 @@ impl<F> Slab<F> {
     fn children(&self, index: usize) -> usize {
         let Some(chunk) = self.chunks[index] else { return 0 };
         let own = if index == 0 { self.own } else { 0 };
-        chunk.header().occupied.get() & !own
+        chunk.header().occupied() & !own
     }
 
     /// Where the child is, if the key has one.
     #[inline]
-    fn find(&self, key: usize) -> Option<(Chunk<F>, usize)> {
+    pub(super) fn find(&self, key: usize) -> Option<(Chunk<F>, usize)> {
         let chunk = (*self.chunks.get(key >> SLOT_BITS)?)?;
         let slot = key & (MOST - 1);
-        let some =
-            chunk.header().occupied.get() >> slot & 1 == 1 && !(self.own != 0 && key == Self::OWN);
+        let header = chunk.header();
+        let some = header.has(slot)
+            && header.vacant.get() >> slot & 1 == 0
+            && !(self.own != 0 && key == Self::OWN);
         some.then_some((chunk, slot))
     }
 
-    /// Forgets the child of a slot, which is the caller's from here on.
+    /// Forgets the child of a slot, which is the caller's from here on, and that it was to be
+    /// polled in this pass.
     #[inline]
+    pub(super) fn forget(&mut self, chunk: Chunk<F>, slot: usize) {
+        self.vacate(chunk, slot);
+        self.skip(chunk, 1 << slot);
+    }
+
+    /// Forgets the child of a slot that is not to be polled in this pass any more.
+    #[inline(always)]
     pub(super) fn vacate(&mut self, chunk: Chunk<F>, slot: usize) {
-        let header = chunk.header();
-        if header.vacant() == 0 {
-            header.next_open.set(mem::replace(&mut self.open, header.index));
+        let vacant = chunk.header().vacant.get();
+        if vacant == 0 {
+            self.reopen(chunk);
         }
-        header.occupied.set(header.occupied.get() & !(1 << slot));
+        chunk.header().vacant.set(vacant | 1 << slot);
         self.len -= 1;
     }
 
-    #[inline(always)]
-    fn poll_found<R>(
-        &mut self,
-        chunk: Chunk<F>,
-        slot: usize,
-        poll: impl FnOnce(Pin<&mut F>, &mut Context<'_>) -> R,
-    ) -> R {
-        let waker = chunk.waker(slot);
-        // SAFETY: the slot has a child, ours alone as `self` is. It is pinned: it is never moved,
-        // and dropped before its memory is used again or freed.
-        let child = unsafe { Pin::new_unchecked(chunk.slot(slot).as_mut()) };
-        let unwinds = DropChild { slab: self, chunk, slot };
-        let result = poll(child, &mut Context::from_waker(&waker));
-        mem::forget(unwinds);
-        result
+    /// Has the chunk's slots taken next.
+    fn reopen(&mut self, chunk: Chunk<F>) {
+        let next = self.open.replace(chunk);
+        chunk.header().next_open.set(next.map_or(NONE, |next| next.header().index));
     }
 
     /// Adds a chunk.
     #[cold]
-    fn grow(&mut self) {
+    fn grow(&mut self) -> Chunk<F> {
         let free = self.chunks[self.free..].iter().position(Option::is_none);
         let index = free.map_or(self.chunks.len(), |after| self.free + after);
         assert!(index < MOST_CHUNKS as usize, "too many children");
@@ -509,54 +431,14 @@ impl<F> Slab<F> {
         self.chunks[index] = Some(chunk);
         self.free = index + 1;
         self.next_slots = (self.next_slots * 2).min(MOST);
-        chunk.header().next_open.set(mem::replace(&mut self.open, index as u32));
+        self.reopen(chunk);
+        chunk
     }
 
-    /// Has the slots polled in the next pass.
+    /// The chunk with this number, if it is one.
     #[inline]
-    fn enqueue(&mut self, chunk: Chunk<F>, slots: usize) {
-        let header = chunk.header();
-        let local = header.local.replace(header.local.get() | slots);
-        if local == 0 {
-            self.later.push(&self.chunks, header);
-        }
-    }
-
-    /// Takes what was woken, first woken chunk first: a chain of `newest`, which is not linked any
-    /// more, and those that were pushed before it.
-    #[cold]
-    fn drain(&mut self, newest: u32, mut below: u32) {
-        // Turns the chain around.
-        let mut oldest = newest;
-        while let Some(index) = ready_list::number(below) {
-            let chunk = at(&self.chunks, index);
-            let above = mem::replace(&mut oldest, below);
-            // SAFETY: we have taken it off the list, and have not yet looked at `ready`.
-            below = unsafe { chunk.header().replace_next(above) };
-        }
-        while let Some(index) = ready_list::number(oldest) {
-            let chunk = at(&self.chunks, index);
-            // SAFETY: as above.
-            oldest = unsafe { chunk.header().replace_next(ready_list::END) };
-            // From here on somebody may push it again.
-            let slots = chunk.take_ready();
-            self.enqueue(chunk, slots);
-        }
-    }
-}
-
-impl<F: Future> Slab<F> {
-    /// Polls the child, and drops it in place when it is ready. None if the key has no child.
-    #[inline]
-    pub(crate) fn poll(&mut self, key: usize) -> Option<Poll<F::Output>> {
-        let (chunk, slot) = self.find(key)?;
-        let polled = self.poll_found(chunk, slot, |child, cx| child.poll(cx));
-        if polled.is_ready() {
-            self.vacate(chunk, slot);
-            // SAFETY: the slot had a child, which the slab does not know any more.
-            unsafe { ptr::drop_in_place(chunk.slot(slot).as_ptr()) };
-        }
-        Some(polled)
+    fn chunk(&self, index: u32) -> Option<Chunk<F>> {
+        (index != NONE).then(|| at(&self.chunks, index as usize))
     }
 }
 

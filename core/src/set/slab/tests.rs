@@ -136,7 +136,9 @@ fn run(ops: Vec<Op>) {
     let mut slab = Slab::new();
     let mut children = BTreeMap::new();
     let mut wakers: Vec<Waker> = Vec::new();
-    let (serial, mut gone, mut in_pass, mut asleep) = (Cell::new(0), 0, false, false);
+    let (serial, mut gone, mut in_pass) = (Cell::new(0), 0, false);
+    // Whether the next wake may wake the task.
+    let (mut listens, mut has_slept) = (false, false);
     let pick = |children: &BTreeMap<usize, (u64, Due)>, n: usize| {
         children.keys().nth(n % children.len().max(1)).copied()
     };
@@ -181,14 +183,15 @@ fn run(ops: Vec<Op>) {
                     }
                     let woken = task.0.swap(0, Ordering::Relaxed);
                     // A stale waker may belong to a chunk that is given back.
-                    assert!(woken <= usize::from(asleep));
-                    asleep &= woken == 0;
+                    assert!(woken <= usize::from(listens));
+                    listens &= woken == 0;
                 }
             }
             Op::BeginPass => {
                 if !in_pass {
+                    // One that has slept may be woken once from here on, too.
+                    listens = has_slept;
                     in_pass = slab.begin_pass();
-                    asleep = false;
                 }
             }
             Op::Next => match slab.next() {
@@ -206,7 +209,7 @@ fn run(ops: Vec<Op>) {
             Op::Park => {
                 if !in_pass && slab.park(&mut Context::from_waker(&parent)) {
                     assert!(children.values().all(|(_, due)| *due == Due::No), "{children:?}");
-                    asleep = true;
+                    (listens, has_slept) = (true, true);
                 }
             }
             Op::Clear => {

@@ -162,7 +162,8 @@ impl<K: Ord + Clone, F: Future> Gather for FutureMap<K, F> {
             return Progress::Yields;
         }
         let FutureMap { slab, slots, kept, .. } = self;
-        let polled = passes::poll_within(budget, slab, cx, |slab, slot| {
+        let polled = passes::poll_within(budget, slab, cx, |slab| {
+            let slot = slab.next()?;
             let polled = slab
                 .poll_with(slot, |keyed, cx| keyed.poll_with(slots, |_, future| future.poll(cx)))?;
             Some(polled.map(|output| keep(slab, kept, slot, output)))

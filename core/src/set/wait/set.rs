@@ -146,10 +146,8 @@ impl<F: Future> Gather for FutureSet<F> {
             waits::yields(cx.waker());
             return Progress::Yields;
         }
-        let polled = passes::poll_within(budget, &mut self.slab, cx, |slab, key| {
-            Some(slab.poll(key)?.map(|output| {
-                beside.kept.push(output);
-            }))
+        let polled = passes::poll_within(budget, &mut self.slab, cx, |slab| {
+            Some(slab.poll_next_future()?.map(|output| beside.kept.push(output)))
         });
         Progress::of(polled, budget, || beside.intake.is_open())
     }

@@ -1,0 +1,244 @@
+//! Passes: which children are polled, and when.
+
+use super::{
+    chunk::{Chunk, NONE},
+    guard::DropChild,
+    queue::{Queue, at},
+    ready_list,
+    slab::{SLOT_BITS, Slab},
+};
+use core::{
+    future::Future,
+    mem,
+    pin::Pin,
+    ptr,
+    task::{Context, Poll},
+};
+
+/// What becomes of a child that was polled.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Then {
+    /// It is polled again when it is woken.
+    Stay,
+    /// It is polled again in the next pass.
+    Again,
+    /// It is dropped, in place.
+    Go,
+}
+
+impl<F> Slab<F> {
+    /// Begins a pass with everything that was woken: false if nothing was. The pass before must
+    /// be over.
+    pub(crate) fn begin_pass(&mut self) -> bool {
+        debug_assert!(self.bits == 0 && self.pass.first == NONE, "a pass within a pass");
+        match &self.list {
+            Some(list) if list.is_woken(&self.owner) => self.take_woken(),
+            _ if self.later.first == NONE => return false,
+            _ => self.take_later(),
+        }
+        true
+    }
+
+    fn take_woken(&mut self) {
+        let Some(list) = &self.list else { return };
+        let newest = list.take(&mut self.owner);
+        let Some(index) = ready_list::number(newest) else { return };
+        let chunk = at(&self.chunks, index);
+        // SAFETY: we have taken it off the list, and have not yet looked at `ready`.
+        let below = unsafe { chunk.header().replace_next(0) };
+        if ready_list::number(below).is_none() && self.later.first == NONE {
+            // As mostly: one chunk, and nothing that `wake` has queued.
+            let slots = chunk.take_ready();
+            self.owner.took(slots & (slots - 1) == 0);
+            return self.poll_chunk(chunk, slots);
+        }
+        self.owner.took(false);
+        self.drain(newest, below);
+        self.take_later();
+    }
+
+    fn take_later(&mut self) {
+        let later = mem::replace(&mut self.later, Queue::EMPTY);
+        if later.first != later.last {
+            self.pass = later;
+            return;
+        }
+        let chunk = at(&self.chunks, later.first as usize);
+        self.poll_chunk(chunk, chunk.header().local.replace(0));
+    }
+
+    /// Whether something is left of this pass.
+    pub(crate) fn is_in_pass(&self) -> bool {
+        self.bits != 0 || self.pass.first != NONE
+    }
+
+    /// The next key of this pass. It has a child, or is that of the slot that is set apart.
+    #[inline]
+    pub(crate) fn next(&mut self) -> Option<usize> {
+        let (chunk, slot) = self.turn()?;
+        Some((chunk.header().index as usize) << SLOT_BITS | slot)
+    }
+
+    /// Calls `poll` with the next child of this pass and its waker, and does with the child what
+    /// that says. None when the pass is over. For slabs in which no slot is set apart.
+    ///
+    /// If `poll` panics, the child is dropped.
+    #[inline(always)]
+    pub(crate) fn poll_next<R>(
+        &mut self,
+        poll: impl FnOnce(Pin<&mut F>, &mut Context<'_>) -> (Then, R),
+    ) -> Option<R> {
+        assert!(self.own == 0, "what is set apart is no child");
+        let (chunk, slot) = self.turn()?;
+        let (then, result) = self.poll_found(chunk, slot, poll);
+        match then {
+            Then::Stay => {}
+            Then::Again => self.enqueue(chunk, 1 << slot),
+            Then::Go => {
+                self.vacate(chunk, slot);
+                // SAFETY: the slot had a child, which the slab does not know any more.
+                unsafe { ptr::drop_in_place(chunk.slot(slot).as_ptr()) };
+            }
+        }
+        Some(result)
+    }
+
+    /// The next slot of this pass.
+    #[inline(always)]
+    fn turn(&mut self) -> Option<(Chunk<F>, usize)> {
+        while self.bits == 0 {
+            if self.pass.first == NONE {
+                return None;
+            }
+            let chunk = at(&self.chunks, self.pass.first as usize);
+            let header = chunk.header();
+            self.pass.first = header.next_local.replace(NONE);
+            self.poll_chunk(chunk, header.local.replace(0));
+        }
+        let slot = self.bits.trailing_zeros() as usize;
+        self.bits &= self.bits - 1;
+        // SAFETY: there is one where there are bits of it.
+        Some((unsafe { self.chunk.unwrap_unchecked() }, slot))
+    }
+
+    /// Polls these slots of a chunk next, but for those where there is nobody any more.
+    #[inline]
+    fn poll_chunk(&mut self, chunk: Chunk<F>, slots: usize) {
+        self.chunk = Some(chunk);
+        self.bits = slots & !chunk.header().vacant.get();
+    }
+
+    /// Lets the task sleep until the next wake: false if one has come already, or
+    /// [`wake`](Self::wake) was called. Call it when a pass is over.
+    pub(crate) fn park(&mut self, cx: &mut Context<'_>) -> bool {
+        if self.later.first != NONE {
+            return false;
+        }
+        match &self.list {
+            Some(list) => list.park(&mut self.owner, cx),
+            None => true,
+        }
+    }
+
+    /// Calls `poll` with the child and its waker. None if the key has no child.
+    ///
+    /// If `poll` panics, the child is dropped.
+    #[inline]
+    pub(crate) fn poll_with<R>(
+        &mut self,
+        key: usize,
+        poll: impl FnOnce(Pin<&mut F>, &mut Context<'_>) -> R,
+    ) -> Option<R> {
+        let (chunk, slot) = self.find(key)?;
+        Some(self.poll_found(chunk, slot, poll))
+    }
+
+    /// Nobody polls any more: wakes do nothing from here on.
+    pub(crate) fn close(&mut self) {
+        if let Some(list) = &self.list {
+            list.close(&mut self.owner);
+        }
+    }
+
+    #[inline(always)]
+    fn poll_found<R>(
+        &mut self,
+        chunk: Chunk<F>,
+        slot: usize,
+        poll: impl FnOnce(Pin<&mut F>, &mut Context<'_>) -> R,
+    ) -> R {
+        let waker = chunk.waker(slot);
+        // SAFETY: the slot has a child, ours alone as `self` is. It is pinned: it is never moved,
+        // and dropped before its memory is used again or freed.
+        let child = unsafe { Pin::new_unchecked(chunk.slot(slot).as_mut()) };
+        let unwinds = DropChild { slab: self, chunk, slot };
+        let result = poll(child, &mut Context::from_waker(&waker));
+        mem::forget(unwinds);
+        result
+    }
+
+    /// Has the slots polled in the next pass.
+    #[inline]
+    pub(super) fn enqueue(&mut self, chunk: Chunk<F>, slots: usize) {
+        let header = chunk.header();
+        let local = header.local.replace(header.local.get() | slots);
+        if local == 0 {
+            self.later.push(&self.chunks, header);
+        }
+    }
+
+    /// Forgets that the slots are to be polled in this pass.
+    #[inline]
+    pub(super) fn skip(&mut self, chunk: Chunk<F>, slots: usize) {
+        if self.chunk == Some(chunk) {
+            self.bits &= !slots;
+        }
+    }
+
+    /// Takes what was woken, first woken chunk first: a chain of `newest`, which is not linked any
+    /// more, and those that were pushed before it.
+    #[cold]
+    fn drain(&mut self, newest: u32, mut below: u32) {
+        // Turns the chain around.
+        let mut oldest = newest;
+        while let Some(index) = ready_list::number(below) {
+            let chunk = at(&self.chunks, index);
+            let above = mem::replace(&mut oldest, below);
+            // SAFETY: we have taken it off the list, and have not yet looked at `ready`.
+            below = unsafe { chunk.header().replace_next(above) };
+        }
+        while let Some(index) = ready_list::number(oldest) {
+            let chunk = at(&self.chunks, index);
+            // SAFETY: as above.
+            oldest = unsafe { chunk.header().replace_next(0) };
+            // From here on somebody may push it again.
+            let slots = chunk.take_ready();
+            self.enqueue(chunk, slots);
+        }
+    }
+}
+
+impl<F: Future> Slab<F> {
+    /// Polls the next child of this pass, and drops it in place when it is ready. None when the
+    /// pass is over. For slabs in which no slot is set apart.
+    #[inline(always)]
+    pub(crate) fn poll_next_future(&mut self) -> Option<Poll<F::Output>> {
+        self.poll_next(|child, cx| match child.poll(cx) {
+            Poll::Ready(output) => (Then::Go, Poll::Ready(output)),
+            Poll::Pending => (Then::Stay, Poll::Pending),
+        })
+    }
+
+    /// Polls the child, and drops it in place when it is ready. None if the key has no child.
+    #[inline]
+    pub(crate) fn poll(&mut self, key: usize) -> Option<Poll<F::Output>> {
+        let (chunk, slot) = self.find(key)?;
+        let polled = self.poll_found(chunk, slot, |child, cx| child.poll(cx));
+        if polled.is_ready() {
+            self.forget(chunk, slot);
+            // SAFETY: the slot had a child, which the slab does not know any more.
+            unsafe { ptr::drop_in_place(chunk.slot(slot).as_ptr()) };
+        }
+        Some(polled)
+    }
+}
