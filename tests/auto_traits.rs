@@ -450,3 +450,33 @@ yes!(Unpin: sim::SimStream);
 yes!(Clone: SimHandle, sim::Builder, Explorer, sim::Failure, sim::Cable);
 // A run is run once.
 no!(Clone: Sim, Sleep);
+
+/// A job whose parts are `Send`, and no more.
+#[derive(Default)]
+struct Elsewhere(#[allow(dead_code)] SendOnly);
+
+impl anyscope_remote::Job for Elsewhere {
+    const NAME: &'static str = "elsewhere";
+    type Output = SendOnly;
+    type Error = SendOnly;
+    type Codec = Forgetful;
+}
+
+enum Forgetful {}
+
+impl<T: Default> anyscope_remote::Codec<T> for Forgetful {
+    fn encode(_: &T) -> Result<Vec<u8>, anyscope_remote::CodecError> {
+        Ok(Vec::new())
+    }
+
+    fn decode(_: &[u8]) -> Result<T, anyscope_remote::CodecError> {
+        Ok(T::default())
+    }
+}
+
+// Work elsewhere: whatever the engine, and whatever the executor.
+type Remote = anyscope_remote::Remote<Elsewhere>;
+yes!(Send: Remote, anyscope_remote::Call<Elsewhere>, anyscope_remote::Request<Elsewhere>, anyscope_remote::Workers, anyscope_remote::JobContext, anyscope_remote::Memory, anyscope_remote::memory::Link, anyscope_remote::engine::AnyEngine);
+yes!(Sync: Remote, anyscope_remote::Workers, anyscope_remote::JobContext, anyscope_remote::Memory, anyscope_remote::memory::Link, anyscope_remote::engine::AnyEngine);
+yes!(Clone: Remote, anyscope_remote::Workers, anyscope_remote::JobContext, anyscope_remote::Memory, anyscope_remote::memory::Link, anyscope_remote::engine::AnyEngine);
+yes!(Unpin: Remote, anyscope_remote::Call<Elsewhere>);

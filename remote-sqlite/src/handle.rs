@@ -366,7 +366,7 @@ impl Builder {
             | OpenFlags::SQLITE_OPEN_CREATE
             | OpenFlags::SQLITE_OPEN_NO_MUTEX;
         let mut db = Connection::open_with_flags(&path, flags).map_err(translate)?;
-        db.busy_timeout(BUSY).map_err(translate)?;
+        db.busy_handler(Some(busy)).map_err(translate)?;
         db.set_prepared_statement_cache_capacity(64);
         let mode: String =
             db.query_row("pragma journal_mode = wal", [], |row| row.get(0)).map_err(translate)?;
@@ -395,5 +395,13 @@ impl Builder {
     }
 }
 
-/// How long a transaction waits for those of other processes.
-const BUSY: Duration = Duration::from_secs(5);
+/// Waits for a transaction of another process. The handler of SQLite sleeps up to 100 ms at a time, where a commit takes a few.
+fn busy(times: i32) -> bool {
+    std::thread::sleep(BUSY);
+    times < TIMES
+}
+
+const BUSY: Duration = Duration::from_micros(500);
+
+/// For five seconds, and more on a slow machine.
+const TIMES: i32 = 10_000;

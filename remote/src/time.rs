@@ -1,5 +1,6 @@
 //! A timer and a clock without their types, and how long to wait before asking again.
 
+use crate::engine::{EngineError, ErrorKind};
 use anyscope_core::{Clock, Instant, Timer};
 use std::{future::Future, pin::Pin, sync::Arc, time::Duration};
 
@@ -46,18 +47,26 @@ impl Clock for Time {
     }
 }
 
-/// Delays that double, from 10 ms to 2 s, each with a jitter of a half up or down.
+/// Delays that double, from 10 ms on, each with a jitter of a half up or down.
 pub(crate) struct Backoff<'a> {
     time: &'a Time,
     next: Duration,
+    most: Duration,
 }
 
 const FIRST: Duration = Duration::from_millis(10);
 const MOST: Duration = Duration::from_secs(2);
+/// For what passes soon.
+const SOON: Duration = Duration::from_millis(100);
 
 impl<'a> Backoff<'a> {
     pub(crate) fn new(time: &'a Time) -> Self {
-        Backoff { time, next: FIRST }
+        Backoff { time, next: FIRST, most: MOST }
+    }
+
+    /// For what was refused for this reason: a queue that is full has room as soon as a job has ended.
+    pub(crate) fn after(&mut self, error: &EngineError) {
+        self.most = if error.kind() == ErrorKind::Full { SOON } else { MOST };
     }
 
     pub(crate) fn reset(&mut self) {
@@ -66,8 +75,8 @@ impl<'a> Backoff<'a> {
 
     /// Returns the next delay.
     pub(crate) fn delay(&mut self) -> Duration {
-        let delay = self.next;
-        self.next = (delay * 2).min(MOST);
+        let delay = self.next.min(self.most);
+        self.next = (delay * 2).min(self.most);
         // By the clock: different on each machine, and the same in each run of a simulation.
         let now = self.time.now().since_epoch().as_nanos() as u64;
         let random = now

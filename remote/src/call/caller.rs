@@ -42,7 +42,10 @@ impl Caller {
             envelope.budget = budget.map(|budget| budget.saturating_sub(self.since(begun)));
             match self.engine.put(&self.queue, vec![envelope.clone()]).await {
                 Ok(put) => return Ok(put.first().copied().unwrap_or(Put::Stored)),
-                Err(error) if error.passes() => backoff.wait().await,
+                Err(error) if error.passes() => {
+                    backoff.after(&error);
+                    backoff.wait().await;
+                }
                 Err(error) => return Err(error),
             }
         }

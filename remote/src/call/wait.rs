@@ -9,7 +9,7 @@ use crate::{
     engine::{EngineError, Envelope, Malformed},
     outcome::{Last, Outcome},
 };
-use anyscope_core::{Clock, Instant, deadline};
+use anyscope_core::{Clock, Instant, deadline, observe::labelled};
 use std::sync::Arc;
 
 /// Puts a job whose caller waits for it, and returns its outcome.
@@ -25,7 +25,7 @@ pub(super) async fn call(
         envelope.caller = Some(caller.presence.id().clone());
         envelope.budget = left(&caller, at);
         caller.put(envelope).await?;
-        let outcome = caller.outcome(&id).await;
+        let outcome = labelled("the outcome of a job", caller.outcome(&id)).await;
         drop(waiting);
         outcome
     };

@@ -32,7 +32,7 @@ impl Line {
         item.attempts += 1;
         item.epoch += 1;
         let job = item.envelope.clone().expect("it waits, so it was put");
-        let id = lease_id(job.id.as_str(), item.epoch);
+        let id = lease_id(&job.id, item.epoch);
         let until = now.saturating_add(ask.lease);
         item.lease = Some(Lease { id: id.clone(), worker: ask.worker.clone(), since: now, until });
         let waited = now.saturating_duration_since(item.put_at);

@@ -35,6 +35,7 @@ pub(super) struct Line {
 }
 
 pub(super) struct Item {
+    id: JobId,
     /// None of one that was settled before it was put.
     pub(super) envelope: Option<Envelope>,
     pub(super) put_at: Instant,
@@ -92,7 +93,8 @@ impl Line {
             self.keys.entry(key.clone()).or_default().insert(number);
         }
         self.waiting.insert((now, number));
-        self.items.insert(number, Item { envelope: Some(job), ..Item::new(now) });
+        let item = Item::new(job.id.clone(), now);
+        self.items.insert(number, Item { envelope: Some(job), ..item });
         Put::Stored
     }
 
@@ -134,7 +136,7 @@ impl Line {
             (None, Settler::Worker(_)) => return Settled::LeaseLost,
             (None, Settler::Caller) => {
                 let number = self.number(job.clone());
-                self.items.insert(number, Item::new(now));
+                self.items.insert(number, Item::new(job.clone(), now));
                 number
             }
         };
@@ -182,7 +184,7 @@ impl Line {
         if !again.counts {
             item.attempts -= 1;
         }
-        let job = item.envelope.as_ref().expect("leased").id.clone();
+        let job = item.id.clone();
         self.wait_again(number, now.saturating_add(again.after));
         self.tell(&job);
     }
@@ -214,7 +216,7 @@ impl Line {
             self.leased.remove(&number);
             let item = self.items.get_mut(&number).expect("there");
             let lease = item.lease.take().expect("leased");
-            let job = item.envelope.as_ref().expect("leased").id.clone();
+            let job = item.id.clone();
             self.wait_again(number, lease.until);
             self.tell(&job);
         }
@@ -227,8 +229,9 @@ impl Line {
                 return;
             }
             self.settled.pop_first();
-            self.items.remove(&number);
-            self.ids.retain(|_, known| *known != number);
+            if let Some(item) = self.items.remove(&number) {
+                self.ids.remove(&item.id);
+            }
         }
     }
 
@@ -325,8 +328,9 @@ impl Line {
 }
 
 impl Item {
-    fn new(now: Instant) -> Self {
+    fn new(id: JobId, now: Instant) -> Self {
         Item {
+            id,
             envelope: None,
             put_at: now,
             attempts: 0,
@@ -339,11 +343,10 @@ impl Item {
 
     /// The lease that it has, or had last.
     fn last_lease(&self) -> LeaseId {
-        let id = self.envelope.as_ref().map_or("", |job| job.id.as_str());
-        lease_id(id, self.epoch)
+        lease_id(&self.id, self.epoch)
     }
 }
 
-pub(super) fn lease_id(job: &str, epoch: u64) -> LeaseId {
+pub(super) fn lease_id(job: &JobId, epoch: u64) -> LeaseId {
     LeaseId::new(format!("{epoch}:{job}"))
 }

@@ -60,6 +60,7 @@ pub(super) fn end_of(site: &Site, run: &Run, ran: Ran) -> End {
 
 /// Tells the engine, as long as the lease is ours by our own clock.
 pub(super) async fn finish(site: &Site, run: &Run, end: End) {
+    run.begin_to_end();
     match end {
         End::Settle(outcome) => settle(site, run, outcome).await,
         End::Again(last) => {

@@ -5,7 +5,10 @@ use crate::engine::Leased;
 use anyscope_core::{CancelToken, Instant};
 use std::{
     collections::BTreeMap,
-    sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError},
+    sync::{
+        Arc, Mutex, MutexGuard, OnceLock, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
 };
 
 /// A job that is leased to this worker.
@@ -16,6 +19,8 @@ pub(super) struct Run {
     kill: CancelToken,
     lost: CancelToken,
     why: OnceLock<Ended>,
+    /// The engine is being told what has become of it.
+    ends: AtomicBool,
 }
 
 impl Run {
@@ -53,6 +58,15 @@ impl Run {
         true
     }
 
+    /// From here on its lease may end because it is ended.
+    pub(super) fn begin_to_end(&self) {
+        self.ends.store(true, Ordering::Release);
+    }
+
+    pub(super) fn ends(&self) -> bool {
+        self.ends.load(Ordering::Acquire)
+    }
+
     pub(super) fn is_lost(&self) -> bool {
         self.lost.is_cancelled()
     }
@@ -85,7 +99,14 @@ impl AllHeld {
 
     pub(super) fn add(&self, leased: Leased, until: Instant) -> (u64, Arc<Run>) {
         let (kill, lost) = (CancelToken::new(), CancelToken::new());
-        let run = Run { leased, until: Mutex::new(until), kill, lost, why: OnceLock::new() };
+        let run = Run {
+            leased,
+            until: Mutex::new(until),
+            kill,
+            lost,
+            why: OnceLock::new(),
+            ends: AtomicBool::new(false),
+        };
         let run = Arc::new(run);
         let mut table = self.lock();
         let number = table.next;

@@ -36,6 +36,8 @@ async fn extend_once(site: &Site) -> bool {
         Ok(Ok(held)) => {
             for (run, held) in runs.iter().zip(held) {
                 match held {
+                    // Whoever ends it hears what has become of it.
+                    Held::Lost if run.ends() => {}
                     Held::Lost => site.lose(run),
                     // Its time counts from when we asked: the engine may have heard it then.
                     Held::Yes => run.extend(site.until(asked)),

@@ -15,6 +15,7 @@ use crate::{
 use anyscope_core::{
     CancelToken, Clock, LimitedScope, Spawn, Timer,
     limit::{Capacity, IntoLimit},
+    observe::labelled,
     scope_limited,
 };
 use std::{
@@ -99,24 +100,24 @@ where
         let mut ask =
             Ask::new(rooms.len(), settings.lease, settings.lease / 3, settings.name.clone());
         ask.everywhere = settings.everywhere;
-        let leased =
-            match stop.run_until_cancelled(settings.engine.lease(&settings.queue, ask)).await {
-                Ok(Ok(leased)) => leased,
-                Ok(Err(error)) => {
-                    site.tell(WorkerEvent::Engine(&error));
-                    if error.ends_workers() {
-                        *site.fatal.lock().unwrap_or_else(std::sync::PoisonError::into_inner) =
-                            Some(error);
-                        return;
-                    }
-                    drop(rooms);
-                    if stop.run_until_cancelled(backoff.wait()).await.is_err() {
-                        return;
-                    }
-                    continue;
+        let leased = labelled("jobs for its workers", settings.engine.lease(&settings.queue, ask));
+        let leased = match stop.run_until_cancelled(leased).await {
+            Ok(Ok(leased)) => leased,
+            Ok(Err(error)) => {
+                site.tell(WorkerEvent::Engine(&error));
+                if error.ends_workers() {
+                    *site.fatal.lock().unwrap_or_else(std::sync::PoisonError::into_inner) =
+                        Some(error);
+                    return;
                 }
-                Err(_) => return,
-            };
+                drop(rooms);
+                if stop.run_until_cancelled(backoff.wait()).await.is_err() {
+                    return;
+                }
+                continue;
+            }
+            Err(_) => return,
+        };
         backoff.reset();
         let until = site.until(asked);
         let gone = without_callers(site, &leased).await;
@@ -125,8 +126,12 @@ where
             if gone {
                 held.end(Ended::CallerGone);
             }
-            // An engine that leases more than it was asked for has them back at the end.
-            let Some(room) = rooms.pop() else { continue };
+            let Some(room) = rooms.pop() else {
+                // More than it was asked for.
+                finish::finish(site, &held, finish::End::GiveBack).await;
+                site.held.remove(number);
+                continue;
+            };
             room.spawn_named(J::NAME, run(site.clone(), number, held, handler.clone()));
         }
     }

@@ -16,7 +16,13 @@ use anyscope_remote::{
     },
     memory::{Faults, Link},
 };
-use std::time::Duration;
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicU32, Ordering::Relaxed},
+    },
+    time::Duration,
+};
 use support::Gauge;
 
 /// How many orders each test is shown in.
@@ -389,13 +395,19 @@ fn j27_a_slow_worker_holds_only_what_it_runs() {
     });
 }
 
-/// A timer whose clock is wrong.
+/// A timer whose clock is so many seconds ahead, or is set ahead.
 #[derive(Clone)]
-struct Wrong(SimHandle, Duration);
+struct Wrong(SimHandle, Arc<AtomicU32>);
+
+impl Wrong {
+    fn new(sim: &SimHandle, seconds: u32) -> Self {
+        Wrong(sim.clone(), Arc::new(AtomicU32::new(seconds)))
+    }
+}
 
 impl Clock for Wrong {
     fn now(&self) -> Instant {
-        self.0.now().saturating_add(self.1)
+        self.0.now().saturating_add(SECOND * self.1.load(Relaxed))
     }
 }
 
@@ -414,7 +426,7 @@ fn j28_clocks_may_differ() {
         let engine = Memory::new(&sim);
         let minutes = [0, 5, 10][sim.choose(3)];
         scope(&sim, async |s| {
-            let timer = Wrong(sim.clone(), 60 * SECOND * minutes);
+            let timer = Wrong::new(&sim, 60 * minutes);
             let sim2 = sim.clone();
             s.spawn_daemon(workers(&engine).serve(&sim, &timer, move |Number(n), _| {
                 let sim = sim2.clone();
@@ -424,7 +436,7 @@ fn j28_clocks_may_differ() {
                 }
             }));
             // The caller's clock is in the middle.
-            let caller = Wrong(sim.clone(), 60 * SECOND * 5);
+            let caller = Wrong::new(&sim, 60 * 5);
             let remote = Remote::<Number>::new(&engine, &Both(sim.clone(), caller), QUEUE);
             assert_eq!(remote.request(Number(3)).within(4 * SECOND).call().await.unwrap(), 3);
             let late = remote.request(Number(9)).within(4 * SECOND).call().await.unwrap_err();
@@ -532,12 +544,12 @@ fn j30_an_engine_may_be_away_at_the_start() {
         scope(&sim, async |s| {
             let link = Link::new();
             link.cut();
-            let away = std::sync::Arc::new(std::sync::atomic::AtomicU32::new(0));
+            let away = Arc::new(AtomicU32::new(0));
             let counted = away.clone();
             let workers = workers(&engine.over(&link)).on_event(move |event| {
                 let anyscope_remote::WorkerEvent::Engine(error) = event else { return };
                 assert_eq!(error.kind(), ErrorKind::Unavailable);
-                counted.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+                counted.fetch_add(1, Relaxed);
             });
             s.spawn_daemon(serve(workers, &sim, &runs, async |n, _| Ok(n)));
             let remote = remote(&engine.over(&link), &sim);
@@ -548,7 +560,7 @@ fn j30_an_engine_may_be_away_at_the_start() {
             let (outcome, ()) = join((remote.call(Number(1)), back)).await;
             assert_eq!(outcome.unwrap(), 1);
             // One a second at most, and one in four at least: it asks, waits a second, and backs off up to three.
-            let asked = away.load(std::sync::atomic::Ordering::Relaxed);
+            let asked = away.load(Relaxed);
             assert!((5..=21).contains(&asked), "{asked}");
         })
         .await;
@@ -585,5 +597,47 @@ fn j31_a_caller_closes() {
             remote.close().await;
         })
         .await;
+    });
+}
+
+/// Given an engine whose clock is set ahead, so that leases end before their workers believe it, then these hear of it with their next heartbeat, their handlers are ended
+/// as the lease is lost, and do not settle.
+#[test]
+fn j32_the_clock_of_the_engine_is_set_ahead() {
+    explore(ORDERS, async |sim| {
+        let clock = Wrong::new(&sim, 0);
+        let (engine, runs, active) =
+            (Memory::new(&Both(sim.clone(), clock.clone())), Runs::default(), Gauge::new());
+        scope(&sim, async |s| {
+            let (active2, sim2, lost) = (active.clone(), sim.clone(), Arc::new(AtomicU32::new(0)));
+            let counted = lost.clone();
+            let workers = workers(&engine).lease(9 * SECOND).on_event(move |event| {
+                if let anyscope_remote::WorkerEvent::LeaseLost { .. } = event {
+                    counted.fetch_add(1, Relaxed);
+                }
+            });
+            s.spawn_daemon(serve(workers, &sim, &runs, move |n, _| {
+                let (running, sim) = (active2.enter(), sim2.clone());
+                async move {
+                    sim.sleep(20 * SECOND).await;
+                    drop(running);
+                    Ok(n)
+                }
+            }));
+            let remote = remote(&engine, &sim);
+            let ahead = async {
+                runs.begun(1, 1).await;
+                sim.sleep(SECOND).await;
+                clock.1.store(100, Relaxed);
+                sim.sleep(3 * SECOND).await;
+                assert_eq!(lost.load(Relaxed), 1);
+            };
+            // The caller's own lease ends too; so it is a job that outlives it.
+            let ticket = remote.submit(Number(1)).await.unwrap();
+            let (outcome, ()) = join((remote.attach(&ticket), ahead)).await;
+            assert_eq!(outcome.unwrap(), 1);
+        })
+        .await;
+        assert_eq!((runs.of(1), active.peak()), (2, 1));
     });
 }
