@@ -1,0 +1,62 @@
+//! The adapters of anyscope, and one from nothing.
+
+mod own;
+
+use anyscope::{
+    smol::{Smol, SmolExecutor, SmolHandle},
+    threads::{ThreadPool, ThreadPoolHandle},
+    tokio::{TokioHandle, TokioRuntime},
+};
+use anyscope_conformance::{Adapter, suite};
+
+macro_rules! adapter {
+    ($module:ident $owner:ty, $handle:ty, $start:expr, $($more:ident),*) => {
+        mod $module {
+            use super::*;
+
+            struct This;
+
+            impl Adapter for This {
+                type Owner = $owner;
+                type Handle = $handle;
+
+                fn start() -> ($owner, $handle) {
+                    let owner: $owner = $start;
+                    let handle = owner.handle();
+                    (owner, handle)
+                }
+            }
+
+            suite!(This: $($more),*);
+        }
+    };
+}
+
+adapter!(smol SmolExecutor, SmolHandle, SmolExecutor::new(), owner, shutdown, blocking, time);
+adapter!(threads ThreadPool, ThreadPoolHandle, ThreadPool::new(2), owner, shutdown, blocking, time);
+adapter!(no_threads ThreadPool, ThreadPoolHandle, ThreadPool::new(0), owner, shutdown, blocking, time);
+adapter!(tokio_current TokioRuntime, TokioHandle, runtime(tokio::runtime::Builder::new_current_thread()), owner, shutdown, blocking, time);
+adapter!(tokio_multi TokioRuntime, TokioHandle, runtime(tokio::runtime::Builder::new_multi_thread()), owner, shutdown, blocking, time);
+adapter!(from_nothing own::Pool, own::Handle, own::Pool::new(2), shutdown);
+
+fn runtime(mut builder: tokio::runtime::Builder) -> TokioRuntime {
+    TokioRuntime::from(builder.enable_time().build().unwrap())
+}
+
+/// The executor of the crate `smol`, which lives as long as the process.
+mod smol_global {
+    use super::*;
+
+    struct This;
+
+    impl Adapter for This {
+        type Owner = Smol;
+        type Handle = Smol;
+
+        fn start() -> (Smol, Smol) {
+            (Smol, Smol)
+        }
+    }
+
+    suite!(This: owner, blocking, time);
+}
