@@ -28,8 +28,9 @@ pub fn closures_do_not_hold_up_children<A: Adapter<Handle: SpawnBlocking>>() {
 pub fn a_closure_that_panics<A: Adapter<Handle: SpawnBlocking>>() {
     on::<A>(async |exec| {
         scope(&exec, async |s| {
-            let outcome = s.spawn_blocking(|| panic!("expected by this test")).await;
-            let error: JoinError = outcome.map(|()| ()).unwrap_err();
+            let panics = s.spawn_blocking(|| panic!("expected by this test"));
+            let outcome: Result<(), JoinError> = panics.await;
+            let error = outcome.unwrap_err();
             assert!(matches!(error, JoinError::Panicked(_)), "{error:?}");
             assert_eq!(s.spawn_blocking(|| 7).value().await, 7);
         })

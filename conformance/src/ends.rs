@@ -29,7 +29,8 @@ pub fn a_panic_stays_in_its_child<A: Adapter>() {
                     yield_now().await;
                     7
                 });
-                let error: JoinError = panics.await.map(|()| ()).unwrap_err();
+                let outcome: Result<(), JoinError> = panics.await;
+                let error = outcome.unwrap_err();
                 assert!(matches!(error, JoinError::Panicked(_)), "{error:?}");
                 assert_eq!(other.value().await, 7);
             }

@@ -18,11 +18,12 @@ pub fn children_go_with_their_executor<A: Adapter>() {
         let (owner, handle) = A::start();
         let scope = OwnedScope::new(&handle);
         let (child, polled) = waits(&lives);
-        let child = owner.block_on(async {
-            let child = scope.spawn(child);
+        let mut spawned = None;
+        owner.block_on(async {
+            spawned = Some(scope.spawn(child));
             until(|| polled.load(Ordering::SeqCst)).await;
-            child
         });
+        let child = spawned.expect("spawned above");
         drop(owner);
         assert_eq!(lives.count(), 0, "a child that waits was not dropped with its executor");
         assert_eq!(by_whom(at_once(child)), CancelledBy::Executor);
