@@ -1,4 +1,5 @@
 // Always the front page; as tests, its examples take all adapters.
+#![doc = include_str!("book/links.md")]
 #![cfg_attr(
     any(
         not(doctest),
@@ -55,34 +56,34 @@ pub use anyscope_threads as threads;
 #[doc(inline)]
 pub use anyscope_tokio as tokio;
 
-/// The code of the other pages.
+// As tests, its programs take what they name.
+#[cfg(all(
+    doc,
+    any(
+        not(doctest),
+        all(
+            feature = "backon",
+            feature = "progress",
+            feature = "rate",
+            feature = "shutdown",
+            feature = "smol",
+            feature = "tokio",
+            feature = "threads",
+            feature = "sim"
+        )
+    )
+))]
+pub mod book;
+
+/// The code of a page that is for readers of the repository.
 #[cfg(all(
     doctest,
-    feature = "backon",
     feature = "progress",
     feature = "rate",
-    feature = "shutdown",
     feature = "smol",
     feature = "tokio",
     feature = "threads",
     feature = "sim"
 ))]
-mod pages {
-    #[doc = include_str!("../docs/adaptive-limits.md")]
-    struct AdaptiveLimits;
-
-    #[doc = include_str!("../docs/coming-from.md")]
-    struct ComingFrom;
-
-    #[doc = include_str!("../docs/resilience.md")]
-    struct Resilience;
-
-    #[doc = include_str!("../docs/from-the-seeds.md")]
-    struct FromTheSeeds;
-
-    #[doc = include_str!("../docs/writing-an-adapter.md")]
-    struct WritingAnAdapter;
-
-    #[doc = include_str!("../docs/writing-an-operator.md")]
-    struct WritingAnOperator;
-}
+#[doc = include_str!("../docs/from-the-seeds.md")]
+struct FromTheSeeds;

@@ -42,6 +42,66 @@ fn links_of_the_front_page_are_absolute() {
     assert!(relative.is_empty(), "write {REPOSITORY}.. in front of {relative:?}");
 }
 
+/// Given a chapter of the book, then all lists of chapters have it.
+#[test]
+fn chapters_are_listed() {
+    let (front, book) =
+        (read(&root().join("README.md")), read(&root().join("docs/book/README.md")));
+    let module = read(&root().join("src/book/mod.rs"));
+    let mut missing = Vec::new();
+    for (name, _) in chapters() {
+        let lists = [
+            ("README.md", front.contains(&format!("]: {REPOSITORY}docs/book/{name}\n"))),
+            ("docs/book/README.md", book.contains(&format!("]: {name}\n"))),
+            ("src/book/mod.rs", module.contains(&format!(": \"{name}\","))),
+        ];
+        missing.extend(lists.iter().filter(|list| !list.1).map(|list| (name.clone(), list.0)));
+    }
+    assert!(missing.is_empty(), "not listed: {missing:?}");
+}
+
+/// Given a chapter of the book, then its last code is a whole program, and nothing of its code is
+/// hidden in rustdoc.
+#[test]
+fn chapters_end_in_a_program() {
+    for (name, page) in chapters() {
+        let programs: Vec<_> = page.split("\n```rust").skip(1).collect();
+        let code = |after: &str| after.split("\n```").next().unwrap().to_owned();
+        let last = programs.last().map(|last| code(last)).unwrap_or_default();
+        assert!(last.contains("\nfn main()") || last.contains("\nasync fn main()"), "{name}");
+        let hidden: Vec<_> = programs
+            .iter()
+            .flat_map(|program| code(program).lines().map(str::to_owned).collect::<Vec<_>>())
+            .filter(|line| line.trim_start().starts_with("# ") || line.trim() == "#")
+            .collect();
+        assert!(hidden.is_empty(), "{name}: {hidden:?}");
+    }
+}
+
+/// Given a link of the book, or of the front page to it, then it leads somewhere in rustdoc as well:
+/// it is absolute, or `src/book/links.md` says where.
+#[test]
+fn links_of_the_book_work_in_rustdoc() {
+    let links_of_rustdoc = read(&root().join("src/book/links.md"));
+    let known: BTreeSet<_> = definitions(&links_of_rustdoc).map(|(label, _)| label).collect();
+    let mut broken = Vec::new();
+    let book = files(&root().join("docs/book"), "md");
+    for page in book.into_iter().chain([root().join("README.md")]) {
+        let text = read(&page);
+        let is_relative = |link: &String| !link.contains("://") && !link.starts_with('#');
+        let relative = inline_links(&text).into_iter().filter(is_relative);
+        let unknown = definitions(&text)
+            .filter(|(label, _)| !known.contains(label))
+            .map(|(label, _)| label.to_owned());
+        broken.extend(relative.chain(unknown).map(|link| format!("{}: {link}", page.display())));
+    }
+    assert!(
+        broken.is_empty(),
+        "not absolute, and not in src/book/links.md:\n{}",
+        broken.join("\n")
+    );
+}
+
 /// Given a path in a page, as code, then there is such a file.
 #[test]
 fn paths_are_those_of_files() {
@@ -162,6 +222,19 @@ fn pages() -> Vec<PathBuf> {
     pages
 }
 
+/// The name and the text of each.
+fn chapters() -> Vec<(String, String)> {
+    let pages = files(&root().join("docs/book"), "md");
+    let name = |page: &Path| page.file_name().unwrap().to_str().unwrap().to_owned();
+    let chapters: Vec<_> = pages
+        .iter()
+        .filter(|page| !page.ends_with("README.md"))
+        .map(|page| (name(page), read(page)))
+        .collect();
+    assert!(chapters.len() > 10, "only {} chapters found", chapters.len());
+    chapters
+}
+
 fn read(path: &Path) -> String {
     fs::read_to_string(path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
 }
@@ -191,6 +264,12 @@ fn prose(page: &str) -> impl Iterator<Item = &str> {
 }
 
 fn links(page: &str) -> Vec<String> {
+    let defined = definitions(page).map(|(_, target)| target.to_owned());
+    inline_links(page).into_iter().chain(defined).collect()
+}
+
+/// Those of the form `[text](target)`.
+fn inline_links(page: &str) -> Vec<String> {
     let mut links = Vec::new();
     for line in prose(page) {
         // What is in backquotes is no link.
@@ -198,11 +277,16 @@ fn links(page: &str) -> Vec<String> {
         for after in line.split("](").skip(1) {
             links.push(after.split([')', ' ']).next().unwrap().into());
         }
-        if let Some((_, target)) = line.strip_prefix('[').and_then(|line| line.split_once("]: ")) {
-            links.push(target.trim().into());
-        }
     }
     links
+}
+
+/// Lines such as `[label]: target`.
+fn definitions(page: &str) -> impl Iterator<Item = (&str, &str)> {
+    prose(page).filter_map(|line| {
+        let (label, target) = line.strip_prefix('[')?.split_once("]: ")?;
+        Some((label, target.trim()))
+    })
 }
 
 /// What a link to a heading has behind its `#`.

@@ -11,7 +11,7 @@
 //! | ask once for all who want the same | [`SingleFlight`] |
 //!
 //! In which order they go around a call, and why, is in [a page of its
-//! own](https://github.com/anyscope/anyscope/blob/main/docs/resilience.md).
+//! own](https://github.com/anyscope/anyscope/blob/main/docs/book/when-things-fail.md).
 //!
 //! Those that may call more than once take a closure that makes the future, so in a flow it goes into the closure there:
 //!

@@ -19,7 +19,7 @@
 //! The algorithms are those of Netflix's `concurrency-limits`, in integers, without allocations; they
 //! exist without the feature `alloc`, for a loop of one's own.
 //!
-//! [adaptive limits]: https://github.com/anyscope/anyscope/blob/main/docs/adaptive-limits.md
+//! [adaptive limits]: https://github.com/anyscope/anyscope/blob/main/docs/book/limits-that-adapt.md
 
 mod aimd;
 mod algorithm;

@@ -1,0 +1,40 @@
+//! The book: what anyscope is for and how it is used, a chapter for each question, each with a
+//! program that runs.
+//!
+//! This module is in the documentation only, so it costs nothing to compile.
+//!
+#![doc = include_str!("links.md")]
+#![doc = include_str!("../../docs/book/README.md")]
+
+// Where a page writes `[name]`, its last lines say where that is on GitHub. Here `links.md` comes
+// first, so it leads into this documentation, and rustdoc checks it.
+macro_rules! chapters {
+    ($($name:ident: $page:literal,)*) => {
+        $(
+            #[doc = include_str!("links.md")]
+            #[doc = include_str!(concat!("../../docs/book/", $page))]
+            pub mod $name {}
+        )*
+    };
+}
+
+chapters! {
+    why: "why.md",
+    three_scopes: "three-scopes.md",
+    choosing_an_executor: "choosing-an-executor.md",
+    bounded_work: "bounded-work.md",
+    cancel_and_deadlines: "cancel-and-deadlines.md",
+    together: "together.md",
+    when_things_fail: "when-things-fail.md",
+    limits_that_adapt: "limits-that-adapt.md",
+    seeing_it_run: "seeing-it-run.md",
+    testing: "testing.md",
+    for_library_authors: "for-library-authors.md",
+    writing_an_adapter: "writing-an-adapter.md",
+    writing_an_operator: "writing-an-operator.md",
+    no_std: "no-std.md",
+    more_than_one_machine: "more-than-one-machine.md",
+    performance: "performance.md",
+    when_not_to_use_it: "when-not-to-use-it.md",
+    coming_from: "coming-from.md",
+}
