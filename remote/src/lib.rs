@@ -8,6 +8,7 @@
 //! |---|---|---|
 //! | [`Memory`] | this one | one process; tests, in virtual time, with faults |
 //! | `Sqlite` | `anyscope-sqlite` | as many processes of one machine as like, without a server |
+//! | `Nats` | `anyscope-nats` | many machines, over NATS JetStream |
 //!
 //! `Remote::call` is a future like any other: flows, retries, breakers and hedges work over machines unchanged. A worker is a scope whose children are
 //! handlers. Neither names a runtime.

@@ -1,0 +1,196 @@
+//! Requests to the server, and the runtime that the client needs.
+
+use crate::error::{unavailable, unreadable};
+use anyscope_remote::{EngineError, ErrorKind};
+use async_nats::{
+    Client, ConnectOptions, Event, HeaderMap, Message, Request, RequestErrorKind, ServerError,
+    connection::State,
+};
+use bytes::Bytes;
+use std::{
+    collections::VecDeque,
+    future::Future,
+    io,
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
+    thread,
+    time::Duration,
+};
+use tokio::{
+    runtime::{Builder, Handle},
+    sync::oneshot,
+    task::{AbortHandle, JoinHandle},
+    time::timeout,
+};
+
+/// How long the server has for an answer.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(5);
+
+pub(crate) struct Connection {
+    pub(crate) client: Client,
+    /// What requests to JetStream begin with.
+    pub(crate) api: String,
+    refusals: Arc<Refusals>,
+}
+
+impl Connection {
+    pub(crate) fn new(client: Client, api: String, refusals: Arc<Refusals>) -> Self {
+        Connection { client, api, refusals }
+    }
+
+    /// How many bytes a message may have.
+    pub(crate) fn most(&self) -> usize {
+        self.client.max_payload()
+    }
+
+    pub(crate) async fn request(
+        &self,
+        subject: &str,
+        headers: HeaderMap,
+        payload: Bytes,
+    ) -> Result<Message, EngineError> {
+        if self.client.connection_state() != State::Connected {
+            // What is sent now would be done when nobody waits for it.
+            return Err(match self.refusals.authorization.load(Ordering::Relaxed) {
+                true => denied("the server does not take its credentials any more"),
+                false => unavailable("the connection is lost, and made again"),
+            });
+        }
+        let request = Request::new().headers(headers).payload(payload).timeout(Some(PATIENCE));
+        let error = match self.client.send_request(subject.to_owned(), request).await {
+            Ok(answer) => return Ok(answer),
+            Err(error) => error,
+        };
+        Err(match error.kind() {
+            RequestErrorKind::TimedOut if self.refusals.of(subject) => {
+                denied(&format!("this user may not publish to `{subject}`"))
+            }
+            RequestErrorKind::TimedOut => unavailable("no answer in time"),
+            RequestErrorKind::NoResponders => {
+                unavailable(format!("nobody answers to `{subject}`: its stream has no leader now"))
+            }
+            RequestErrorKind::MaxPayloadExceeded => {
+                EngineError::new(ErrorKind::Other, "the message is larger than the server takes")
+            }
+            _ => unavailable(error.to_string()),
+        })
+    }
+
+    /// Returns when the server knows what was sent before, and all that it had sent is here.
+    pub(crate) async fn round_trip(&self) -> Result<(), EngineError> {
+        timeout(
+            PATIENCE,
+            self.request(&format!("{}.INFO", self.api), HeaderMap::new(), Bytes::new()),
+        )
+        .await
+        .map_err(|_| unavailable("no answer in time"))?
+        .map(drop)
+    }
+}
+
+fn denied(why: &str) -> EngineError {
+    EngineError::new(ErrorKind::Denied, why)
+}
+
+/// What the server has refused; it says so apart from the request.
+#[derive(Default)]
+pub(crate) struct Refusals {
+    authorization: AtomicBool,
+    last: Mutex<VecDeque<String>>,
+}
+
+impl Refusals {
+    /// Tells these of what happens to the client.
+    pub(crate) fn listen(self: &Arc<Self>, options: ConnectOptions) -> ConnectOptions {
+        let refusals = self.clone();
+        options.event_callback(move |event| {
+            refusals.hear(event);
+            async {}
+        })
+    }
+
+    fn hear(&self, event: Event) {
+        match event {
+            Event::Connected => self.authorization.store(false, Ordering::Relaxed),
+            Event::ServerError(ServerError::AuthorizationViolation) => {
+                self.authorization.store(true, Ordering::Relaxed);
+            }
+            Event::ServerError(ServerError::Other(why)) => {
+                let mut last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
+                last.truncate(15);
+                last.push_front(why.to_lowercase());
+            }
+            _ => {}
+        }
+    }
+
+    fn of(&self, subject: &str) -> bool {
+        let quoted = format!("\"{}\"", subject.to_lowercase());
+        let last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
+        last.iter().any(|why| why.contains("permissions violation") && why.contains(&quoted))
+    }
+}
+
+/// Where the client lives: a thread of its own, or a runtime of the user's.
+pub(crate) struct Home {
+    pub(crate) handle: Handle,
+    /// Ends the thread when it is dropped.
+    _thread: Option<oneshot::Sender<()>>,
+}
+
+impl Home {
+    pub(crate) fn new(handle: Option<Handle>) -> io::Result<Self> {
+        if let Some(handle) = handle {
+            return Ok(Home { handle, _thread: None });
+        }
+        let runtime = Builder::new_current_thread().enable_all().build()?;
+        let handle = runtime.handle().clone();
+        let (ends, end) = oneshot::channel();
+        thread::Builder::new().name("anyscope-nats".to_owned()).spawn(move || {
+            let _ = runtime.block_on(end);
+        })?;
+        Ok(Home { handle, _thread: Some(ends) })
+    }
+
+    /// Does it there, and stops if this future is dropped.
+    pub(crate) async fn run<T: Send + 'static>(
+        &self,
+        work: impl Future<Output = Result<T, EngineError>> + Send + 'static,
+    ) -> Result<T, EngineError> {
+        let task = self.handle.spawn(work);
+        let _stop = Stop(task.abort_handle());
+        joined(task).await
+    }
+
+    /// Does it there, to its end.
+    pub(crate) async fn run_to_end<T: Send + 'static>(
+        &self,
+        work: impl Future<Output = Result<T, EngineError>> + Send + 'static,
+    ) -> Result<T, EngineError> {
+        joined(self.handle.spawn(work)).await
+    }
+}
+
+async fn joined<T>(task: JoinHandle<Result<T, EngineError>>) -> Result<T, EngineError> {
+    match task.await {
+        Ok(result) => result,
+        Err(error) if error.is_panic() => std::panic::resume_unwind(error.into_panic()),
+        Err(_) => Err(unavailable("the runtime of the client has ended")),
+    }
+}
+
+/// Stops a task when it is dropped.
+pub(crate) struct Stop(pub(crate) AbortHandle);
+
+impl Drop for Stop {
+    fn drop(&mut self) {
+        self.0.abort();
+    }
+}
+
+/// Reads JSON.
+pub(crate) fn json<T: serde::de::DeserializeOwned>(bytes: &[u8]) -> Result<T, EngineError> {
+    serde_json::from_slice(bytes).map_err(unreadable)
+}

@@ -1,0 +1,155 @@
+//! Ends leases without an outcome, and brings back jobs whose delay is over.
+//!
+//! A delay of the server's keeps the place of its job under the limit over all workers. So a job that is to be tried later goes to another stream,
+//! whose consumer has no limit, and comes back when its delay is over.
+
+use super::{
+    ATTEMPTS, DELAY, EPOCH, Line, PUT_AT,
+    pull::{ACK, Delivery},
+    put::headers,
+};
+use crate::{
+    handle::Core,
+    jetstream::Published,
+    names::{LATER, last_token},
+};
+use anyscope_remote::{
+    EngineError, ErrorKind,
+    engine::{Again, JobId, LeaseId},
+};
+use std::{
+    future,
+    pin::pin,
+    sync::Weak,
+    time::{Duration, Instant},
+};
+
+impl Line {
+    pub(crate) async fn give_back(
+        &self,
+        core: &Core,
+        lease: &LeaseId,
+        again: Again,
+    ) -> Result<(), EngineError> {
+        let Some(held) = self.held.get(lease) else { return Ok(()) };
+        let (connection, reply) = (&core.connection, lease.as_str());
+        if let Some(end) = self.end(core, &held.job).await? {
+            let dead = end.header(super::DEAD).map(|_| &*end.payload);
+            self.finish(core, &held.job, held.key.as_ref(), &held.bytes, dead, reply).await?;
+        } else if again.after.is_zero() {
+            connection.give_up(reply, Duration::ZERO).await?;
+        } else {
+            let attempts = if again.counts { held.attempt } else { held.attempt.saturating_sub(1) };
+            let headers = headers(attempts, held.epoch, held.put_at, again.after);
+            let subject = self.names.later(&held.job);
+            match connection.publish_after(&subject, 0, headers, held.bytes.clone()).await {
+                Ok(_) => connection.answer(reply, ACK).await?,
+                // Then it keeps its place.
+                Err(error) if error.kind() == ErrorKind::Full => {
+                    connection.give_up(reply, again.after).await?;
+                }
+                Err(error) => return Err(error),
+            }
+        }
+        self.held.remove(lease);
+        self.changed.notify_one();
+        Ok(())
+    }
+
+    /// Returns when the next lease runs out.
+    async fn expire_once(&self, core: &Core) -> Option<Instant> {
+        let (over, next) = self.held.expire();
+        if over.is_empty() {
+            return next;
+        }
+        self.changed.notify_one();
+        let server = self.server_lease().await;
+        for (lease, held) in over {
+            // The server would keep it for longer. But only if it has it still: from a later moment on, this would end the lease of another.
+            let spare = server.saturating_sub(held.lease);
+            if spare >= held.lease && held.until.elapsed() < spare / 2 {
+                let _ = core.connection.give_up(lease.as_str(), Duration::ZERO).await;
+            }
+        }
+        next
+    }
+
+    async fn bring_back_some(&self, core: &Core) -> Result<(), EngineError> {
+        let forever = pin!(future::pending());
+        let pulled =
+            core.connection.pull(&self.names.wait, LATER, 64, Duration::from_secs(5), forever);
+        for delivery in pulled.await?.deliveries {
+            self.bring_back_one(core, delivery).await?;
+        }
+        Ok(())
+    }
+
+    async fn bring_back_one(&self, core: &Core, delivery: Delivery) -> Result<(), EngineError> {
+        let connection = &core.connection;
+        let delay = Duration::from_nanos(delivery.number(DELAY).unwrap_or(0));
+        if delivery.delivered == 1 && !delay.is_zero() {
+            // By the clock of the server.
+            return connection.give_up(&delivery.reply, delay).await;
+        }
+        let job = last_token(&delivery.message.subject).and_then(|text| JobId::parse(&text).ok());
+        if let Some(job) = job {
+            let number = |name| delivery.number(name).unwrap_or(0);
+            let attempts = u32::try_from(number(ATTEMPTS)).unwrap_or(u32::MAX);
+            let put_at = delivery.number(PUT_AT).unwrap_or(delivery.stored_at);
+            let headers = headers(attempts, number(EPOCH), put_at, Duration::ZERO);
+            let payload = delivery.message.payload.clone();
+            match connection.publish_after(&self.names.job(&job), 0, headers, payload).await {
+                // In conflict if it was done before.
+                Ok(Published::Stored(_) | Published::Conflict) => {}
+                Err(error) if error.kind() == ErrorKind::Full => {
+                    return connection.give_up(&delivery.reply, Duration::from_millis(100)).await;
+                }
+                Err(error) => return Err(error),
+            }
+        }
+        connection.answer(&delivery.reply, ACK).await
+    }
+}
+
+/// Ends leases that have run out, as long as the line is there.
+pub(super) async fn expire(line: Weak<Line>, core: Weak<Core>) {
+    loop {
+        let pause = {
+            let (Some(line), Some(core)) = (line.upgrade(), core.upgrade()) else { return };
+            let next = line.expire_once(&core).await;
+            next.map_or(TICK, |next| next.saturating_duration_since(Instant::now()).min(TICK))
+        };
+        tokio::time::sleep(pause.max(Duration::from_millis(1))).await;
+    }
+}
+
+const TICK: Duration = Duration::from_millis(50);
+
+/// How often it is looked whether something was left.
+const SWEEP: Duration = Duration::from_secs(10);
+
+/// Brings back jobs whose delay is over, and repairs what was left, as long as the line is there.
+pub(super) async fn bring_back(line: Weak<Line>, core: Weak<Core>) {
+    let (mut made, mut swept) = (false, None::<Instant>);
+    loop {
+        let done = {
+            let (Some(line), Some(core)) = (line.upgrade(), core.upgrade()) else { return };
+            async {
+                if !made {
+                    line.consume_later(&core).await?;
+                    made = true;
+                }
+                if swept.is_none_or(|swept| swept.elapsed() > SWEEP) {
+                    swept = Some(Instant::now());
+                    line.sweep(&core).await?;
+                }
+                line.bring_back_some(&core).await
+            }
+            .await
+        };
+        if done.is_err() {
+            made = false;
+            tokio::time::sleep(Duration::from_millis(200)).await;
+        }
+    }
+}

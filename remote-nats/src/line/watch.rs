@@ -1,0 +1,63 @@
+//! Waits for outcomes, and for ends of leases.
+
+use super::Line;
+use crate::{error::unavailable, handle::Core};
+use anyscope_remote::{EngineError, engine::JobId};
+use std::{
+    future::poll_fn,
+    pin::Pin,
+    time::{Duration, Instant},
+};
+use tokio::time::{sleep, timeout};
+
+impl Line {
+    pub(crate) async fn outcome(&self, core: &Core, job: &JobId) -> Result<Vec<u8>, EngineError> {
+        self.ensure(core).await?;
+        // Listens before it looks. The look is a round trip, so the server knows that we listen when there is an answer; of a cluster, one server knows. So it
+        // looks again now and then.
+        let told = core.connection.client.subscribe(self.names.won(job)).await;
+        let mut told = told.map_err(|error| unavailable(error.to_string()))?;
+        let mut pause = Duration::from_millis(100);
+        loop {
+            if let Some(end) = self.end(core, job).await? {
+                return Ok(end.payload);
+            }
+            let next = poll_fn(|cx| futures_core::Stream::poll_next(Pin::new(&mut told), cx));
+            match timeout(pause, next).await {
+                Ok(Some(won)) => return Ok(won.payload.to_vec()),
+                Ok(None) => return Err(unavailable("the connection is closed")),
+                Err(_) => pause = (pause * 2).min(Duration::from_secs(2)),
+            }
+        }
+    }
+
+    pub(crate) async fn released(&self, core: &Core, job: &JobId) -> Result<(), EngineError> {
+        self.ensure(core).await?;
+        let (names, connection) = (&self.names, &core.connection);
+        let begun = Instant::now();
+        let mut pause = Duration::from_millis(5);
+        loop {
+            let Some(stored) = connection.last(&names.work, &names.job(job)).await? else {
+                return Ok(());
+            };
+            if !self.is_leased(core, &stored).await? {
+                return Ok(());
+            }
+            // Whoever had it when this began has shown it since, or has lost it.
+            if begun.elapsed() > self.lease_of_workers(core).await?
+                && !self.running(core).await?.iter().any(|running| running.job == *job)
+            {
+                return Ok(());
+            }
+            sleep(pause).await;
+            pause = (pause * 2).min(Duration::from_millis(100));
+        }
+    }
+
+    /// How long the server leaves a lease to whoever has it.
+    async fn lease_of_workers(&self, core: &Core) -> Result<Duration, EngineError> {
+        let consumer = core.connection.consumer(&self.names.work, crate::names::WORKERS).await?;
+        Ok(consumer
+            .map_or(Duration::ZERO, |consumer| Duration::from_nanos(consumer.config.ack_wait)))
+    }
+}

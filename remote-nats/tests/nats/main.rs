@@ -1,0 +1,10 @@
+//! Jobs over real servers, which tests start, kill and start again.
+
+#![cfg(unix)]
+
+mod cluster;
+mod contract;
+mod fleet;
+mod processes;
+mod refuse;
+mod support;
