@@ -8,6 +8,8 @@
     doc = include_str!("../README.md")
 )]
 #![cfg_attr(docsrs, feature(doc_cfg))]
+// The book leads to items that are not there without it.
+#![cfg_attr(not(feature = "std"), allow(rustdoc::broken_intra_doc_links))]
 #![no_std]
 
 #[cfg(any(
@@ -56,23 +58,7 @@ pub use anyscope_threads as threads;
 #[doc(inline)]
 pub use anyscope_tokio as tokio;
 
-// As tests, its programs take what they name.
-#[cfg(all(
-    doc,
-    any(
-        not(doctest),
-        all(
-            feature = "backon",
-            feature = "progress",
-            feature = "rate",
-            feature = "shutdown",
-            feature = "smol",
-            feature = "tokio",
-            feature = "threads",
-            feature = "sim"
-        )
-    )
-))]
+#[cfg(doc)]
 pub mod book;
 
 /// The code of a page that is for readers of the repository.

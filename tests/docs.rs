@@ -102,6 +102,31 @@ fn links_of_the_book_work_in_rustdoc() {
     );
 }
 
+/// Given a crate that is published and has features, then docs.rs builds its documentation with all of
+/// them, and says which items need one.
+#[test]
+fn docs_rs_shows_what_needs_a_feature() {
+    let manifest = read(&root().join("Cargo.toml"));
+    let members = manifest.split("members = [").nth(1).unwrap().split(']').next().unwrap();
+    let members = members.split('"').skip(1).step_by(2);
+    let mut wrong = Vec::new();
+    for member in members.chain([""]) {
+        let manifest = read(&root().join(member).join("Cargo.toml"));
+        let has_features = manifest.contains("\n[features]");
+        if !has_features || manifest.contains("publish = false") {
+            continue;
+        }
+        let is_asked = manifest.contains(
+            "[package.metadata.docs.rs]\nall-features = true\nrustdoc-args = [\"--cfg\", \"docsrs\"]\n",
+        );
+        let root_of_crate = read(&root().join(member).join("src/lib.rs"));
+        if !is_asked || !root_of_crate.contains("#![cfg_attr(docsrs, feature(doc_cfg))]\n") {
+            wrong.push(format!("{member}/Cargo.toml"));
+        }
+    }
+    assert!(wrong.is_empty(), "no `[package.metadata.docs.rs]` or no `doc_cfg`: {wrong:?}");
+}
+
 /// Given a path in a page, as code, then there is such a file.
 #[test]
 fn paths_are_those_of_files() {

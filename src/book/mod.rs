@@ -7,12 +7,26 @@
 #![doc = include_str!("../../docs/book/README.md")]
 
 // Where a page writes `[name]`, its last lines say where that is on GitHub. Here `links.md` comes
-// first, so it leads into this documentation, and rustdoc checks it.
+// first, so it leads into this documentation, and rustdoc checks it. As tests, programs take what they name.
 macro_rules! chapters {
     ($($name:ident: $page:literal,)*) => {
         $(
             #[doc = include_str!("links.md")]
-            #[doc = include_str!(concat!("../../docs/book/", $page))]
+            #[cfg_attr(
+                any(
+                    not(doctest),
+                    all(
+                        feature = "backon",
+                        feature = "rate",
+                        feature = "shutdown",
+                        feature = "sim",
+                        feature = "smol",
+                        feature = "threads",
+                        feature = "tokio"
+                    )
+                ),
+                doc = include_str!(concat!("../../docs/book/", $page))
+            )]
             pub mod $name {}
         )*
     };
