@@ -219,8 +219,13 @@ pub(crate) fn settle(
             Settled::First
         }
     };
-    if let Settler::Worker(lease) = by {
-        release(db, lease)?;
+    match by {
+        Settler::Worker(lease) => {
+            release(db, lease)?;
+        }
+        // In the same commit, so that whoever runs it hears of it as soon as it can be heard of.
+        Settler::Caller if settled == Settled::First => signal(db, queue, job, now)?,
+        Settler::Caller => {}
     }
     Ok(settled)
 }

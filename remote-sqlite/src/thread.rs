@@ -6,7 +6,7 @@ use crate::{
     error::translate,
     jobs::{self, Time},
     oneshot::Reply,
-    waits::Waits,
+    waits::{Claims, Waits},
 };
 use anyscope_remote::{
     EngineError, ErrorKind,
@@ -84,7 +84,7 @@ pub(crate) fn run(mut db: Connection, inbox: &Receiver<Message>) {
                     }
                     changed = true;
                 }
-                write(&mut db, writes);
+                write(&mut db, writes, &mut waits);
                 let now = now();
                 for mut task in reads {
                     let done = attempt(&mut *task, &db, now);
@@ -107,26 +107,47 @@ pub(crate) fn run(mut db: Connection, inbox: &Receiver<Message>) {
     }
 }
 
-/// Does them all in one transaction. If one fails, each has a transaction of its own, so that it fails alone.
-fn write(db: &mut Connection, mut tasks: Vec<Box<dyn Task>>) {
-    if tasks.len() > 1 && together(db, &mut tasks).is_ok() {
-        return tasks.into_iter().for_each(|task| task.answer(Ok(())));
+/// Does them all in one transaction, and in the same leases jobs to those who wait. If one fails, each has a transaction of its own, so that it fails alone.
+fn write(db: &mut Connection, mut tasks: Vec<Box<dyn Task>>, waits: &mut Waits) {
+    if tasks.is_empty() {
+        return;
     }
-    for task in tasks {
-        let mut one = [task];
-        let done = together(db, &mut one);
-        let [task] = one;
-        task.answer(done);
+    match together(db, &mut tasks, Some(waits)) {
+        Ok(claims) => {
+            tasks.into_iter().for_each(|task| task.answer(Ok(())));
+            waits.deliver(db, claims);
+        }
+        // Another process writes for very long. Each alone would wait as long.
+        Err(error) if error.kind() == ErrorKind::Unavailable => {
+            tasks.into_iter().for_each(|task| task.answer(Err(error.kind().into())));
+        }
+        Err(_) => {
+            for task in tasks {
+                let mut one = [task];
+                let done = together(db, &mut one, None).map(drop);
+                let [task] = one;
+                task.answer(done);
+            }
+        }
     }
 }
 
-fn together(db: &mut Connection, tasks: &mut [Box<dyn Task>]) -> Result<(), EngineError> {
+fn together(
+    db: &mut Connection,
+    tasks: &mut [Box<dyn Task>],
+    waits: Option<&Waits>,
+) -> Result<Claims, EngineError> {
     let transaction =
         db.transaction_with_behavior(TransactionBehavior::Immediate).map_err(translate)?;
     for task in tasks.iter_mut() {
         attempt(&mut **task, &transaction, now())?;
     }
-    transaction.commit().map_err(translate)
+    let claims = match waits {
+        Some(waits) => waits.claim(&transaction, now()).map_err(translate)?,
+        None => Claims::new(),
+    };
+    transaction.commit().map_err(translate)?;
+    Ok(claims)
 }
 
 /// A task panics if it has a bug; the thread goes on for the others.

@@ -29,6 +29,9 @@ pub(crate) struct Waits {
     next: Option<Time>,
 }
 
+/// Jobs for those who wait, by their place.
+pub(crate) type Claims = Vec<(usize, Vec<Leased>)>;
+
 struct WaitForLease {
     queue: Queue,
     ask: Ask,
@@ -153,58 +156,58 @@ impl Waits {
 
     fn look_for_jobs(&mut self, db: &mut Connection, now: Time) {
         self.leases.retain(|wait| !wait.to.is_closed());
-        let mut queues: Vec<_> = self.leases.iter().map(|wait| wait.queue.clone()).collect();
-        queues.sort();
-        queues.dedup();
-        for queue in queues {
-            match jobs::may_claim(db, &queue, now) {
-                Ok(true) => self.claim(db, &queue, now),
-                Ok(false) => {}
-                Err(error) => self.fail(&queue, error),
-            }
-            if let Ok(Some(next)) = jobs::next_change(db, &queue, now) {
-                self.at(next);
-            }
+        if let Err(error) = self.claim_alone(db, now) {
+            let kind = translate(error).kind();
+            let failed = std::mem::take(&mut self.leases);
+            failed.into_iter().for_each(|wait| drop(wait.to.send(Err(kind.into()))));
         }
     }
 
-    /// Leases jobs to those who wait for some of this queue, in one transaction.
-    fn claim(&mut self, db: &mut Connection, queue: &Queue, now: Time) {
-        let (waiting, others) =
-            std::mem::take(&mut self.leases).into_iter().partition(|wait| wait.queue == *queue);
-        self.leases = others;
-        let waiting: Vec<WaitForLease> = waiting;
-        let claim = |db: &mut Connection| {
+    /// Claims in a transaction for this alone, if there may be something. When there may be, we look again.
+    fn claim_alone(&mut self, db: &mut Connection, now: Time) -> rusqlite::Result<()> {
+        let mut next = None;
+        let mut may_claim = false;
+        for wait in &self.leases {
+            may_claim |= jobs::may_claim(db, &wait.queue, now)?;
+            next = next.into_iter().chain(jobs::next_change(db, &wait.queue, now)?).min();
+        }
+        if let Some(next) = next {
+            self.at(next);
+        }
+        if may_claim {
             let transaction = db.transaction_with_behavior(TransactionBehavior::Immediate)?;
-            let jobs = waiting.iter().map(|wait| jobs::claim(&transaction, queue, &wait.ask, now));
-            let jobs = jobs.collect::<rusqlite::Result<Vec<_>>>()?;
+            let claims = self.claim(&transaction, now)?;
             transaction.commit()?;
-            Ok(jobs)
-        };
-        match claim(db) {
-            Ok(jobs) => {
-                for (wait, jobs) in waiting.into_iter().zip(jobs) {
-                    if jobs.is_empty() {
-                        self.leases.push(wait);
-                    } else if let Err(Ok(jobs)) = wait.to.send(Ok(jobs)) {
-                        give_back(db, queue, &jobs);
-                    }
+            self.deliver(db, claims);
+        }
+        Ok(())
+    }
+
+    /// Leases jobs to those who wait for some, in the order in which they came. To be [delivered](Self::deliver) when it is committed.
+    pub(crate) fn claim(&self, db: &Connection, now: Time) -> rusqlite::Result<Claims> {
+        let mut claims = Claims::new();
+        for (number, wait) in
+            self.leases.iter().enumerate().filter(|(_, wait)| !wait.to.is_closed())
+        {
+            if jobs::may_claim(db, &wait.queue, now)? {
+                let jobs = jobs::claim(db, &wait.queue, &wait.ask, now)?;
+                if !jobs.is_empty() {
+                    claims.push((number, jobs));
                 }
             }
-            Err(error) => {
-                self.leases.extend(waiting);
-                self.fail(queue, error);
-            }
         }
+        Ok(claims)
     }
 
-    fn fail(&mut self, queue: &Queue, error: rusqlite::Error) {
-        let kind = translate(error).kind();
-        let (failed, others) =
-            std::mem::take(&mut self.leases).into_iter().partition(|wait| wait.queue == *queue);
-        self.leases = others;
-        let failed: Vec<WaitForLease> = failed;
-        failed.into_iter().for_each(|wait| drop(wait.to.send(Err(kind.into()))));
+    /// Hands out what was claimed. Nobody may be added in between.
+    pub(crate) fn deliver(&mut self, db: &mut Connection, claims: Claims) {
+        // From the last on, so that the numbers of the others stay.
+        for (number, jobs) in claims.into_iter().rev() {
+            let WaitForLease { queue, to, .. } = self.leases.remove(number);
+            if let Err(Ok(jobs)) = to.send(Ok(jobs)) {
+                give_back(db, &queue, &jobs);
+            }
+        }
     }
 
     fn end_waits(&mut self, now: Time) {
@@ -221,7 +224,7 @@ impl Waits {
 }
 
 /// Gives back what nobody has heard of.
-pub(crate) fn give_back(db: &mut Connection, queue: &Queue, jobs: &[Leased]) {
+fn give_back(db: &mut Connection, queue: &Queue, jobs: &[Leased]) {
     // If this fails, the leases run out.
     let Ok(transaction) = db.transaction_with_behavior(TransactionBehavior::Immediate) else {
         return;

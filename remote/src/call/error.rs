@@ -45,7 +45,7 @@ impl<E: fmt::Display> fmt::Display for CallError<E> {
         match self {
             CallError::Failed(error) => error.fmt(f),
             CallError::Dead { attempts, last } => {
-                write!(f, "given up after {attempts} attempts: {last}")
+                write!(f, "given up at attempt {attempts}: {last}")
             }
             CallError::Cancelled(why) => write!(f, "cancelled: {why}"),
             CallError::DeadlinePassed => f.write_str("its time was over"),

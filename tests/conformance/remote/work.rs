@@ -139,12 +139,15 @@ behaviour! {
         scope(&ex, async |s| {
             s.spawn_daemon(serve(workers(&engine), &ex, &runs, async |n, cx| {
                 cx.token().cancelled().await;
+                futures_lite::future::yield_now().await;
                 Ok(n)
             }));
             let remote = Remote::<Number>::new(&engine, &ex, QUEUE);
             let ticket = remote.submit(Number(0)).await.unwrap();
             runs.begun(0, 1).await;
             assert!(remote.cancel(&ticket).await.unwrap());
+            let running = engine.status(&QUEUE.into()).await.unwrap().running;
+            assert!(running.is_empty(), "the cancel has waited for its end");
             let outcome = remote.attach(&ticket).await.unwrap_err();
             assert!(matches!(outcome, CallError::Cancelled(_)), "{outcome:?}");
             let waits = remote.submit(Number(1)).await.unwrap();
