@@ -480,3 +480,9 @@ yes!(Send: Remote, anyscope_remote::Call<Elsewhere>, anyscope_remote::Request<El
 yes!(Sync: Remote, anyscope_remote::Workers, anyscope_remote::JobContext, anyscope_remote::Memory, anyscope_remote::memory::Link, anyscope_remote::engine::AnyEngine);
 yes!(Clone: Remote, anyscope_remote::Workers, anyscope_remote::JobContext, anyscope_remote::Memory, anyscope_remote::memory::Link, anyscope_remote::engine::AnyEngine);
 yes!(Unpin: Remote, anyscope_remote::Call<Elsewhere>);
+#[cfg(unix)]
+yes!(Send: anyscope_remote::ProcessPool, anyscope_remote::processes::ProcessCall<Elsewhere>, anyscope_remote::processes::Builder);
+#[cfg(unix)]
+yes!(Sync: anyscope_remote::ProcessPool);
+#[cfg(unix)]
+yes!(Unpin: anyscope_remote::processes::ProcessCall<Elsewhere>);

@@ -154,7 +154,7 @@ fn behaviours_of_the_list_have_tests() {
     assert!(listed.len() > 150, "only {} ids found", listed.len());
 
     let mut tested = BTreeSet::new();
-    for folder in ["tests", "core", "exec-sim", "remote-sqlite", "remote-nats"] {
+    for folder in ["tests", "core", "exec-sim", "remote", "remote-sqlite", "remote-nats"] {
         for file in files(&root().join(folder), "rs") {
             tested.extend(ids_of_names(&read(&file)));
         }

@@ -13,6 +13,8 @@
 //! `Remote::call` is a future like any other: flows, retries, breakers and hedges work over machines unchanged. A worker is a scope whose children are
 //! handlers. Neither names a runtime.
 //!
+//! For work on this machine that may crash, hang or leak, and for which nothing need be stored, there is a `ProcessPool` on Unix: it needs no engine.
+//!
 //! # What is promised
 //!
 //! | | |
@@ -54,6 +56,8 @@ mod headers;
 mod job;
 pub mod memory;
 mod outcome;
+#[cfg(unix)]
+pub mod processes;
 mod time;
 mod wire;
 mod workers;
@@ -66,4 +70,6 @@ pub use engine::{EngineError, ErrorKind};
 pub use headers::Headers;
 pub use job::Job;
 pub use memory::Memory;
+#[cfg(unix)]
+pub use processes::{ProcessError, ProcessPool};
 pub use workers::{Ended, JobContext, Served, WorkerEvent, Workers};
