@@ -1,7 +1,4 @@
-//! The book: what anyscope is for and how it is used, a chapter for each question, each with a
-//! program that runs.
-//!
-//! This module is in the documentation only, so it costs nothing to compile.
+//! The book: what anyscope is for, and how it is used. It is in the documentation only.
 //!
 #![doc = include_str!("links.md")]
 #![doc = include_str!("../../docs/book/README.md")]
