@@ -7,7 +7,8 @@ exec </dev/null
 bound="${1:-3}"
 filter="${2:-}"
 
-export RUSTFLAGS="--cfg anyscope_loom -C debug-assertions -D warnings"
+# ANYSCOPE_TWO_WORDS=1 has the chunks of a slab as they are where no word has 64 bits.
+export RUSTFLAGS="--cfg anyscope_loom ${ANYSCOPE_TWO_WORDS:+--cfg anyscope_two_words} -C debug-assertions -D warnings"
 if [[ "$bound" != none ]]; then export LOOM_MAX_PREEMPTIONS="$bound"; fi
 # Without `std`, so that what a model finds is not taken for the panic of a child. A directory of
 # its own, as the flags would have everything else built again.

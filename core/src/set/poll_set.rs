@@ -112,7 +112,7 @@ pub type StreamSet<S> = PollSet<S, Streams, Infallible>;
 /// instruction; only the first of a batch takes more, and wakes the task. A future that is ready
 /// at its first poll costs no atomic at all.
 ///
-/// Memory is allocated for 8, 16, 32 and then 64 children at a time (of more than 512 bytes each:
+/// Memory is allocated for 8, 16 and then 32 children at a time (of more than 512 bytes each:
 /// fewer at first), and reused. It stays until the set is dropped, or
 /// [told to shrink](Self::shrink_to_fit). (A waker that outlives the set keeps the memory of its
 /// child and the child's neighbours, not the child.)
@@ -142,7 +142,7 @@ impl<T, M: Leaves<T>> PollSet<T, M> {
     }
 
     /// Creates an empty set whose first chunk of memory has room for `children` futures or streams
-    /// (at most 64). Allocates nothing yet.
+    /// (at most 32). Allocates nothing yet.
     ///
     /// # Examples
     ///
@@ -258,7 +258,7 @@ impl<T, M, O> PollSet<T, M, O> {
 
     /// Frees the memory that no child is in.
     ///
-    /// Memory comes in chunks for up to 64 children, which do not move. So a chunk stays while one
+    /// Memory comes in chunks for up to 32 children, which do not move. So a chunk stays while one
     /// child is in it.
     ///
     /// # Cost

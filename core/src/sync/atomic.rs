@@ -7,7 +7,7 @@
 mod imp {
     #[cfg(feature = "alloc")]
     pub(crate) use alloc::sync::Arc;
-    #[cfg(feature = "std")]
+    #[cfg(any(feature = "std", all(feature = "alloc", target_has_atomic = "64")))]
     pub(crate) use core::sync::atomic::AtomicU64;
     #[cfg(feature = "alloc")]
     pub(crate) use core::sync::atomic::{AtomicBool, AtomicPtr, fence};
@@ -51,6 +51,15 @@ mod imp {
     }
 
     impl Freed for AtomicUsize {
+        fn freed(&mut self) {
+            if !loom::thread::panicking() {
+                self.fetch_or(0, Ordering::Relaxed);
+                self.with_mut(|_| ());
+            }
+        }
+    }
+
+    impl Freed for AtomicU64 {
         fn freed(&mut self) {
             if !loom::thread::panicking() {
                 self.fetch_or(0, Ordering::Relaxed);

@@ -1,26 +1,29 @@
-//! Memory for up to a word's bits of children, and for what wakes them: one allocation.
+//! Memory for up to 32 children, and for what wakes them: one allocation.
 //!
 //! ```text
-//! ┌ aligned to 64 ────────────────────────┬────────┬────────┬─ … ─┬──────────┐
-//! │ Header: ready, next, references, list │ slot 0 │ slot 1 │     │ slot n-1 │
-//! │         vacant, local, links          │        │        │     │          │
-//! └───────────────────────────────────────┴────────┴────────┴─ … ─┴──────────┘
+//! ┌ aligned to 64 ─────────────────┬────────┬────────┬─ … ─┬──────────┐
+//! │ Header: word, next, list,      │ slot 0 │ slot 1 │     │ slot n-1 │
+//! │         vacant, local, links   │        │        │     │          │
+//! └────────────────────────────────┴────────┴────────┴─ … ─┴──────────┘
 //!   ▲ a waker points here, plus the number of its slot: the lowest six bits
 //! ```
 //!
 //! The first half of the header is for wakers, on any thread; the second for the owner alone.
 //!
-//! A wake sets the slot's bit in `ready`. Who finds the word at zero pushes the chunk on the list
-//! of its slab; the owner takes it off, and then takes the whole word. So a chunk is on the list,
-//! or on its way there or to the owner, exactly while the word is not zero, and a burst of wakes
-//! costs one push.
+//! A wake sets the slot's bit in the [word](super::word). Who finds no bit pushes the chunk on the
+//! list of its slab; the owner takes it off, and then takes all bits. So a chunk is on the list, or
+//! on its way there or to the owner, exactly while there are bits, and a burst of wakes costs one
+//! push.
 //!
-//! The owner and every waker hold a reference. When the owner goes, it takes the futures with it;
+//! The owner and every waker hold a reference, which the word counts too. When the owner goes, it takes the futures with it;
 //! the memory goes with the last waker.
 
-use super::ready_list::ReadyList;
+use super::{
+    ready_list::ReadyList,
+    word::{SLOTS, Woke, Word},
+};
 use crate::{
-    sync::{Arc, AtomicUsize, Ordering, UnsafeCell},
+    sync::{Arc, UnsafeCell},
     unwind::Finally,
 };
 use alloc::alloc::{Layout, alloc, dealloc, handle_alloc_error};
@@ -32,8 +35,8 @@ use core::{
     task::{RawWaker, RawWakerVTable, Waker},
 };
 
-/// The most slots a chunk can have: a bit of `ready` for each, and six bits in a waker.
-pub(super) const MOST: usize = if usize::BITS > 64 { 64 } else { usize::BITS as usize };
+/// The most slots a chunk can have: a bit of the word for each, and six bits in a waker.
+pub(super) const MOST: usize = SLOTS;
 /// Where a chunk must lie, so that a slot's number fits into the lowest bits of its address.
 const ALIGN: usize = 64;
 /// The alignment of all memory that allocators give.
@@ -45,12 +48,11 @@ pub(super) const NONE: u32 = u32::MAX;
 #[derive(Debug)]
 #[repr(C, align(64))]
 pub(super) struct Header {
-    /// A bit for each slot that was woken.
-    ready: AtomicUsize,
+    /// Which slots were woken, and how many references there are.
+    word: Word,
     /// The link to the next one on the list: see [`replace_next`](Self::replace_next).
     next: UnsafeCell<u32>,
     pub(super) index: u32,
-    references: AtomicUsize,
     list: ManuallyDrop<Arc<ReadyList>>,
 
     /// A bit for each slot that can be taken.
@@ -61,6 +63,8 @@ pub(super) struct Header {
     pub(super) next_local: Cell<u32>,
     /// The next chunk with a vacant slot.
     pub(super) next_open: Cell<u32>,
+    /// How many bytes were allocated.
+    size: usize,
     /// How many slots there are.
     slots: u8,
     /// How many bytes of the allocation lie before the header.
@@ -93,28 +97,13 @@ impl Header {
     ///
     /// # Safety
     ///
-    /// The caller has the chunk for itself: it has made `ready` other than zero and not yet
+    /// The caller has the chunk for itself: it has woken the first slot and not yet
     /// pushed the chunk, or has taken it off the list and not yet called
     /// [`take_ready`](Chunk::take_ready).
     pub(super) unsafe fn replace_next(&self, link: u32) -> u32 {
         // SAFETY: nobody else accesses it, promised by the caller.
         self.next.with_mut(|next| unsafe { ptr::replace(next, link) })
     }
-}
-
-/// The layout of the allocation of a chunk with so many slots.
-///
-/// It is aligned no more than any memory is, and has room for a header that is: allocators take
-/// four times as long for memory that is to be aligned to a line of the cache.
-fn layout(slot: Layout, slots: usize) -> Layout {
-    let align = if slot.align() > ALIGN { slot.align() } else { ANY_ALIGN };
-    slot.size()
-        .checked_mul(slots)
-        .and_then(|size| Layout::from_size_align(size, slot.align()).ok())
-        .and_then(|array| Layout::new::<Header>().extend(array).ok())
-        .and_then(|(chunk, _)| chunk.size().checked_add(ALIGN.saturating_sub(align)))
-        .and_then(|size| Layout::from_size_align(size, align).ok())
-        .expect("the futures of a chunk are larger than memory can be")
 }
 
 /// The owner's reference to a chunk whose slots are for values of type `F`.
@@ -142,12 +131,28 @@ impl<F> Chunk<F> {
     /// Where the slots begin.
     const OFFSET: usize = size_of::<Header>().next_multiple_of(align_of::<F>());
 
+    /// The alignment of the allocation: no more than any memory has, where the header can be moved
+    /// to where it must lie. Allocators take four times as long for memory that is to be aligned to
+    /// a line of the cache.
+    pub(super) const ALLOC_ALIGN: usize =
+        if align_of::<F>() > ALIGN { align_of::<F>() } else { ANY_ALIGN };
+
+    /// The layout of the allocation of a chunk with so many slots.
+    fn layout(slots: usize) -> Layout {
+        let before = const { ALIGN.saturating_sub(Self::ALLOC_ALIGN) };
+        size_of::<F>()
+            .checked_mul(slots)
+            .and_then(|size| size.checked_add(Self::OFFSET + before))
+            .and_then(|size| Layout::from_size_align(size, Self::ALLOC_ALIGN).ok())
+            .expect("the futures of a chunk are larger than memory can be")
+    }
+
     /// A chunk with `slots` vacant ones. It is freed by [`release`](Self::release).
     ///
-    /// `list` is that of a slab of `F`s: it knows their layout.
+    /// `list` is that of a slab of `F`s: it knows their alignment.
     pub(super) fn new(slots: usize, index: u32, list: Arc<ReadyList>) -> Self {
-        debug_assert!((1..=MOST).contains(&slots) && list.slot == Layout::new::<F>());
-        let layout = layout(list.slot, slots);
+        debug_assert!((1..=MOST).contains(&slots) && list.align == Self::ALLOC_ALIGN);
+        let layout = Self::layout(slots);
         // SAFETY: the layout is not of size zero, as it has room for a header.
         let memory = unsafe { alloc(layout) };
         let Some(memory) = NonNull::new(memory) else { handle_alloc_error(layout) };
@@ -157,15 +162,15 @@ impl<F> Chunk<F> {
         // SAFETY: fresh memory, large enough and aligned for a header.
         unsafe {
             header.write(Header {
-                ready: AtomicUsize::new(0),
+                word: Word::new(),
                 next: UnsafeCell::new(0),
                 index,
-                references: AtomicUsize::new(1),
                 list: ManuallyDrop::new(list),
                 vacant: Cell::new(usize::MAX >> (usize::BITS - slots as u32)),
                 local: Cell::new(0),
                 next_local: Cell::new(NONE),
                 next_open: Cell::new(NONE),
+                size: layout.size(),
                 slots: slots as u8,
                 before: before as u8,
             });
@@ -180,18 +185,13 @@ impl<F> Chunk<F> {
 
     /// Takes the bits of all slots that were woken. The chunk is off the list from here on.
     pub(super) fn take_ready(&self) -> usize {
-        // Acquire: see what the wakers' callers wrote. Release: whoever finds the word at zero
-        // comes after our reading of `next`, which it overwrites.
-        self.header().ready.swap(0, Ordering::AcqRel)
+        self.header().word.take()
     }
 
     /// Keeps the chunk off the list from now on, whoever still wakes it: false if it is there, or
     /// on its way.
     pub(super) fn retire(&self) -> bool {
-        // A word that is never zero again, so that no wake finds it so. Relaxed: nothing is read
-        // after it but the count of references, and nothing is handed over.
-        let ready = &self.header().ready;
-        ready.compare_exchange(0, usize::MAX, Ordering::Relaxed, Ordering::Relaxed).is_ok()
+        self.header().word.retire()
     }
 
     /// The slot called `slot`, in the memory of the whole chunk.
@@ -235,9 +235,7 @@ fn parts(data: *const ()) -> (*mut Header, usize) {
 unsafe fn clone(data: *const ()) -> RawWaker {
     let (header, _) = parts(data);
     // SAFETY: whoever clones a waker has it, and it keeps the header.
-    let references = unsafe { &(*header).references };
-    // Relaxed: a new reference is made from one that exists.
-    if references.fetch_add(1, Ordering::Relaxed) > isize::MAX as usize {
+    if !unsafe { &(*header).word }.keep() {
         abort();
     }
     RawWaker::new(data, &VTABLE)
@@ -245,46 +243,35 @@ unsafe fn clone(data: *const ()) -> RawWaker {
 
 unsafe fn wake(data: *const ()) {
     let (header, slot) = parts(data);
-    // SAFETY: the caller's waker keeps the header, and is given back by either.
-    unsafe {
-        match set_ready(header, slot) {
-            true => push_and_release(header),
-            false => release(header),
-        }
+    // SAFETY: the caller's waker keeps the header.
+    match unsafe { &(*header).word }.wake_and_release(slot) {
+        Woke::Again => {}
+        // SAFETY: the caller's reference, which is still there.
+        Woke::First => unsafe { push_and_release(header) },
+        // SAFETY: the last reference was the caller's.
+        Woke::Last => unsafe { free(header) },
     }
 }
 
 unsafe fn wake_by_ref(data: *const ()) {
     let (header, slot) = parts(data);
     // SAFETY: the waker keeps the header until this returns.
-    if unsafe { set_ready(header, slot) } {
-        // SAFETY: kept, and the first bit was just set.
+    if unsafe { &(*header).word }.wake(slot) {
+        // SAFETY: kept, and the first slot was just woken.
         unsafe { push(header) };
     }
-}
-
-/// Sets the slot's bit, and returns whether there was none.
-///
-/// # Safety
-///
-/// The caller keeps the header.
-unsafe fn set_ready(header: *const Header, slot: usize) -> bool {
-    // SAFETY: kept by the caller.
-    let ready = unsafe { &(*header).ready };
-    // Release: the poll that follows sees what our caller wrote. Acquire: see `take_ready`.
-    ready.fetch_or(1 << slot, Ordering::AcqRel) == 0
 }
 
 /// Puts the chunk on the list of its slab.
 ///
 /// # Safety
 ///
-/// The caller keeps the header, and [has set](set_ready) the first bit.
+/// The caller keeps the header, and has woken the first slot.
 #[inline]
 unsafe fn push(header: *const Header) {
     // SAFETY: kept by the caller.
     let header = unsafe { &*header };
-    // SAFETY: the chunk is not on the list, since `ready` was zero and the caller has changed it.
+    // SAFETY: the chunk is not on the list, since no slot was woken and the caller has woken one.
     // The owner keeps it until it has taken it, or has closed the list.
     unsafe { header.list.push(header) };
 }
@@ -315,8 +302,7 @@ unsafe fn drop_waker(data: *const ()) {
 /// The reference is the caller's, who does not use it any more.
 unsafe fn release(header: *mut Header) {
     // SAFETY: kept by the reference that we give back.
-    // Release: what we did with the chunk comes before its end. Acquire: so did the others.
-    if unsafe { (*header).references.fetch_sub(1, Ordering::AcqRel) } == 1 {
+    if unsafe { &(*header).word }.release() {
         // SAFETY: the last reference was ours.
         unsafe { free(header) }
     }
@@ -334,9 +320,9 @@ unsafe fn free(header: *mut Header) {
     // SAFETY: it is the caller's alone, and `new` has allocated it with this layout, so many bytes
     // before the header.
     unsafe {
-        let (slots, before) = ((*header).slots, (*header).before);
+        let (size, before) = ((*header).size, (*header).before);
         let list = ManuallyDrop::take(&mut (*header).list);
-        let layout = layout(list.slot, usize::from(slots));
+        let layout = Layout::from_size_align_unchecked(size, list.align);
         ptr::drop_in_place(header);
         dealloc(header.cast::<u8>().sub(usize::from(before)), layout);
         // Last, since it may drop the waker of a task, which runs code of others.
@@ -362,8 +348,6 @@ fn abort() -> ! {
 impl Drop for Header {
     fn drop(&mut self) {
         use crate::sync::Freed;
-        self.ready.freed();
         self.next.freed();
-        self.references.freed();
     }
 }

@@ -24,10 +24,7 @@ use crate::{
     sync::{AtomicBool, AtomicUsize, Ordering, UnsafeCell},
     unwind::Finally,
 };
-use core::{
-    alloc::Layout,
-    task::{Context, Waker},
-};
+use core::task::{Context, Waker};
 
 /// The head while the owner polls.
 const RUNS: usize = 0;
@@ -42,8 +39,8 @@ pub(super) const MOST_CHUNKS: u32 = u32::MAX - CHUNKS as u32;
 /// What all chunks of a slab share; see the [module](self).
 #[derive(Debug)]
 pub(super) struct ReadyList {
-    /// That of the slots of all chunks, which are freed by whoever comes last.
-    pub(super) slot: Layout,
+    /// That of the memory of all chunks, which are freed by whoever comes last.
+    pub(super) align: usize,
     head: AtomicUsize,
     ways: [Way; 2],
 }
@@ -103,16 +100,16 @@ impl Owner {
 }
 
 impl ReadyList {
-    pub(super) fn new(slot: Layout) -> Self {
+    pub(super) fn new(align: usize) -> Self {
         let way = || Way { task: UnsafeCell::new(None), through: AtomicBool::new(false) };
-        ReadyList { slot, head: AtomicUsize::new(RUNS), ways: [way(), way()] }
+        ReadyList { align, head: AtomicUsize::new(RUNS), ways: [way(), way()] }
     }
 
     /// Pushes a chunk, and wakes the owner's task if it sleeps.
     ///
     /// # Safety
     ///
-    /// The caller has just made the chunk's `ready` other than zero, and the owner keeps the chunk
+    /// The caller has just woken the first slot of the chunk, and the owner keeps the chunk
     /// until it has taken it, or has closed the list.
     #[inline(always)]
     pub(super) unsafe fn push(&self, chunk: &Header) {
@@ -122,7 +119,7 @@ impl ReadyList {
             if head == CLOSED {
                 return;
             }
-            // SAFETY: `ready` is other than zero by us, and the chunk is not on the list.
+            // SAFETY: we have woken its first slot, so the chunk is not on the list.
             unsafe { chunk.replace_next(head as u32) };
             // Release: publish `next`. Acquire: from `park`, see the waker of the task.
             match self.head.compare_exchange_weak(head, link, Ordering::AcqRel, Ordering::Relaxed) {

@@ -7,7 +7,7 @@ use super::{
     ready_list::{MOST_CHUNKS, Owner, ReadyList},
 };
 use crate::{sync::Arc, unwind};
-use alloc::{alloc::Layout, vec::Vec};
+use alloc::vec::Vec;
 use core::{
     fmt, mem,
     pin::Pin,
@@ -422,7 +422,8 @@ impl<F> Slab<F> {
         let free = self.chunks[self.free..].iter().position(Option::is_none);
         let index = free.map_or(self.chunks.len(), |after| self.free + after);
         assert!(index < MOST_CHUNKS as usize, "too many children");
-        let list = self.list.get_or_insert_with(|| Arc::new(ReadyList::new(Layout::new::<F>())));
+        let list =
+            self.list.get_or_insert_with(|| Arc::new(ReadyList::new(Chunk::<F>::ALLOC_ALIGN)));
         if index == self.chunks.len() {
             self.chunks.push(None);
         }
