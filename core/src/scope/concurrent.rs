@@ -51,7 +51,7 @@ use pin_project_lite::pin_project;
 /// # Cost
 ///
 /// One allocation for the scope itself, and two for each child. The memory to poll children is
-/// allocated in chunks for up to 64 children, as many as exist at the same time, and reused.
+/// allocated in chunks for up to 32 children, as many as exist at the same time, and reused.
 ///
 /// # Examples
 ///

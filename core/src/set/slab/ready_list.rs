@@ -11,13 +11,18 @@
 //! |---|---|---|
 //! | `RUNS` | is polling, nothing was woken | wakes nobody |
 //! | a chunk | has chunks to take | wakes nobody |
-//! | parked | sleeps until the next wake | wakes the task: this one push, and no other |
+//! | parked | sleeps until the next wake, or will | wakes the task: this one push, and no other |
 //! | `CLOSED` | is gone | does nothing |
 //!
 //! The waker of the task stays in its place when it is fired, so that a task which parks again and
 //! again with the same waker never clones it. There are two ways to park, each with a waker of its
 //! own, so that one can be used while a push is still firing the other: an executor may well poll
 //! the task inside of its waker.
+//!
+//! An owner that has slept again and again, each time until one child was woken, parks as it takes
+//! that child: the list is *armed*. It is then parked already when it goes to sleep, which costs no
+//! second exchange. The price is that a child which is woken while it polls wakes the task, which is
+//! polled once for nothing; so what is not one child, or comes without a sleep, ends the habit.
 
 use super::chunk::Header;
 use crate::{

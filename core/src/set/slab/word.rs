@@ -41,7 +41,8 @@ mod one {
             Word(AtomicU64::new(REFERENCE))
         }
 
-        /// One more reference. Returns false if there are so many that they must have been leaked.
+        /// One more reference. Returns false if there are so many, more than two thousand million,
+        /// that they must have been leaked.
         #[inline]
         pub(in super::super) fn keep(&self) -> bool {
             // Relaxed: a new reference is made from one that exists.
