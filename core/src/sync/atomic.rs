@@ -7,7 +7,10 @@
 mod imp {
     #[cfg(feature = "alloc")]
     pub(crate) use alloc::sync::Arc;
-    #[cfg(any(feature = "std", all(feature = "alloc", target_has_atomic = "64")))]
+    #[cfg(any(
+        feature = "std",
+        all(feature = "alloc", target_has_atomic = "64", not(anyscope_two_words))
+    ))]
     pub(crate) use core::sync::atomic::AtomicU64;
     #[cfg(feature = "alloc")]
     pub(crate) use core::sync::atomic::{AtomicBool, AtomicPtr, fence};

@@ -71,7 +71,7 @@ pub(super) struct Header {
     before: u8,
 }
 
-#[cfg(all(target_pointer_width = "64", not(anyscope_loom)))]
+#[cfg(all(target_pointer_width = "64", not(any(anyscope_loom, anyscope_two_words))))]
 const _: () = assert!(size_of::<Header>() == 64);
 // A waker's address lies inside its header.
 const _: () = assert!(size_of::<Header>() >= ALIGN && MOST <= ALIGN);
