@@ -6,7 +6,7 @@ use std::{path::PathBuf, thread};
 
 /// What `--help` prints.
 pub(crate) const HELP: &str = "\
-Hashes the files of a tree with BLAKE3.
+Hashes the files of a tree with SHA-256.
 
 Usage: checksum [OPTIONS] <PATH>
 
@@ -17,14 +17,14 @@ Usage: checksum [OPTIONS] <PATH>
   --limit <N>        how many files to hash at once; unless told otherwise, two for each processor
   --json             print one JSON object instead of the table, and no progress; a path that is
                      not UTF-8 is an array of its bytes there
-  --list             print \"digest  path\" for each file, sorted, as b3sum does; the table goes to
+  --list             print \"digest  path\" for each file, sorted, as sha256sum does; the table goes to
                      stderr
   --caches           hash what a CACHEDIR.TAG says is a cache, too: the target of cargo, for one
 
 Symbolic links are counted, not followed, except that PATH itself may be one. Fifos, sockets and
 devices are counted, never opened. Files that cannot be read are reported at the end.
 
-The digest of the tree is BLAKE3 over one record for each file, sorted by path: the length of the
+The digest of the tree is SHA-256 over one record for each file, sorted by path: the length of the
 path as 8 bytes, little-endian; the bytes of the path, relative to PATH; the digest of the file.
 Directories and links have no part in it.
 

@@ -1,4 +1,4 @@
-//! Hashes a tree of files with BLAKE3, many files at a time, on any executor.
+//! Hashes a tree of files with SHA-256, many files at a time, on any executor.
 //!
 //! The shape, in [`work`]: one [`scope`](anyscope::scope()) around everything. A walk of the tree,
 //! a few files ahead, is the source of a bounded flow. The flow's limit is how many files are
@@ -12,6 +12,7 @@
 //! ```
 
 mod args;
+mod digest;
 mod json;
 mod progress;
 mod report;

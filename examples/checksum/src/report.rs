@@ -1,8 +1,8 @@
 //! What is printed at the end.
 
+use crate::digest::{Digest, Hasher};
 use crate::{json, progress::Totals, walk::Failure, work::Tree};
 use anyscope::Limit;
-use blake3::{Hash, Hasher};
 use std::{
     collections::BTreeSet,
     io::{self, Write},
@@ -18,7 +18,7 @@ pub(crate) struct Run {
     tree: Tree,
     files: usize,
     /// Of the tree, unless the run was interrupted.
-    digest: Option<Hash>,
+    digest: Option<Digest>,
 }
 
 impl Run {
@@ -77,7 +77,7 @@ impl<'a> Report<'a> {
         self.runs.iter().any(|run| !run.tree.failures.is_empty())
     }
 
-    fn digests(&self) -> impl Iterator<Item = (&'static str, Hash)> {
+    fn digests(&self) -> impl Iterator<Item = (&'static str, Digest)> {
         self.runs.iter().filter_map(|run| Some((run.executor, run.digest?)))
     }
 
@@ -121,7 +121,7 @@ impl<'a> Report<'a> {
         Ok(())
     }
 
-    /// Prints what `b3sum` prints, with paths byte for byte.
+    /// Prints what `sha256sum` prints, with paths byte for byte.
     pub(crate) fn list(&self, mut out: impl Write) -> io::Result<()> {
         for (path, digest) in self.runs.last().iter().flat_map(|run| &run.tree.files) {
             let name = bytes(path);
@@ -188,8 +188,8 @@ fn json_of(run: &Run) -> String {
 }
 
 /// The digest of a tree whose `files` are sorted; see the help.
-fn tree_digest(root: &Path, files: &[(PathBuf, Hash)]) -> Hash {
-    let mut hasher = Hasher::new();
+fn tree_digest(root: &Path, files: &[(PathBuf, Digest)]) -> Digest {
+    let mut hasher = Hasher::default();
     for (path, digest) in files {
         let relative = bytes(path.strip_prefix(root).expect("found below the root"));
         hasher.update(&(relative.len() as u64).to_le_bytes());

@@ -1,5 +1,6 @@
 //! The work, written once for all executors.
 
+use crate::digest::{Digest, Hasher};
 use crate::{
     progress::Progress,
     walk::{Failure, Found, Walk},
@@ -7,7 +8,6 @@ use crate::{
 use anyscope::{
     CancelToken, CancelledBy, JoinError, Limit, Scope, Spawn, SpawnBlocking, Timer, flow, scope,
 };
-use blake3::{Hash, Hasher};
 use futures_lite::{StreamExt, stream};
 use std::{
     cell::RefCell,
@@ -37,7 +37,7 @@ pub(crate) struct Task {
 #[derive(Default)]
 pub(crate) struct Tree {
     /// In no order.
-    pub(crate) files: Vec<(PathBuf, Hash)>,
+    pub(crate) files: Vec<(PathBuf, Digest)>,
     pub(crate) failures: Vec<Failure>,
     pub(crate) links: usize,
     pub(crate) specials: usize,
@@ -112,10 +112,10 @@ where
 }
 
 /// Hashes one file. Nothing if the scope is cancelled before the end.
-fn hash_file<E>(path: &Path, s: &Scope<E>, progress: &Progress) -> io::Result<Option<Hash>> {
+fn hash_file<E>(path: &Path, s: &Scope<E>, progress: &Progress) -> io::Result<Option<Digest>> {
     let _in_flight = progress.in_flight();
     let mut file = File::open(path)?;
-    let mut hasher = Hasher::new();
+    let mut hasher = Hasher::default();
     let mut chunk = [0; 64 * 1024];
     // A closure that has started is not ended by a cancel, so it must look.
     while !s.is_cancelled() {

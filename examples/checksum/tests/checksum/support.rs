@@ -1,6 +1,6 @@
 //! Trees, the process, and what it prints.
 
-use blake3::Hash;
+use crate::digest::Digest;
 use serde_json::Value;
 use std::{
     collections::BTreeMap,
@@ -25,7 +25,7 @@ pub(crate) struct Tree {
     _directory: TempDir,
     root: PathBuf,
     /// The digests of files whose contents are known, by the bytes of their names.
-    pub(crate) files: BTreeMap<Vec<u8>, (Hash, u64)>,
+    pub(crate) files: BTreeMap<Vec<u8>, (Digest, u64)>,
 }
 
 impl Tree {
@@ -64,7 +64,7 @@ impl Tree {
     }
 
     fn knows(&mut self, name: &[u8], contents: &[u8]) {
-        self.files.insert(name.to_vec(), (blake3::hash(contents), contents.len() as u64));
+        self.files.insert(name.to_vec(), (Digest::of(contents), contents.len() as u64));
     }
 
     /// A file that is being hashed until somebody cuts it short.
@@ -103,13 +103,13 @@ impl Tree {
         self.files.values().map(|(_, length)| length).sum()
     }
 
-    pub(crate) fn digest(&self) -> Hash {
+    pub(crate) fn digest(&self) -> Digest {
         tree_digest(self.files.iter().map(|(name, (hash, _))| (&name[..], *hash)))
     }
 
     /// What `--list` prints, for names without anything to escape.
     pub(crate) fn list(&self) -> String {
-        let line = |(name, (hash, _)): (&Vec<u8>, &(Hash, u64))| {
+        let line = |(name, (hash, _)): (&Vec<u8>, &(Digest, u64))| {
             format!("{hash}  {}/{}\n", self.root.display(), text(name))
         };
         self.files.iter().map(line).collect()
@@ -117,14 +117,14 @@ impl Tree {
 }
 
 /// The digest of a tree, of sorted names and digests.
-pub(crate) fn tree_digest<'a>(files: impl IntoIterator<Item = (&'a [u8], Hash)>) -> Hash {
+pub(crate) fn tree_digest<'a>(files: impl IntoIterator<Item = (&'a [u8], Digest)>) -> Digest {
     let mut records = Vec::new();
     for (name, hash) in files {
         records.extend((name.len() as u64).to_le_bytes());
         records.extend(name);
         records.extend(hash.as_bytes());
     }
-    blake3::hash(&records)
+    Digest::of(&records)
 }
 
 /// The example, to be run on `path`.
