@@ -10,10 +10,6 @@ pub(crate) struct Digest([u8; 32]);
 pub(crate) struct Hasher(hmac_sha256::Hash);
 
 impl Digest {
-    pub(crate) fn of(bytes: &[u8]) -> Self {
-        Digest(hmac_sha256::Hash::hash(bytes))
-    }
-
     pub(crate) fn as_bytes(&self) -> &[u8; 32] {
         &self.0
     }

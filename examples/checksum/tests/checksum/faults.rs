@@ -1,8 +1,7 @@
 //! What cannot be read, what changes meanwhile, Ctrl-C, and readers that do not read.
 
-use crate::digest::Digest;
 use crate::support::{
-    EXECUTORS, Running, Tree, checksum, each, os_error, report, text, tree_digest,
+    EXECUTORS, Running, Tree, checksum, each, hash, os_error, report, text, tree_digest,
 };
 use serde_json::{Value, json};
 use std::{
@@ -77,7 +76,7 @@ fn a_tree_that_changes_between_runs_is_noticed() {
             assert_eq!(report["agree"], false);
         } else {
             let table = text(&output.stdout);
-            let empty = tree_digest([(&b"file"[..], Digest::of(b""))]);
+            let empty = tree_digest([(&b"file"[..], hash(b""))]);
             for executor in &EXECUTORS[1..] {
                 let line = format!("\ntree digest on {executor}: {empty}\n");
                 assert!(table.contains(&line), "{table}");

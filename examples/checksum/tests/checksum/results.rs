@@ -1,8 +1,7 @@
 //! What is hashed, and what is printed.
 
-use crate::digest::Digest;
 use crate::support::{
-    EXECUTORS, Tree, checksum, each, make_fifo, os_error, report, runs, text, tree_digest,
+    EXECUTORS, Tree, checksum, each, hash, make_fifo, os_error, report, runs, text, tree_digest,
 };
 use serde_json::json;
 use std::{
@@ -124,7 +123,7 @@ fn a_file_is_hashed_as_a_tree_of_one() {
     let mut tree = Tree::new();
     tree.file("file", b"contents");
     symlink("file", tree.path("link")).unwrap();
-    let hash = Digest::of(b"contents");
+    let hash = hash(b"contents");
     let digest = tree_digest([(&b""[..], hash)]).to_string();
     for name in ["file", "link"] {
         let path = tree.path(name);
@@ -146,7 +145,7 @@ fn an_empty_directory_is_no_error() {
         let (report, code) = report(&tree.path(name), &[]);
         for run in runs(&report) {
             assert_eq!((&run["files"], &run["bytes"]), (&json!(0), &json!(0)));
-            assert_eq!(run["digest"], Digest::of(b"").to_string());
+            assert_eq!(run["digest"], hash(b"").to_string());
         }
         assert_eq!(code, 0);
     }
@@ -201,7 +200,7 @@ fn names_may_contain_anything() {
     let mut tree = Tree::new();
     tree.file(OsStr::from_bytes(b"\xff\xfe/\xf0 name"), b"1");
     tree.file("line\nend \\ \r", b"2");
-    let [one, two] = [b"1", b"2"].map(|contents| Digest::of(contents));
+    let [one, two] = [b"1", b"2"].map(|contents| hash(contents));
     let root = tree.root().display();
     let mut expected = format!("\\{two}  {root}/line\\nend \\\\ \\r\n{one}  {root}").into_bytes();
     expected.extend(b"/\xff\xfe/\xf0 name\n");

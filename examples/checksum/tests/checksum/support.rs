@@ -1,6 +1,6 @@
 //! Trees, the process, and what it prints.
 
-use crate::digest::Digest;
+use crate::digest::{Digest, Hasher};
 use serde_json::Value;
 use std::{
     collections::BTreeMap,
@@ -64,7 +64,7 @@ impl Tree {
     }
 
     fn knows(&mut self, name: &[u8], contents: &[u8]) {
-        self.files.insert(name.to_vec(), (Digest::of(contents), contents.len() as u64));
+        self.files.insert(name.to_vec(), (hash(contents), contents.len() as u64));
     }
 
     /// A file that is being hashed until somebody cuts it short.
@@ -116,6 +116,12 @@ impl Tree {
     }
 }
 
+pub(crate) fn hash(bytes: &[u8]) -> Digest {
+    let mut hasher = Hasher::default();
+    hasher.update(bytes);
+    hasher.finalize()
+}
+
 /// The digest of a tree, of sorted names and digests.
 pub(crate) fn tree_digest<'a>(files: impl IntoIterator<Item = (&'a [u8], Digest)>) -> Digest {
     let mut records = Vec::new();
@@ -124,7 +130,7 @@ pub(crate) fn tree_digest<'a>(files: impl IntoIterator<Item = (&'a [u8], Digest)
         records.extend(name);
         records.extend(hash.as_bytes());
     }
-    Digest::of(&records)
+    hash(&records)
 }
 
 /// The example, to be run on `path`.
