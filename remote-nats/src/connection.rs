@@ -20,7 +20,7 @@ use std::{
 };
 use tokio::{
     runtime::{Builder, Handle},
-    sync::oneshot,
+    sync::{oneshot, watch},
     task::{AbortHandle, JoinHandle},
     time::timeout,
 };
@@ -78,6 +78,11 @@ impl Connection {
         })
     }
 
+    /// Changes when the connection is lost: then what was asked is not answered any more.
+    pub(crate) fn lost(&self) -> watch::Receiver<()> {
+        self.refusals.lost.subscribe()
+    }
+
     /// Returns when the server knows what was sent before, and all that it had sent is here.
     pub(crate) async fn round_trip(&self) -> Result<(), EngineError> {
         timeout(
@@ -98,6 +103,7 @@ fn denied(why: &str) -> EngineError {
 #[derive(Default)]
 pub(crate) struct Refusals {
     authorization: AtomicBool,
+    lost: watch::Sender<()>,
     last: Mutex<VecDeque<String>>,
 }
 
@@ -114,6 +120,7 @@ impl Refusals {
     fn hear(&self, event: Event) {
         match event {
             Event::Connected => self.authorization.store(false, Ordering::Relaxed),
+            Event::Disconnected => self.lost.send_replace(()),
             Event::ServerError(ServerError::AuthorizationViolation) => {
                 self.authorization.store(true, Ordering::Relaxed);
             }

@@ -28,7 +28,7 @@ impl ApiError {
 
     /// The message to be deleted is not there.
     pub(crate) fn is_deleted(&self) -> bool {
-        self.err_code == DELETE_FAILED || self.is_not_found()
+        matches!(self.err_code, DELETE_FAILED | NO_SEQUENCE) || self.is_not_found()
     }
 
     pub(crate) fn is_conflict(&self) -> bool {
@@ -45,6 +45,8 @@ const NO_STREAM: u16 = 10059;
 const NO_CONSUMER: u16 = 10014;
 const NO_MESSAGE: u16 = 10037;
 const DELETE_FAILED: u16 = 10057;
+/// Of a cluster.
+const NO_SEQUENCE: u16 = 10043;
 const STREAM_EXISTS: u16 = 10058;
 const WRONG_LAST: u16 = 10071;
 const WRONG_LAST_UNNAMED: u16 = 10164;

@@ -4,19 +4,21 @@
 //! whose consumer has no limit, and comes back when its delay is over.
 
 use super::{
-    ATTEMPTS, DELAY, EPOCH, Line, PUT_AT,
+    ATTEMPTS, DELAY, EPOCH, Line, PUT_AT, WAS,
     pull::{ACK, Delivery},
     put::headers,
 };
 use crate::{
     handle::Core,
-    jetstream::Published,
+    jetstream::{Published, Stored},
     names::{LATER, last_token},
 };
 use anyscope_remote::{
     EngineError, ErrorKind,
     engine::{Again, JobId, LeaseId},
 };
+use async_nats::HeaderMap;
+use bytes::Bytes;
 use std::{
     future,
     pin::pin,
@@ -40,9 +42,16 @@ impl Line {
             connection.give_up(reply, Duration::ZERO).await?;
         } else {
             let attempts = if again.counts { held.attempt } else { held.attempt.saturating_sub(1) };
-            let headers = headers(attempts, held.epoch, held.put_at, again.after);
+            let mut headers = headers(attempts, held.epoch, held.put_at, again.after);
+            headers.insert(WAS, held.sequence.to_string());
             let subject = self.names.later(&held.job);
-            match connection.publish_after(&subject, 0, headers, held.bytes.clone()).await {
+            // One with an older epoch is of an earlier delay.
+            let older = |stored: &Stored| {
+                stored.header(EPOCH).and_then(|epoch| epoch.parse().ok()) < Some(held.epoch)
+            };
+            let stored =
+                core.store_over(&self.names.wait, &subject, headers, held.bytes.clone(), older);
+            match stored.await {
                 Ok(_) => connection.answer(reply, ACK).await?,
                 // Then it keeps its place.
                 Err(error) if error.kind() == ErrorKind::Full => {
@@ -97,10 +106,12 @@ impl Line {
             let attempts = u32::try_from(number(ATTEMPTS)).unwrap_or(u32::MAX);
             let put_at = delivery.number(PUT_AT).unwrap_or(delivery.stored_at);
             let headers = headers(attempts, number(EPOCH), put_at, Duration::ZERO);
-            let payload = delivery.message.payload.clone();
-            match connection.publish_after(&self.names.job(&job), 0, headers, payload).await {
-                // In conflict if it was done before.
-                Ok(Published::Stored(_) | Published::Conflict) => {}
+            let (subject, payload) = (self.names.job(&job), delivery.message.payload.clone());
+            let was = number(WAS);
+            // Up to there they are acknowledged; a later one is this job, if this was done before.
+            let older = |stored: &Stored| stored.sequence <= was;
+            match core.store_over(&self.names.work, &subject, headers, payload, older).await {
+                Ok(()) => {}
                 Err(error) if error.kind() == ErrorKind::Full => {
                     return connection.give_up(&delivery.reply, Duration::from_millis(100)).await;
                 }
@@ -108,6 +119,32 @@ impl Line {
             }
         }
         connection.answer(&delivery.reply, ACK).await
+    }
+}
+
+impl Core {
+    /// Stores a message, unless there is one with its subject that is not older. A server that was killed may have messages again that were acknowledged, of which nobody hears:
+    /// these are no reason not to.
+    async fn store_over(
+        &self,
+        stream: &str,
+        subject: &str,
+        headers: HeaderMap,
+        payload: Bytes,
+        is_older: impl Fn(&Stored) -> bool,
+    ) -> Result<(), EngineError> {
+        let (connection, mut after) = (&self.connection, 0);
+        loop {
+            let stored = connection.publish_after(subject, after, headers.clone(), payload.clone());
+            match stored.await? {
+                Published::Stored(_) => return Ok(()),
+                Published::Conflict => match connection.last(stream, subject).await? {
+                    Some(stored) if is_older(&stored) => after = stored.sequence,
+                    Some(_) => return Ok(()),
+                    None => after = 0,
+                },
+            }
+        }
     }
 }
 
@@ -148,7 +185,8 @@ pub(super) async fn bring_back(line: Weak<Line>, core: Weak<Core>) {
             .await
         };
         if done.is_err() {
-            made = false;
+            // The server may have been killed.
+            (made, swept) = (false, None);
             tokio::time::sleep(Duration::from_millis(200)).await;
         }
     }

@@ -20,6 +20,8 @@ pub(super) struct Held {
     pub(super) name: String,
     /// The envelope, as it is stored.
     pub(super) bytes: Bytes,
+    /// Its number in the stream.
+    pub(super) sequence: u64,
     pub(super) attempt: u32,
     pub(super) epoch: u64,
     /// When it was put, in nanoseconds by the server's clock.

@@ -158,12 +158,13 @@ impl Line {
         let attempt = u32::try_from(before(ATTEMPTS) + delivered).unwrap_or(u32::MAX);
         let epoch = before(EPOCH) + delivered;
         let put_at = delivery.number(PUT_AT).unwrap_or(delivery.stored_at);
-        let lease = LeaseId::new(delivery.reply);
+        let lease = LeaseId::new(&*delivery.reply);
         let held = Held {
             job,
             key: envelope.key.as_deref().map(Key::new),
             name: envelope.name.clone(),
             bytes,
+            sequence: delivery.sequence,
             attempt,
             epoch,
             put_at,

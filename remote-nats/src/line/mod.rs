@@ -79,6 +79,8 @@ const ATTEMPTS: &str = "Anyscope-Attempts";
 const EPOCH: &str = "Anyscope-Epoch";
 const PUT_AT: &str = "Anyscope-Put-At";
 const DELAY: &str = "Anyscope-Delay";
+/// Which number it had among the jobs that may be leased.
+const WAS: &str = "Anyscope-Was";
 const DEAD: &str = "Anyscope-Dead";
 
 /// How many bytes the headers of a message may have.

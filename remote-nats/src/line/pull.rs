@@ -1,10 +1,6 @@
 //! One request for messages.
 
-use crate::{
-    connection::{Connection, PATIENCE},
-    error::unavailable,
-    time::nanos,
-};
+use crate::{connection::Connection, error::unavailable, time::nanos};
 use anyscope_remote::EngineError;
 use async_nats::{Message, Subscriber};
 use bytes::Bytes;
@@ -30,6 +26,8 @@ pub(super) struct Delivery {
     pub(super) reply: String,
     /// How often it was delivered, this one included.
     pub(super) delivered: u64,
+    /// Its number in the stream.
+    pub(super) sequence: u64,
     /// When it was stored, in nanoseconds by the server's clock.
     pub(super) stored_at: u64,
 }
@@ -45,8 +43,8 @@ impl Delivery {
             _ => return None,
         };
         let number = |nth: usize| tokens.get(first + nth)?.parse::<u64>().ok();
-        let (delivered, stored_at) = (number(0)?, number(3)?);
-        Some(Delivery { message, reply, delivered, stored_at })
+        let (delivered, sequence, stored_at) = (number(0)?, number(1)?, number(3)?);
+        Some(Delivery { message, reply, delivered, sequence, stored_at })
     }
 
     pub(super) fn header(&self, name: &str) -> Option<&str> {
@@ -68,7 +66,7 @@ impl Connection {
         wait: Duration,
         stop: Pin<&mut (impl Future<Output = ()> + Send)>,
     ) -> Result<Pulled, EngineError> {
-        let inbox = self.client.new_inbox();
+        let (inbox, mut lost_connection) = (self.client.new_inbox(), self.lost());
         let lost = |error: &dyn std::fmt::Display| unavailable(error.to_string());
         let mut messages =
             self.client.subscribe(inbox.clone()).await.map_err(|error| lost(&error))?;
@@ -88,6 +86,7 @@ impl Connection {
         let (ended, stopped) = tokio::select! {
             ended = collect => (ended, false),
             () = stop => (Ok(()), true),
+            _ = lost_connection.changed() => (Err(unavailable("the connection is lost")), false),
         };
         if let (Err(error), true) = (&ended, deliveries.is_empty()) {
             return Err(unavailable(error.to_string()));
@@ -107,7 +106,7 @@ impl Connection {
     ) -> Result<(), EngineError> {
         while deliveries.len() < most {
             // The rest of a batch is there with the first of it.
-            let patience = if deliveries.is_empty() { wait + PATIENCE } else { LINGER };
+            let patience = if deliveries.is_empty() { wait + LATE } else { LINGER };
             let Ok(message) = timeout(patience, next(messages)).await else {
                 return match deliveries.is_empty() {
                     true => Err(unavailable("the server says nothing")),
@@ -163,6 +162,9 @@ pub(super) const ACK: &str = "+ACK";
 pub(super) const PROGRESS: &str = "+WPI";
 
 const LINGER: Duration = Duration::from_millis(1);
+
+/// How much later than asked for the server may say that there is nothing.
+const LATE: Duration = Duration::from_secs(1);
 
 async fn next(messages: &mut Subscriber) -> Option<Message> {
     poll_fn(|cx| futures_core::Stream::poll_next(Pin::new(&mut *messages), cx)).await

@@ -8,7 +8,9 @@ use anyscope::{Limit, Timer, flow, scope, smol::Smol};
 use anyscope_nats::Nats;
 use anyscope_remote::{
     CallError, LastAttempt, Ticket,
-    engine::{Ask, End, Engine, Envelope, JobId, Queue, Settled, Settler, Status, WorkerName},
+    engine::{
+        Again, Ask, End, Engine, Envelope, JobId, Queue, Settled, Settler, Status, WorkerName,
+    },
 };
 use std::{
     env, fs,
@@ -77,6 +79,17 @@ fn j60_the_server_is_killed() {
     let site = Site::new(server.address(), 1);
     let _workers: Vec<_> = (0..2).map(|_| site.start("worker")).collect();
     smol::block_on(all_are_done(&site, jobs(200), kills(2).min(20), |_| server.restart()));
+    // A server that was killed has messages again that were acknowledged; they go.
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    runtime.block_on(async {
+        let client = async_nats::connect(server.address()).await.unwrap();
+        loop {
+            let info = client.request("$JS.API.STREAM.INFO.anyscope-tasks-work", "".into()).await;
+            if String::from_utf8_lossy(&info.unwrap().payload).contains("\"messages\":0,") {
+                break;
+            }
+        }
+    });
 }
 
 /// Given a worker that is stopped past its lease, then another one does its job; when it goes on, its handler is ended as the lease is lost, the
@@ -183,5 +196,63 @@ fn j64_late_acks_decide_nothing() {
         let settled = first.settle(&queue, &job, Settler::Worker(late.lease), end("first")).await;
         assert_eq!(settled.unwrap(), Settled::Already(b"second".to_vec()));
         assert_eq!(second.outcome(&queue, &job).await.unwrap(), b"second");
+    });
+}
+
+/// Given a worker that is killed after it has stored an outcome and before the job is acknowledged, then the job is not begun again, and what should have followed does: its
+/// dead letter, and the next job of its key.
+#[test]
+fn j66_what_follows_an_outcome_is_done_by_others() {
+    let server = server_or_return!("");
+    let queue = Queue::from("half");
+    smol::block_on(async {
+        let engine = Nats::builder(server.address()).connect().await.unwrap();
+        let jobs = ["a", "b"].map(|id| {
+            let mut job = Envelope::new(JobId::parse(id).unwrap(), "a", 1, Vec::new());
+            job.key = Some("key".to_owned());
+            job
+        });
+        engine.put(&queue, jobs.into()).await.unwrap();
+        let ask = || Ask::new(9, LEASE / 4, 10 * LEASE, WorkerName::new("w"));
+        let killed = engine.lease(&queue, ask()).await.unwrap();
+        assert_eq!(killed.len(), 1);
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        runtime.block_on(async {
+            let client = async_nats::connect(server.address()).await.unwrap();
+            let mut headers = async_nats::HeaderMap::new();
+            headers.insert("Anyscope-Dead", "1");
+            let subject = "anyscope.half.end.a";
+            client.request_with_headers(subject, headers, "dead".into()).await.unwrap();
+        });
+        let next = engine.lease(&queue, ask()).await.unwrap();
+        assert_eq!(next[0].envelope.id.as_str(), "b");
+        let letters = engine.dead_letters(&queue, 9).await.unwrap();
+        assert_eq!((letters.len(), &*letters[0].end.bytes), (1, &b"dead"[..]));
+    });
+}
+
+/// Given a job that was given back, and a server that is killed before its delay is over and then has the acknowledged message again, then the job is leased again all the
+/// same.
+#[test]
+fn j67_a_job_that_waits_outlives_its_server() {
+    let mut server = server_or_return!("");
+    let queue = Queue::from("waits");
+    smol::block_on(async {
+        let engine = Nats::builder(server.address()).connect().await.unwrap();
+        let job = Envelope::new(JobId::parse("a").unwrap(), "a", 1, Vec::new());
+        engine.put(&queue, vec![job]).await.unwrap();
+        let ask = || Ask::new(1, 30 * LEASE, 10 * LEASE, WorkerName::new("w"));
+        for attempt in 1..=3 {
+            let leased = loop {
+                match engine.lease(&queue, ask()).await {
+                    Ok(mut leased) => break leased.pop().expect("it is there again"),
+                    Err(_) => Smol.sleep(Duration::from_millis(20)).await,
+                }
+            };
+            assert_eq!(leased.attempt, attempt);
+            let again = Again::after(Duration::from_millis(500));
+            engine.give_back(&queue, &leased.lease, again).await.unwrap();
+            server.restart();
+        }
     });
 }
