@@ -156,7 +156,7 @@ impl<L: Sources> Inputs for Few<L> {
     fn poll_item(
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
-        rules: Rules,
+        rules: &Rules,
     ) -> Poll<Option<L::Item>> {
         let this = self.as_mut().project();
         if this.last.is_some() {

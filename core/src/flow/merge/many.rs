@@ -46,9 +46,8 @@ impl<S: Source> Many<S> {
     /// Polls for an item of the first source that has one.
     fn poll_first(&mut self, cx: &mut Context<'_>, budget: &mut Budget) -> Poll<Got<S::Item>> {
         loop {
-            self.pool.resume();
             loop {
-                while let Some(key) = self.pool.next_aside().or_else(|| self.pool.slab.next()) {
+                while let Some(key) = self.pool.next() {
                     let Some(member) = self.pool.slab.get_pin_mut(key) else { continue };
                     if !mem::replace(member.project().tag, true) {
                         self.woken.push(Reverse(key));
@@ -79,8 +78,48 @@ impl<S: Source> Many<S> {
         }
     }
 
+    /// As [`poll_item`](Inputs::poll_item), of a merge that is biased, that ends, or whose sources
+    /// have made progress meanwhile.
+    #[inline(never)]
+    fn poll_apart(&mut self, cx: &mut Context<'_>, rules: &Rules) -> Poll<Option<S::Item>> {
+        let mut budget = Budget::new();
+        while self.last.is_none() {
+            if self.pool.slab.is_empty() {
+                return Poll::Ready(None);
+            }
+            let got = match rules.biased {
+                true => self.poll_first(cx, &mut budget),
+                false => self.pool.poll_aside(cx, &mut budget),
+            };
+            match got {
+                Poll::Ready(Got::Item(_, item)) => return Poll::Ready(Some(item)),
+                Poll::Ready(Got::Ended(key)) => {
+                    budget.pay_poll();
+                    self.ends_with(key, rules);
+                }
+                Poll::Ready(Got::Own) => {}
+                Poll::Pending => return Poll::Pending,
+            }
+        }
+        self.poll_last()
+    }
+
+    /// Drops a source that has ended. Returns whether the merge ends with it.
+    #[cold]
+    #[inline(never)]
+    fn ends_with(&mut self, key: usize, rules: &Rules) -> bool {
+        self.pool.remove(key);
+        if rules.ends.with(key) {
+            let mut last: Vec<_> = self.pool.slab.keys().collect();
+            last.reverse();
+            self.last = Some(last);
+        }
+        self.last.is_some()
+    }
+
     /// Polls the remaining sources for the last time, then drops them.
     #[cold]
+    #[inline(never)]
     fn poll_last(&mut self) -> Poll<Option<S::Item>> {
         while let Some(key) = self.last.as_mut().and_then(Vec::pop) {
             if let Poll::Ready(Some(item)) = self.pool.poll_one(key) {
@@ -103,31 +142,24 @@ impl<S: Source> Inputs for Many<S> {
     fn poll_item(
         self: Pin<&mut Self>,
         cx: &mut Context<'_>,
-        rules: Rules,
+        rules: &Rules,
     ) -> Poll<Option<S::Item>> {
         let this = self.get_mut();
+        if rules.biased || this.last.is_some() || !this.pool.none_aside() {
+            return this.poll_apart(cx, rules);
+        }
         let mut budget = Budget::new();
         loop {
-            if this.last.is_some() {
-                return this.poll_last();
-            }
             if this.pool.slab.is_empty() {
                 return Poll::Ready(None);
             }
-            let got = match rules.biased {
-                false => this.pool.poll_item(cx, &mut budget),
-                true => this.poll_first(cx, &mut budget),
-            };
-            match got {
+            match this.pool.poll_item(cx, &mut budget) {
                 Poll::Ready(Got::Item(_, item)) => return Poll::Ready(Some(item)),
                 Poll::Ready(Got::Ended(key)) => {
-                    this.pool.remove(key);
-                    if rules.ends.with(key) {
-                        let mut last: Vec<_> = this.pool.slab.keys().collect();
-                        last.reverse();
-                        this.last = Some(last);
-                    }
                     budget.pay_poll();
+                    if this.ends_with(key, rules) {
+                        return this.poll_last();
+                    }
                 }
                 Poll::Ready(Got::Own) => {}
                 Poll::Pending => return Poll::Pending,
@@ -139,6 +171,12 @@ impl<S: Source> Inputs for Many<S> {
         let this = self.get_mut();
         if this.last.is_some() {
             return Poll::Ready(());
+        }
+        while let Some(Reverse(key)) = this.woken.pop() {
+            if let Some(member) = this.pool.slab.get_pin_mut(key) {
+                *member.project().tag = false;
+            }
+            this.pool.slab.wake(key);
         }
         this.pool.poll_progress(cx, &mut Budget::new()).map(drop)
     }

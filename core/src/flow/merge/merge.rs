@@ -232,7 +232,7 @@ impl<I: Inputs> Stream for Merge<I> {
     #[inline]
     fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<I::Item>> {
         let this = self.project();
-        this.inputs.poll_item(cx, *this.rules)
+        this.inputs.poll_item(cx, this.rules)
     }
 
     fn size_hint(&self) -> (usize, Option<usize>) {

@@ -2,12 +2,16 @@
 
 use crate::{
     flow::source::Source,
-    set::{budget::Budget, slab::Slab},
+    set::{
+        budget::Budget,
+        slab::{Slab, Then, Turn},
+    },
     waits,
 };
-use alloc::{collections::VecDeque, vec::Vec};
+use alloc::collections::VecDeque;
 use core::{
     mem,
+    pin::Pin,
     task::{Context, Poll},
 };
 use pin_project_lite::pin_project;
@@ -19,9 +23,6 @@ use pin_project_lite::pin_project;
 /// if it was woken.
 pub(crate) struct Pool<S, T, const OWN: bool> {
     pub(crate) slab: Slab<Member<S, T>>,
-    /// The sources that yielded an item, to be polled again in the next pass. Kept apart from the
-    /// woken sources, because a source that is both must make progress twice.
-    again: Vec<usize>,
     /// The sources that were let to make progress, to be polled when an item is asked for.
     aside: VecDeque<usize>,
     /// How many of the sources in `aside` have nothing left to do.
@@ -52,7 +53,7 @@ pub(crate) enum Got<T> {
 impl<S: Source, T, const OWN: bool> Pool<S, T, OWN> {
     pub(crate) fn with_capacity(sources: usize) -> Self {
         let slab = if OWN { Slab::with_own(sources) } else { Slab::with_capacity(sources) };
-        Pool { slab, again: Vec::new(), aside: VecDeque::new(), settled: 0 }
+        Pool { slab, aside: VecDeque::new(), settled: 0 }
     }
 
     /// Adds a source, which is polled in the next pass.
@@ -72,7 +73,6 @@ impl<S: Source, T, const OWN: bool> Pool<S, T, OWN> {
 
     /// Drops all sources.
     pub(crate) fn clear(&mut self) {
-        self.again.clear();
         self.aside.clear();
         self.settled = 0;
         self.slab.clear();
@@ -86,10 +86,16 @@ impl<S: Source, T, const OWN: bool> Pool<S, T, OWN> {
             .fold((0, Some(0)), super::tuple::add_hints)
     }
 
-    /// Returns the next source that was let to make progress, to be polled for an item.
+    /// Returns whether no source waits for its turn because it was let to make progress. Otherwise
+    /// [`poll_aside`](Self::poll_aside) comes before [`poll_item`](Self::poll_item).
     #[inline]
-    pub(crate) fn next_aside(&mut self) -> Option<usize> {
-        if self.aside.is_empty() { None } else { self.pop_aside() }
+    pub(crate) fn none_aside(&self) -> bool {
+        self.aside.is_empty()
+    }
+
+    /// Returns the next source to be polled for an item.
+    pub(crate) fn next(&mut self) -> Option<usize> {
+        self.pop_aside().or_else(|| self.slab.next())
     }
 
     #[cold]
@@ -113,45 +119,58 @@ impl<S: Source, T, const OWN: bool> Pool<S, T, OWN> {
         budget: &mut Budget,
     ) -> Poll<Got<S::Item>> {
         loop {
-            while let Some(key) = self.next_aside().or_else(|| self.slab.next()) {
-                if OWN && key == Slab::<Member<S, T>>::OWN {
-                    return Poll::Ready(Got::Own);
-                }
-                match self.slab.poll_with(key, |member, cx| member.project().source.poll_next(cx)) {
-                    Some(Poll::Ready(Some(item))) => {
-                        self.again.push(key);
-                        return Poll::Ready(Got::Item(key, item));
-                    }
-                    Some(Poll::Ready(None)) => return Poll::Ready(Got::Ended(key)),
-                    _ => {}
+            let turn = |key, member: Pin<&mut Member<S, T>>, cx: &mut Context<'_>| match member
+                .project()
+                .source
+                .poll_next(cx)
+            {
+                Poll::Ready(Some(item)) => (Then::Again, Poll::Ready(Got::Item(key, item))),
+                Poll::Ready(None) => (Then::Stay, Poll::Ready(Got::Ended(key))),
+                Poll::Pending => (Then::Stay, Poll::Pending),
+            };
+            while let Some(turn) = self.slab.poll_turn(turn) {
+                match turn {
+                    Turn::Own => return Poll::Ready(Got::Own),
+                    Turn::Polled(Poll::Ready(got)) => return Poll::Ready(got),
+                    Turn::Polled(Poll::Pending) => {}
                 }
                 if !budget.pay_poll() {
-                    waits::yields(cx.waker());
-                    return Poll::Pending;
+                    return yield_now(cx);
                 }
             }
-            self.resume();
             if self.pass_or_park(cx, budget) {
                 return Poll::Pending;
             }
         }
     }
 
-    /// Makes the next pass poll the sources that yielded an item.
-    #[inline]
-    pub(crate) fn resume(&mut self) {
-        for key in self.again.drain(..) {
-            self.slab.wake(key);
+    /// Polls the sources that were let to make progress, up to the first result. Then as
+    /// [`poll_item`](Self::poll_item).
+    #[inline(never)]
+    pub(crate) fn poll_aside(
+        &mut self,
+        cx: &mut Context<'_>,
+        budget: &mut Budget,
+    ) -> Poll<Got<S::Item>> {
+        while let Some(key) = self.pop_aside() {
+            match self.poll_one(key) {
+                Poll::Ready(Some(item)) => return Poll::Ready(Got::Item(key, item)),
+                Poll::Ready(None) => return Poll::Ready(Got::Ended(key)),
+                Poll::Pending => {}
+            }
+            if !budget.pay_poll() {
+                return yield_now(cx);
+            }
         }
+        self.poll_item(cx, budget)
     }
 
     /// Polls a source for an item. If it yields one, it is polled again in the next pass. Pending
     /// if no source has this key.
-    #[inline]
     pub(crate) fn poll_one(&mut self, key: usize) -> Poll<Option<S::Item>> {
         let polled = self.slab.poll_with(key, |member, cx| member.project().source.poll_next(cx));
         if let Some(Poll::Ready(Some(_))) = polled {
-            self.again.push(key);
+            self.slab.wake(key);
         }
         polled.unwrap_or(Poll::Pending)
     }
@@ -163,21 +182,19 @@ impl<S: Source, T, const OWN: bool> Pool<S, T, OWN> {
         cx: &mut Context<'_>,
         budget: &mut Budget,
     ) -> Poll<bool> {
+        // Those that yielded an item come first, and apart from those that were woken: a source that
+        // is both must make progress twice.
         loop {
-            while let Some(key) = self.again.pop() {
-                self.progress(key);
-            }
             while let Some(key) = self.slab.next() {
                 if OWN && key == Slab::<Member<S, T>>::OWN {
                     return Poll::Ready(true);
                 }
                 self.progress(key);
                 if !budget.pay_poll() {
-                    waits::yields(cx.waker());
-                    return Poll::Pending;
+                    return yield_now(cx);
                 }
             }
-            if self.pass_or_park(cx, budget) {
+            if !self.slab.begin_queued() && self.pass_or_park(cx, budget) {
                 let done = self.settled == self.slab.len();
                 return if done { Poll::Ready(false) } else { Poll::Pending };
             }
@@ -206,8 +223,7 @@ impl<S: Source, T, const OWN: bool> Pool<S, T, OWN> {
                 if budget.pay_pass() {
                     return false;
                 }
-                waits::yields(cx.waker());
-                return true;
+                return yield_now::<()>(cx).is_pending();
             }
             if self.slab.park(cx) {
                 waits::waits_for_what(waits::What::Sources);
@@ -215,4 +231,12 @@ impl<S: Source, T, const OWN: bool> Pool<S, T, OWN> {
             }
         }
     }
+}
+
+/// Yields to the executor. Not inlined, as it seldom happens.
+#[cold]
+#[inline(never)]
+fn yield_now<T>(cx: &mut Context<'_>) -> Poll<T> {
+    waits::yields(cx.waker());
+    Poll::Pending
 }

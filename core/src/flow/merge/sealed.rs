@@ -14,7 +14,7 @@ pub trait Inputs {
     fn poll_item(
         self: Pin<&mut Self>,
         cx: &mut Context<'_>,
-        rules: Rules,
+        rules: &Rules,
     ) -> Poll<Option<Self::Item>>;
 
     fn poll_progress(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()>;

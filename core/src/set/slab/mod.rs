@@ -32,5 +32,5 @@ mod slab;
 mod tests;
 mod word;
 
-pub(crate) use pass::Then;
+pub(crate) use pass::{Then, Turn};
 pub(crate) use slab::Slab;

@@ -26,6 +26,15 @@ pub(crate) enum Then {
     Go,
 }
 
+/// Whose turn it was.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Turn<R> {
+    /// That of the slot that is set apart.
+    Own,
+    /// That of a child, which was polled with this result.
+    Polled(R),
+}
+
 impl<F> Slab<F> {
     /// Begins a pass with everything that was woken: false if nothing was. The pass before must
     /// be over.
@@ -36,6 +45,16 @@ impl<F> Slab<F> {
             _ if self.later.first == NONE => return false,
             _ => self.take_later(),
         }
+        true
+    }
+
+    /// Begins a pass with what [`wake`](Self::wake) was called for, or a poll has asked for: false if
+    /// there is nothing. What wakers have woken waits for [`begin_pass`](Self::begin_pass).
+    pub(crate) fn begin_queued(&mut self) -> bool {
+        if self.later.first == NONE {
+            return false;
+        }
+        self.take_later();
         true
     }
 
@@ -89,8 +108,25 @@ impl<F> Slab<F> {
         poll: impl FnOnce(Pin<&mut F>, &mut Context<'_>) -> (Then, R),
     ) -> Option<R> {
         assert!(self.own == 0, "what is set apart is no child");
+        match self.poll_turn(|_, child, cx| poll(child, cx))? {
+            Turn::Own => None,
+            Turn::Polled(result) => Some(result),
+        }
+    }
+
+    /// [`poll_next`](Self::poll_next) for slabs in which a slot may be set apart, and with the key of
+    /// the child.
+    #[inline(always)]
+    pub(crate) fn poll_turn<R>(
+        &mut self,
+        poll: impl FnOnce(usize, Pin<&mut F>, &mut Context<'_>) -> (Then, R),
+    ) -> Option<Turn<R>> {
         let (chunk, slot) = self.turn()?;
-        let (then, result) = self.poll_found(chunk, slot, poll);
+        let key = (chunk.header().index as usize) << SLOT_BITS | slot;
+        if self.own != 0 && key == Self::OWN {
+            return Some(Turn::Own);
+        }
+        let (then, result) = self.poll_found(chunk, slot, |child, cx| poll(key, child, cx));
         match then {
             Then::Stay => {}
             Then::Again => self.enqueue(chunk, 1 << slot),
@@ -100,7 +136,7 @@ impl<F> Slab<F> {
                 unsafe { ptr::drop_in_place(chunk.slot(slot).as_ptr()) };
             }
         }
-        Some(result)
+        Some(Turn::Polled(result))
     }
 
     /// The next slot of this pass.

@@ -269,7 +269,7 @@ impl<K: Ord + Clone, S: Source> Stream for KeyedMerge<K, S> {
                 }
                 continue;
             }
-            match this.pool.poll_item(cx, &mut budget) {
+            match this.pool.poll_aside(cx, &mut budget) {
                 Poll::Ready(Got::Item(place, item)) => {
                     return Poll::Ready(Some(KeyedEvent::Item(this.key_at(place), item)));
                 }
