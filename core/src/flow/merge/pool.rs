@@ -216,7 +216,7 @@ impl<S: Source, T, const OWN: bool> Pool<S, T, OWN> {
     }
 
     /// Begins a pass and returns false; or arranges that the task is woken and returns true.
-    #[inline]
+    #[inline(always)]
     fn pass_or_park(&mut self, cx: &mut Context<'_>, budget: &mut Budget) -> bool {
         loop {
             if self.slab.begin_pass() {
