@@ -209,3 +209,50 @@ impl<S: Source> fmt::Debug for Many<S> {
         f.debug_struct("Many").field("len", &self.pool.slab.len()).finish_non_exhaustive()
     }
 }
+
+#[cfg(all(test, feature = "std", not(anyscope_loom)))]
+mod tests {
+    use crate::flow::{self, Source};
+    use alloc::{rc::Rc, vec::Vec};
+    use core::{
+        cell::{Cell, RefCell},
+        pin::{Pin, pin},
+        task::{Context, Poll, Waker},
+    };
+    use futures_core::Stream;
+
+    /// Waits for its item, and counts how often it is polled.
+    #[derive(Clone, Default)]
+    struct Slow(Rc<(Cell<usize>, RefCell<Option<Waker>>)>);
+
+    impl Stream for Slow {
+        type Item = usize;
+
+        fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<usize>> {
+            let (polls, waker) = &*self.0;
+            polls.set(polls.get() + 1);
+            waker.replace(Some(cx.waker().clone()));
+            // The first has an item at its second poll.
+            if polls.get() == 2 { Poll::Ready(Some(polls.get())) } else { Poll::Pending }
+        }
+    }
+
+    #[test]
+    fn a_biased_merge_polls_what_was_woken_while_its_consumer_is_busy() {
+        let sources: Vec<_> = (0..super::super::few::FEW + 1).map(|_| Slow::default()).collect();
+        let woken = [sources[0].clone(), sources[1].clone()];
+        let mut merge = pin!(flow::merge_all(sources).biased().into_stream());
+        let cx = &mut Context::from_waker(Waker::noop());
+        assert!(merge.as_mut().poll_next(cx).is_pending());
+        for Slow(source) in &woken {
+            source.1.take().unwrap().wake();
+        }
+        assert_eq!(merge.as_mut().poll_next(cx), Poll::Ready(Some(2)));
+        let polls = || woken.each_ref().map(|Slow(source)| source.0.get());
+        assert_eq!(polls(), [2, 1]);
+        // The read of the second has begun, and goes on.
+        let _ = merge.as_mut().poll_progress(cx);
+        assert_eq!(polls(), [2, 2]);
+        assert_eq!(merge.as_mut().poll_next(cx), Poll::Ready(Some(2)));
+    }
+}
