@@ -6,7 +6,7 @@ use crate::{
     jobs::{self, Time},
     oneshot::{Receiver, Reply, oneshot},
     schema,
-    thread::{self, Message, Task},
+    thread::{Message, Task, run},
 };
 use anyscope_remote::{
     EngineError, ErrorKind,
@@ -21,13 +21,14 @@ use std::{
     fmt,
     path::{Path, PathBuf},
     sync::{Arc, mpsc},
+    thread::{self, JoinHandle},
     time::Duration,
 };
 
 /// An engine that needs no server: jobs in a file of SQLite, for as many processes of one machine as like to open it.
 ///
 /// A handle has a thread, with a connection; its clones share it. All that is asked while it writes is written in the next transaction, so the wait for the disk is
-/// paid once for many.
+/// paid once for many. The drop of the last one waits for what was asked.
 ///
 /// The file must be on a disk of this machine: SQLite's write-ahead log does not work over a network. Its clock is the machine's; while that is set
 /// back, leases run longer.
@@ -73,7 +74,22 @@ struct Shared {
     payload_limit: usize,
     page_limit: i64,
     keep: Duration,
-    thread: mpsc::Sender<Message>,
+    /// Always there, until the drop.
+    to_thread: Option<mpsc::Sender<Message>>,
+    thread: Option<JoinHandle<()>>,
+}
+
+/// Waits until what was asked is done: a program that ends then has given back what it held.
+impl Drop for Shared {
+    fn drop(&mut self) {
+        self.to_thread = None;
+        if let Some(thread) = self.thread.take() {
+            // It may be dropped by a waker, which the thread calls.
+            if thread.thread().id() != thread::current().id() {
+                let _ = thread.join();
+            }
+        }
+    }
 }
 
 /// What a stored job survives; see [`Builder::durability`].
@@ -133,7 +149,8 @@ impl Sqlite {
     }
 
     fn send(&self, message: Message) -> Result<(), EngineError> {
-        self.shared.thread.send(message).or_else(|_| gone())
+        let sent = self.shared.to_thread.as_ref().map(|thread| thread.send(message));
+        if matches!(sent, Some(Ok(()))) { Ok(()) } else { gone() }
     }
 
     fn check_size(&self, size: usize) -> Result<(), EngineError> {
@@ -384,13 +401,21 @@ impl Builder {
             Some(bytes) => jobs::limit_pages(&db, bytes).map_err(translate)?,
             None => i64::MAX,
         };
-        let (thread, inbox) = mpsc::channel();
-        std::thread::Builder::new()
+        let (to_thread, inbox) = mpsc::channel();
+        let thread = thread::Builder::new()
             .name("anyscope-sqlite".to_owned())
-            .spawn(move || thread::run(db, &inbox))
+            .spawn(move || run(db, &inbox))
             .map_err(|error| EngineError::new(ErrorKind::Other, error))?;
         Ok(Sqlite {
-            shared: Arc::new(Shared { path, queue_limit, payload_limit, page_limit, keep, thread }),
+            shared: Arc::new(Shared {
+                path,
+                queue_limit,
+                payload_limit,
+                page_limit,
+                keep,
+                to_thread: Some(to_thread),
+                thread: Some(thread),
+            }),
         })
     }
 }

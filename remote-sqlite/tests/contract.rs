@@ -53,11 +53,13 @@ fn j50_a_lease_that_has_run_out_is_lost() {
     });
 }
 
-/// Given a wait for jobs that is dropped when they have come, and before it is polled, then they are given back at once, and it was no attempt.
+/// Given a wait for jobs that is dropped when they have come, and before it is polled, then they are given back at once, also if the
+/// program ends then, and it was no attempt.
 #[test]
 fn j51_jobs_that_nobody_has_taken_are_given_back() {
     let folder = tempfile::tempdir().unwrap();
-    let engine = Sqlite::open(folder.path().join("jobs.db")).unwrap();
+    let path = folder.path().join("jobs.db");
+    let engine = Sqlite::open(&path).unwrap();
     let queue = Queue::from("jobs");
     smol::block_on(async {
         let mut waits = Box::pin(engine.lease(&queue, ask(LONG, LONG)));
@@ -68,8 +70,12 @@ fn j51_jobs_that_nobody_has_taken_are_given_back() {
         .await;
         engine.put(&queue, vec![job()]).await.unwrap();
         while engine.status(&queue).await.unwrap().running.is_empty() {}
+        // As a program that ends: when the last handle is gone, it is done.
         drop(waits);
-        let again = engine.lease(&queue, ask(LONG, LONG)).await.unwrap().remove(0);
+        drop(engine);
+        let other = Sqlite::open(&path).unwrap();
+        assert_eq!(other.status(&queue).await.unwrap().ready, 1);
+        let again = other.lease(&queue, ask(LONG, LONG)).await.unwrap().remove(0);
         assert_eq!((again.attempt, again.epoch), (1, 2));
     });
 }

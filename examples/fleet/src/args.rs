@@ -12,6 +12,18 @@ pub(crate) struct Args {
     /// The file with the jobs.
     #[arg(long, global = true, default_value = "fleet.db")]
     pub(crate) jobs: PathBuf,
+    /// The servers of NATS.
+    #[cfg(feature = "nats")]
+    #[arg(long, global = true, default_value = "nats://127.0.0.1:4222")]
+    pub(crate) servers: String,
+    /// On how many of them each job is stored.
+    #[cfg(feature = "nats")]
+    #[arg(long, global = true, default_value_t = 1)]
+    pub(crate) replicas: usize,
+    /// A file of credentials for them, as `nsc` writes it.
+    #[cfg(feature = "nats")]
+    #[arg(long, global = true)]
+    pub(crate) credentials: Option<PathBuf>,
     #[command(subcommand)]
     pub(crate) what: What,
 }
@@ -20,6 +32,9 @@ pub(crate) struct Args {
 pub(crate) enum Kind {
     /// A file on this machine.
     Sqlite,
+    /// Servers of NATS, for pictures in a folder that all machines have.
+    #[cfg(feature = "nats")]
+    Nats,
 }
 
 #[derive(Subcommand)]

@@ -8,7 +8,8 @@
 //! cargo run --release -p fleet -- status
 //! ```
 //!
-//! What is between them is a file, `fleet.db`; `--jobs` names another. In [`thumbnail`]: the job, and what makes a second attempt harmless. In [`call`] and
+//! What is between them is a file, `fleet.db`; `--jobs` names another. With `--features nats` and `--engine nats` it is a server, and workers may be on other
+//! machines, if these see the same folders. In [`thumbnail`]: the job, and what makes a second attempt harmless. In [`call`] and
 //! [`work`]: the two sides. Neither knows which engine it is on; [`engine`] does.
 
 mod args;
@@ -43,8 +44,8 @@ fn start(args: Args) -> Result<ExitCode, Box<dyn Error>> {
         return Ok(ExitCode::SUCCESS);
     }
     let shutdown = shutdown::signals()?;
-    let engine = engine::open(&args)?;
     let done = Smol.block_on(async {
+        let engine = engine::open(&args).await?;
         match &args.what {
             What::Make { .. } => unreachable!("made above"),
             What::Call(call) => call::call(&engine, call, &shutdown).await,

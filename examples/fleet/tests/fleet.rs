@@ -156,3 +156,47 @@ fn what_cannot_be_done_is_said() {
     let status = run(temp.path(), &["status"]);
     assert_eq!(text(&status.stdout), "0 wait, 0 running, 0 done, 0 of them given up\n");
 }
+
+/// Given a server of NATS instead of a file, then the same is true: a worker is killed in the middle, and each picture has its thumbnail.
+#[cfg(feature = "nats")]
+#[test]
+fn over_a_server() {
+    let Some(program) =
+        ["/usr/sbin/nats-server", "/usr/bin/nats-server", "/usr/local/bin/nats-server"]
+            .into_iter()
+            .find(|path| Path::new(path).exists())
+    else {
+        return eprintln!("there is no nats-server: nothing is shown");
+    };
+    let temp = tempfile::tempdir().unwrap();
+    let folder = temp.path();
+    // Free when this line has run; if another takes it, the test fails and says so.
+    let port = std::net::TcpListener::bind("127.0.0.1:0")
+        .unwrap()
+        .local_addr()
+        .unwrap()
+        .port()
+        .to_string();
+    let store = folder.join("store");
+    let server = Command::new(program)
+        .args(["-a", "127.0.0.1", "-p", &port, "-js", "-sd", store.to_str().unwrap()])
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn();
+    let _server = Process(server.unwrap());
+    let servers = format!("nats://127.0.0.1:{port}");
+    until(|| std::net::TcpStream::connect(format!("127.0.0.1:{port}")).is_ok());
+    let engine = ["--engine", "nats", "--servers", &servers];
+    let with = |args: &[&'static str]| [args, &engine[..]].concat();
+
+    assert!(run(folder, &["make", "pictures", "--number", "16"]).status.success());
+    let work = with(&["work", "--lease", "1", "--pause", "60"]);
+    let mut workers: Vec<_> = (0..2).map(|_| Process::start(folder, &work)).collect();
+    let call = Process::start(folder, &with(&["call", "pictures", "thumbs"]));
+    until(|| thumbs(folder).len() >= 4);
+    workers[0].0.kill().unwrap();
+    let (code, out) = call.output();
+    assert_eq!(code, Some(0), "{out}");
+    assert!(out.starts_with("16 pictures: ") && out.ends_with(", 0 failed\n"), "{out}");
+    assert_eq!(thumbs(folder).len(), 16);
+}
