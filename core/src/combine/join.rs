@@ -34,8 +34,8 @@ use pin_project_lite::pin_project;
 ///
 /// A tuple, an array or an `Option` allocates nothing, and every poll of the task polls all of its
 /// futures that are not ready; so do up to 16 futures in another shape. From 17 on, each is polled
-/// only when its own waker has fired; that costs five allocations for up to 64 futures, and one more
-/// for each further 64.
+/// only when its own waker has fired; that costs five allocations for up to 32 futures, and one more
+/// for each further 32.
 ///
 /// # Examples
 ///

@@ -27,6 +27,7 @@ pub(super) fn poll_next<F, T>(
             }
         }
         if slab.is_empty() {
+            slab.rest();
             return Poll::Ready(None);
         }
         if slab.begin_pass() {
@@ -63,6 +64,7 @@ pub(super) fn poll_within<F, T>(
             }
         }
         if slab.is_empty() {
+            slab.rest();
             return Poll::Ready(None);
         }
         if slab.begin_pass() {

@@ -148,3 +148,20 @@ fn wakers_of_those_who_left_poll_nobody() {
     (0..20).for_each(|number| remotes.wake(number));
     assert_eq!(task.wakes(), 0);
 }
+
+/// Given a group that slept before each of its members, when all of them have ended, then their wakers wake nobody,
+/// though the group is still there.
+#[test]
+fn late_wakers_of_a_group_that_is_over_wake_nobody() {
+    let remotes: Remotes<Outcome> = Remotes::new(20);
+    let task = Task::new();
+    let mut joined = pin!(join(remotes.members()));
+    for number in 0..20 {
+        assert!(task.run(joined.as_mut()).is_pending());
+        remotes.finish(number, Ok(number));
+    }
+    assert!(task.run(joined.as_mut()).is_ready());
+    task.wakes();
+    (0..20).for_each(|number| remotes.wake(number));
+    assert_eq!(task.wakes(), 0);
+}

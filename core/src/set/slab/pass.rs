@@ -176,6 +176,14 @@ impl<F> Slab<F> {
         }
     }
 
+    /// Ends a sleep: wakes do not reach the task until it parks again. For a slab that nobody waits for any more.
+    #[inline]
+    pub(crate) fn rest(&mut self) {
+        if let Some(list) = &self.list {
+            list.unpark(&mut self.owner);
+        }
+    }
+
     /// Calls `poll` with the child and its waker. None if the key has no child.
     ///
     /// If `poll` panics, the child is dropped.

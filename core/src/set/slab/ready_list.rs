@@ -252,7 +252,8 @@ impl ReadyList {
     }
 
     /// Ends a sleep that nobody has ended: false if somebody has.
-    fn unpark(&self, owner: &mut Owner) -> bool {
+    #[inline]
+    pub(super) fn unpark(&self, owner: &mut Owner) -> bool {
         if way_of(owner.head).is_none() {
             return true;
         }
