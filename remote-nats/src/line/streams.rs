@@ -166,7 +166,7 @@ impl Line {
     }
 
     pub(super) async fn consume_later(&self, core: &Core) -> Result<(), EngineError> {
-        let config = ConsumerConfig { ack_wait: 10_000_000_000, max_ack_pending: -1 };
+        let config = ConsumerConfig { ack_wait: 3_000_000_000, max_ack_pending: -1 };
         let subject = self.names.subject("later.*");
         core.connection.set_consumer(&self.names.wait, LATER, &subject, &config).await?;
         Ok(())

@@ -239,20 +239,25 @@ fn j67_a_job_that_waits_outlives_its_server() {
     let queue = Queue::from("waits");
     smol::block_on(async {
         let engine = Nats::builder(server.address()).connect().await.unwrap();
-        let job = Envelope::new(JobId::parse("a").unwrap(), "a", 1, Vec::new());
-        engine.put(&queue, vec![job]).await.unwrap();
-        let ask = || Ask::new(1, 30 * LEASE, 10 * LEASE, WorkerName::new("w"));
-        for attempt in 1..=3 {
-            let leased = loop {
-                match engine.lease(&queue, ask()).await {
-                    Ok(mut leased) => break leased.pop().expect("it is there again"),
-                    Err(_) => Smol.sleep(Duration::from_millis(20)).await,
-                }
-            };
+        // Between others that are held: what is alone in its file goes with it.
+        let jobs =
+            ["x", "a", "y"].map(|id| Envelope::new(JobId::parse(id).unwrap(), "a", 1, Vec::new()));
+        engine.put(&queue, jobs.into()).await.unwrap();
+        let ask = |free| Ask::new(free, 30 * LEASE, 10 * LEASE, WorkerName::new("w"));
+        let mut all = engine.lease(&queue, ask(3)).await.unwrap();
+        let mut leased = all.remove(1);
+        for attempt in 1..=2 {
             assert_eq!(leased.attempt, attempt);
             let again = Again::after(Duration::from_millis(500));
             engine.give_back(&queue, &leased.lease, again).await.unwrap();
             server.restart();
+            leased = loop {
+                match engine.lease(&queue, ask(1)).await {
+                    Ok(mut leased) => break leased.pop().expect("it is there again"),
+                    Err(_) => Smol.sleep(Duration::from_millis(20)).await,
+                }
+            };
+            assert_eq!(leased.envelope.id.as_str(), "a");
         }
     });
 }
