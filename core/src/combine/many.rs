@@ -165,7 +165,6 @@ impl<F: Future, K> Many<F, K> {
                 ControlFlow::Break(decided) => return Poll::Ready(ControlFlow::Break(decided)),
             };
             if self.children.is_empty() {
-                self.children.rest();
                 return Poll::Ready(ControlFlow::Continue(()));
             }
             if !over {

@@ -27,7 +27,6 @@ pub(super) fn poll_next<F, T>(
             }
         }
         if slab.is_empty() {
-            slab.rest();
             return Poll::Ready(None);
         }
         if slab.begin_pass() {
@@ -64,7 +63,6 @@ pub(super) fn poll_within<F, T>(
             }
         }
         if slab.is_empty() {
-            slab.rest();
             return Poll::Ready(None);
         }
         if slab.begin_pass() {

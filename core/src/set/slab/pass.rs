@@ -68,15 +68,17 @@ impl<F> Slab<F> {
         if ready_list::number(below).is_none() && self.later.first == NONE {
             // As mostly: one chunk, and nothing that `wake` has queued.
             let slots = chunk.take_ready();
-            self.owner.took(slots & (slots - 1) == 0);
             return self.poll_chunk(chunk, slots);
         }
-        self.owner.took(false);
         self.drain(newest, below);
         self.take_later();
     }
 
     fn take_later(&mut self) {
+        // It does not sleep while it polls, though nobody has woken it.
+        if let Some(list) = &self.list {
+            list.unpark(&mut self.owner);
+        }
         let later = mem::replace(&mut self.later, Queue::EMPTY);
         if later.first != later.last {
             self.pass = later;
@@ -173,14 +175,6 @@ impl<F> Slab<F> {
         match &self.list {
             Some(list) => list.park(&mut self.owner, cx),
             None => true,
-        }
-    }
-
-    /// Ends a sleep: wakes do not reach the task until it parks again. For a slab that nobody waits for any more.
-    #[inline]
-    pub(crate) fn rest(&mut self) {
-        if let Some(list) = &self.list {
-            list.unpark(&mut self.owner);
         }
     }
 

@@ -11,18 +11,13 @@
 //! |---|---|---|
 //! | `RUNS` | is polling, nothing was woken | wakes nobody |
 //! | a chunk | has chunks to take | wakes nobody |
-//! | parked | sleeps until the next wake, or will | wakes the task: this one push, and no other |
+//! | parked | sleeps until the next wake | wakes the task: this one push, and no other |
 //! | `CLOSED` | is gone | does nothing |
 //!
 //! The waker of the task stays in its place when it is fired, so that a task which parks again and
 //! again with the same waker never clones it. There are two ways to park, each with a waker of its
 //! own, so that one can be used while a push is still firing the other: an executor may well poll
 //! the task inside of its waker.
-//!
-//! An owner that has slept again and again, each time until one child was woken, parks as it takes
-//! that child: the list is *armed*. It is then parked already when it goes to sleep, which costs no
-//! second exchange. The price is that a child which is woken while it polls wakes the task, which is
-//! polled once for nothing; so what is not one child, or comes without a sleep, ends the habit.
 
 use super::chunk::Header;
 use crate::{
@@ -77,9 +72,6 @@ fn way_of(head: usize) -> Option<usize> {
     (way < PARKED.len()).then_some(way)
 }
 
-/// The history of an owner that has slept thrice in a row, and in between has taken one child.
-const CALM: u8 = if cfg!(anyscope_loom) { 0b1 } else { 0b111 };
-
 /// What the owner of a list knows about it.
 #[derive(Debug)]
 pub(super) struct Owner {
@@ -87,20 +79,11 @@ pub(super) struct Owner {
     head: usize,
     /// For each way to park: whether some push has found it, and may not be through.
     found: [bool; 2],
-    /// A bit for each time that one child was taken: whether the task slept before it. The lowest
-    /// is for what is taken next. None from before the last time that it was not one child.
-    history: u8,
 }
 
 impl Owner {
     pub(super) const fn new() -> Self {
-        Owner { head: RUNS, found: [false; 2], history: 0 }
-    }
-
-    /// What was taken was one child, or not.
-    #[inline]
-    pub(super) fn took(&mut self, one: bool) {
-        self.history = if one { self.history << 1 } else { 0 };
+        Owner { head: RUNS, found: [false; 2] }
     }
 }
 
@@ -156,25 +139,16 @@ impl ReadyList {
     }
 
     /// Takes all chunks, if [something is to be taken](Self::is_woken): the link to the one that was
-    /// pushed last, whose header has the next link. The caller then says [what it was](Owner::took).
-    ///
-    /// The owner does not sleep from here on. But where the task has slept for one child again and
-    /// again, the list says at once that it does: so the wakes of other children wake the task, and
-    /// it has to say nothing more when it does sleep.
+    /// pushed last, whose header has the next link. The owner does not sleep from here on.
     #[inline]
     pub(super) fn take(&self, owner: &mut Owner) -> u32 {
-        let mut next = RUNS;
         if let Some(way) = way_of(owner.head) {
             // Whoever has woken us.
             owner.found[way] = true;
-            if owner.history & CALM == CALM && !self.is_firing(owner, way) {
-                next = owner.head;
-            }
         }
-        owner.head = next;
-        // Acquire: see the links that the pushers wrote. Release: if this parks, whoever pushes sees
-        // that nobody fires the waker.
-        self.head.swap(next, Ordering::AcqRel) as u32
+        owner.head = RUNS;
+        // Acquire: see the links that the pushers wrote.
+        self.head.swap(RUNS, Ordering::Acquire) as u32
     }
 
     /// Lets the owner sleep until the next push: false if one has come already.
@@ -182,7 +156,6 @@ impl ReadyList {
     /// What the owner waits for is then still to be taken.
     #[inline]
     pub(super) fn park(&self, owner: &mut Owner, cx: &mut Context<'_>) -> bool {
-        owner.history |= 1;
         match way_of(owner.head) {
             // From then on every push has woken this task, and will.
             Some(way) if self.has(way, cx.waker()) => !self.is_woken(owner),

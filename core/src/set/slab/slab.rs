@@ -278,7 +278,6 @@ impl<F> Slab<F> {
     /// Drops every child, also when the destructor of one of them panics; the first panic then
     /// is resumed.
     pub(crate) fn clear(&mut self) {
-        self.rest();
         let mut first = None;
         while !self.is_empty() {
             // Once, unless a destructor panics: to be ready for that costs more than a child.
