@@ -385,8 +385,7 @@ impl Builder {
         let mut db = Connection::open_with_flags(&path, flags).map_err(translate)?;
         db.busy_handler(Some(busy)).map_err(translate)?;
         db.set_prepared_statement_cache_capacity(64);
-        let mode: String =
-            db.query_row("pragma journal_mode = wal", [], |row| row.get(0)).map_err(translate)?;
+        let mode = write_ahead(&db).map_err(translate)?;
         if mode != "wal" {
             let what = "there is no write-ahead log on this file system";
             return Err(EngineError::new(ErrorKind::Other, what));
@@ -430,3 +429,20 @@ const BUSY: Duration = Duration::from_micros(500);
 
 /// For five seconds, and more on a slow machine.
 const TIMES: i32 = 10_000;
+
+/// Asks for a write-ahead log, and returns the mode that there is then. When two processes make the same new file, SQLite
+/// refuses one of them at once, without its busy handler, as the two might wait for each other.
+fn write_ahead(db: &Connection) -> rusqlite::Result<String> {
+    const PAUSE: Duration = Duration::from_millis(10);
+    const TRIES: usize = 500;
+    for _ in 0..TRIES {
+        let mode = db.query_row("pragma journal_mode = wal", [], |row| row.get(0));
+        match mode {
+            Err(error) if error.sqlite_error_code() == Some(rusqlite::ErrorCode::DatabaseBusy) => {
+                std::thread::sleep(PAUSE);
+            }
+            mode => return mode,
+        }
+    }
+    db.query_row("pragma journal_mode = wal", [], |row| row.get(0))
+}
