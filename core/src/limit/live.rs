@@ -2,7 +2,7 @@
 
 use super::{IntoLimit, Limit};
 use crate::sync::{Arc, AtomicUsize, EventListener, LazyEvent, Ordering};
-use core::{fmt, num::NonZeroUsize};
+use core::{fmt, num::NonZeroUsize, pin::Pin, task::Poll};
 
 /// A [`Limit`] that can be changed while operations run under it.
 ///
@@ -102,6 +102,29 @@ impl LiveLimit {
     /// notify the listener.
     pub(crate) fn listen(&self) -> EventListener {
         self.shared.raised.listen()
+    }
+
+    /// Returns whether the limit differs from `seen`. If not, a change wakes whoever `poll` polls the listener for, which
+    /// is kept in `raised` meanwhile.
+    pub(crate) fn is_changed(
+        &self,
+        seen: usize,
+        raised: &mut Option<EventListener>,
+        mut poll: impl FnMut(Pin<&mut EventListener>) -> Poll<()>,
+    ) -> bool {
+        loop {
+            if let Some(listener) = raised {
+                if poll(Pin::new(listener)).is_pending() {
+                    return false;
+                }
+                *raised = None;
+            } else {
+                *raised = Some(self.listen());
+            }
+            if self.now() != seen {
+                return true;
+            }
+        }
     }
 }
 

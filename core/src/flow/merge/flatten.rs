@@ -258,22 +258,8 @@ impl<S: Source<Item: IntoFlow<Source = T>>, T: Source> Flatten<S, T> {
     fn is_limit_changed(self: Pin<&mut Self>, seen: usize) -> bool {
         let this = self.project();
         let Some(live) = this.limit.live() else { return false };
-        loop {
-            let Some(raised) = this.raised else {
-                *this.raised = Some(live.listen());
-                if live.now() != seen {
-                    return true;
-                }
-                continue;
-            };
-            if this.inner.slab.poll_own(|cx| Future::poll(Pin::new(raised), cx)).is_pending() {
-                return false;
-            }
-            *this.raised = None;
-            if live.now() != seen {
-                return true;
-            }
-        }
+        let slab = &mut this.inner.slab;
+        live.is_changed(seen, this.raised, |raised| slab.poll_own(|cx| Future::poll(raised, cx)))
     }
 }
 

@@ -332,22 +332,7 @@ where
     fn is_limit_changed(self: Pin<&mut Self>, cx: &mut Context<'_>, seen: usize) -> bool {
         let this = self.project();
         let Some(live) = this.limit.live() else { return false };
-        loop {
-            let Some(raised) = this.raised else {
-                *this.raised = Some(live.listen());
-                if live.now() != seen {
-                    return true;
-                }
-                continue;
-            };
-            // With the task's waker: our own slot's waker would make us poll the source.
-            if Pin::new(raised).poll(cx).is_pending() {
-                return false;
-            }
-            *this.raised = None;
-            if live.now() != seen {
-                return true;
-            }
-        }
+        // With the task's waker: our own slot's waker would make us poll the source.
+        live.is_changed(seen, this.raised, |raised| raised.poll(cx))
     }
 }
