@@ -1,5 +1,6 @@
 //! Bounded work, and merges.
 
+use super::today::{bounded_by_tasks, bounded_by_tokio};
 use crate::{
     backend::{self, Sample, Work, nanos},
     sockets::Sockets,
@@ -13,7 +14,6 @@ use std::{
     task::{Context, Poll},
     time::Instant,
 };
-use tokio::task::JoinSet;
 
 const ITEMS: usize = 2000;
 const LIMIT: usize = 50;
@@ -62,23 +62,11 @@ impl Work for Parallel {
     }
 
     async fn on_tokio(self) -> Sample {
-        let start = Instant::now();
-        let mut set = JoinSet::new();
-        for n in 0..ITEMS {
-            if set.len() == LIMIT {
-                set.join_next().await;
-            }
-            set.spawn(step(n));
-        }
-        while set.join_next().await.is_some() {}
-        nanos(start.elapsed(), ITEMS)
+        bounded_by_tokio(ITEMS, LIMIT, 1, step).await
     }
 
     async fn on_tasks<T: backend::Tasks>(self, tasks: T) -> Sample {
-        let start = Instant::now();
-        let spawned = stream::iter(0..ITEMS).map(move |n| tasks.spawn(step(n)));
-        spawned.buffer_unordered(LIMIT).for_each(async |()| ()).await;
-        nanos(start.elapsed(), ITEMS)
+        bounded_by_tasks(tasks, ITEMS, LIMIT, 1, step).await
     }
 }
 

@@ -5,11 +5,13 @@
 //! | `children` | many children: spawned and awaited, cancelled, asleep |
 //! | `flows` | bounded work and merges |
 //! | `programs` | what programs are made of: sockets, a processor's work, blocking parts |
+//! | `today` | bounded work on an executor, as it is written today |
 //! | `waiting` | time limits, and how long a new task waits for its turn |
 
 mod children;
 mod flows;
 mod programs;
+mod today;
 mod waiting;
 
 use crate::{

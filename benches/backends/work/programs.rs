@@ -1,5 +1,6 @@
 //! What programs are made of: sockets, a processor's work, blocking parts.
 
+use super::today::{bounded_by_tasks, bounded_by_tokio};
 use crate::{
     backend::{self, Sample, Work, nanos},
     sockets::{self, REQUESTS},
@@ -8,7 +9,6 @@ use anyscope::{Executor, flow, scope};
 use futures_lite::future::yield_now;
 use futures_util::{StreamExt, stream};
 use std::{future::Future, hint::black_box, time::Instant};
-use tokio::task::JoinSet;
 
 /// Connections to a server on the loopback, each by the sockets of its runtime.
 #[derive(Clone, Copy)]
@@ -118,35 +118,4 @@ async fn piped<F: Future<Output = u64>>(block: impl Fn(usize) -> F) -> Sample {
     let sum = items.buffered(PIPES).fold(0_u64, async |sum, one| sum.wrapping_add(one)).await;
     black_box(sum);
     nanos(start.elapsed(), PIPED)
-}
-
-async fn bounded_by_tokio<F: Future<Output = ()> + Send + 'static>(
-    items: usize,
-    limit: usize,
-    parts: usize,
-    each: impl Fn(usize) -> F,
-) -> Sample {
-    let start = Instant::now();
-    let mut set = JoinSet::new();
-    for n in 0..items {
-        if set.len() == limit {
-            set.join_next().await;
-        }
-        set.spawn(each(n));
-    }
-    while set.join_next().await.is_some() {}
-    nanos(start.elapsed(), items * parts)
-}
-
-async fn bounded_by_tasks<F: Future<Output = ()> + Send + 'static>(
-    tasks: impl backend::Tasks,
-    items: usize,
-    limit: usize,
-    parts: usize,
-    each: impl Fn(usize) -> F,
-) -> Sample {
-    let start = Instant::now();
-    let spawned = stream::iter(0..items).map(|n| tasks.spawn(each(n)));
-    spawned.buffer_unordered(limit).for_each(async |()| ()).await;
-    nanos(start.elapsed(), items * parts)
 }
