@@ -1,7 +1,7 @@
 //! Three servers, of which one is killed.
 
 use crate::{
-    fleet::Site,
+    fleet::site,
     processes::{all_are_done, jobs, kills},
     support::{Server, binary, free_port},
 };
@@ -27,7 +27,7 @@ fn j65_servers_of_a_cluster_are_killed() {
         })
         .collect();
     let addresses: Vec<_> = servers.iter().map(Server::address).collect();
-    let site = Site::new(addresses.join(","), 3);
+    let site = site(addresses.join(","), 3);
     let _workers: Vec<_> = (0..2).map(|_| site.start("worker")).collect();
     smol::block_on(all_are_done(&site, jobs(150), kills(2).min(30), |n| {
         servers[n as usize % 3].restart();

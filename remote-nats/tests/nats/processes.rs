@@ -1,19 +1,17 @@
 //! Workers, callers and servers are killed and stopped.
 
 use crate::{
-    fleet::{EVERYWHERE, LEASE, QUEUE, Site, Task, What},
+    fleet::{LEASE, Site, site},
     support::server_or_return,
 };
-use anyscope::{Limit, Timer, flow, scope, smol::Smol};
+use anyscope::{Limit, Timer, smol::Smol};
 use anyscope_nats::Nats;
-use anyscope_remote::{
-    CallError, LastAttempt, Ticket,
-    engine::{
-        Again, Ask, End, Engine, Envelope, JobId, Queue, Settled, Settler, Status, WorkerName,
-    },
+use anyscope_remote::engine::{
+    Again, Ask, End, Engine, Envelope, JobId, Queue, Settled, Settler, Status, WorkerName,
 };
+use anyscope_remote_tests::{EVERYWHERE, scenarios};
 use std::{
-    env, fs,
+    env,
     time::{Duration, Instant},
 };
 
@@ -27,34 +25,15 @@ pub(crate) fn jobs(few: u32) -> u32 {
 }
 
 /// Calls so many jobs, and kills something with `kill` now and then. Each job has one outcome, and was begun; no more than the limit are leased.
-pub(crate) async fn all_are_done(site: &Site, jobs: u32, kills: u32, mut kill: impl FnMut(u32)) {
+pub(crate) async fn all_are_done(site: &Site, jobs: u32, kills: u32, kill: impl FnMut(u32)) {
     let began = Instant::now();
-    let calls = flow::iter(0..jobs)
-        .map_concurrent(64, |n| site.remote.call(Task::takes(n, 10)))
-        .unordered();
-    let (mut done, mut killed) = (Vec::new(), 0);
-    calls
-        .drive(async |mut outcomes| {
-            while let Some(outcome) = outcomes.next().await {
-                done.push(outcome.unwrap());
-                if killed < kills && done.len() as u32 > (killed + 1) * jobs / (kills + 2) {
-                    kill(killed);
-                    killed += 1;
-                }
-            }
-        })
-        .await;
-    done.sort();
-    assert_eq!(done, (0..jobs).collect::<Vec<_>>());
-    let (begun, _) = site.log();
-    assert!((0..jobs).all(|number| begun[&number] >= 1));
+    let (killed, again) = scenarios::all_are_done(site, jobs, 10, kills, async || (), kill).await;
     site.until(|&Status { ready, delayed, ref running, settled, dead, .. }, _, _| {
         (ready, delayed, running.len(), settled, dead) == (0, 0, 0, u64::from(jobs), 0)
     })
     .await;
     let most = site.most_at_once();
     assert!((2..=EVERYWHERE).contains(&most), "{most} at once");
-    let again: u32 = begun.values().map(|times| times - 1).sum();
     println!("{jobs} jobs, {killed} kills, {again} begun again, {:?}", began.elapsed());
 }
 
@@ -62,7 +41,7 @@ pub(crate) async fn all_are_done(site: &Site, jobs: u32, kills: u32, mut kill: i
 #[test]
 fn j59_workers_are_killed() {
     let server = server_or_return!("");
-    let site = Site::new(server.address(), 1);
+    let site = site(server.address(), 1);
     let mut workers: Vec<_> = (0..3).map(|_| site.start("worker")).collect();
     smol::block_on(all_are_done(&site, jobs(300), kills(4), |n| {
         let worker = &mut workers[n as usize % 3];
@@ -76,7 +55,7 @@ fn j59_workers_are_killed() {
 #[test]
 fn j60_the_server_is_killed() {
     let mut server = server_or_return!("");
-    let site = Site::new(server.address(), 1);
+    let site = site(server.address(), 1);
     let _workers: Vec<_> = (0..2).map(|_| site.start("worker")).collect();
     smol::block_on(all_are_done(&site, jobs(200), kills(2).min(20), |_| server.restart()));
     // A server that was killed has messages again that were acknowledged; they go.
@@ -97,70 +76,21 @@ fn j60_the_server_is_killed() {
 #[test]
 fn j61_a_worker_is_stopped() {
     let server = server_or_return!("");
-    let site = Site::new(server.address(), 1);
-    let stopped = site.start("worker");
-    smol::block_on(async {
-        let ticket = site.remote.submit(Task::takes(1, 1500)).await.unwrap();
-        site.until(|status, begun, _| status.running.len() == 1 && begun.contains_key(&1)).await;
-        stopped.signal("-STOP");
-        let mut other = site.start("worker");
-        assert_eq!(site.remote.attach(&ticket).await.unwrap(), 1);
-        other.kill();
-        let outcome = site.engine.outcome(ticket.queue(), ticket.id()).await.unwrap();
-        stopped.signal("-CONT");
-        site.until(|_, _, others| others.iter().any(|line| line == "lost")).await;
-        assert_eq!(site.remote.call(Task::takes(2, 1)).await.unwrap(), 2);
-        assert_eq!(site.engine.outcome(ticket.queue(), ticket.id()).await.unwrap(), outcome);
-        let (begun, _) = site.log();
-        assert_eq!((begun[&1], begun[&2]), (2, 1));
-        assert_eq!(site.status().await.settled, 2);
-    });
+    scenarios::a_worker_is_stopped(&site(server.address(), 1), 1500);
 }
 
 /// Given a caller that is killed, then the job that it waits for is cancelled, and the one that it has submitted is done.
 #[test]
 fn j62_a_caller_is_killed() {
     let server = server_or_return!("");
-    let site = Site::new(server.address(), 1);
-    let _worker = site.start("worker");
-    let mut caller = site.start("caller");
-    smol::block_on(async {
-        site.until(|_, begun, _| begun.contains_key(&2)).await;
-        caller.kill();
-        site.until(|status, _, others| status.settled == 2 && others == ["CallerGone"]).await;
-        let ticket: Ticket =
-            fs::read_to_string(site.folder.path().join("ticket")).unwrap().parse().unwrap();
-        assert_eq!(site.remote.attach(&ticket).await.unwrap(), 1);
-    });
+    scenarios::a_caller_is_killed(&site(server.address(), 1));
 }
 
 /// Given a job that ends its process each time, then it is given up after as many attempts as it has, its caller is told, and other jobs are done.
 #[test]
 fn j63_a_job_ends_its_process() {
     let server = server_or_return!("");
-    let site = Site::new(server.address(), 1);
-    smol::block_on(scope(&Smol, async |s| {
-        let attempts = 2.try_into().unwrap();
-        let aborts = site.remote.request(Task::new(1, What::Aborts)).attempts(attempts).call();
-        let aborts = s.spawn(aborts);
-        let others = s.spawn(site.remote.call(Task::takes(2, 1)));
-        let mut worker = site.start("worker");
-        while !aborts.is_finished() {
-            if worker.0.try_wait().unwrap().is_some() {
-                worker = site.start("worker");
-            }
-            Smol.sleep(Duration::from_millis(5)).await;
-        }
-        let dead = aborts.await.unwrap().unwrap_err();
-        assert!(
-            matches!(dead, CallError::Dead { attempts: 2, last: LastAttempt::WorkerLost }),
-            "{dead:?}"
-        );
-        assert_eq!(others.await.unwrap().unwrap(), 2);
-        assert_eq!(site.log().0[&1], 2);
-        let letters = site.engine.dead_letters(&QUEUE.into(), 9).await.unwrap();
-        assert_eq!(letters.len(), 1);
-    }));
+    scenarios::a_job_ends_its_process(&site(server.address(), 1), 2);
 }
 
 /// Given an acknowledgement of a lease that has run out, while another worker has the job, then the server takes it, and it decides nothing: the other one settles, and
