@@ -16,7 +16,7 @@ use anyscope_remote::{
     },
 };
 use futures_core::Stream;
-use rusqlite::{Connection, OpenFlags};
+use rusqlite::{Connection, ErrorCode, OpenFlags};
 use std::{
     fmt,
     path::{Path, PathBuf},
@@ -154,11 +154,7 @@ impl Sqlite {
     }
 
     fn check_size(&self, size: usize) -> Result<(), EngineError> {
-        let limit = self.shared.payload_limit;
-        if size > limit {
-            return Err(ErrorKind::TooLarge { size, limit }.into());
-        }
-        Ok(())
+        EngineError::check_size(size, self.shared.payload_limit)
     }
 }
 
@@ -431,18 +427,17 @@ const BUSY: Duration = Duration::from_micros(500);
 const TIMES: i32 = 10_000;
 
 /// Asks for a write-ahead log, and returns the mode that there is then. When two processes make the same new file, SQLite
-/// refuses one of them at once, without its busy handler, as the two might wait for each other.
+/// refuses one of them at once, without its busy handler, as the two might wait for each other; so it is asked here.
 fn write_ahead(db: &Connection) -> rusqlite::Result<String> {
-    const PAUSE: Duration = Duration::from_millis(10);
-    const TRIES: usize = 500;
-    for _ in 0..TRIES {
-        let mode = db.query_row("pragma journal_mode = wal", [], |row| row.get(0));
-        match mode {
-            Err(error) if error.sqlite_error_code() == Some(rusqlite::ErrorCode::DatabaseBusy) => {
-                std::thread::sleep(PAUSE);
+    let mut times = 0;
+    loop {
+        match db.query_row("pragma journal_mode = wal", [], |row| row.get(0)) {
+            Err(error)
+                if error.sqlite_error_code() == Some(ErrorCode::DatabaseBusy) && busy(times) =>
+            {
+                times += 1;
             }
             mode => return mode,
         }
     }
-    db.query_row("pragma journal_mode = wal", [], |row| row.get(0))
 }

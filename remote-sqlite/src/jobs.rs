@@ -268,8 +268,17 @@ const SETTLED_SINCE: &str =
 
 /// The jobs that were settled after the one with this number, and the number of the last.
 pub(crate) fn settled_since(db: &Connection, number: i64) -> Result<(Vec<(String, String)>, i64)> {
+    numbered_since(db, SETTLED_SINCE, number)
+}
+
+/// The queues and jobs of rows after the one with this number, and the number of the last.
+fn numbered_since(
+    db: &Connection,
+    rows: &str,
+    number: i64,
+) -> Result<(Vec<(String, String)>, i64)> {
     let mut last = number;
-    let mut find = db.prepare_cached(SETTLED_SINCE)?;
+    let mut find = db.prepare_cached(rows)?;
     let rows = find.query_map([number], |row| {
         last = row.get(2)?;
         Ok((row.get(0)?, row.get(1)?))
@@ -306,15 +315,7 @@ pub(crate) fn signal(db: &Connection, queue: &Queue, job: &JobId, now: Time) -> 
 const MINUTE: Time = 60_000_000;
 
 pub(crate) fn signals_since(db: &Connection, number: i64) -> Result<(Vec<(String, String)>, i64)> {
-    let mut last = number;
-    let mut find =
-        db.prepare_cached("select queue, job, no from signals where no > ?1 order by no")?;
-    let rows = find.query_map([number], |row| {
-        last = row.get(2)?;
-        Ok((row.get(0)?, row.get(1)?))
-    })?;
-    let rows = rows.collect::<Result<Vec<_>>>()?;
-    Ok((rows, last))
+    numbered_since(db, "select queue, job, no from signals where no > ?1 order by no", number)
 }
 
 pub(crate) fn last_signal(db: &Connection) -> Result<i64> {

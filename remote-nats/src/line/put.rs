@@ -3,7 +3,7 @@
 use super::{ATTEMPTS, DELAY, EPOCH, HEADERS, Line, PUT_AT};
 use crate::{handle::Core, jetstream::Published, names::Key, time::nanos};
 use anyscope_remote::{
-    EngineError, ErrorKind,
+    EngineError,
     engine::{Envelope, Put},
 };
 use async_nats::HeaderMap;
@@ -95,11 +95,7 @@ type Place<'a> = (&'a str, u64);
 
 impl Core {
     pub(crate) fn check_size(&self, size: usize) -> Result<(), EngineError> {
-        let limit = self.connection.most().saturating_sub(HEADERS);
-        if size > limit {
-            return Err(ErrorKind::TooLarge { size, limit }.into());
-        }
-        Ok(())
+        EngineError::check_size(size, self.connection.most().saturating_sub(HEADERS))
     }
 }
 

@@ -41,6 +41,15 @@ impl EngineError {
         EngineError { kind, cause: Some(cause.into()) }
     }
 
+    /// Checks that a job or an outcome of `size` bytes is within `limit`, for adapters.
+    ///
+    /// # Errors
+    ///
+    /// [`TooLarge`](ErrorKind::TooLarge) if it is not.
+    pub fn check_size(size: usize, limit: usize) -> Result<(), EngineError> {
+        if size > limit { Err(ErrorKind::TooLarge { size, limit }.into()) } else { Ok(()) }
+    }
+
     /// Returns what kind of error it is.
     pub fn kind(&self) -> ErrorKind {
         self.kind

@@ -81,11 +81,7 @@ impl Memory {
     }
 
     fn check_size(&self, size: usize) -> Result<(), EngineError> {
-        let limit = self.shared.payload_limit;
-        if size > limit {
-            return Err(ErrorKind::TooLarge { size, limit }.into());
-        }
-        Ok(())
+        EngineError::check_size(size, self.shared.payload_limit)
     }
 
     /// Waits until `look` sees something in the queue of a job. It says when to look again if nothing happens to the job before.
