@@ -28,8 +28,9 @@ async fn another_can_send<W: Send + 'static, Got, Sent>(
 {
     let (tree, go, slot) = (Tree::new(), Signal::new(), Slot::default());
     let (join, later) = (slot.clone(), go.clone());
-    let ((sender, receiver), (give, take)) = (handoff::<u32>(), async_channel::bounded(1));
     let work = scope(ex, async |s| {
+        // In the tree, or nothing would be known of it.
+        let ((sender, receiver), (give, take)) = (handoff::<u32>(), async_channel::bounded(1));
         s.spawn_named("producer", async move {
             sender.send(0).await.unwrap();
             let (_sender, way) = get(sender).await;
@@ -123,14 +124,17 @@ behaviour! {
         another_can_send(&ex, get, |sender: Sender<u32>| async move { sender.send(1).await.unwrap() }).await;
     }
 
-    /// Given a producer who waits for the consumer, which waits for the producer, when somebody else receives too, then nobody is accused.
+    /// Given a producer who waits for the consumer, which waits for the producer, when somebody else has received before and will again, then
+    /// nobody is accused.
     o49_a_receiver_behind_a_lock |ex| {
         let (tree, go, slot) = (Tree::new(), Signal::new(), Slot::default());
-        let (join, later) = (slot.clone(), go.clone());
-        let (sender, receiver) = handoff::<u32>();
-        let receiver = Arc::new(smol::lock::Mutex::new(receiver));
-        let shares = receiver.clone();
+        let (join, later, shared) = (slot.clone(), go.clone(), Signal::new());
+        let (shares, received) = (shared.clone(), Signal::new());
+        let has_received = received.clone();
         let work = scope(&ex, async |s| {
+            let (sender, receiver) = handoff::<u32>();
+            let receiver = Arc::new(smol::lock::Mutex::new(receiver));
+            let other = receiver.clone();
             let producer = s.spawn_named("producer", async move {
                 for n in 0..3 {
                     sender.send(n).await.unwrap();
@@ -138,16 +142,44 @@ behaviour! {
             });
             *slot.lock().unwrap() = Some(producer);
             s.spawn_named("consumer", async move {
+                shared.wait().await;
                 receiver.lock().await.recv().await;
+                has_received.fire();
                 join_what_is_in(join).await;
             });
             s.spawn_named("other", async move {
-                shares.lock().await.recv().await;
+                other.lock().await.recv().await;
+                shares.fire();
                 later.wait().await;
-                shares.lock().await.recv().await;
+                other.lock().await.recv().await;
             });
+            received.wait().await;
             nobody_is_accused(&tree).await;
             go.fire();
+        });
+        tree.watch(work).await;
+    }
+
+    /// Given a producer and a consumer who wait for each other, when somebody aborts the channel, then nobody is accused any more, though neither
+    /// was polled.
+    o49_an_aborted_channel |ex| {
+        let (tree, slot) = (Tree::new(), Slot::default());
+        let join = slot.clone();
+        let work = scope(&ex, async |s| {
+            let (sender, mut receiver) = handoff::<u32>();
+            let aborts = sender.clone();
+            *slot.lock().unwrap() = Some(s.spawn_named("producer", async move {
+                sender.send(0).await.unwrap();
+                assert!(sender.send(1).await.is_err());
+            }));
+            s.spawn_named("consumer", async move {
+                receiver.recv().await;
+                join_what_is_in(join).await;
+                drop(receiver);
+            });
+            stuck(&tree).await;
+            aborts.abort();
+            assert!(tree.verdict().is_none(), "{}", tree.verdict().unwrap());
         });
         tree.watch(work).await;
     }

@@ -129,7 +129,7 @@ impl Tree {
     /// - somebody else cancels it, or closes the semaphore that it waits for;
     /// - a [`Permit`](crate::limit::Permit) was moved into another child after it was taken. Of an
     ///   [`OwnedPermit`](crate::limit::OwnedPermit) it is not known who holds it, so who waits for one is taken to go on;
-    /// - an end of a channel was moved into another child after it was used. An end of a
+    /// - an end of a channel was moved into another child after it was used, or is shared with one that has not used it yet. An end of a
     ///   [`handoff`](crate::channel::handoff()) or a [`queue`](crate::channel::queue()) that was made in the tree is where it was used;
     ///   who waits for an end that was used in two places, or not yet, is taken to go on.
     ///
