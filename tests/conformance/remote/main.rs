@@ -1,5 +1,6 @@
 //! Work over several processes, on the engine in memory.
 
+mod clocks;
 mod cluster;
 mod faults;
 mod jobs;
