@@ -106,6 +106,8 @@ impl LiveLimit {
 
     /// Returns whether the limit differs from `seen`. If not, a change wakes whoever `poll` polls the listener for, which
     /// is kept in `raised` meanwhile.
+    // Not inlined: a flow without a live limit pays for its code otherwise.
+    #[inline(never)]
     pub(crate) fn is_changed(
         &self,
         seen: usize,
