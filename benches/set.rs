@@ -26,7 +26,7 @@ use std::{
 };
 use support::{
     group::{self, Group, Row, floor, own, peer, timed},
-    parked::{forget, park, parked, wake_all, wake_one, woken},
+    parked::{Child, READY, WAKE_ONE, Work, YIELDS, forget, parked, wake_one},
     task::Task,
 };
 use tokio::{
@@ -36,60 +36,6 @@ use tokio::{
 
 #[global_allocator]
 static ALLOCATOR: support::Counting = support::Counting;
-
-/// Parks so many times, and multiplies once.
-struct Child {
-    id: usize,
-    value: u64,
-    parks: u16,
-    /// One is woken at a time. No `bool`: an unused value would make it smaller in some sets.
-    one: u16,
-}
-
-const _: () = assert!(size_of::<Child>() == 24);
-
-impl Future for Child {
-    type Output = u64;
-
-    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<u64> {
-        if self.parks > 0 {
-            self.parks -= 1;
-            park(self.id, cx.waker());
-            return Poll::Pending;
-        }
-        if self.one > 0 && woken() != self.id {
-            // Polled by somebody who polls them all.
-            return Poll::Pending;
-        }
-        Poll::Ready(self.value.wrapping_mul(0x9E37_79B9_7F4A_7C15))
-    }
-}
-
-/// What all children of a group do, and who wakes them.
-#[derive(Clone, Copy)]
-struct Work {
-    parks: u16,
-    one: bool,
-}
-
-const READY: Work = Work { parks: 0, one: false };
-const YIELDS: Work = Work { parks: 3, one: false };
-const WAKE_ONE: Work = Work { parks: 1, one: true };
-
-impl Work {
-    fn child(self, id: usize) -> Child {
-        Child { id, value: black_box(id as u64), parks: self.parks, one: self.one.into() }
-    }
-
-    fn children(self, n: usize) -> impl ExactSizeIterator<Item = Child> {
-        (0..n).map(move |id| self.child(id))
-    }
-
-    /// The hand that wakes them.
-    fn wake(self, mut each: impl FnMut(usize)) {
-        if self.one { wake_one(each) } else { wake_all(&mut each) }
-    }
-}
 
 /// A set that gives the outputs of its children as they come.
 fn set<S: Stream<Item = u64>>(

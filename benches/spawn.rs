@@ -1,7 +1,7 @@
 //! What does it cost to spawn children and to await them?
 //!
-//! `scope` on each backend, against that runtime's own handle and, on tokio, `JoinSet`; children
-//! that are ready at once, and children that yield once.
+//! `scope` on each backend, by itself and in a `Latent`, against that runtime's own handle and, on
+//! tokio, `JoinSet`; children that are ready at once, and children that yield once.
 //!
 //! - `cargo bench --bench spawn` runs criterion, with charts in `target/criterion`.
 //! - `cargo bench --bench spawn -- --ratios` takes turns and prints ratios and
@@ -11,7 +11,7 @@
 
 mod support;
 
-use anyscope::{Spawn, scope, smol::Smol, threads::ThreadPool, tokio::TokioHandle};
+use anyscope::{Latent, Spawn, scope, smol::Smol, threads::ThreadPool, tokio::TokioHandle};
 use async_executor::Executor;
 use criterion::Criterion;
 use futures_lite::future::{block_on, yield_now};
@@ -60,7 +60,7 @@ struct Backends {
     tokio_multi: Runtime,
     tokio_current: Runtime,
     pool: ThreadPool,
-    /// What a `ThreadPool` is made of, without anyscope.
+    /// What people use where they would use a `ThreadPool`.
     executor: Arc<Executor<'static>>,
 }
 
@@ -112,9 +112,21 @@ impl Backends {
                     timed.await.unwrap()
                 }))
             }),
+            contender(LATENT, move |iterations| {
+                let latent = Latent::new(&self.pool.handle());
+                block_on(scope(&self.pool.handle(), async |s| {
+                    let timed =
+                        s.spawn(
+                            async move { timed(iterations, || in_scope::<W, _>(&latent, n)).await },
+                        );
+                    timed.await.unwrap()
+                }))
+            }),
         ]
     }
 }
+
+const LATENT: &str = "scope, latent";
 
 fn on_tokio<W: Work>(runtime: &Runtime, n: usize) -> Vec<Contender<'_>> {
     async fn handles<W: Work>(n: usize) -> usize {
@@ -152,6 +164,11 @@ fn on_tokio<W: Work>(runtime: &Runtime, n: usize) -> Vec<Contender<'_>> {
             let task = async move { timed(iterations, || in_scope::<W, _>(&exec, n)).await };
             runtime.block_on(runtime.spawn(task)).unwrap()
         }),
+        contender(LATENT, move |iterations| {
+            let latent = Latent::new(&TokioHandle::from(runtime.handle().clone()));
+            let task = async move { timed(iterations, || in_scope::<W, _>(&latent, n)).await };
+            runtime.block_on(runtime.spawn(task)).unwrap()
+        }),
     ]
 }
 
@@ -171,6 +188,11 @@ fn on_smol<W: Work>(n: usize) -> Vec<Contender<'static>> {
         }),
         contender("scope", move |iterations| {
             block_on(smol::spawn(timed(iterations, move || in_scope::<W, _>(&Smol, n))))
+        }),
+        contender(LATENT, move |iterations| {
+            let latent = Latent::new(&Smol);
+            let task = async move { timed(iterations, || in_scope::<W, _>(&latent, n)).await };
+            block_on(smol::spawn(task))
         }),
     ]
 }
@@ -226,7 +248,7 @@ fn ratios<W: Work>(backends: &Backends) {
             let each = |count: f64| count / n as f64;
             for (contender, measured) in contenders.iter().zip(compare(&contenders)) {
                 let to_join_set = match &measured.ratios[..] {
-                    [_, ratio, ..] if contenders.len() == 3 => format!("{ratio:.2}"),
+                    [_, ratio, ..] if contenders[1].name == "JoinSet" => format!("{ratio:.2}"),
                     _ => String::new(),
                 };
                 println!(

@@ -3,4 +3,5 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 cargo fmt --all --check
+cargo fmt --manifest-path ci/api/Cargo.toml --check
 RUSTFLAGS="-D warnings" cargo clippy --workspace --all-features --all-targets

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# The page of a tree that is served, in a browser without a screen. Installs Debian's where there is none.
+# The page of a tree that is served, and that of docs/site, in a browser without a screen. Installs Debian's where there is none.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 browser=${ANYSCOPE_BROWSER:-chromium}
@@ -9,3 +9,4 @@ if ! command -v "$browser" >/dev/null; then
 fi
 # With the features of the whole, as everything else is built.
 cargo test --workspace --all-features --test serve browser -- --ignored --test-threads 1
+cargo test --workspace --all-features --test site -- --ignored

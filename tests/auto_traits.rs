@@ -24,7 +24,7 @@ use anyscope::{
     pool::resources,
     set::{First, Told},
     sim::{self, Explorer, Marble, Sim, SimHandle, Sleep},
-    smol::{Smol, SmolExecutor, SmolHandle, SmolLocal, SmolLocalHandle},
+    smol::{Smol, SmolExecutor, SmolHandle, SmolLocal, SmolLocalHandle, SmolStatic},
     threads::{Builder, ThreadPool, ThreadPoolHandle},
     tokio::{TokioHandle, TokioLocal, TokioLocalHandle, TokioRuntime, WithTokio},
     *,
@@ -315,13 +315,14 @@ no!(Sync: SingleFlight<SendOnly, u8>, SingleFlight<u8, SendOnly>);
 no!(Unpin: Hedging<u8, Pinned, u8>, Asking<'_, u8, u8, u8, Pinned>);
 
 // Adapters.
-yes!(Send: Smol, SmolExecutor, SmolHandle, TokioHandle, TokioRuntime, WithTokio<Smol>);
-yes!(Sync: Smol, SmolExecutor, SmolHandle, TokioHandle, TokioRuntime, WithTokio<Smol>);
+yes!(Send: Smol, SmolExecutor, SmolHandle, SmolStatic, TokioHandle, TokioRuntime, WithTokio<Smol>);
+yes!(Sync: Smol, SmolExecutor, SmolHandle, SmolStatic, TokioHandle, TokioRuntime, WithTokio<Smol>);
 yes!(Send: ThreadPool, ThreadPoolHandle, Builder);
 yes!(Sync: ThreadPool, ThreadPoolHandle, Builder);
 no!(Send: SmolLocal, SmolLocalHandle, TokioLocal, TokioLocalHandle);
 // Owners are not handed around: whoever has one may block on it, and its drop is the shutdown.
 no!(Clone: SmolExecutor, SmolLocal, TokioRuntime, TokioLocal, ThreadPool);
+yes!(Copy: Smol, SmolStatic);
 yes!(Clone: Smol, SmolHandle, SmolLocalHandle, TokioHandle, TokioLocalHandle, ThreadPoolHandle);
 no!(Send: enter::Entered);
 
@@ -341,10 +342,10 @@ no!(Send: sources::CatchUnwind<Local>, sources::CatchUnwindWork<LocalBody>);
 no!(Sync: sources::Prefetch<Items>);
 yes!(Unpin: Inspected<Items, Pinned>, sources::Take<Items>, sources::Prefetch<Items>);
 no!(Unpin: Inspected<Pinned, ()>, sources::Take<Pinned>, sources::CatchUnwindWork<Pinned>);
-yes!(Send: observe::tree::Tree, observe::tree::Builder, observe::tree::Snapshot, observe::tree::ScopeView, observe::tree::ChildView, observe::tree::Wait, observe::tree::State, observe::tree::Verdict, observe::tree::Stuck, observe::Labelled<SendOnly>);
+yes!(Send: observe::tree::Tree, observe::tree::Builder, observe::tree::Snapshot, observe::tree::ScopeView, observe::tree::ChildView, observe::tree::Wait, observe::tree::State, observe::tree::Verdict, observe::tree::Stuck, observe::Labelled<SendOnly>, observe::Detailed<SendOnly, SendOnly>);
 yes!(Sync: observe::tree::Tree, observe::tree::Builder, observe::tree::Snapshot, observe::tree::ScopeView, observe::tree::ChildView, observe::tree::Wait, observe::tree::State, observe::tree::Verdict, observe::tree::Stuck);
 yes!(Clone: observe::tree::Tree, observe::tree::Snapshot, observe::tree::Verdict, observe::tree::State);
-no!(Send: observe::Labelled<Local>);
+no!(Send: observe::Labelled<Local>, observe::Detailed<Local, SendOnly>, observe::Detailed<SendOnly, Local>);
 yes!(Send: observe::recorder::Recorder, observe::recorder::Builder, observe::recorder::Recording, observe::recorder::Event, observe::recorder::Life, observe::recorder::What);
 yes!(Sync: observe::recorder::Recorder, observe::recorder::Builder, observe::recorder::Recording, observe::recorder::Event, observe::recorder::Life, observe::recorder::What);
 yes!(Clone: observe::recorder::Recorder, observe::recorder::Recording, observe::recorder::Event, observe::recorder::Life, observe::recorder::What);

@@ -85,13 +85,13 @@ fn root_files_say_what_is_where() {
     assert!(full.is_empty(), "move to files with a name: {full:?}");
 }
 
-/// Given a file of core, then it has no more than so many lines.
+/// Given a file of the repository, then it has no more than so many lines.
 #[test]
 fn no_file_is_too_long() {
-    let long: Vec<_> = files()
-        .iter()
-        .map(|file| (file.path.clone(), file.text.lines().count()))
-        .filter(|(_, lines)| *lines > LINES)
+    let long: Vec<_> = support::files(&root(), "rs")
+        .into_iter()
+        .map(|path| (read(&path).lines().count(), path))
+        .filter(|(lines, _)| *lines > LINES)
         .collect();
     assert!(long.is_empty(), "split what has more than {LINES} lines: {long:?}");
 }
@@ -296,21 +296,13 @@ fn without_comments(text: &str) -> String {
 }
 
 fn files() -> Vec<File> {
-    let mut found = Vec::new();
-    let mut folders = vec![source()];
-    while let Some(folder) = folders.pop() {
-        for entry in fs::read_dir(folder).unwrap() {
-            let path = entry.unwrap().path();
-            if path.is_dir() {
-                folders.push(path);
-                continue;
-            }
-            let inside = path.strip_prefix(source()).unwrap();
-            let parts: Vec<_> = inside.iter().map(|part| part.to_str().unwrap()).collect();
-            let room = parts[0].trim_end_matches(".rs").to_owned();
-            found.push(File { path: parts.join("/"), room, text: read(&path) });
-        }
-    }
+    let file = |path: PathBuf| {
+        let inside = path.strip_prefix(source()).unwrap();
+        let parts: Vec<_> = inside.iter().map(|part| part.to_str().unwrap()).collect();
+        let room = parts[0].trim_end_matches(".rs").to_owned();
+        File { path: parts.join("/"), room, text: read(&path) }
+    };
+    let mut found: Vec<_> = support::files(&source(), "rs").into_iter().map(file).collect();
     found.sort_by(|a, b| a.path.cmp(&b.path));
     found
 }

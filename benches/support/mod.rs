@@ -98,7 +98,7 @@ pub(crate) fn counted(run: impl FnOnce()) -> Counted {
     }
 }
 
-/// What a `ThreadPool` of two threads is made of, without anyscope. Its threads are never joined.
+/// What people use in place of a `ThreadPool` of two threads. Its threads are never joined.
 pub(crate) fn executor_of_two_threads() -> Arc<Executor<'static>> {
     let executor = Arc::new(Executor::new());
     for _ in 0..2 {

@@ -3,7 +3,67 @@
 //! Children must be `Send` and `'static` for some contenders, so where they park is a variable of
 //! the thread. It costs every contender the same, the floor included.
 
-use std::{cell::RefCell, task::Waker};
+use std::{
+    cell::RefCell,
+    future::Future,
+    hint::black_box,
+    pin::Pin,
+    task::{Context, Poll, Waker},
+};
+
+/// Parks so many times, and multiplies once.
+pub(crate) struct Child {
+    id: usize,
+    value: u64,
+    parks: u16,
+    /// One is woken at a time. No `bool`: an unused value would make it smaller in some sets.
+    one: u16,
+}
+
+const _: () = assert!(size_of::<Child>() == 24);
+
+impl Future for Child {
+    type Output = u64;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<u64> {
+        if self.parks > 0 {
+            self.parks -= 1;
+            park(self.id, cx.waker());
+            return Poll::Pending;
+        }
+        if self.one > 0 && woken() != self.id {
+            // Polled by somebody who polls them all.
+            return Poll::Pending;
+        }
+        Poll::Ready(self.value.wrapping_mul(0x9E37_79B9_7F4A_7C15))
+    }
+}
+
+/// What all children of a group do, and who wakes them.
+#[derive(Clone, Copy)]
+pub(crate) struct Work {
+    parks: u16,
+    one: bool,
+}
+
+pub(crate) const READY: Work = Work { parks: 0, one: false };
+pub(crate) const YIELDS: Work = Work { parks: 3, one: false };
+pub(crate) const WAKE_ONE: Work = Work { parks: 1, one: true };
+
+impl Work {
+    pub(crate) fn child(self, id: usize) -> Child {
+        Child { id, value: black_box(id as u64), parks: self.parks, one: self.one.into() }
+    }
+
+    pub(crate) fn children(self, n: usize) -> impl ExactSizeIterator<Item = Child> {
+        (0..n).map(move |id| self.child(id))
+    }
+
+    /// The hand that wakes them.
+    pub(crate) fn wake(self, mut each: impl FnMut(usize)) {
+        if self.one { wake_one(each) } else { wake_all(&mut each) }
+    }
+}
 
 /// Whoever has parked on this thread.
 #[derive(Debug)]

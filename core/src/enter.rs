@@ -98,7 +98,16 @@ pub struct Entered {
 ///
 /// # Examples
 ///
-/// See the [module](self).
+/// ```
+/// use anyscope::enter;
+///
+/// let key = 1; // usually the address of the executor
+/// let blocking = enter::block(key, "Pool");
+/// let again = std::panic::catch_unwind(|| enter::block(key, "Pool"));
+/// assert!(again.is_err());
+/// drop(blocking);
+/// drop(enter::block(key, "Pool"));
+/// ```
 #[track_caller]
 pub fn block(key: usize, name: &str) -> Entered {
     let called_at = CALLED_AT.try_with(Cell::take).ok().flatten();

@@ -251,6 +251,18 @@ pub trait BlockOn {
 }
 
 /// A [`Spawn`] made of a closure; see [`spawn_fn`].
+///
+/// # Examples
+///
+/// ```
+/// use anyscope::{Child, Spawn, spawn_fn};
+///
+/// fn is_spawn(_: &impl Spawn) {}
+///
+/// // Each child on a thread of its own.
+/// let threads = spawn_fn(|child: Child| drop(std::thread::spawn(|| smol::block_on(child))));
+/// is_spawn(&threads);
+/// ```
 #[derive(Clone, Copy)]
 pub struct SpawnFn<F>(F);
 

@@ -81,6 +81,8 @@ pub mod exec;
 #[cfg(feature = "alloc")]
 pub mod flow;
 pub mod future;
+#[cfg(feature = "alloc")]
+mod latent;
 pub mod limit;
 #[cfg(anyscope_loom)]
 #[doc(hidden)]
@@ -124,6 +126,8 @@ pub use exec::{
     BlockOn, Child, Executor, KeepAlive, LocalChild, Spawn, SpawnBlocking, SpawnFn, SpawnLocal,
     spawn_fn,
 };
+#[cfg(feature = "alloc")]
+pub use latent::Latent;
 #[cfg(feature = "alloc")]
 pub use limit::{Capacity, IntoLimit, LiveLimit, Semaphore, adaptive::AdaptiveLimit};
 pub use limit::{Limit, ZeroLimit};

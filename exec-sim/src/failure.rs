@@ -8,6 +8,17 @@ use anyscope_core::{
 use std::{error::Error, fmt, panic::Location, thread::ThreadId};
 
 /// Why a run failed.
+///
+/// # Examples
+///
+/// ```
+/// use anyscope::sim::{Failure, Sim};
+/// use std::future::pending;
+///
+/// let failure = Sim::new(1).run(async |_| pending::<()>().await).unwrap_err();
+/// let Failure::Deadlock { tasks, .. } = &failure else { panic!("{failure}") };
+/// assert_eq!(tasks.len(), 1); // the test itself
+/// ```
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub enum Failure {

@@ -26,6 +26,25 @@ use std::{
 /// has.
 ///
 /// Cheap to clone. After the run, new children are dropped and the clock stands still.
+///
+/// # Examples
+///
+/// ```
+/// use anyscope::{Clock, Timer, scope, sim::Sim};
+/// use std::time::Duration;
+///
+/// let hour = Duration::from_secs(3600);
+/// let run = Sim::new(7).run(async |sim| {
+///     let begin = sim.now();
+///     scope(&sim, async |s| {
+///         s.spawn(sim.sleep(hour));
+///         s.spawn(sim.sleep(2 * hour));
+///     })
+///     .await;
+///     sim.now().saturating_duration_since(begin)
+/// });
+/// assert_eq!(run.unwrap(), 2 * hour);
+/// ```
 #[derive(Clone)]
 pub struct SimHandle {
     pub(crate) shared: Arc<Shared>,
@@ -72,6 +91,32 @@ impl SimHandle {
     }
 
     /// Yields once, so that other tasks may run first. The order of the run decides which ones do.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use anyscope::{scope, sim::explore};
+    /// use std::sync::{Arc, atomic::{AtomicU32, Ordering::Relaxed}};
+    ///
+    /// // Two who add: what was read may be old when it is written. In which orders?
+    /// let (lost, kept) = (AtomicU32::new(0), AtomicU32::new(0));
+    /// explore(100, async |sim| {
+    ///     let sum = Arc::new(AtomicU32::new(0));
+    ///     scope(&sim, async |s| {
+    ///         for _ in 0..2 {
+    ///             let (sim, sum) = (sim.clone(), sum.clone());
+    ///             s.spawn(async move {
+    ///                 let read = sum.load(Relaxed);
+    ///                 sim.yield_now().await;
+    ///                 sum.store(read + 1, Relaxed);
+    ///             });
+    ///         }
+    ///     })
+    ///     .await;
+    ///     if sum.load(Relaxed) == 2 { &kept } else { &lost }.fetch_add(1, Relaxed);
+    /// });
+    /// assert!(lost.load(Relaxed) > 0 && kept.load(Relaxed) > 0);
+    /// ```
     pub async fn yield_now(&self) {
         let mut yielded = false;
         poll_fn(|cx| {

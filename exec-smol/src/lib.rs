@@ -5,6 +5,7 @@
 //! |---|---|---|---|
 //! | [`Smol`] | the global executor, which lives for ever | on its threads | yes |
 //! | [`SmolExecutor`] | owns an [`Executor`] | on the threads that [`run`](SmolExecutor::run) it | yes, driving it |
+//! | [`SmolStatic`] | an executor that lives for ever, and costs less | on the threads that [`run`](SmolStatic::run) it | yes, driving it |
 //! | [`SmolHandle`] | handle to an [`Executor`], cheap to clone | on the same threads | no |
 //! | [`SmolLocal`], [`SmolLocalHandle`] | the same for a [`LocalExecutor`] | on this thread, `!Send` | yes, driving it; the handle no |
 //!
@@ -29,6 +30,10 @@
 //! ```
 
 #![cfg_attr(docsrs, feature(doc_cfg))]
+
+mod fixed;
+
+pub use fixed::SmolStatic;
 
 use anyscope_core::{
     BlockOn, Child, Clock, Instant, KeepAlive, LocalChild, Spawn, SpawnBlocking, SpawnLocal, Timer,
@@ -228,6 +233,19 @@ fn spawn(executor: &Arc<Executor<'static>>, child: Child) -> Task<()> {
 }
 
 /// A handle to an [`Executor`] that it does not keep alive.
+///
+/// # Examples
+///
+/// ```
+/// use anyscope::{scope, smol::SmolHandle};
+/// use std::sync::Arc;
+///
+/// // An executor that a program has already.
+/// let executor = Arc::new(smol::Executor::new());
+/// let handle = SmolHandle::from(&executor);
+/// let work = scope(&handle, async |s| s.spawn(async { 42 }).await);
+/// assert_eq!(smol::block_on(executor.run(work)).unwrap(), 42);
+/// ```
 #[derive(Clone, Debug)]
 pub struct SmolHandle {
     executor: Weak<Executor<'static>>,
@@ -256,13 +274,13 @@ impl Spawn for SmolHandle {
     /// Returns the parallelism of the [`SmolExecutor`]. For an executor that is owned elsewhere,
     /// where the number of threads is not known, returns that of the machine.
     fn parallelism(&self) -> NonZeroUsize {
-        static MACHINE: OnceLock<NonZeroUsize> = OnceLock::new();
-        match &self.runners {
-            Some(runners) => runners.get(),
-            None => *MACHINE
-                .get_or_init(|| thread::available_parallelism().unwrap_or(NonZeroUsize::MIN)),
-        }
+        self.runners.as_ref().map_or_else(threads_of_the_machine, |runners| runners.get())
     }
+}
+
+fn threads_of_the_machine() -> NonZeroUsize {
+    static MACHINE: OnceLock<NonZeroUsize> = OnceLock::new();
+    *MACHINE.get_or_init(|| thread::available_parallelism().unwrap_or(NonZeroUsize::MIN))
 }
 
 /// The owner of a [`LocalExecutor`]. Dropping it drops its children.
@@ -302,6 +320,23 @@ impl SmolLocal {
     /// # Cancel safety
     ///
     /// Dropping the returned future drops `future`. The children stay with the executor.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use anyscope::{scope_local, smol::SmolLocal};
+    /// use std::rc::Rc;
+    ///
+    /// # smol::block_on(async {
+    /// let executor = SmolLocal::new();
+    /// let handle = executor.handle();
+    /// let name = Rc::new("not Send");
+    /// let joined = executor
+    ///     .run(scope_local(&handle, async |s| s.spawn(async move { *name }).await))
+    ///     .await;
+    /// assert_eq!(joined.unwrap(), "not Send");
+    /// # });
+    /// ```
     pub async fn run<T>(&self, future: impl Future<Output = T>) -> T {
         self.executor.run(future).await
     }
@@ -358,7 +393,7 @@ macro_rules! time_and_blocking {
     )*};
 }
 
-time_and_blocking!(Smol, SmolExecutor, SmolHandle, SmolLocal, SmolLocalHandle);
+time_and_blocking!(Smol, SmolExecutor, SmolStatic, SmolHandle, SmolLocal, SmolLocalHandle);
 
 /// Future of [`Timer::sleep`] on smol.
 #[derive(Debug)]

@@ -1,8 +1,8 @@
 //! What the executors of smol say of their threads is true.
 
 use anyscope_core::{BlockOn, Child, Spawn};
-use anyscope_smol::{Smol, SmolExecutor, SmolHandle};
-use async_executor::Executor;
+use anyscope_smol::{Smol, SmolExecutor, SmolHandle, SmolStatic};
+use async_executor::{Executor, StaticExecutor};
 use std::{
     env,
     process::Command,
@@ -46,6 +46,7 @@ fn an_executor_has_the_threads_that_run_it() {
     let executor = SmolExecutor::new();
     let handle = executor.handle();
     let both = || (executor.parallelism().get(), handle.parallelism().get());
+    let fixed = SmolStatic::new();
     // There will be one at least, or nothing runs.
     assert_eq!(both(), (1, 1));
     let (begun, end) = (Barrier::new(3), Barrier::new(3));
@@ -57,17 +58,20 @@ fn an_executor_has_the_threads_that_run_it() {
             };
             let executor = &executor;
             threads.spawn(move || match blocks {
-                false => smol::block_on(executor.run(meet())),
-                true => executor.block_on(meet()),
+                false => smol::block_on(executor.run(fixed.run(meet()))),
+                true => executor.block_on(fixed.run(meet())),
             });
         }
         begun.wait();
-        assert_eq!(both(), (2, 2));
+        assert_eq!((both(), fixed.parallelism().get()), ((2, 2), 2));
         end.wait();
     });
-    assert_eq!(both(), (1, 1));
+    assert_eq!((both(), fixed.parallelism().get()), ((1, 1), 1));
 
     let theirs = Arc::new(Executor::new());
     let machine = thread::available_parallelism().unwrap();
     assert_eq!(SmolHandle::from(&theirs).parallelism(), machine);
+
+    static THEIRS: StaticExecutor = StaticExecutor::new();
+    assert_eq!(SmolStatic::from(&THEIRS).parallelism(), machine);
 }

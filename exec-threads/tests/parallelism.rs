@@ -1,5 +1,7 @@
 //! What a pool says of its threads is true.
 
+#![cfg(not(anyscope_loom))]
+
 use anyscope_core::Spawn;
 use anyscope_threads::ThreadPool;
 

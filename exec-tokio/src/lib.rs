@@ -222,6 +222,18 @@ pub struct TokioRuntime {
 
 impl TokioRuntime {
     /// Returns a handle that spawns on this runtime.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use anyscope::{BlockOn, scope, tokio::TokioRuntime};
+    ///
+    /// let runtime = TokioRuntime::from(tokio::runtime::Runtime::new()?);
+    /// let handle = runtime.handle();
+    /// let answer = runtime.block_on(scope(&handle, async |s| s.spawn(async { 42 }).value().await));
+    /// assert_eq!(answer, 42);
+    /// # std::io::Result::Ok(())
+    /// ```
     pub fn handle(&self) -> TokioHandle {
         self.tokio.clone()
     }

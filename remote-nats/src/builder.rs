@@ -6,10 +6,11 @@ use crate::{
     handle::Nats,
 };
 use anyscope_remote::{EngineError, ErrorKind};
-use async_nats::{ConnectErrorKind, ConnectOptions, ServerAddr};
+use async_nats::{ConnectError, ConnectErrorKind, ConnectOptions, ServerAddr, rustls};
 use serde_json::Value;
 use std::{
-    fmt,
+    error::Error,
+    fmt, io,
     path::{Path, PathBuf},
     sync::Arc,
     time::Duration,
@@ -106,7 +107,7 @@ impl Builder {
         self
     }
 
-    /// Trusts the certificates of this file, beside those of the system.
+    /// Trusts the certificates of this file, and no longer those of the system. Can be called several times.
     pub fn root_certificates(mut self, path: impl AsRef<Path>) -> Self {
         self.tls.roots.push(path.as_ref().to_owned());
         self
@@ -251,7 +252,7 @@ impl Builder {
                     let why = format!("the server at {hosts} does not take the credentials");
                     EngineError::new(ErrorKind::Denied, why)
                 }
-                ConnectErrorKind::Tls => other(format!(
+                _ if is_tls(&error) => other(format!(
                     "no connection with TLS to {hosts}: is its certificate among the trusted ones? {error}"
                 )),
                 _ => unavailable(format!("no server answers at {hosts}: does it run? {error}")),
@@ -302,6 +303,13 @@ impl Builder {
             })?,
         })
     }
+}
+
+/// Whether there is no connection because of TLS. What goes wrong while it is agreed on looks like an error of the network.
+fn is_tls(error: &ConnectError) -> bool {
+    let source = error.source().and_then(|source| source.downcast_ref::<io::Error>());
+    error.kind() == ConnectErrorKind::Tls
+        || source.and_then(io::Error::get_ref).is_some_and(|inner| inner.is::<rustls::Error>())
 }
 
 /// Without addresses and credentials, which may be secret.

@@ -72,7 +72,8 @@ impl Engine for Nats {
 
     async fn outcome(&self, queue: &Queue, job: &JobId) -> Result<Vec<u8>, EngineError> {
         let ((line, core, home), job) = (self.parts(queue), job.clone());
-        home.run(async move { line.outcome(&core, &job).await }).await
+        let lost = core.connection.lost();
+        home.run(async move { line.outcome(&core, &job, lost).await }).await
     }
 
     async fn released(&self, queue: &Queue, job: &JobId) -> Result<(), EngineError> {
@@ -115,5 +116,10 @@ impl Engine for Nats {
     ) -> Result<Vec<DeadLetter>, EngineError> {
         let (line, core, home) = self.parts(queue);
         home.run(async move { line.dead_letters(&core, at_most).await }).await
+    }
+
+    async fn redrive(&self, queue: &Queue, job: &JobId) -> Result<bool, EngineError> {
+        let ((line, core, home), job) = (self.parts(queue), job.clone());
+        home.run_to_end(async move { line.redrive(&core, &job).await }).await
     }
 }

@@ -55,7 +55,6 @@ pub(crate) struct StreamConfig {
 #[derive(Deserialize)]
 pub(crate) struct StreamState {
     pub(crate) messages: u64,
-    pub(crate) first_seq: u64,
 }
 
 #[derive(Deserialize)]
@@ -65,6 +64,7 @@ pub(crate) struct ConsumerInfo {
     /// All up to here is acknowledged.
     pub(crate) ack_floor: Place,
     pub(crate) num_ack_pending: u64,
+    pub(crate) num_redelivered: u64,
     pub(crate) num_pending: u64,
 }
 
@@ -192,9 +192,14 @@ impl Connection {
         }
     }
 
-    /// Deletes all messages up to this one.
-    pub(crate) async fn delete_to(&self, stream: &str, last: u64) -> Result<(), EngineError> {
-        let body = json!({ "seq": last + 1 });
+    /// Deletes all messages with this subject, which may have wildcards, up to this one.
+    pub(crate) async fn delete_to(
+        &self,
+        stream: &str,
+        subject: &str,
+        last: u64,
+    ) -> Result<(), EngineError> {
+        let body = json!({ "filter": subject, "seq": last + 1 });
         self.ask::<Value>(&format!("STREAM.PURGE.{stream}"), &body).await?;
         Ok(())
     }

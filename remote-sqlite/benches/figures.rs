@@ -9,6 +9,7 @@ use anyscope_remote::{
     Job, Json, Remote, Workers,
     engine::{Engine, Envelope, JobId},
 };
+use anyscope_remote_tests::Figures;
 use anyscope_sqlite::{Durability, Sqlite};
 use std::{
     env,
@@ -38,12 +39,8 @@ fn main() {
         return;
     }
     let names = ["power", "processes"];
-    let mut rows: Vec<(String, Vec<f64>)> = Vec::new();
-    let mut add = |name: String, value: f64| match rows.iter_mut().find(|(known, _)| *known == name)
-    {
-        Some((_, values)) => values.push(value),
-        None => rows.push((name, vec![value])),
-    };
+    let mut figures = Figures::default();
+    let mut add = |name: String, value| figures.add(name, value);
     for _ in 0..ROUNDS {
         for (name, durability) in names.into_iter().zip([Durability::Power, Durability::Processes])
         {
@@ -79,18 +76,7 @@ fn main() {
             );
         }
     }
-    for (name, mut values) in rows {
-        values.sort_by(f64::total_cmp);
-        let at = |part: f64| values[((values.len() - 1) as f64 * part).round() as usize];
-        println!(
-            "{name}: {:.0} (of {}: {:.0} to {:.0}, p99 {:.0})",
-            at(0.5),
-            values.len(),
-            at(0.),
-            at(1.),
-            at(0.99)
-        );
-    }
+    figures.print();
 }
 
 fn open(path: &Path, durability: Durability) -> Sqlite {

@@ -294,6 +294,12 @@ impl Engine for Sqlite {
         let queue = queue.clone();
         self.read(move |db, _| jobs::dead_letters(db, &queue, at_most)).await
     }
+
+    async fn redrive(&self, queue: &Queue, job: &JobId) -> Result<bool, EngineError> {
+        let (queue, job, limit) = (queue.clone(), job.clone(), self.shared.queue_limit);
+        let redriven = self.write(move |db, now| jobs::redrive(db, &queue, &job, limit, now));
+        redriven.await?.ok_or_else(|| ErrorKind::Full.into())
+    }
 }
 
 /// A wait for jobs. If it is dropped when they have come, they are given back.

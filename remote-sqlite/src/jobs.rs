@@ -54,14 +54,8 @@ pub(crate) fn put(
         .iter()
         .map(|job| known.exists(params![queue.as_str(), job.id.as_str()]))
         .collect::<Result<_>>()?;
-    if limit != usize::MAX {
-        let new = known.iter().filter(|known| !**known).count();
-        let there: usize = db
-            .prepare_cached("select count(*) from jobs where queue = ?1 and outcome is null")?
-            .query_row([queue.as_str()], |row| count(row, 0))?;
-        if new > limit.saturating_sub(there) {
-            return Ok(None);
-        }
+    if !has_room(db, queue, known.iter().filter(|known| !**known).count(), limit)? {
+        return Ok(None);
     }
     // A job that is twice in one call is stored once.
     let mut insert = db.prepare_cached(
@@ -81,6 +75,16 @@ pub(crate) fn put(
         Ok(if stored == 0 { Put::Known } else { Put::Stored })
     });
     put.collect::<Result<_>>().map(Some)
+}
+
+fn has_room(db: &Connection, queue: &Queue, new: usize, limit: usize) -> Result<bool> {
+    if limit == usize::MAX {
+        return Ok(true);
+    }
+    let there: usize = db
+        .prepare_cached("select count(*) from jobs where queue = ?1 and outcome is null")?
+        .query_row([queue.as_str()], |row| count(row, 0))?;
+    Ok(new <= limit.saturating_sub(there))
 }
 
 const MAY_CLAIM: &str = "select exists (select 1 from jobs where queue = ?1 and outcome is null and until is null and due <= ?2)
@@ -404,6 +408,40 @@ pub(crate) fn dead_letters(
         }
     }
     Ok(letters)
+}
+
+/// Lets a dead letter be leased again. Returns none if there is no room.
+pub(crate) fn redrive(
+    db: &Connection,
+    queue: &Queue,
+    job: &JobId,
+    limit: usize,
+    now: Time,
+) -> Result<Option<bool>> {
+    expire(db, queue, now)?;
+    let letter: Option<(Vec<u8>, i64, i64)> = db
+        .prepare_cached(
+            "select envelope, epoch, settled_no from jobs
+             where queue = ?1 and id = ?2 and dead = 1 and envelope is not null and until is null",
+        )?
+        .query_row(params![queue.as_str(), job.as_str()], |row| {
+            Ok((row.get(0)?, row.get(1)?, row.get(2)?))
+        })
+        .optional()?;
+    let Some((envelope, epoch, settled_no)) = letter else { return Ok(Some(false)) };
+    let Ok(mut envelope) = Envelope::from_bytes(&envelope) else { return Ok(Some(false)) };
+    if !has_room(db, queue, 1, limit)? {
+        return Ok(None);
+    }
+    envelope.caller = None;
+    // It comes after all others, and earlier leases of it are none any more.
+    db.prepare_cached("delete from jobs where queue = ?1 and id = ?2")?
+        .execute(params![queue.as_str(), job.as_str()])?;
+    put(db, queue, &[envelope], usize::MAX, now)?;
+    // Its number stays taken: those who wait for outcomes look at higher ones only.
+    db.prepare_cached("update jobs set epoch = ?3, settled_no = ?4 where queue = ?1 and id = ?2")?
+        .execute(params![queue.as_str(), job.as_str(), epoch, settled_no])?;
+    Ok(Some(true))
 }
 
 /// A number that is never negative.

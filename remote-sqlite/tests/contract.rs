@@ -33,7 +33,7 @@ fn j40_a_file_is_an_engine() {
 
 /// Given a lease that has run out, then it is lost, whether another worker has the job or not; and it does not settle as soon as another has.
 #[test]
-fn j50_a_lease_that_has_run_out_is_lost() {
+fn j38_a_lease_that_has_run_out_is_lost() {
     let folder = tempfile::tempdir().unwrap();
     let engine = Sqlite::open(folder.path().join("jobs.db")).unwrap();
     let (queue, empty, id) =
@@ -56,7 +56,7 @@ fn j50_a_lease_that_has_run_out_is_lost() {
 /// Given a wait for jobs that is dropped when they have come, and before it is polled, then they are given back at once, also if the
 /// program ends then, and it was no attempt.
 #[test]
-fn j51_jobs_that_nobody_has_taken_are_given_back() {
+fn j39_jobs_that_nobody_has_taken_are_given_back() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("jobs.db");
     let engine = Sqlite::open(&path).unwrap();

@@ -101,5 +101,11 @@ fn j48_limits_of_a_file() {
         Smol.sleep(Duration::from_millis(1)).await;
         engine.put(&queue, vec![job("c", 1)]).await.unwrap();
         assert_eq!(engine.status(&queue).await.unwrap().settled, 1);
+        let c = JobId::parse("c").unwrap();
+        engine.settle(&queue, &c, Settler::Caller, End::dead(Vec::new())).await.unwrap();
+        engine.put(&queue, vec![job("d", 1), job("e", 1)]).await.unwrap();
+        let full = engine.redrive(&queue, &c).await.unwrap_err();
+        assert_eq!(full.kind(), ErrorKind::Full);
+        assert_eq!(engine.status(&queue).await.unwrap().dead, 1, "it stays a dead letter");
     });
 }

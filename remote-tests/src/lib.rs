@@ -10,15 +10,18 @@
 //! | `process` | a process that is killed at the latest at the end |
 //! | `work` | the job, and the processes that work and call |
 //! | `scenarios` | what has to come of it, whatever the engine |
+//! | `figures` | what benchmarks of adapters print |
 
 #![cfg(unix)]
 
+mod figures;
 mod place;
 mod process;
 pub mod scenarios;
 mod site;
 mod work;
 
+pub use figures::Figures;
 pub use place::Place;
 pub use process::Process;
 pub use site::Site;

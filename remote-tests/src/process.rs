@@ -11,7 +11,8 @@ impl Process {
         Process(child)
     }
 
-    pub(crate) fn id(&self) -> u32 {
+    /// Returns its number.
+    pub fn id(&self) -> u32 {
         self.0.id()
     }
 

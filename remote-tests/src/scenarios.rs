@@ -1,7 +1,7 @@
 //! What has to come of it, whatever the engine.
 
 use crate::{Place, QUEUE, Site, Task, What};
-use anyscope::{Timer, flow, scope, smol::Smol};
+use anyscope::{Timer, flow, observe::tree::Tree, scope, smol::Smol};
 use anyscope_remote::{CallError, LastAttempt, Ticket, engine::Engine};
 use std::{fs, time::Duration};
 
@@ -99,4 +99,25 @@ pub fn a_job_ends_its_process<P: Place>(site: &Site<P>, attempts: u32) {
         let letters = site.engine.dead_letters(&QUEUE.into(), 9).await.unwrap();
         assert_eq!(letters.len(), 1);
     }));
+}
+
+/// Given a call that waits, then who looks at the tree of the caller sees which process has its job; when that is killed, the next
+/// one.
+pub fn a_tree_shows_the_worker<P: Place>(site: &Site<P>) {
+    let tree = Tree::new();
+    let shows = async |what: &str| {
+        while !tree.snapshot().to_string().contains(what) {
+            Smol.sleep(Duration::from_millis(20)).await;
+        }
+    };
+    smol::block_on(tree.watch(scope(&Smol, async |s| {
+        let call = s.spawn(site.remote.call(Task::new(1, What::Waits)));
+        shows("the outcome of a job (on no worker, 1 wait and 0 run)").await;
+        let mut first = site.start("worker");
+        shows(&format!("the outcome of a job (runs on {}-0 for ", first.id())).await;
+        first.kill();
+        let second = site.start("worker");
+        shows(&format!("the outcome of a job (attempt 2 runs on {}-0 for ", second.id())).await;
+        drop(call.cancel().await);
+    })));
 }

@@ -13,7 +13,7 @@ use std::{
     collections::BTreeMap,
     env, fmt, fs,
     process::{Command, Stdio},
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 /// What processes share.
@@ -92,9 +92,17 @@ impl<P: Place> Site<P> {
         &self,
         mut holds: impl FnMut(&Status, BTreeMap<u32, u32>, Vec<String>) -> bool,
     ) {
+        let (begun_at, mut said) = (Instant::now(), 0);
         loop {
             let (begun, others) = self.log();
-            match self.engine.status(&QUEUE.into()).await {
+            let status = self.engine.status(&QUEUE.into()).await;
+            let waited = begun_at.elapsed().as_secs() / 10;
+            if waited > said {
+                // Whoever runs out of patience learns what is missing.
+                said = waited;
+                eprintln!("for {} s it is {status:?}", 10 * waited);
+            }
+            match status {
                 Ok(status) if holds(&status, begun, others) => return,
                 Err(error) if !P::MAY_BE_AWAY => panic!("{error}"),
                 _ => {}

@@ -60,6 +60,7 @@ mod outcome;
 pub mod processes;
 mod time;
 mod wire;
+mod words;
 mod workers;
 
 pub use call::{Call, CallError, LastAttempt, Remote, Request, Ticket};

@@ -92,6 +92,9 @@ impl Shutdown {
     /// [reported](Self::on_report). A second signal, also one that came before, ends the grace. The phase is over
     /// when the scope has ended, by itself or so, and the finalizers that were deferred after this call have run.
     ///
+    /// The body of a supervised scope is no child and keeps running, as after any
+    /// [`cancel`](ScopeHandle::cancel): what it awaits is to be awaited through the scope's token.
+    ///
     /// Call it first in the body, so that it is there whatever happens later. A phase that is added when the
     /// shutdown has begun is asked at once.
     ///

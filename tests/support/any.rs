@@ -5,7 +5,7 @@
 
 use crate::executors::Exec;
 use anyscope::{
-    BlockOn, Child, Clock, Instant, KeepAlive, Spawn, SpawnBlocking, Timer,
+    BlockOn, Child, Clock, Instant, KeepAlive, Latent, Spawn, SpawnBlocking, Timer,
     sim::{Sim, SimHandle},
     smol::{Smol, SmolExecutor, SmolHandle},
     threads::{ThreadPool, ThreadPoolHandle},
@@ -28,6 +28,7 @@ pub enum AnyExec {
     TokioHandle(TokioHandle),
     Threads(ThreadPoolHandle),
     Sim(SimHandle),
+    Latent(Latent<AnyExec>),
 }
 
 /// The owner of any executor.
@@ -58,13 +59,15 @@ const _: () = {
 
 /// Does the same with the executor inside, whatever it is.
 macro_rules! inside {
-    ($any:ident: $self:ident, $exec:ident => $call:expr) => {
+    (AnyExec: $self:ident, $exec:ident => $call:expr) => {
+        inside!(@of AnyExec $self $exec $call, Smol SmolOwn TokioHandle Threads Sim Latent)
+    };
+    (AnyOwner: $self:ident, $exec:ident => $call:expr) => {
+        inside!(@of AnyOwner $self $exec $call, Smol SmolOwn TokioHandle Threads Sim)
+    };
+    (@of $any:ident $self:ident $exec:ident $call:expr, $($variant:ident)+) => {
         match $self {
-            $any::Smol($exec) => $call,
-            $any::SmolOwn($exec) => $call,
-            $any::TokioHandle($exec) => $call,
-            $any::Threads($exec) => $call,
-            $any::Sim($exec) => $call,
+            $($any::$variant($exec) => $call,)+
         }
     };
 }
@@ -112,6 +115,7 @@ impl Timer for AnyExec {
             AnyExec::TokioHandle(exec) => AnySleep::TokioHandle { sleep: exec.sleep(duration) },
             AnyExec::Threads(exec) => AnySleep::Threads { sleep: exec.sleep(duration) },
             AnyExec::Sim(exec) => AnySleep::Sim { sleep: exec.sleep(duration) },
+            AnyExec::Latent(exec) => exec.sleep(duration),
         }
     }
 }
@@ -160,6 +164,7 @@ from! {
     AnyExec::TokioHandle(TokioHandle)
     AnyExec::Threads(ThreadPoolHandle)
     AnyExec::Sim(SimHandle)
+    AnyExec::Latent(Latent<AnyExec>)
     AnyOwner::Smol(Smol)
     AnyOwner::SmolOwn(SmolExecutor)
     AnyOwner::TokioHandle(TokioRuntime)

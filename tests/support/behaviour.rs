@@ -50,6 +50,8 @@ macro_rules! on_each {
 /// own. Without a list of kinds, the body runs once for each executor and opens what it likes.
 ///
 /// `name with threads in ..` leaves the simulation out: the body blocks threads or starts some.
+/// `name with tasks in ..` leaves [`Latent`](anyscope::Latent) out: the body counts polls, and a child is polled once
+/// more there, when it becomes a task.
 /// `name with virtual_time in ..` leaves real clocks out: the body sleeps, and knows to the
 /// nanosecond what time it is.
 #[macro_export]
@@ -111,7 +113,17 @@ macro_rules! each_behaviour {
             Box::pin(show(ex))
         }
 
+        $crate::each_behaviour! { @run_on $($on)? }
+    };
+    (@run_on tasks) => {
+        $crate::on_each!(run, erased);
+    };
+    (@run_on virtual_time) => {
+        $crate::on_each!(run, erased, virtual_time);
+    };
+    (@run_on $($on:ident)?) => {
         $crate::on_each!(run, erased $(, $on)?);
+        $crate::on_each! { @one latent LatentThreads run erased }
     };
     (@run typed $($on:ident)?) => {
         $crate::on_each!(run_typed, show $(, $on)?);

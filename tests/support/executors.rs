@@ -14,7 +14,7 @@ use crate::{
     rounds::{self, Round},
 };
 use anyscope::{
-    BlockOn, Spawn, SpawnBlocking,
+    BlockOn, Latent, Spawn, SpawnBlocking,
     sim::{Sim, SimHandle},
     smol::{Smol, SmolExecutor, SmolHandle},
     threads::{ThreadPool, ThreadPoolHandle},
@@ -139,6 +139,19 @@ impl Under for NoThreads {
         let owner = ThreadPool::new(0);
         let handle = owner.handle();
         (owner, handle)
+    }
+}
+
+/// A pool of two threads, on which children become tasks when they park.
+pub struct LatentThreads;
+
+impl Under for LatentThreads {
+    type Handle = Latent<AnyExec>;
+    type Owner = ThreadPool;
+
+    fn start(round: u64) -> (ThreadPool, Latent<AnyExec>) {
+        let (owner, handle) = Threads::start(round);
+        (owner, Latent::new(&handle.into()))
     }
 }
 

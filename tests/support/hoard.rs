@@ -36,6 +36,11 @@ impl Spawn for Hoard {
     }
 }
 
+/// Makes `spawn_all` share futures that are few: an iterator that does not say how many it has.
+pub fn unsized_hint<I: Iterator>(mut items: I) -> impl Iterator<Item = I::Item> {
+    std::iter::from_fn(move || items.next())
+}
+
 /// An executor that refuses every child.
 #[derive(Clone, Copy, Debug)]
 pub struct Refusing;

@@ -139,7 +139,8 @@ impl Gauge {
         Self::default()
     }
 
-    /// One more, until what is returned is dropped.
+    /// One more, until what is returned is dropped: before the permit that let it in, or another
+    /// thread has it already and both are counted.
     pub fn enter(&self) -> Inside {
         let levels = self.0.clone();
         levels.ever.fetch_add(1, SeqCst);

@@ -4,8 +4,9 @@ use std::{
     any::Any,
     cell::RefCell,
     future::{Future, poll_fn},
-    panic::{AssertUnwindSafe, catch_unwind, resume_unwind, set_hook, take_hook},
+    panic::{AssertUnwindSafe, PanicHookInfo, catch_unwind, resume_unwind, set_hook, take_hook},
     pin::pin,
+    rc::Rc,
     sync::Once,
     task::Poll,
 };
@@ -36,17 +37,38 @@ pub fn panic_in<R>(f: impl FnOnce() -> R) -> String {
 
 /// Calls what must panic, and returns the message, and the place that the panic hook is told.
 pub fn place_of_panic_in<R>(f: impl FnOnce() -> R) -> (String, String) {
+    let place = Rc::new(RefCell::default());
+    let told = place.clone();
+    let hears = move |info: &PanicHookInfo<'_>| {
+        told.replace(info.location().map(ToString::to_string));
+    };
+    let message = while_panics(hears, || panic_in(f));
+    (message, place.take().unwrap_or_default())
+}
+
+/// Calls `f`. At each panic on this thread meanwhile, `hears` is called before anything is unwound.
+pub fn while_panics<R>(
+    hears: impl FnMut(&PanicHookInfo<'_>) + 'static,
+    f: impl FnOnce() -> R,
+) -> R {
+    type Hears = Box<dyn FnMut(&PanicHookInfo<'_>)>;
     static HOOK: Once = Once::new();
-    thread_local! { static PLACE: RefCell<Option<String>> = const { RefCell::new(None) } }
+    thread_local! { static HEARS: RefCell<Option<Hears>> = const { RefCell::new(None) } }
     HOOK.call_once(|| {
         let before = take_hook();
         set_hook(Box::new(move |info| {
-            PLACE.set(info.location().map(ToString::to_string));
+            // Taken out meanwhile: what it does may panic, too.
+            if let Some(mut hears) = HEARS.take() {
+                hears(info);
+                HEARS.set(Some(hears));
+            }
             before(info);
         }));
     });
-    let message = panic_in(f);
-    (message, PLACE.take().unwrap_or_default())
+    HEARS.set(Some(Box::new(hears)));
+    let value = f();
+    HEARS.set(None);
+    value
 }
 
 fn message_of(payload: &(dyn Any + Send)) -> String {

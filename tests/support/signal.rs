@@ -38,17 +38,23 @@ impl Signal {
     /// Waits for it.
     pub fn wait(&self) -> impl Future<Output = ()> + Send + 'static + use<> {
         let signal = self.clone();
+        let mut place = None;
         poll_fn(move |cx| {
             let mut state = signal.0.lock().unwrap();
             if state.fired {
                 return Poll::Ready(());
             }
-            state.waiting.push(cx.waker().clone());
+            let State { waiting, .. } = &mut *state;
+            let place = *place.get_or_insert_with(|| {
+                waiting.push(Waker::noop().clone());
+                waiting.len() - 1
+            });
+            waiting[place] = cx.waker().clone();
             Poll::Pending
         })
     }
 
-    /// How many polls have found it not fired.
+    /// How many have found it not fired, however often: an executor may poll once more than another one.
     pub fn waiting(&self) -> usize {
         self.0.lock().unwrap().waiting.len()
     }

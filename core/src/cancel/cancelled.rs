@@ -31,6 +31,25 @@ impl Cancelled {
     }
 
     /// Returns what cancelled it.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use anyscope::{CancelledBy, JoinError, concurrent};
+    /// use std::future::pending;
+    ///
+    /// # smol::block_on(async {
+    /// concurrent(async |s| {
+    ///     let child = s.spawn(pending::<()>());
+    ///     child.abort();
+    ///     match child.await {
+    ///         Err(JoinError::Cancelled(cancelled)) => assert_eq!(cancelled.by(), CancelledBy::Handle),
+    ///         other => panic!("{other:?}"),
+    ///     }
+    /// })
+    /// .await;
+    /// # });
+    /// ```
     pub fn by(&self) -> CancelledBy {
         self.by
     }

@@ -130,9 +130,11 @@ pub(crate) fn inside_finalizer(scope: *const ()) -> bool {
     imp::is_marked(Mark::Finalizer(scope.addr()))
 }
 
+pub(crate) use imp::{
+    alone, context, framed, in_context, is_outermost, marked, stance, token_around,
+};
 #[cfg(all(feature = "std", not(anyscope_loom)))]
 pub(crate) use imp::{asked_to_end, cancel_self, context_around, has, innermost_member, raise_all};
-pub(crate) use imp::{context, framed, in_context, is_outermost, marked, stance, token_around};
 
 #[cfg(all(feature = "std", not(anyscope_loom)))]
 mod imp {
@@ -180,6 +182,12 @@ mod imp {
     #[inline]
     pub(crate) fn framed<R>(frame: Frame<'_>, poll: impl FnOnce() -> R) -> R {
         nest::with(&FRAMES, frame, poll)
+    }
+
+    /// Runs `f` as an executor would: in no child, body or context, whatever there is around this
+    /// code.
+    pub(crate) fn alone<R>(f: impl FnOnce() -> R) -> R {
+        nest::without(&FRAMES, || nest::without(&MARKS, || nest::without(&CONTEXTS, f)))
     }
 
     /// Runs `f` with a mark on its stack.
@@ -342,6 +350,10 @@ mod imp {
 
     pub(crate) fn framed<R>(_: Frame<'_>, poll: impl FnOnce() -> R) -> R {
         poll()
+    }
+
+    pub(crate) fn alone<R>(f: impl FnOnce() -> R) -> R {
+        f()
     }
 
     pub(crate) fn marked<R>(_: Mark, f: impl FnOnce() -> R) -> R {

@@ -26,6 +26,19 @@ impl CancelToken {
 }
 
 /// A guard that cancels a token when dropped; see [`CancelToken::drop_guard`].
+///
+/// # Examples
+///
+/// ```
+/// use anyscope::CancelToken;
+///
+/// let others = CancelToken::new();
+/// {
+///     let _guard = others.clone().drop_guard("left early");
+///     // .. `?`, a panic, a cancel ..
+/// }
+/// assert_eq!(others.reason().unwrap().message(), "left early");
+/// ```
 #[derive(Debug)]
 #[must_use = "dropping the guard cancels the token"]
 pub struct CancelGuard {

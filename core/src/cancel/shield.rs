@@ -248,6 +248,25 @@ fn lower(all: &[Arc<Shields>]) {
 }
 
 /// Lets cancels through a shield; see [`shield_with`].
+///
+/// # Examples
+///
+/// ```
+/// use anyscope::{concurrent, shield_with};
+/// use std::future::pending;
+///
+/// # smol::block_on(async {
+/// concurrent(async |s| {
+///     let child = s.spawn(shield_with(async |restore| {
+///         // .. begin a transaction, which must be ended one way or the other ..
+///         restore.run(pending::<()>()).await; // the wait may be cancelled
+///     }));
+///     smol::future::yield_now().await;
+///     assert!(child.cancel().await.unwrap_err().is_cancelled());
+/// })
+/// .await;
+/// # });
+/// ```
 #[derive(Clone)]
 pub struct Restore {
     region: Arc<Region>,

@@ -157,7 +157,7 @@ impl CancelToken {
     /// ```
     pub fn child_token(&self) -> Self {
         let made = self.node.made.fetch_add(1, Ordering::Relaxed) + 1;
-        self.node.children.sweep_if_due(made);
+        self.node.children.sweep_if_due(made, || Arc::strong_count(&self.alive));
         let (node, added) = self.node.children.add(Node::new());
         let child = Self::of(node, Some(self.alive.clone()));
         if !added {
@@ -208,11 +208,34 @@ impl CancelToken {
     }
 
     /// Returns whether the token is cancelled.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use anyscope::CancelToken;
+    ///
+    /// let token = CancelToken::new();
+    /// assert!(!token.is_cancelled());
+    /// token.clone().cancel("enough");
+    /// assert!(token.is_cancelled());
+    /// ```
     pub fn is_cancelled(&self) -> bool {
         self.node.cancelled.load(Ordering::Relaxed)
     }
 
     /// Returns why the token was cancelled, if it was.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use anyscope::CancelToken;
+    ///
+    /// let token = CancelToken::new();
+    /// assert!(token.reason().is_none());
+    /// token.cancel("the client hung up");
+    /// token.cancel("closing"); // too late to count
+    /// assert_eq!(token.reason().unwrap().message(), "the client hung up");
+    /// ```
     pub fn reason(&self) -> Option<&CancelReason> {
         // Acquire: pairs with the store in `cancel`.
         let cancelled = self.node.cancelled.load(Ordering::Acquire);
@@ -229,7 +252,22 @@ impl CancelToken {
     ///
     /// # Examples
     ///
-    /// See the [type](Self).
+    /// ```
+    /// use anyscope::{CancelToken, Cancelled};
+    ///
+    /// fn count(token: &CancelToken) -> Result<u32, Cancelled> {
+    ///     for _ in 0..1000 {
+    ///         token.checkpoint()?;
+    ///         // .. a step ..
+    ///     }
+    ///     Ok(1000)
+    /// }
+    ///
+    /// let token = CancelToken::new();
+    /// assert_eq!(count(&token), Ok(1000));
+    /// token.cancel("enough");
+    /// assert!(count(&token).is_err());
+    /// ```
     pub fn checkpoint(&self) -> Result<(), Cancelled> {
         if self.is_cancelled() { Err(self.to_error()) } else { Ok(()) }
     }

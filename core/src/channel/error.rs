@@ -20,6 +20,20 @@ pub struct SendError<T>(pub T);
 
 /// The error of [`try_send`](super::Sender::try_send) and [`try_reserve`](super::Sender::try_reserve).
 /// Contains the item.
+///
+/// # Examples
+///
+/// ```
+/// use anyscope::channel::{TrySendError, handoff};
+///
+/// let (sender, receiver) = handoff();
+/// // Nobody waits for it: try again later, with the item that comes back.
+/// let error = sender.try_send("job").unwrap_err();
+/// assert!(error.is_full());
+/// drop(receiver);
+/// let error = sender.try_send(error.into_inner()).unwrap_err();
+/// assert_eq!(error, TrySendError::Closed("job"));
+/// ```
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub enum TrySendError<T> {
     /// The consumer does not wait for an item right now.
@@ -30,6 +44,19 @@ pub enum TrySendError<T> {
 
 /// The error of `try_recv` of a [`Receiver`](super::Receiver::try_recv) or a
 /// [`QueueReceiver`](super::QueueReceiver::try_recv).
+///
+/// # Examples
+///
+/// ```
+/// use anyscope::channel::{Overflow, TryRecvError, queue};
+///
+/// let (sender, mut receiver) = queue(1, Overflow::DropOldest);
+/// assert_eq!(receiver.try_recv(), Err(TryRecvError::Empty));
+/// sender.send(1).unwrap();
+/// drop(sender);
+/// assert_eq!(receiver.try_recv(), Ok(1));
+/// assert_eq!(receiver.try_recv(), Err(TryRecvError::Closed));
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum TryRecvError {
     /// There is no item right now: of a handoff, no sender waits with one.

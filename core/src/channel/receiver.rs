@@ -22,6 +22,23 @@ use futures_core::Stream;
 /// Dropping it closes the channel: sends that wait fail, with their items. An item that was given
 /// to a wait of the receiver and not received is dropped. To lose none, [`close`](Self::close)
 /// and receive until the end.
+///
+/// # Examples
+///
+/// ```
+/// use anyscope::{channel::handoff, flow, join};
+///
+/// # smol::block_on(async {
+/// let (sender, receiver) = handoff();
+/// let produce = async move {
+///     for n in 0..3 {
+///         sender.send(n).await.unwrap();
+///     }
+/// };
+/// let squares = flow::source(receiver).map(|n: u32| n * n).collect::<Vec<_>>();
+/// assert_eq!(join((produce, squares)).await.1, [0, 1, 4]);
+/// # });
+/// ```
 pub struct Receiver<T> {
     consumer: Consumer<T>,
 }

@@ -27,6 +27,30 @@ use core::fmt;
 ///
 /// Whoever fails gets its item back. The first close wins: after it, another one has no effect and
 /// `close_with` returns its item; only an abort comes through.
+///
+/// # Examples
+///
+/// ```
+/// use anyscope::{channel::handoff, concurrent};
+///
+/// # smol::block_on(async {
+/// let (sender, mut receiver) = handoff();
+/// let sum = concurrent(async |s| {
+///     for n in 1..=3 {
+///         let sender = sender.clone();
+///         s.spawn(async move { sender.send(n).await.unwrap() });
+///     }
+///     // The end comes when the last clone is gone.
+///     drop(sender);
+///     let mut sum = 0;
+///     while let Some(n) = receiver.recv().await {
+///         sum += n;
+///     }
+///     sum
+/// });
+/// assert_eq!(sum.await, 6);
+/// # });
+/// ```
 pub struct Sender<T> {
     line: Arc<Line<T>>,
     pool: Pool<T>,

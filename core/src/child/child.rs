@@ -11,6 +11,7 @@ use core::{
     marker::PhantomData,
     panic::Location,
     pin::Pin,
+    ptr,
     task::{Context, Poll},
 };
 
@@ -60,6 +61,11 @@ impl Child {
     pub fn name(&self) -> Option<&str> {
         // SAFETY: the executor's share keeps it.
         self.0.and_then(|child| unsafe { child.info() }.origin.name())
+    }
+
+    /// Returns the address by which its handle knows it. Null if the child has ended.
+    pub(crate) fn address(&self) -> *const () {
+        self.0.map_or(ptr::null(), |child| child.as_ptr().cast_const().cast())
     }
 
     /// Returns where the child was spawned, if it has not ended.

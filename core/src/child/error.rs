@@ -43,6 +43,23 @@ pub enum JoinError {
 
 impl JoinError {
     /// Returns whether the child was ended before it finished.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use anyscope::concurrent;
+    /// use std::future::pending;
+    ///
+    /// # smol::block_on(async {
+    /// concurrent(async |s| {
+    ///     let child = s.spawn(pending::<()>());
+    ///     s.cancel("enough");
+    ///     let error = child.await.unwrap_err();
+    ///     assert!(error.is_cancelled() && !error.is_panic());
+    /// })
+    /// .await;
+    /// # });
+    /// ```
     pub fn is_cancelled(&self) -> bool {
         matches!(self, JoinError::Cancelled(_))
     }

@@ -220,6 +220,23 @@ impl<'a, T, M> JoinHandle<'a, T, M> {
     }
 
     /// Returns whether the child has ended, in whatever way.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use anyscope::concurrent;
+    ///
+    /// # smol::block_on(async {
+    /// concurrent(async |s| {
+    ///     let child = s.spawn(async { 1 });
+    ///     assert!(!child.is_finished());
+    ///     smol::future::yield_now().await;
+    ///     assert!(child.is_finished());
+    ///     assert_eq!(child.await.unwrap(), 1);
+    /// })
+    /// .await;
+    /// # });
+    /// ```
     pub fn is_finished(&self) -> bool {
         // SAFETY: the handle keeps the child.
         unsafe { self.child.state() }.is_done()

@@ -1,6 +1,6 @@
 //! A value of an executor that is kept with a child.
 
-use core::{fmt, mem, mem::MaybeUninit};
+use core::{fmt, marker::PhantomData, mem::MaybeUninit};
 
 /// A value of an executor that is kept until the memory of a child is freed: usually the
 /// executor's own handle of the task. See
@@ -30,38 +30,90 @@ use core::{fmt, mem, mem::MaybeUninit};
 /// }
 /// ```
 pub struct KeepAlive {
-    value: MaybeUninit<*mut ()>,
-    drop: unsafe fn(*mut MaybeUninit<*mut ()>),
+    word: Word,
+    does: &'static Does,
+}
+
+type Word = MaybeUninit<*mut ()>;
+
+/// What can be done with the value.
+struct Does {
+    /// Requires that the word holds the value, and no longer does so afterwards.
+    drop: unsafe fn(&mut Word),
+    /// Tells the executor that the child at an address is awaited. Requires that the word holds the
+    /// value.
+    await_child: Option<unsafe fn(&Word, *const ())>,
+}
+
+/// An executor that may poll a child on behalf of the code that awaits it.
+pub(crate) trait Awaited: Send + 'static {
+    /// The child at `address` is awaited, and has not ended. It may be polled inside this call.
+    fn on_await(&self, address: *const ());
 }
 
 // SAFETY: made of a value that is `Send`.
 unsafe impl Send for KeepAlive {}
-// SAFETY: a `&KeepAlive` gives access to nothing.
+// SAFETY: a `&KeepAlive` gives access to nothing, but for `on_await`, which only the handle of the
+// child calls.
 unsafe impl Sync for KeepAlive {}
 
 impl KeepAlive {
     /// Keeps `value`. Does not compile if `value` is larger than a pointer; put it in a box then.
     pub fn new<T: Send + 'static>(value: T) -> Self {
+        Self::of(value, &Of::<T>::KEPT)
+    }
+
+    /// Keeps `value`, and tells it when the child is awaited before its end.
+    pub(crate) fn and_told<T: Awaited>(value: T) -> Self {
+        Self::of(value, &Of::<T>::TOLD)
+    }
+
+    /// `does` is that of `T`.
+    fn of<T>(value: T, does: &'static Does) -> Self {
         const {
             assert!(size_of::<T>() <= size_of::<*mut ()>(), "box what is larger than a pointer");
             assert!(align_of::<T>() <= align_of::<*mut ()>(), "box what is aligned more strictly");
         }
-        let mut word = MaybeUninit::<*mut ()>::uninit();
+        let mut word = Word::uninit();
         // SAFETY: it fits, as checked above.
         unsafe { word.as_mut_ptr().cast::<T>().write(value) };
-        let drop = |word: *mut MaybeUninit<*mut ()>| {
-            // SAFETY: called once, by `KeepAlive::drop`, with the word that holds the `T`.
-            unsafe { word.cast::<T>().drop_in_place() };
-        };
-        KeepAlive { value: word, drop }
+        KeepAlive { word, does }
+    }
+
+    /// Tells the executor that the child at `address` is awaited, if it wants to know.
+    #[inline]
+    pub(super) fn on_await(&self, address: *const ()) {
+        if let Some(await_child) = self.does.await_child {
+            // SAFETY: the word holds what `does` is for, until `self` is dropped.
+            unsafe { await_child(&self.word, address) };
+        }
+    }
+}
+
+struct Of<T>(PhantomData<T>);
+
+impl<T> Of<T> {
+    const KEPT: Does = Does { drop: Self::drop, await_child: None };
+
+    unsafe fn drop(word: &mut Word) {
+        // SAFETY: promised by the caller.
+        unsafe { word.as_mut_ptr().cast::<T>().drop_in_place() };
+    }
+}
+
+impl<T: Awaited> Of<T> {
+    const TOLD: Does = Does { drop: Self::drop, await_child: Some(Self::await_child) };
+
+    unsafe fn await_child(word: &Word, address: *const ()) {
+        // SAFETY: promised by the caller.
+        unsafe { &*word.as_ptr().cast::<T>() }.on_await(address);
     }
 }
 
 impl Drop for KeepAlive {
     fn drop(&mut self) {
-        let drop = mem::replace(&mut self.drop, |_| {});
-        // SAFETY: `value` holds what `drop` was made for, and is dropped once.
-        unsafe { drop(&mut self.value) };
+        // SAFETY: the word holds what `does` is for, and nobody looks again.
+        unsafe { (self.does.drop)(&mut self.word) };
     }
 }
 

@@ -58,6 +58,7 @@ pub(crate) use child::InlineChild;
 pub use child::{Child, LocalChild};
 pub use error::JoinError;
 pub use handle::{Cancel, JoinHandle, LocalJoinHandle, Value};
+pub(crate) use keep_alive::Awaited;
 pub use keep_alive::KeepAlive;
 pub use origin::ChildId;
 pub use panic::Panic;

@@ -310,6 +310,16 @@ impl Raw {
         if now.is_done() || now.has_joiner() && !header.state.retract_joiner() {
             return Poll::Ready(());
         }
+        if !now.has_joiner() {
+            // SAFETY: we are the handle, which alone writes the slot, and does so before this.
+            let kept = tail.kept.with(|kept| unsafe { (*kept).as_ref() });
+            if let Some(kept) = kept {
+                kept.on_await(self.as_ptr().cast_const().cast());
+            }
+            if header.state.now().is_done() {
+                return Poll::Ready(());
+            }
+        }
         if current::inside_child(self.as_ptr().cast()) {
             panic!("{} awaits its own handle, and would wait for ever", tail.origin);
         }

@@ -120,7 +120,8 @@ where
         return (None, unsafe { JoinHandle::new(raw) });
     };
     let registry = scope.registry();
-    registry.sweep_if_due(scope.gates().entered());
+    let gates = scope.gates();
+    registry.sweep_if_due(gates.entered(), || gates.count());
     let keepers = [Keeper::Handle, Keeper::Exec, Keeper::Registry];
     let state = State::new(&keepers, place.daemon(), place.number());
     let member = Some(place.into_member());

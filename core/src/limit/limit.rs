@@ -77,6 +77,20 @@ impl fmt::Display for Limit {
 /// An error: a limit of zero was asked for.
 ///
 /// Returned by `Limit::try_from`.
+///
+/// # Examples
+///
+/// ```
+/// use anyscope::limit::{Limit, Semaphore, ZeroLimit};
+///
+/// /// A number from outside, of which nobody knows whether it is 0.
+/// fn semaphore(permits: usize) -> Result<Semaphore, ZeroLimit> {
+///     Ok(Semaphore::new(Limit::try_from(permits)?))
+/// }
+///
+/// assert!(semaphore(8).is_ok());
+/// assert!(semaphore(0).is_err());
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ZeroLimit(());
 

@@ -75,6 +75,16 @@ impl LiveLimit {
     }
 
     /// Returns the limit as it is now.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use anyscope::{LiveLimit, limit::Limit};
+    ///
+    /// let limit = LiveLimit::new(4);
+    /// limit.set(8);
+    /// assert_eq!(limit.get(), Limit::new(8));
+    /// ```
     pub fn get(&self) -> Limit {
         match Limit::try_from(self.now()) {
             Ok(Limit::AtMost(most)) if most.get() < usize::MAX => Limit::AtMost(most),

@@ -15,6 +15,8 @@ pub use crate::waits::{Called, WhoWaits};
 #[cfg(feature = "std")]
 pub use crate::waits::{Listening, WaitListener, listen_to_waits};
 pub use event::{ChildInfo, Event};
+#[cfg(all(feature = "std", not(anyscope_loom)))]
+pub use label::Detailed;
 #[cfg(feature = "std")]
 pub use label::{Labelled, labelled, waits_for};
 pub use progress::Progress;

@@ -5,6 +5,24 @@ use core::{fmt, time::Duration};
 
 /// How far an operation has come: a flow, see [`Flow::progress`](crate::flow::Flow::progress), or a
 /// wait, see [`Wait::progress`](crate::future::Wait::progress).
+///
+/// # Examples
+///
+/// ```
+/// use anyscope::{flow, smol::Smol};
+///
+/// # smol::block_on(async {
+/// let mut last = None;
+/// flow::iter(["1", "two", "3"])
+///     .map(str::parse::<u32>)
+///     .try_progress(&Smol, |progress| last = Some(progress))
+///     .for_each(async |_| ())
+///     .await;
+/// let last = last.unwrap();
+/// assert_eq!((last.done, last.failed, last.total), (3, 1, Some(3)));
+/// assert_eq!(last.to_string(), "3 of 3, 1 failed");
+/// # });
+/// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Progress {

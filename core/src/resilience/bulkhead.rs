@@ -163,6 +163,21 @@ impl Bulkhead {
     /// # Cancel safety
     ///
     /// Dropping the returned future leaves the backlog; room that it was given goes to the next.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use anyscope::resilience::Bulkhead;
+    ///
+    /// # smol::block_on(async {
+    /// let bulkhead = Bulkhead::new(2, 0);
+    /// let permit = bulkhead.enter().await.unwrap();
+    /// // .. several calls, in one's own order ..
+    /// assert_eq!(bulkhead.running(), 1);
+    /// drop(permit);
+    /// assert_eq!(bulkhead.running(), 0);
+    /// # });
+    /// ```
     pub async fn enter(&self) -> Result<Permit<'_>, BulkheadError> {
         if self.bypass.as_ref().is_some_and(|bypass| bypass()) && !self.semaphore.is_closed() {
             return Ok(Permit::of_none(&self.semaphore));
@@ -193,6 +208,18 @@ impl Bulkhead {
     }
 
     /// Refuses all calls from now on, and those that wait. Those that run go on.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use anyscope::resilience::{Bulkhead, BulkheadError};
+    ///
+    /// # smol::block_on(async {
+    /// let bulkhead = Bulkhead::new(2, 10);
+    /// bulkhead.close();
+    /// assert_eq!(bulkhead.run(async { 1 }).await, Err(BulkheadError::Closed));
+    /// # });
+    /// ```
     pub fn close(&self) {
         self.semaphore.close();
     }
@@ -218,6 +245,28 @@ impl fmt::Debug for Bulkhead {
 }
 
 /// Why a [`Bulkhead`] did not run a call.
+///
+/// # Examples
+///
+/// ```
+/// use anyscope::resilience::{Bulkhead, BulkheadError};
+///
+/// /// What a server answers.
+/// fn status(answered: Result<u16, BulkheadError>) -> u16 {
+///     match answered {
+///         Ok(status) => status,
+///         Err(BulkheadError::Full | BulkheadError::TimedOut) => 429,
+///         Err(_) => 503,
+///     }
+/// }
+///
+/// # smol::block_on(async {
+/// let bulkhead = Bulkhead::new(1, 0);
+/// assert_eq!(status(bulkhead.run(async { 200 }).await), 200);
+/// let _busy = bulkhead.enter().await.unwrap();
+/// assert_eq!(status(bulkhead.run(async { 200 }).await), 429);
+/// # });
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum BulkheadError {

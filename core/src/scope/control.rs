@@ -94,6 +94,21 @@ impl<'a, K: Kind, P: Policy> ScopeHandle<'a, K, P> {
     }
 
     /// Returns whether the scope was cancelled, even if too late to end anything.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use anyscope::concurrent;
+    ///
+    /// # smol::block_on(async {
+    /// concurrent(async |s| {
+    ///     assert!(!s.is_cancelled());
+    ///     s.cancel("enough");
+    ///     assert!(s.is_cancelled());
+    /// })
+    /// .await;
+    /// # });
+    /// ```
     pub fn is_cancelled(&self) -> bool {
         self.shared.is_cancelled()
     }
@@ -137,6 +152,23 @@ impl<'a, K: Kind, P: Policy> ScopeHandle<'a, K, P> {
     /// Returns how many children have not ended. Daemons count, also those that the scope
     /// itself has for its deadlines and graces. The number may be out of date when this
     /// returns.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use anyscope::concurrent;
+    ///
+    /// # smol::block_on(async {
+    /// concurrent(async |s| {
+    ///     let first = s.spawn(async {});
+    ///     s.spawn(async {});
+    ///     assert_eq!((s.len(), s.spawned()), (2, 2));
+    ///     first.await.unwrap();
+    ///     assert_eq!(s.spawned(), 2);
+    /// })
+    /// .await;
+    /// # });
+    /// ```
     pub fn len(&self) -> usize {
         self.shared.live()
     }

@@ -18,6 +18,27 @@ use pin_project_lite::pin_project;
 /// A handle that moves a deadline of a scope; see [`Scope::deadline`](super::Scope::deadline).
 ///
 /// Dropping the handle leaves the deadline as it is.
+///
+/// # Examples
+///
+/// ```
+/// use anyscope::{Clock, concurrent, sim::Sim, time::Instant};
+/// use std::{future::pending, time::Duration};
+///
+/// Sim::new(7)
+///     .run(async |sim| {
+///         let minute = Duration::from_secs(60);
+///         concurrent(async |s| {
+///             let deadline = s.deadline(&sim, sim.now().saturating_add(minute));
+///             // There is news: it is worth waiting for longer.
+///             deadline.move_to(sim.now().saturating_add(2 * minute));
+///             s.spawn(pending::<()>()).await.unwrap_err()
+///         })
+///         .await;
+///         assert_eq!(sim.elapsed(), 2 * minute);
+///     })
+///     .unwrap();
+/// ```
 pub struct DeadlineHandle {
     moves: Arc<Moves>,
 }

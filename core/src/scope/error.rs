@@ -49,6 +49,23 @@ pub enum ScopeError<E> {
 
 impl<E> ScopeError<E> {
     /// Returns the first error, if a child or the body failed.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use anyscope::{ScopeError, try_concurrent};
+    ///
+    /// # smol::block_on(async {
+    /// let failed: Result<(), ScopeError<&str>> = try_concurrent(async |s| {
+    ///     s.spawn(async { Err::<(), _>("disk full") });
+    ///     Ok(())
+    /// })
+    /// .await;
+    /// let error = failed.unwrap_err();
+    /// assert_eq!(error.first(), Some(&"disk full"));
+    /// assert_eq!(error.into_first(), Some("disk full"));
+    /// # });
+    /// ```
     pub fn into_first(self) -> Option<E> {
         match self {
             ScopeError::Failed { first, .. } => Some(first),
@@ -65,11 +82,45 @@ impl<E> ScopeError<E> {
     }
 
     /// Returns whether the scope was cancelled and nothing failed.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use anyscope::{ScopeError, try_concurrent};
+    /// use std::future::pending;
+    ///
+    /// # smol::block_on(async {
+    /// let ended: Result<(), ScopeError<&str>> = try_concurrent(async |s| {
+    ///     s.cancel("closing");
+    ///     pending().await
+    /// })
+    /// .await;
+    /// assert!(ended.unwrap_err().is_cancelled());
+    /// # });
+    /// ```
     pub fn is_cancelled(&self) -> bool {
         matches!(self, ScopeError::Cancelled(_))
     }
 
     /// Returns whether the deadline passed and nothing failed.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use anyscope::{Clock, ScopeError, sim::Sim, try_concurrent};
+    /// use std::{future::pending, time::Duration};
+    ///
+    /// Sim::new(7)
+    ///     .run(async |sim| {
+    ///         let ended: Result<(), ScopeError<&str>> = try_concurrent(async |s| {
+    ///             s.deadline(&sim, sim.now().saturating_add(Duration::from_secs(1)));
+    ///             pending().await
+    ///         })
+    ///         .await;
+    ///         assert!(ended.unwrap_err().is_elapsed());
+    ///     })
+    ///     .unwrap();
+    /// ```
     pub fn is_elapsed(&self) -> bool {
         matches!(self, ScopeError::Elapsed(_))
     }

@@ -360,7 +360,7 @@ impl<'a, K: Kind, P: Policy> ScopeHandle<'a, K, P> {
     ///         "bye"
     ///     });
     ///     let stubborn = s.spawn(pending::<()>());
-    ///     s.cancel_with(&Smol, Grace::For(Duration::from_millis(1)), "closing");
+    ///     s.cancel_with(&Smol, Grace::For(Duration::from_millis(50)), "closing");
     ///     assert_eq!(polite.await.unwrap(), "bye");
     ///     assert!(stubborn.await.unwrap_err().is_cancelled());
     /// })
@@ -387,6 +387,9 @@ impl<'a, K: Kind, P: Policy> ScopeHandle<'a, K, P> {
     /// Cancels the scope at the moment `at`, and returns a handle that can move that moment.
     /// A fail-fast scope then returns [`Elapsed`](crate::ScopeError::Elapsed). During a
     /// [grace](Self::cancel_with), the deadline ends the grace.
+    ///
+    /// As with [`cancel`](Self::cancel), the body of a supervised scope keeps running; what it
+    /// awaits through the [token](Self::token) ends.
     ///
     /// Of several deadlines the earliest counts. Scopes inside this one end with it, whatever
     /// their own deadlines.

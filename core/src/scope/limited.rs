@@ -171,6 +171,17 @@ impl<E, P: Policy> LimitedScope<E, P> {
     }
 
     /// Returns how many children may run at the same time, as the limit is now.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use anyscope::{limit::Limit, scope_limited, smol::Smol};
+    ///
+    /// # smol::block_on(async {
+    /// let limit = scope_limited(&Smol, 4, async |s| s.limit()).await;
+    /// assert_eq!(limit, Limit::new(4));
+    /// # });
+    /// ```
     pub fn limit(&self) -> Limit {
         self.shared.limit()
     }
@@ -200,6 +211,21 @@ impl<E, P: Policy> LimitedScope<E, P> {
     /// # Errors
     ///
     /// Those of [`try_spawn`](Self::try_spawn), with `()` in place of the future.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use anyscope::{scope_limited, smol::Smol};
+    ///
+    /// # smol::block_on(async {
+    /// scope_limited(&Smol, 1, async |s| {
+    ///     let room = s.try_room().unwrap();
+    ///     assert!(s.try_room().unwrap_err().is_full());
+    ///     room.spawn(async {});
+    /// })
+    /// .await;
+    /// # });
+    /// ```
     pub fn try_room(&self) -> Result<Room<'_, E, P>, TrySpawnError<()>> {
         if self.shared.keeps_room() {
             return Err(TrySpawnError::Full(()));

@@ -319,6 +319,22 @@ pub type TryLocalScope<E, Err> = Scope<E, FailFast<Err>, SameThread>;
 
 impl<E, P: Policy, M> Scope<E, P, M> {
     /// Returns the executor, for its timer, its blocking threads and the like.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use anyscope::{scope, smol::Smol, timeout};
+    /// use std::{future::pending, time::Duration};
+    ///
+    /// # smol::block_on(async {
+    /// scope(&Smol, async |s| {
+    ///     // Its timer, where nobody has passed one.
+    ///     let waited = timeout(s.executor(), Duration::from_millis(1), pending::<()>()).await;
+    ///     assert!(waited.is_err());
+    /// })
+    /// .await;
+    /// # });
+    /// ```
     pub fn executor(&self) -> &E {
         &self.kind.exec
     }

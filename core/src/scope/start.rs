@@ -21,6 +21,23 @@ use pin_project_lite::pin_project;
 ///
 /// Dropping it without a signal means that the child will never be ready: the start fails with
 /// [`StartError::NeverStarted`], and the child is cancelled.
+///
+/// # Examples
+///
+/// ```
+/// use anyscope::{Ready, StartError, concurrent};
+///
+/// # smol::block_on(async {
+/// concurrent(async |s| {
+///     let never = s.start(async |ready: Ready<u16>| drop(ready)).await;
+///     assert!(matches!(never.unwrap_err(), StartError::NeverStarted));
+///
+///     let (port, _server) = s.start(async |ready| ready.signal(8080)).await.unwrap();
+///     assert_eq!(port, 8080);
+/// })
+/// .await;
+/// # });
+/// ```
 pub struct Ready<V> {
     handshake: Arc<Handshake<V>>,
 }
@@ -85,6 +102,28 @@ impl<V> fmt::Debug for Ready<V> {
 }
 
 /// Why a child did not become ready. The failure is not reported to the scope of the child.
+///
+/// # Examples
+///
+/// ```
+/// use anyscope::{Ready, StartError, try_concurrent};
+///
+/// # smol::block_on(async {
+/// let tried = try_concurrent(async |s| {
+///     let started = s.start(async |ready: Ready<u16>| {
+///         let port = "eighty".parse::<u16>()?;
+///         ready.signal(port);
+///         Ok::<(), std::num::ParseIntError>(())
+///     });
+///     match started.await {
+///         Ok((port, _server)) => Ok(port),
+///         Err(StartError::Failed(_)) => Ok(8080), // the scope has not failed
+///         Err(error) => panic!("{error}"),
+///     }
+/// });
+/// assert_eq!(tried.await.unwrap(), 8080);
+/// # });
+/// ```
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum StartError<E = Infallible> {

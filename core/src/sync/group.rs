@@ -70,9 +70,9 @@ impl<T: Ends> Group<T> {
         Group(Registry::new())
     }
 
-    /// Sweeps if a sweep is due now that `added` members have been added.
-    pub(crate) fn sweep_if_due(&self, added: usize) {
-        self.0.sweep_if_due(added);
+    /// Once in a while, as [`sweep_if_sparse`](Self::sweep_if_sparse).
+    pub(crate) fn sweep_if_due(&self, added: usize, alive: impl FnOnce() -> usize) {
+        self.0.sweep_if_due(added, alive);
     }
 
     /// Sweeps if so few of the `added` members are `alive` that most of the list has ended.

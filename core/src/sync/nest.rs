@@ -60,7 +60,15 @@ pub(crate) fn with<N: Nested, R>(
     f()
 }
 
-/// Takes the innermost value off the list when dropped.
+/// Runs `f` with no value around it.
+#[inline]
+pub(crate) fn without<N: Nested, R>(nest: &'static LocalKey<Nest<N>>, f: impl FnOnce() -> R) -> R {
+    let _back = Back { nest, outer: top(nest) };
+    set_top(nest, ptr::null());
+    f()
+}
+
+/// Puts the values on the list that were on it before, when dropped.
 struct Back<N: Nested> {
     nest: &'static LocalKey<Nest<N>>,
     outer: *const Entry<'static, N>,

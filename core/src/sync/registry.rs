@@ -3,10 +3,10 @@
 //!
 //! The registry is a list of pointers. Entering pushes a member (Treiber's stack); ending does not
 //! touch the list. So in a scope of short children a spawn costs one compare-and-swap, and an end
-//! costs nothing. Members that have ended are swept out by an entering thread when the list may
-//! have doubled, and by one in many leaving children when less than half of the list may be alive.
-//! So a scope that runs for a year, or has seen a flood of children, holds at most twice its live
-//! members and a constant.
+//! costs nothing. Members that have ended are swept out when less than half of the list may be
+//! alive, which one in many entering threads and one in many leaving children look at. So a scope
+//! that runs for a year, or has seen a flood of children, holds at most twice its live members and
+//! a constant; and while all of its children live, none of them is looked at.
 //!
 //! ```text
 //! head ──► newest ──► … ──► oldest        links: `Listed::next`
@@ -63,7 +63,7 @@ const SLACK: usize = if cfg!(anyscope_loom) { 1 } else { 64 };
 pub(crate) struct Registry<L: Listed> {
     /// On a cache line of its own, as every entering thread writes it.
     head: CachePadded<AtomicPtr<L>>,
-    /// How many members will have entered when the next sweep is due.
+    /// How many members will have entered when it is time to look whether to sweep.
     sweep_at: AtomicUsize,
     /// How many have entered and are no longer in the list. Only the sweeper writes it.
     swept: AtomicUsize,
@@ -103,22 +103,39 @@ impl<L: Listed> Registry<L> {
         }
     }
 
-    /// Sweeps if a sweep is due now that `entered` members have entered. The count may wrap around.
-    pub(crate) fn sweep_if_due(&self, entered: usize) {
+    /// Once in a while, as [`sweep_if_sparse`](Self::sweep_if_sparse): `entered` members have
+    /// entered, which may wrap around, and `alive` says how many of them may be alive.
+    pub(crate) fn sweep_if_due(&self, entered: usize, alive: impl FnOnce() -> usize) {
         // Not negative, as a difference of counts that may wrap around.
         if entered.wrapping_sub(self.sweep_at.load(Ordering::Relaxed)) <= usize::MAX / 2 {
-            self.sweep(entered);
+            self.look_whether_to_sweep(entered, alive);
         }
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn look_whether_to_sweep(&self, entered: usize, alive: impl FnOnce() -> usize) {
+        // Models have few members, and are about sweeps.
+        if cfg!(anyscope_loom) || self.is_sparse(entered, alive(), SLACK / 2) {
+            return self.sweep(entered);
+        }
+        // A sweep would touch the memory of all members, which may be cold, to free few.
+        self.sweep_at.store(entered.wrapping_add(SLACK), Ordering::Relaxed);
     }
 
     /// Sweeps if so few of the `entered` members are `alive` that most of the list has ended.
     pub(crate) fn sweep_if_sparse(&self, entered: usize, alive: usize) {
+        if self.is_sparse(entered, alive, SLACK) {
+            self.sweep(entered);
+        }
+    }
+
+    /// Returns whether more than half of the list, and more than `slack`, has ended.
+    fn is_sparse(&self, entered: usize, alive: usize, slack: usize) -> bool {
         let listed = entered.wrapping_sub(self.swept.load(Ordering::Relaxed));
         // More than half of the address space is a negative difference: a sweeper has meanwhile
         // counted members that entered later.
-        if listed > 2 * alive + SLACK && listed <= usize::MAX / 2 {
-            self.sweep(entered);
-        }
+        listed > alive.saturating_mul(2).saturating_add(slack) && listed <= usize::MAX / 2
     }
 
     /// Adds `member`, or returns false if the registry is closed.

@@ -75,7 +75,7 @@ impl Setup {
     }
 
     fn sweep(&self) {
-        self.registry.sweep_if_due(self.members.len());
+        self.registry.sweep_if_due(self.members.len(), || 0);
     }
 
     fn released(&self) -> usize {

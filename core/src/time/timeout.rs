@@ -20,6 +20,9 @@ use pin_project_lite::pin_project;
 /// is read, so a value that is ready always counts, even with a limit of zero. With a limit of
 /// zero, `future` is polled once. [`Duration::MAX`] means no limit.
 ///
+/// The returned future keeps `timer`. Pass `&timer` where it is awaited, and `timer.clone()` where
+/// it goes elsewhere: into a child, or out of a closure.
+///
 /// # Errors
 ///
 /// Returns [`Elapsed`] if the time has passed, after `future` has been dropped. This is a failure
@@ -86,6 +89,22 @@ pub fn deadline<T: Timer + Clock, F: Future>(timer: T, at: Instant, future: F) -
 /// An error: the time limit has passed.
 ///
 /// Returned by [`timeout`] and [`deadline`].
+///
+/// # Examples
+///
+/// ```
+/// use anyscope::{smol::Smol, time::Elapsed, timeout};
+/// use std::{future::pending, time::Duration};
+///
+/// # smol::block_on(async {
+/// /// `?` turns it into an error of one's own.
+/// async fn answer() -> Result<u32, Elapsed> {
+///     timeout(&Smol, Duration::from_millis(1), pending()).await
+/// }
+///
+/// assert!(answer().await.unwrap_err().to_string().starts_with("timed out"));
+/// # });
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Elapsed(());
 

@@ -42,7 +42,7 @@ struct Channel {
 
 struct Known {
     receiver: At,
-    senders: Vec<(usize, At)>,
+    senders: BTreeMap<usize, At>,
     last_key: usize,
     is_closed: bool,
     /// How often the receiver was given what it had asked for, or was told to ask again,
@@ -91,7 +91,7 @@ impl Ends {
         self.with(|known| {
             known.last_key += 1;
             key = known.last_key;
-            known.senders.push((key, At::Unused));
+            known.senders.insert(key, At::Unused);
         });
         SenderKey(key)
     }
@@ -99,7 +99,7 @@ impl Ends {
     /// A sender is gone.
     #[inline]
     pub(crate) fn remove_sender(&self, sender: &SenderKey) {
-        self.with(|known| known.senders.retain(|(key, _)| *key != sender.0));
+        self.with(|known| _ = known.senders.remove(&sender.0));
     }
 
     /// The running code uses a sender.
@@ -186,9 +186,9 @@ impl Ends {
 
 impl Known {
     fn sender_used(&mut self, sender: &SenderKey) {
-        let here = watcher::place();
-        let sender = self.senders.iter_mut().find(|(key, _)| *key == sender.0);
-        sender.into_iter().for_each(|(_, at)| at.used(here));
+        if let Some(at) = self.senders.get_mut(&sender.0) {
+            at.used(watcher::place());
+        }
     }
 }
 
@@ -199,7 +199,7 @@ impl Channel {
         static NUMBERS: AtomicUsize = AtomicUsize::new(1);
         let known = Known {
             receiver: At::Unused,
-            senders: Vec::new(),
+            senders: BTreeMap::new(),
             last_key: 0,
             is_closed: false,
             given: 0,
@@ -240,7 +240,7 @@ pub(crate) fn places(of: usize, is_receiver: bool) -> Option<Vec<Place>> {
             return known.receiver.place().filter(|_| is_settled).map(|place| [place].into());
         }
         let is_settled = !known.is_claimed && known.given == known.seen;
-        let places = || known.senders.iter().map(|(_, at)| at.place()).collect();
+        let places = || known.senders.values().map(|at| at.place()).collect();
         is_settled.then(places).flatten()
     });
     // It may be the last one: its drop takes the lock of the list, not that of the channel.

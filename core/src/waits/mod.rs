@@ -6,6 +6,7 @@
 //! | [`held`] | who holds what others wait for |
 //! | [`ends`] | who is at which end of a channel |
 //! | `labels` | what users call waits |
+//! | `details` | what is said of waits when somebody looks |
 //! | [`listen`] | a listener of a thread: executors that explain why a task is stuck |
 //! | [`watch`] | what is kept of a child or a body that is watched: its polls, and what it waits for |
 //! | [`who`] | who waits for what, in words |
@@ -13,6 +14,8 @@
 //!
 //! Without `std` nobody can ask, and nothing is told.
 
+#[cfg(all(feature = "std", not(anyscope_loom)))]
+pub(crate) mod details;
 #[cfg_attr(not(all(feature = "std", not(anyscope_loom))), path = "no_ends.rs")]
 pub(crate) mod ends;
 #[cfg_attr(not(all(feature = "std", not(anyscope_loom))), path = "no_held.rs")]
@@ -34,13 +37,13 @@ mod models;
 
 #[cfg(feature = "std")]
 pub use listen::{Listening, WaitListener, listen_to_waits};
-#[cfg(all(feature = "std", not(anyscope_loom)))]
-pub(crate) use wait::unheard;
 #[cfg(feature = "std")]
 pub(crate) use wait::waits_for_label;
 pub(crate) use wait::{
     Wait, What, is_told, waits_for, waits_for_all, waits_for_what, waits_for_with, yields,
 };
+#[cfg(all(feature = "std", not(anyscope_loom)))]
+pub(crate) use wait::{unheard, waits_for_detailed};
 #[cfg(any(feature = "std", anyscope_loom))]
 #[cfg_attr(anyscope_loom, allow(unused_imports))]
 pub(crate) use watch::Watch;

@@ -40,6 +40,11 @@ pub(crate) enum Wait {
     What(What),
     /// What a user has called it, by its number in the list of such names.
     Label(usize),
+    /// The same, and there is one who can say more of it.
+    Detailed {
+        label: usize,
+        detail: usize,
+    },
 }
 
 macro_rules! what {
@@ -131,9 +136,11 @@ impl fmt::Display for Words {
             }
             Wait::What(what) | Wait::End { what, .. } => f.write_str(what.text()),
             #[cfg(all(feature = "std", not(anyscope_loom)))]
-            Wait::Label(number) => f.write_str(super::labels::label(number)),
+            Wait::Label(label) | Wait::Detailed { label, .. } => {
+                f.write_str(super::labels::label(label))
+            }
             #[cfg(not(all(feature = "std", not(anyscope_loom))))]
-            Wait::Label(_) => f.write_str("something"),
+            Wait::Label(_) | Wait::Detailed { .. } => f.write_str("something"),
         }
     }
 }
@@ -208,6 +215,17 @@ pub(crate) fn waits_for_label(label: &'static str) {
     #[cfg(not(anyscope_loom))]
     if super::watcher::is_watched() {
         super::watcher::tell(Wait::Label(super::labels::number(label)), None);
+    }
+}
+
+/// As [`waits_for_label`], with one who can say more. It is asked for only if somebody watches.
+#[cfg(all(feature = "std", not(anyscope_loom)))]
+#[inline]
+pub(crate) fn waits_for_detailed(label: &'static str, detail: impl FnOnce() -> usize) {
+    super::listen::tell(format_args!("{label}"));
+    if super::watcher::is_watched() {
+        let label = super::labels::number(label);
+        super::watcher::tell(Wait::Detailed { label, detail: detail() }, None);
     }
 }
 

@@ -166,6 +166,7 @@ pub(crate) fn to_words(wait: Wait) -> [u64; 5] {
             (8 + u64::from(asks), [in_flight, limit, undelivered, 0])
         }
         Wait::End { what, of, is_receiver } => (10, [what as usize, of, is_receiver.into(), 0]),
+        Wait::Detailed { label, detail } => (11, [label, detail, 0, 0]),
     };
     // Nothing is lost: a `usize` has 64 bits at most.
     let [a, b, c, d] = words.map(|word| word as u64);
@@ -187,6 +188,7 @@ pub(crate) fn from_words([kind, words @ ..]: [u64; 5]) -> Option<Wait> {
         7 => Wait::AnyOf(a),
         8 | 9 => Wait::Flow { in_flight: a, limit: b, undelivered: c, asks: kind == 9 },
         10 => Wait::End { what: *What::ALL.get(a)?, of: b, is_receiver: c != 0 },
+        11 => Wait::Detailed { label: a, detail: b },
         _ => return None,
     })
 }
@@ -201,7 +203,9 @@ mod tests {
         let named = [Wait::Child(1), Wait::Scope(2), Wait::Room(3), Wait::Inside(5)];
         let flow = |asks| Wait::Flow { in_flight: 1, limit: 2, undelivered: 3, asks };
         let ends = Wait::End { what: What::QueueItem, of: 7, is_receiver: true };
-        let rest = [permits, ends, Wait::Label(4), Wait::AnyOf(5), flow(true), flow(false)];
+        let detailed = Wait::Detailed { label: 8, detail: 9 };
+        let rest =
+            [permits, ends, detailed, Wait::Label(4), Wait::AnyOf(5), flow(true), flow(false)];
         let waits = named.into_iter().chain(rest);
         let all = What::ALL.iter().map(|what| Wait::What(*what)).chain(waits);
         all.for_each(|wait| assert_eq!(from_words(to_words(wait)), Some(wait)));

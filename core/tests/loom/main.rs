@@ -8,6 +8,7 @@
 mod child;
 mod cleanup;
 mod flow;
+mod latent;
 mod registry;
 mod scope;
 mod token;

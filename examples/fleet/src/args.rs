@@ -53,6 +53,8 @@ pub(crate) enum What {
     Work(Work),
     /// Says what waits, and who does what.
     Status,
+    /// Has done again what was given up.
+    Redrive,
 }
 
 #[derive(clap::Args)]

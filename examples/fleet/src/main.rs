@@ -6,6 +6,7 @@
 //! cargo run --release -p fleet -- work &                      # as often as you like; Ctrl-C ends one in good order
 //! cargo run --release -p fleet -- call pictures thumbs        # a bar, and who does what
 //! cargo run --release -p fleet -- status
+//! cargo run --release -p fleet -- redrive                   # what was given up, when the disk has room again
 //! ```
 //!
 //! What is between them is a file, `fleet.db`; `--jobs` names another. With `--features nats` and `--engine nats` it is a server, and workers may be on other
@@ -16,6 +17,7 @@ mod args;
 mod call;
 mod engine;
 mod pictures;
+mod redrive;
 mod status;
 mod thumbnail;
 mod work;
@@ -51,6 +53,7 @@ fn start(args: Args) -> Result<ExitCode, Box<dyn Error>> {
             What::Call(call) => call::call(&engine, call, &shutdown).await,
             What::Work(work) => work::work(&engine, work, &shutdown).await,
             What::Status => status::print(&engine).await,
+            What::Redrive => redrive::redrive(&engine).await,
         }
     })?;
     Ok(match (shutdown.has_begun(), done) {

@@ -138,6 +138,35 @@ fn both_sides_are_interrupted() {
     drop(second);
 }
 
+/// Given a folder that is none while workers try, then the pictures are given up, and their caller is told; when it is mended, they are put again, and made.
+#[test]
+fn what_was_given_up_is_done_again() {
+    let temp = tempfile::tempdir().unwrap();
+    let folder = temp.path();
+    assert!(run(folder, &["make", "pictures", "--number", "6"]).status.success());
+    let call = Process::start(folder, &["call", "pictures", "thumbs"]);
+    until(|| text(&run(folder, &["status"]).stdout).starts_with("6 wait, 0 running, "));
+    fs::remove_dir(folder.join("thumbs")).unwrap();
+    fs::write(folder.join("thumbs"), "not a folder").unwrap();
+    let worker = Process::start(folder, &["work"]);
+    let (code, out) = call.output();
+    let said = "6 pictures: 0 thumbnails made, 0 were there, 6 failed\n";
+    assert_eq!((code, &*out), (Some(1), said));
+    let status = text(&run(folder, &["status"]).stdout);
+    assert!(status.starts_with("0 wait, 0 running, 6 done, 6 of them given up\n"), "{status}");
+
+    fs::remove_file(folder.join("thumbs")).unwrap();
+    fs::create_dir(folder.join("thumbs")).unwrap();
+    let redrive = run(folder, &["redrive"]);
+    assert_eq!(text(&redrive.stdout), "6 were given up, 6 are put again\n");
+    until(|| text(&run(folder, &["status"]).stdout).starts_with("0 wait, 0 running, "));
+    assert_eq!(thumbs(folder).len(), 6);
+    let nothing = run(folder, &["redrive"]);
+    assert_eq!(nothing.status.code(), Some(0));
+    assert_eq!(text(&nothing.stdout), "0 were given up, 0 are put again\n");
+    drop(worker);
+}
+
 /// Given what cannot be done, then it is said, and the exit code tells.
 #[test]
 fn what_cannot_be_done_is_said() {

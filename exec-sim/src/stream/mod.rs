@@ -260,6 +260,28 @@ impl fmt::Debug for SimStream {
 /// What connects two [`SimStream`]s, seen from one of them.
 ///
 /// Cheap to clone. Clones are the same cable.
+///
+/// # Examples
+///
+/// ```
+/// use anyscope::sim::{Link, Sim};
+/// use futures_lite::{AsyncReadExt, AsyncWriteExt};
+///
+/// Sim::new(1)
+///     .run(async |sim| {
+///         let (mut ours, mut theirs) = sim.stream_pair(Link::default());
+///         ours.cable().silence_outgoing();
+///         ours.write_all(b"hello").await.unwrap(); // nobody hears it
+///         ours.cable().restore();
+///         let mut heard = [0; 5];
+///         theirs.read_exact(&mut heard).await.unwrap();
+///         assert_eq!(&heard, b"hello");
+///
+///         theirs.cable().cut();
+///         assert!(ours.write_all(b"anyone?").await.is_err());
+///     })
+///     .unwrap();
+/// ```
 #[derive(Clone)]
 pub struct Cable {
     pair: Arc<Pair>,

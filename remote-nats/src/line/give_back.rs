@@ -7,6 +7,7 @@ use super::{
     ATTEMPTS, DELAY, EPOCH, Line, PUT_AT, WAS,
     pull::{ACK, Delivery},
     put::headers,
+    sweep::Swept,
 };
 use crate::{
     handle::Core,
@@ -167,7 +168,7 @@ const SWEEP: Duration = Duration::from_secs(10);
 
 /// Brings back jobs whose delay is over, and repairs what was left, as long as the line is there.
 pub(super) async fn bring_back(line: Weak<Line>, core: Weak<Core>) {
-    let (mut made, mut swept) = (false, None::<Instant>);
+    let (mut made, mut swept_at, mut swept) = (false, None::<Instant>, Swept::default());
     loop {
         let done = {
             let (Some(line), Some(core)) = (line.upgrade(), core.upgrade()) else { return };
@@ -176,9 +177,9 @@ pub(super) async fn bring_back(line: Weak<Line>, core: Weak<Core>) {
                     line.consume_later(&core).await?;
                     made = true;
                 }
-                if swept.is_none_or(|swept| swept.elapsed() > SWEEP) {
-                    swept = Some(Instant::now());
-                    line.sweep(&core).await?;
+                if swept_at.is_none_or(|at| at.elapsed() > SWEEP) {
+                    swept_at = Some(Instant::now());
+                    line.sweep(&core, &mut swept).await?;
                 }
                 line.bring_back_some(&core).await
             }
@@ -186,7 +187,7 @@ pub(super) async fn bring_back(line: Weak<Line>, core: Weak<Core>) {
         };
         if done.is_err() {
             // The server may have been killed.
-            (made, swept) = (false, None);
+            (made, swept_at) = (false, None);
             tokio::time::sleep(Duration::from_millis(200)).await;
         }
     }

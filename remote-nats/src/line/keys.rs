@@ -64,8 +64,8 @@ impl Line {
 
     async fn unpark(&self, core: &Core, job: &JobId, parked: Stored) -> Result<(), EngineError> {
         let (connection, names) = (&core.connection, &self.names);
-        let put_at = parked.time;
-        let headers = super::put::headers(0, 0, put_at, std::time::Duration::ZERO);
+        let epoch = parked.header(super::EPOCH).and_then(|epoch| epoch.parse().ok()).unwrap_or(0);
+        let headers = super::put::headers(0, epoch, parked.time, std::time::Duration::ZERO);
         // In conflict if somebody else does the same.
         connection.publish_after(&names.job(job), 0, headers, parked.payload.into()).await?;
         connection.delete(&names.wait, parked.sequence).await

@@ -10,6 +10,7 @@
 //! | `held` | what this client has leased, and until when |
 //! | `settle` | outcomes, and what follows from them |
 //! | `give_back` | ends leases without an outcome; brings back jobs whose delay is over |
+//! | `redrive` | dead letters that are put again |
 //! | `sweep` | repairs what crashes leave |
 //! | `watch` | waits for outcomes, and for ends of leases |
 //! | `signals` | what is told to workers |
@@ -22,6 +23,7 @@ mod keys;
 mod lease;
 mod pull;
 mod put;
+mod redrive;
 mod settle;
 mod signals;
 mod streams;

@@ -1,6 +1,10 @@
 //! One request for messages.
 
-use crate::{connection::Connection, error::unavailable, time::nanos};
+use crate::{
+    connection::{Connection, PATIENCE},
+    error::unavailable,
+    time::nanos,
+};
 use anyscope_remote::EngineError;
 use async_nats::{Message, Subscriber};
 use bytes::Bytes;
@@ -127,15 +131,15 @@ impl Connection {
         Ok(())
     }
 
-    /// Asks for no more, and takes what is on its way.
+    /// Asks for no more, and takes what is on its way: what were not taken would be nobody's until its lease is over.
     async fn rest(&self, mut messages: Subscriber, deliveries: &mut Vec<Delivery>) {
-        let _ = messages.unsubscribe().await;
-        // When there is an answer to this, all that was sent before is here.
-        if self.round_trip().await.is_ok() {
-            while let Ok(Some(message)) = timeout(Duration::ZERO, next(&mut messages)).await {
-                if message.status.is_none() {
-                    deliveries.extend(Delivery::new(message));
-                }
+        // It ends when the server has heard it. An `unsubscribe` would end at once, and drop what comes before that.
+        if messages.drain().await.is_err() {
+            return;
+        }
+        while let Ok(Some(message)) = timeout(PATIENCE, next(&mut messages)).await {
+            if message.status.is_none() {
+                deliveries.extend(Delivery::new(message));
             }
         }
     }

@@ -26,7 +26,7 @@ impl Line {
         self.ensure(core).await?;
         let (mut put, mut stored) = (Vec::new(), Vec::new());
         for (job, bytes) in encoded {
-            match self.put_one(core, &job, bytes).await {
+            match self.put_one(core, &job, HeaderMap::new(), bytes).await {
                 Ok(Some(place)) => {
                     stored.push(place);
                     put.push(Put::Stored);
@@ -43,10 +43,11 @@ impl Line {
     }
 
     /// Returns where the job is stored now, or none if it was before.
-    async fn put_one(
+    pub(super) async fn put_one(
         &self,
         core: &Core,
         job: &Envelope,
+        headers: HeaderMap,
         bytes: Bytes,
     ) -> Result<Option<Place<'_>>, EngineError> {
         let (connection, names) = (&core.connection, &self.names);
@@ -56,7 +57,7 @@ impl Line {
         let Some(key) = job.key.as_deref().map(Key::new) else {
             // At once, as it is seldom known; a worker looks at the outcome too.
             let subject = names.job(&job.id);
-            let publish = connection.publish_after(&subject, 0, HeaderMap::new(), bytes);
+            let publish = connection.publish_after(&subject, 0, headers, bytes);
             let (published, ended, waits) = try_join!(publish, ended, waits)?;
             let Published::Stored(sequence) = published else { return Ok(None) };
             if ended.is_some() || waits.is_some() {
@@ -71,7 +72,7 @@ impl Line {
         let parked = names.parked(&key, &job.id);
         let place = match ended.is_some() || waits.is_some() || works.is_some() {
             true => None,
-            false => match connection.publish_after(&parked, 0, HeaderMap::new(), bytes).await? {
+            false => match connection.publish_after(&parked, 0, headers, bytes).await? {
                 Published::Stored(sequence) => Some((&*names.wait, sequence)),
                 Published::Conflict => None,
             },
@@ -91,7 +92,7 @@ impl Line {
 }
 
 /// A stream, and a number in it.
-type Place<'a> = (&'a str, u64);
+pub(super) type Place<'a> = (&'a str, u64);
 
 impl Core {
     pub(crate) fn check_size(&self, size: usize) -> Result<(), EngineError> {

@@ -120,10 +120,7 @@ impl Line {
         reply: &str,
     ) -> Result<(), EngineError> {
         if let Some(end) = dead {
-            for (part, bytes) in [("end", Bytes::copy_from_slice(end)), ("job", envelope.clone())] {
-                let subject = self.names.dead_letter(job, part);
-                core.connection.publish_after(&subject, 0, HeaderMap::new(), bytes).await?;
-            }
+            self.keep_letter(core, job, end, envelope).await?;
         }
         let promoted = match key {
             Some(key) => self.promote(core, key, Some(job)).await,
@@ -135,6 +132,21 @@ impl Line {
             _ => {}
         }
         core.connection.answer(reply, ACK).await
+    }
+
+    /// Stores a dead letter, unless it is.
+    pub(super) async fn keep_letter(
+        &self,
+        core: &Core,
+        job: &JobId,
+        end: &[u8],
+        envelope: &Bytes,
+    ) -> Result<(), EngineError> {
+        for (part, bytes) in [("end", Bytes::copy_from_slice(end)), ("job", envelope.clone())] {
+            let subject = self.names.dead_letter(job, part);
+            core.connection.publish_after(&subject, 0, HeaderMap::new(), bytes).await?;
+        }
+        Ok(())
     }
 
     /// Takes a job out that has its outcome, unless somebody may have it.

@@ -8,10 +8,19 @@ use std::{
     pin::Pin,
     time::{Duration, Instant},
 };
-use tokio::time::{sleep, timeout};
+use tokio::{
+    sync::watch,
+    time::{sleep, timeout},
+};
 
 impl Line {
-    pub(crate) async fn outcome(&self, core: &Core, job: &JobId) -> Result<Vec<u8>, EngineError> {
+    /// `lost` is from before the job was put: a server that comes back may have lost it, and whoever put it is to hear of that.
+    pub(crate) async fn outcome(
+        &self,
+        core: &Core,
+        job: &JobId,
+        mut lost: watch::Receiver<()>,
+    ) -> Result<Vec<u8>, EngineError> {
         self.ensure(core).await?;
         // Listens before it looks. The look is a round trip, so the server knows that we listen when there is an answer; of a cluster, one server knows. So it
         // looks again now and then.
@@ -23,7 +32,11 @@ impl Line {
                 return Ok(end.payload);
             }
             let next = poll_fn(|cx| futures_core::Stream::poll_next(Pin::new(&mut told), cx));
-            match timeout(pause, next).await {
+            let told = tokio::select! {
+                told = timeout(pause, next) => told,
+                _ = lost.changed() => return Err(unavailable("the connection is lost")),
+            };
+            match told {
                 Ok(Some(won)) => return Ok(won.payload.to_vec()),
                 Ok(None) => return Err(unavailable("the connection is closed")),
                 Err(_) => pause = (pause * 2).min(Duration::from_secs(2)),

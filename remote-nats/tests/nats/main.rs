@@ -7,4 +7,5 @@ mod contract;
 mod fleet;
 mod processes;
 mod refuse;
+mod secure;
 mod support;

@@ -4,14 +4,14 @@ use crate::{
     fleet::{LEASE, Site, site},
     support::server_or_return,
 };
-use anyscope::{Limit, Timer, smol::Smol};
+use anyscope::{Limit, Timer, smol::Smol, timeout};
 use anyscope_nats::Nats;
 use anyscope_remote::engine::{
     Again, Ask, End, Engine, Envelope, JobId, Queue, Settled, Settler, Status, WorkerName,
 };
 use anyscope_remote_tests::{EVERYWHERE, scenarios};
 use std::{
-    env,
+    env, fs,
     time::{Duration, Instant},
 };
 
@@ -27,7 +27,10 @@ pub(crate) fn jobs(few: u32) -> u32 {
 /// Calls so many jobs, and kills something with `kill` now and then. Each job has one outcome, and was begun; no more than the limit are leased.
 pub(crate) async fn all_are_done(site: &Site, jobs: u32, kills: u32, kill: impl FnMut(u32)) {
     let began = Instant::now();
-    let (killed, again) = scenarios::all_are_done(site, jobs, 10, kills, async || (), kill).await;
+    let all = scenarios::all_are_done(site, jobs, 10, kills, async || (), kill);
+    // Many times what it takes.
+    let limit = Duration::from_secs(180 + u64::from(jobs) / 20);
+    let (killed, again) = timeout(&Smol, limit, all).await.expect("a job has no outcome");
     site.until(|&Status { ready, delayed, ref running, settled, dead, .. }, _, _| {
         (ready, delayed, running.len(), settled, dead) == (0, 0, 0, u64::from(jobs), 0)
     })
@@ -50,14 +53,18 @@ fn j59_workers_are_killed() {
     }));
 }
 
-/// Given a server that is killed and started again on its store while jobs are put, leased, extended and settled, then callers and workers wait for it, and each job
-/// has one outcome.
+/// Given a server that ends and is started again on its store while jobs are put, leased, extended and settled, then callers and workers wait for it, and each job
+/// has one outcome. By hand (`ANYSCOPE_KILLS`) it is killed: what one server alone loses of what it has confirmed is put again.
 #[test]
-fn j60_the_server_is_killed() {
+fn j60_the_server_is_restarted() {
     let mut server = server_or_return!("");
     let site = site(server.address(), 1);
     let _workers: Vec<_> = (0..2).map(|_| site.start("worker")).collect();
-    smol::block_on(all_are_done(&site, jobs(200), kills(2).min(20), |_| server.restart()));
+    let kills_it = env::var_os("ANYSCOPE_KILLS").is_some();
+    smol::block_on(all_are_done(&site, jobs(200), kills(2).min(20), |_| match kills_it {
+        true => server.restart(),
+        false => server.restart_in_order(),
+    }));
     // A server that was killed has messages again that were acknowledged; they go.
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     runtime.block_on(async {
@@ -91,6 +98,13 @@ fn j62_a_caller_is_killed() {
 fn j63_a_job_ends_its_process() {
     let server = server_or_return!("");
     scenarios::a_job_ends_its_process(&site(server.address(), 1), 2);
+}
+
+/// Given a call that waits, then who looks at the tree of the caller sees which process has its job; when that is killed, the next one.
+#[test]
+fn j68_a_tree_shows_the_worker() {
+    let server = server_or_return!("");
+    scenarios::a_tree_shows_the_worker(&site(server.address(), 1));
 }
 
 /// Given an acknowledgement of a lease that has run out, while another worker has the job, then the server takes it, and it decides nothing: the other one settles, and
@@ -183,11 +197,77 @@ fn j67_a_job_that_waits_outlives_its_server() {
             server.restart();
             leased = loop {
                 match engine.lease(&queue, ask(1)).await {
-                    Ok(mut leased) => break leased.pop().expect("it is there again"),
+                    // A server that was killed may have forgotten that the others are held.
+                    Ok(mut leased) => match leased.pop().expect("it is there again") {
+                        leased if leased.envelope.id.as_str() == "a" => break leased,
+                        _ => {}
+                    },
                     Err(_) => Smol.sleep(Duration::from_millis(20)).await,
                 }
             };
-            assert_eq!(leased.envelope.id.as_str(), "a");
+        }
+    });
+}
+
+/// Given a server that waits for the acknowledgement of a message that it has no more, as after a kill, then that does not keep a place under the limit: what waits for one is
+/// leased.
+#[test]
+fn j69_leases_of_nothing_end() {
+    let mut server = server_or_return!("");
+    let queue = Queue::from("gone");
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let ask = |free| {
+        let mut ask = Ask::new(free, LEASE / 4, 10 * LEASE, WorkerName::new("w"));
+        ask.everywhere = Limit::new(2);
+        ask
+    };
+    let workers = server.store().join("jetstream/$G/streams/anyscope-gone-work/obs/workers/o.dat");
+    smol::block_on(async {
+        let engine = Nats::builder(server.address()).connect().await.unwrap();
+        // The one that goes is behind one that stays: those in front of all are forgotten by the server itself.
+        let jobs = ["stays", "goes", "waits"]
+            .map(|id| Envelope::new(JobId::parse(id).unwrap(), "a", 1, Vec::new()));
+        engine.put(&queue, jobs.into()).await.unwrap();
+        assert_eq!(engine.lease(&queue, ask(2)).await.unwrap().len(), 2);
+    });
+    // An earlier moment of what the server knows of leases, and a later one of the messages.
+    server.stop();
+    let leased = fs::read(&workers).unwrap();
+    server.restart();
+    runtime.block_on(async {
+        let client = async_nats::connect(server.address()).await.unwrap();
+        let subject = "$JS.API.STREAM.MSG.DELETE.anyscope-gone-work";
+        client.request(subject, "{\"seq\":2}".into()).await.unwrap();
+    });
+    server.kill();
+    fs::write(&workers, leased).unwrap();
+    server.restart();
+    // It tries in vain to lease it again, for whoever asks.
+    runtime.block_on(async {
+        let client = async_nats::connect(server.address()).await.unwrap();
+        let (inbox, ask) = (client.new_inbox(), "{\"batch\":20,\"expires\":60000000000}");
+        let _asks = client.subscribe(inbox.clone()).await.unwrap();
+        let next = "$JS.API.CONSUMER.MSG.NEXT.anyscope-gone-work.workers";
+        client.publish_with_reply(next, inbox, ask.into()).await.unwrap();
+        loop {
+            let info = "$JS.API.CONSUMER.INFO.anyscope-gone-work.workers";
+            let info = client.request(info, "".into()).await.unwrap();
+            let info = String::from_utf8_lossy(&info.payload).into_owned();
+            assert!(info.contains("\"num_ack_pending\":2,"), "{info}");
+            if info.contains("\"num_redelivered\":2,") {
+                break;
+            }
+        }
+    });
+    smol::block_on(async {
+        let engine = Nats::builder(server.address()).connect().await.unwrap();
+        loop {
+            let leased = engine.lease(&queue, ask(2)).await.unwrap();
+            if leased.iter().any(|leased| leased.envelope.id.as_str() == "waits") {
+                break;
+            }
+            // The other one comes again and again.
+            assert!(leased.iter().all(|leased| leased.attempt < 20), "nobody has the second place");
         }
     });
 }

@@ -21,7 +21,7 @@ impl Job for Echo {
     type Codec = Json;
 }
 
-fn connect(builder: Builder) -> Result<Nats, EngineError> {
+pub(crate) fn connect(builder: Builder) -> Result<Nats, EngineError> {
     assert!(!format!("{builder:?}").contains(SECRET));
     let connected = smol::block_on(builder.connect());
     let shown = match &connected {
@@ -32,10 +32,12 @@ fn connect(builder: Builder) -> Result<Nats, EngineError> {
     connected
 }
 
-fn refused(builder: Builder, kind: ErrorKind, says: &str) {
+/// Returns all that the error says.
+pub(crate) fn refused(builder: Builder, kind: ErrorKind, says: &str) -> String {
     let error = connect(builder).map(drop).unwrap_err();
     assert_eq!(error.kind(), kind, "{error}");
     assert!(error.to_string().contains(says), "{error}");
+    format!("{error} {error:?}")
 }
 
 fn envelope(bytes: usize) -> Envelope {

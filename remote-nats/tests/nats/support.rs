@@ -63,7 +63,7 @@ impl Server {
         let settings = settings.replace("STORE", folder.path().join("store").to_str().unwrap());
         let settings = format!("listen: 127.0.0.1:{port}\n{settings}\n");
         let child = spawn(&binary, &folder, &settings);
-        let server = Server { binary, port, folder, settings, child };
+        let mut server = Server { binary, port, folder, settings, child };
         server.wait();
         Some(server)
     }
@@ -77,15 +77,41 @@ impl Server {
         let _ = self.child.wait();
     }
 
-    /// Starts it again, on the same store.
+    /// Ends it in good order, with all that it knows written.
+    pub(crate) fn stop(&mut self) {
+        let id = self.child.id().to_string();
+        assert!(Command::new("kill").arg(id).status().unwrap().success());
+        let _ = self.child.wait();
+    }
+
+    /// Kills it, and starts it again on the same store.
     pub(crate) fn restart(&mut self) {
         self.kill();
+        self.start_again();
+    }
+
+    /// Ends it in good order, and starts it again on the same store.
+    pub(crate) fn restart_in_order(&mut self) {
+        self.stop();
+        self.start_again();
+    }
+
+    fn start_again(&mut self) {
         self.child = spawn(&self.binary, &self.folder, &self.settings);
         self.wait();
     }
 
-    fn wait(&self) {
+    /// Returns where it has its store.
+    pub(crate) fn store(&self) -> PathBuf {
+        self.folder.path().join("store")
+    }
+
+    fn wait(&mut self) {
         while TcpStream::connect((Ipv4Addr::LOCALHOST, self.port)).is_err() {
+            if self.child.try_wait().unwrap().is_some() {
+                let log = fs::read_to_string(self.folder.path().join("log"));
+                panic!("the server does not start: {}", log.unwrap_or_default());
+            }
             thread::sleep(Duration::from_millis(5));
         }
     }
@@ -101,7 +127,6 @@ fn spawn(binary: &PathBuf, folder: &tempfile::TempDir, settings: &str) -> Child 
         .arg("-l")
         .arg(log)
         .stdout(Stdio::null())
-        .stderr(Stdio::null())
         .spawn()
         .unwrap()
 }

@@ -1,6 +1,6 @@
 //! What all calls of a `Remote` share.
 
-use super::presence::Presence;
+use super::{place::Places, presence::Presence};
 use crate::{
     engine::{
         AnyEngine, CallerId, End, Engine, EngineError, Envelope, JobId, Put, Queue, Settled,
@@ -17,6 +17,7 @@ pub(super) struct Caller {
     pub(super) queue: Queue,
     pub(super) time: Time,
     pub(super) presence: Presence,
+    pub(super) places: Arc<Places>,
     /// What goes on while nobody polls a call.
     pub(super) scope: OwnedScope<Arc<dyn Spawn + Send + Sync>>,
 }
@@ -30,7 +31,8 @@ impl Caller {
         lease: Duration,
     ) -> Arc<Self> {
         let presence = Presence::new(CallerId::unique(), lease);
-        Arc::new(Caller { engine, queue, time, presence, scope: OwnedScope::new(&exec) })
+        let (places, scope) = (Arc::default(), OwnedScope::new(&exec));
+        Arc::new(Caller { engine, queue, time, presence, places, scope })
     }
 
     /// Stores a job. Waits while the queue is full, and while the engine cannot be reached.

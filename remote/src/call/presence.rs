@@ -55,7 +55,7 @@ impl Caller {
             state.until > self.time.now().saturating_add(self.presence.lease / 3)
         };
         if !known {
-            self.insist(|| self.attend_once()).await?;
+            self.attend_again().await?;
         }
         let mut state = self.presence.lock();
         let begin = !state.kept;
@@ -65,6 +65,11 @@ impl Caller {
             self.keep();
         }
         Ok(waiting)
+    }
+
+    /// Returns when the engine knows that this caller is there, for all that it knew before.
+    pub(super) async fn attend_again(&self) -> Result<(), EngineError> {
+        self.insist(|| self.attend_once()).await
     }
 
     /// Tells the engine now and then, until nobody waits.

@@ -101,7 +101,9 @@ impl<J: Job> Remote<J> {
 
     /// Puts a job, and waits for its outcome: a future like any other, so every form of flow, retry, breaker, hedge and limit works with it.
     ///
-    /// It waits while the queue is full, and while the engine cannot be reached.
+    /// It waits while the queue is full, and while the engine cannot be reached. When it can be reached again, the job is put once more, so that it is done even if the engine has lost
+    /// it; an engine that has it, or its outcome, does not store it again. In a [`Tree`](anyscope_core::observe::tree::Tree), its wait says which worker has
+    /// the job and for how long, as the engine said it after the look before; nothing is asked while nobody looks.
     ///
     /// # Errors
     ///
@@ -158,7 +160,8 @@ impl<J: Job> Remote<J> {
 
     /// Waits for the outcome of a job that was submitted, here or elsewhere.
     ///
-    /// It waits for ever if no such job is ever put, or if the engine has forgotten it: engines keep outcomes for a time.
+    /// It waits for ever if no such job is ever put, or if the engine has forgotten it: engines keep outcomes for a time. If the engine may have lost it, put it again with
+    /// [`submit_as`](Self::submit_as), which changes nothing where it has not.
     ///
     /// # Errors
     ///
@@ -187,6 +190,38 @@ impl<J: Job> Remote<J> {
         let first = matches!(caller.settle(ticket.id(), &asked).await?, Outcome::Cancelled(_));
         caller.insist(|| caller.engine.released(&caller.queue, ticket.id())).await?;
         Ok(first)
+    }
+
+    /// Lets a job that was given up be done again, with as many attempts as a new one. Returns whether it is now: false if it is no dead letter, or no more.
+    ///
+    /// From then on it has no outcome until it has its next one, which is what [`attach`](Self::attach) waits for; who has read the first one is not told. Its id stays, so that what
+    /// a handler has done under it is known. It outlives its caller. Dead letters are in [`Engine::dead_letters`]. It waits while the queue is full, and while the engine cannot be
+    /// reached; if an answer is lost on the way, it may return false for what it has done.
+    ///
+    /// # Errors
+    ///
+    /// If the engine refuses it, or fails.
+    ///
+    /// # Cancel safety
+    ///
+    /// If the future is dropped, the job may be done again or not: call this again.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use anyscope_remote::{EngineError, Job, Remote, Ticket, engine::{Engine, Queue}};
+    ///
+    /// /// After the mistake was mended.
+    /// async fn all_again<J: Job>(remote: &Remote<J>, engine: &impl Engine, queue: &Queue) -> Result<(), EngineError> {
+    ///     for letter in engine.dead_letters(queue, 1000).await? {
+    ///         remote.redrive(&Ticket::new(queue.clone(), letter.envelope.id)).await?;
+    ///     }
+    ///     Ok(())
+    /// }
+    /// ```
+    pub async fn redrive(&self, ticket: &Ticket) -> Result<bool, EngineError> {
+        let caller = self.of(ticket);
+        caller.insist(|| caller.engine.redrive(&caller.queue, ticket.id())).await
     }
 
     /// Waits until the engine knows that nobody waits for the jobs of calls that were dropped; for the end of a program. Call it when no calls are left, and make

@@ -6,11 +6,12 @@ use super::{
 };
 use crate::{
     Codec, Job,
-    engine::{EngineError, Envelope, Malformed},
+    engine::{Engine, EngineError, Envelope, Malformed},
     outcome::{Last, Outcome},
+    time::Backoff,
 };
-use anyscope_core::{Clock, Instant, deadline, observe::labelled};
-use std::sync::Arc;
+use anyscope_core::{Clock, Instant, deadline, observe::labelled, race};
+use std::{future::pending, sync::Arc};
 
 /// Puts a job whose caller waits for it, and returns its outcome.
 pub(super) async fn call(
@@ -23,9 +24,9 @@ pub(super) async fn call(
     let answer = async {
         let waiting = caller.attend().await?;
         envelope.caller = Some(caller.presence.id().clone());
-        envelope.budget = left(&caller, at);
-        caller.put(envelope).await?;
-        let outcome = labelled("the outcome of a job", caller.outcome(&id)).await;
+        let outcome = outcome_of(&caller, envelope, at);
+        let place = caller.place_of(&id);
+        let outcome = labelled("the outcome of a job", outcome).detailed(place).await;
         drop(waiting);
         outcome
     };
@@ -40,6 +41,38 @@ pub(super) async fn call(
     };
     abandon.disarm();
     outcome
+}
+
+/// Puts a job, and waits for its outcome. When the engine was away meanwhile, the job is put once
+/// more: what was stored may be lost, by a server that was killed before its disk had it. Where it is not lost, this changes
+/// nothing.
+async fn outcome_of(
+    caller: &Arc<Caller>,
+    envelope: Envelope,
+    at: Instant,
+) -> Result<Outcome, EngineError> {
+    let mut backoff = Backoff::new(&caller.time);
+    let mut was_away = false;
+    loop {
+        // It begins before the job is put, so it hears of whatever happens to the engine after that. And the outcome
+        // may be there while the queue is too full for a job that is put again.
+        let outcome = caller.engine.outcome(&caller.queue, &envelope.id);
+        let put = async {
+            if was_away {
+                caller.attend_again().await?;
+            }
+            let envelope = Envelope { budget: left(caller, at), ..envelope.clone() };
+            caller.put(envelope).await?;
+            pending().await
+        };
+        match race((outcome, put)).await {
+            Err(error) if error.passes() => {
+                was_away = true;
+                backoff.wait().await;
+            }
+            bytes => return Ok(Outcome::from_bytes(&bytes?)?),
+        }
+    }
 }
 
 /// How much time is left until `at`.

@@ -27,7 +27,8 @@ pub use settle::{
     late_settles_change_nothing, one_settler_is_first, outcomes_are_waited_for,
 };
 pub use store::{
-    callers_come_and_go, dead_letters_are_kept, jobs_are_stored_once, signals_arrive, status_counts,
+    callers_come_and_go, dead_letters_are_kept, dead_letters_go_again, jobs_are_stored_once,
+    signals_arrive, status_counts,
 };
 
 use crate::engine::{Ask, Engine, Envelope, JobId, Leased, Queue, WorkerName};
@@ -60,6 +61,7 @@ where
     signals_arrive(engine, exec).await;
     callers_come_and_go(engine).await;
     dead_letters_are_kept(engine).await;
+    dead_letters_go_again(engine).await;
     status_counts(engine).await;
 }
 

@@ -1,8 +1,8 @@
 //! What is stored.
 
 use super::{LONG, SHORT, id, ids, job, lease, lease_now, put, queue};
-use crate::engine::{CallerId, End, Engine, Put, Settler, Signal};
-use anyscope_core::{Clock, Spawn, Timer, scope};
+use crate::engine::{CallerId, End, Engine, Put, Settled, Settler, Signal};
+use anyscope_core::{Clock, Spawn, Timer, join, scope};
 use futures_core::Stream;
 use std::{future::poll_fn, pin::pin, time::Duration};
 
@@ -94,6 +94,70 @@ pub async fn dead_letters_are_kept(engine: &impl Engine) {
         letters.iter().map(|letter| (letter.envelope.clone(), letter.end.bytes.clone())).collect();
     assert_eq!(of, [(job("a"), b"dead".to_vec()), (job("c"), b"dead".to_vec())]);
     assert_eq!(engine.dead_letters(&queue, 1).await.expect("an answer").len(), 1);
+}
+
+/// A dead letter that is put again is a job as it was, with attempts of its own and a later epoch; it has no outcome until it has its next one.
+pub async fn dead_letters_go_again(engine: &impl Engine) {
+    let queue = queue();
+    let mut dead = job("a");
+    (dead.key, dead.caller) = (Some("key".to_owned()), Some(CallerId::unique()));
+    let mut next = job("b");
+    next.key.clone_from(&dead.key);
+    engine.put(&queue, vec![dead.clone(), next, job("c")]).await.expect("stored");
+    let leased = lease(engine, &queue, 2).await;
+    assert_eq!(ids(&leased), ["a", "c"]);
+    let ends = [End::dead(b"dead".to_vec()), End::new(b"done".to_vec())];
+    for (leased, end) in leased.iter().zip(ends) {
+        let by = Settler::Worker(leased.lease.clone());
+        engine.settle(&queue, &leased.envelope.id, by, end).await.expect("settled");
+    }
+    let next = lease(engine, &queue, 1).await.remove(0);
+    assert_eq!(ids(std::slice::from_ref(&next)), ["b"]);
+
+    let redrive = async |name| engine.redrive(&queue, &id(name)).await.expect("an answer");
+    assert!(redrive("a").await);
+    for none in ["a", "b", "c", "d"] {
+        assert!(!redrive(none).await, "{none} is no dead letter");
+    }
+    assert!(engine.dead_letters(&queue, 10).await.expect("an answer").is_empty());
+    assert_eq!(engine.status(&queue).await.expect("an answer").dead, 0);
+    assert!(lease_now(engine, &queue, 9).await.is_empty(), "another one with its key has a lease");
+    let late = Settler::Worker(leased[0].lease.clone());
+    let late = engine.settle(&queue, &id("a"), late, End::dead(b"late".to_vec())).await;
+    assert_eq!(late.expect("an answer"), Settled::LeaseLost);
+    let by = Settler::Worker(next.lease);
+    engine.settle(&queue, &id("b"), by, End::new(Vec::new())).await.expect("settled");
+
+    let again = lease(engine, &queue, 9).await.remove(0);
+    dead.caller = None;
+    assert_eq!(again.envelope, dead);
+    assert_eq!((again.attempt, again.epoch > leased[0].epoch), (1, true));
+    let by = Settler::Worker(again.lease);
+    let settled = engine.settle(&queue, &id("a"), by, End::new(b"done".to_vec())).await;
+    assert_eq!(settled.expect("settled"), Settled::First);
+    assert_eq!(engine.outcome(&queue, &id("a")).await.expect("an outcome"), b"done");
+
+    // Its next outcome is heard of, while others are waited for too.
+    put(engine, &queue, &["x", "y"]).await;
+    let leased = lease(engine, &queue, 2).await;
+    let [x, y] = [0, 1].map(|n: usize| Settler::Worker(leased[n].lease.clone()));
+    let (x_id, y_id) = (id("x"), id("y"));
+    let waits = engine.outcome(&queue, &y_id);
+    let works = async {
+        let dead = engine.settle(&queue, &x_id, x, End::dead(b"dead".to_vec())).await;
+        assert_eq!(dead.expect("settled"), Settled::First);
+        assert!(engine.redrive(&queue, &x_id).await.expect("an answer"));
+        let again = lease(engine, &queue, 1).await.remove(0);
+        let settles = async {
+            let by = Settler::Worker(again.lease);
+            engine.settle(&queue, &x_id, by, End::new(b"done".to_vec())).await.expect("settled");
+        };
+        let (outcome, ()) = join((engine.outcome(&queue, &x_id), settles)).await;
+        assert_eq!(outcome.expect("an outcome"), b"done");
+        engine.settle(&queue, &y_id, y, End::new(b"done".to_vec())).await.expect("settled");
+    };
+    let (outcome, ()) = join((waits, works)).await;
+    assert_eq!(outcome.expect("an outcome"), b"done");
 }
 
 /// What is said of a queue is what it has.

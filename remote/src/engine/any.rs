@@ -92,4 +92,5 @@ erased! {
     fn gone(&self; ; callers: Vec<CallerId>) -> Gone;
     fn status(&self; queue: Queue; ) -> Status;
     fn dead_letters(&self; queue: Queue; at_most: usize) -> Vec<DeadLetter>;
+    fn redrive(&self; queue: Queue, job: JobId; ) -> bool;
 }

@@ -12,7 +12,8 @@
 //!
 //! 1. **Stored means stored.** [`put`](Engine::put) and [`settle`](Engine::settle) return when a crash of anything the engine promises to
 //!    survive would not undo them.
-//! 2. **One outcome.** The first [`settle`](Engine::settle) of an id wins, whoever it is, and everybody reads the same outcome.
+//! 2. **One outcome.** The first [`settle`](Engine::settle) of an id wins, whoever it is, and everybody reads the same outcome; of a dead letter until it is
+//!    [put again](Engine::redrive).
 //! 3. **Never lost.** A job without an outcome is leased, or will be. An engine with acknowledgements acknowledges a job only when
 //!    its outcome is stored.
 //! 4. **Bounded.** Leases that have neither run out nor ended are never more than [`Ask::everywhere`]. A job that is settled by its caller while a
@@ -157,4 +158,18 @@ pub trait Engine: Clone + Send + Sync + 'static {
         queue: &Queue,
         at_most: usize,
     ) -> impl Future<Output = Result<Vec<DeadLetter>, EngineError>> + Send;
+
+    /// Lets a dead letter be leased again, as if it were put now: it has no outcome any more, its attempts and its time are counted anew, it comes after others with its key,
+    /// and it outlives its caller. Its epoch grows on. Returns false, and changes nothing, if the job is no dead letter, cannot be read, or has a lease.
+    ///
+    /// If this engine crashes in the middle, the letter is still there: said again, it is done.
+    ///
+    /// # Errors
+    ///
+    /// [`Full`](ErrorKind::Full) if there is no room for it.
+    fn redrive(
+        &self,
+        queue: &Queue,
+        job: &JobId,
+    ) -> impl Future<Output = Result<bool, EngineError>> + Send;
 }

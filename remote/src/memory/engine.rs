@@ -91,9 +91,13 @@ impl Memory {
         job: &JobId,
         look: impl Fn(&Line, &JobId) -> Result<R, Instant> + Clone + Send + 'static,
     ) -> Result<R, EngineError> {
+        let losses = self.shared.change(|state| state.losses);
         loop {
             // Listens before it looks, so that nothing is missed.
-            let event = self.shared.change(|state| state.line(queue).waiter(job));
+            let event = self
+                .shared
+                .change(|state| (state.losses == losses).then(|| state.line(queue).waiter(job)));
+            let Some(event) = event else { return Err(ErrorKind::Unavailable.into()) };
             let changed = event.listen();
             let (look, queue, job) = (look.clone(), queue.clone(), job.clone());
             let seen = self.tell(move |state, _, now| {
@@ -232,6 +236,14 @@ impl Engine for Memory {
     ) -> Result<Vec<DeadLetter>, EngineError> {
         let queue = queue.clone();
         self.tell(move |state, _, _| state.line(&queue).dead_letters(at_most)).await
+    }
+
+    async fn redrive(&self, queue: &Queue, job: &JobId) -> Result<bool, EngineError> {
+        let (queue, job) = (queue.clone(), job.clone());
+        let redriven = self.tell(move |state, shared, now| {
+            state.line(&queue).redrive(&job, shared.queue_limit, now)
+        });
+        redriven.await?.ok_or_else(|| ErrorKind::Full.into())
     }
 }
 

@@ -87,9 +87,16 @@ pub(super) struct State {
     lines: HashMap<Queue, Line>,
     /// Until when callers are there.
     pub(super) callers: HashMap<CallerId, Instant>,
+    /// How often something was lost.
+    pub(super) losses: u64,
 }
 
 impl State {
+    fn lose(&mut self, since: Instant) {
+        self.losses += 1;
+        self.lines.values_mut().for_each(|line| line.lose(since));
+    }
+
     pub(super) fn line(&mut self, queue: &Queue) -> &mut Line {
         match self.lines.entry(queue.clone()) {
             Entry::Occupied(line) => line.into_mut(),
@@ -133,6 +140,58 @@ impl Memory {
             payload_limit: usize::MAX,
             keep: Duration::from_secs(3600),
         }
+    }
+
+    /// Loses what it has stored in the `last` time, as a server does that is killed before its disk had
+    /// all that it said was stored; for tests. Jobs that were put or settled since then are not known any more, and waits for outcomes
+    /// end as [`Unavailable`](crate::ErrorKind::Unavailable). Which callers are there stays known.
+    ///
+    /// # Examples
+    ///
+    /// A job that is lost is put again by whoever waits for it:
+    ///
+    /// ```
+    /// use anyscope::{Timer, join, scope, sim::explore};
+    /// use anyscope_remote::{Job, Json, Memory, Remote, Workers};
+    /// use std::time::Duration;
+    ///
+    /// const SECOND: Duration = Duration::from_secs(1);
+    ///
+    /// #[derive(serde::Serialize, serde::Deserialize)]
+    /// struct Slow;
+    ///
+    /// impl Job for Slow {
+    ///     const NAME: &'static str = "slow";
+    ///     type Output = u32;
+    ///     type Error = String;
+    ///     type Codec = Json;
+    /// }
+    ///
+    /// explore(20, async |sim| {
+    ///     let engine = Memory::new(&sim);
+    ///     scope(&sim, async |s| {
+    ///         let timer = sim.clone();
+    ///         s.spawn_daemon(Workers::new(&engine, "slow").serve(&sim, &sim, move |Slow, cx| {
+    ///             let timer = timer.clone();
+    ///             async move {
+    ///                 timer.sleep(2 * SECOND).await;
+    ///                 Ok(cx.attempt())
+    ///             }
+    ///         }));
+    ///         let remote = Remote::<Slow>::new(&engine, &sim, "slow");
+    ///         let crash = async {
+    ///             sim.sleep(SECOND).await;
+    ///             engine.lose(5 * SECOND);
+    ///         };
+    ///         let (done, ()) = join((remote.call(Slow), crash)).await;
+    ///         assert_eq!(done.unwrap(), 1); // of the job that was put again
+    ///     })
+    ///     .await;
+    /// });
+    /// ```
+    pub fn lose(&self, last: Duration) {
+        let since = Instant::from_epoch(self.shared.now().since_epoch().saturating_sub(last));
+        self.shared.change(|state| state.lose(since));
     }
 
     /// Returns the same engine, as it is reached over `link`.

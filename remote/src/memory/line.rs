@@ -18,6 +18,8 @@ pub(super) struct Line {
     pub(super) items: BTreeMap<u64, Item>,
     ids: HashMap<JobId, u64>,
     next: u64,
+    /// What epochs of jobs begin after: what is lost may have had any of those before.
+    epoch: u64,
     /// Neither leased nor settled, by when they may be.
     pub(super) waiting: BTreeSet<(Instant, u64)>,
     pub(super) leased: BTreeSet<u64>,
@@ -94,7 +96,7 @@ impl Line {
         }
         self.waiting.insert((now, number));
         let item = Item::new(job.id.clone(), now);
-        self.items.insert(number, Item { envelope: Some(job), ..item });
+        self.items.insert(number, Item { envelope: Some(job), epoch: self.epoch, ..item });
         Put::Stored
     }
 
@@ -235,6 +237,26 @@ impl Line {
         }
     }
 
+    /// Loses what was put or settled since then, and what was leased of it. All that wait look again.
+    pub(super) fn lose(&mut self, since: Instant) {
+        self.epoch += 1 << 32;
+        let settled: Vec<_> = self.settled.range((since, 0)..).map(|(_, number)| *number).collect();
+        let put = self.items.iter().filter(|(_, item)| item.put_at >= since).map(|(n, _)| *n);
+        let lost: BTreeSet<_> = put.chain(settled).collect();
+        for number in lost {
+            self.forget_key(number);
+            let item = self.items.remove(&number).expect("there");
+            self.ids.remove(&item.id);
+            self.waiting.remove(&(item.due, number));
+            self.leased.remove(&number);
+        }
+        self.settled.retain(|(_, number)| self.items.contains_key(number));
+        for event in self.waiters.values().filter_map(Weak::upgrade) {
+            event.happen(&mut self.wakers);
+        }
+        self.more.happen(&mut self.wakers);
+    }
+
     pub(super) fn outcome(&self, job: &JobId) -> Option<Vec<u8>> {
         self.items[self.ids.get(job)?].end.as_ref().map(|end| end.bytes.clone())
     }
@@ -324,6 +346,35 @@ impl Line {
             end.dead.then(|| DeadLetter::new(job.clone(), end.clone()))
         };
         self.settled.iter().filter_map(letter).take(at_most).collect()
+    }
+
+    /// Returns none if there is no room.
+    pub(super) fn redrive(&mut self, job: &JobId, limit: usize, now: Instant) -> Option<bool> {
+        self.expire(now);
+        let Some(&number) = self.ids.get(job) else { return Some(false) };
+        let Item {
+            envelope: Some(envelope),
+            end: Some(End { dead: true, .. }),
+            lease: None,
+            epoch,
+            ..
+        } = &self.items[&number]
+        else {
+            return Some(false);
+        };
+        if self.waiting.len() + self.leased.len() >= limit {
+            return None;
+        }
+        // What comes late is of an earlier lease.
+        let (mut envelope, epoch) = (envelope.clone(), epoch + 1);
+        envelope.caller = None;
+        self.settled.retain(|(_, settled)| *settled != number);
+        self.items.remove(&number);
+        self.ids.remove(job);
+        self.put_one(envelope, now);
+        self.items.get_mut(&self.ids[job]).expect("there").epoch = epoch;
+        self.more.happen(&mut self.wakers);
+        Some(true)
     }
 }
 

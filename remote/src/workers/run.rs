@@ -8,11 +8,12 @@ use super::{
 };
 use crate::{
     Codec, Job,
-    engine::Envelope,
+    engine::{Envelope, Leased},
     headers::Until,
     outcome::{Last, Outcome},
+    words::trace_id,
 };
-use anyscope_core::{Clock, JoinError, concurrent, context, shield};
+use anyscope_core::{Clock, JoinError, concurrent, context, observe::labelled, shield};
 use std::{future::Future, sync::Arc};
 
 /// How a handler has ended.
@@ -109,21 +110,21 @@ where
         };
         // All code of users is in this child.
         let mut child = s.spawn(around.around(call(run.clone(), cx, handler)));
-        let ended = match run.kill().run_until_cancelled(&mut child).await {
-            Ok(ended) => ended,
-            Err(cancelled) => {
-                let why = cancelled.reason().expect("cancelled for a reason").clone();
-                s.cancel_with(&site.time, site.settings.grace, why);
-                match run.lost().run_until_cancelled(&mut child).await {
-                    Ok(ended) => ended,
-                    // No grace: another worker may have the job.
-                    Err(_) => {
-                        s.cancel(Ended::LeaseLost.to_string());
-                        child.await
-                    }
-                }
+        let ended = async {
+            let cancelled = match run.kill().run_until_cancelled(&mut child).await {
+                Ok(ended) => return ended,
+                Err(cancelled) => cancelled,
+            };
+            let why = cancelled.reason().expect("cancelled for a reason").clone();
+            s.cancel_with(&site.time, site.settings.grace, why);
+            if let Ok(ended) = run.lost().run_until_cancelled(&mut child).await {
+                return ended;
             }
+            // No grace: another worker may have the job.
+            s.cancel(Ended::LeaseLost.to_string());
+            child.await
         };
+        let ended = labelled("a handler", ended).detailed(origin(run)).await;
         if s.has_elapsed() {
             run.has_ended(Ended::DeadlinePassed);
         }
@@ -136,6 +137,18 @@ where
         }
     })
     .await
+}
+
+/// Returns what says which job it is, and of which trace, for those who look at the tree of the worker.
+fn origin(run: &Arc<Run>) -> impl Fn() -> Option<String> + Send + Sync + 'static {
+    let run = Arc::downgrade(run);
+    move || {
+        let run = run.upgrade()?;
+        let Leased { envelope: Envelope { id, headers, .. }, attempt, .. } = &run.leased;
+        let trace = headers.get("traceparent").and_then(trace_id);
+        let trace = trace.map(|id| format!(", trace {id}")).unwrap_or_default();
+        Some(format!("job {id}, attempt {attempt}{trace}"))
+    }
 }
 
 async fn call<J, H, Fut>(run: Arc<Run>, cx: JobContext, handler: Arc<H>) -> Ran

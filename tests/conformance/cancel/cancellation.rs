@@ -66,7 +66,7 @@ behaviour! {
     }
 
     /// Given cancel called twice, then the second is a no-op.
-    c2_second_cancel_does_nothing in [spawned, inline] |ex| {
+    c2_second_cancel_does_nothing with tasks in [spawned, inline] |ex| {
         let tracer = Tracer::new();
         open!(async |s| {
             assert!(!s.is_cancelled());

@@ -250,7 +250,7 @@ behaviour! {
 
     /// Given a selected child with descendants, then they go with it; and who is selected while
     /// it is polled ends after that poll.
-    c16_selected_children_take_their_descendants_along in [spawned, inline] |ex| {
+    c16_selected_children_take_their_descendants_along with tasks in [spawned, inline] |ex| {
         let (log, idle, ex2) = (Log::new(), Signal::new(), ex.clone());
         open!(async |s| {
             let (inner_gone, outer_gone) = (log.on_drop("grandchild"), log.on_drop("child"));

@@ -140,7 +140,7 @@ behaviour! {
 
     /// Given a cancel that waits for a shield, when the shield ends while the child is parked, as
     /// somebody else has it, then the child is woken and dropped at once.
-    h4_shield_that_ends_elsewhere_wakes_the_child in [spawned, inline] |ex| {
+    h4_shield_that_ends_elsewhere_wakes_the_child with tasks in [spawned, inline] |ex| {
         type Boxed = Pin<Box<dyn Future<Output = ()> + Send>>;
         let elsewhere: Arc<Mutex<Option<Boxed>>> = Arc::default();
         let tracer = Tracer::new();
@@ -464,7 +464,7 @@ behaviour! {
     }
 
     /// Given a scope future that is dropped, then shields do not count.
-    shields_do_not_outlive_the_scope |ex| {
+    shields_do_not_outlive_the_scope with tasks |ex| {
         let (owned, tracer) = (OwnedScope::new(&ex), Tracer::new());
         let child = owned.spawn(tracer.trace(shield(pending::<()>())));
         until_idle(&tracer, &child).await;

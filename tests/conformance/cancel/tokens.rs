@@ -44,7 +44,7 @@ behaviour! {
 
     /// Given work that is run until a cancel, then its value counts if it comes first, or at the
     /// same time; and it is dropped before the cancel is told.
-    run_until_cancelled_gives_the_value_or_drops_the_work |ex| {
+    run_until_cancelled_gives_the_value_or_drops_the_work with tasks |ex| {
         let token = CancelToken::new();
         let value = token.run_until_cancelled(async {
             yield_now().await;

@@ -17,7 +17,7 @@ use support::{
 behaviour! {
     /// Given an idle child whose destructor panics, when the scope is cancelled, then its siblings
     /// go too, and the handle has the panic.
-    panic_in_the_drop_of_an_idle_child in [spawned, inline] |ex| {
+    panic_in_the_drop_of_an_idle_child with tasks in [spawned, inline] |ex| {
         let tracer = Tracer::new();
         open!(async |s| {
             let siblings = [(); 3].map(|()| s.spawn(tracer.trace(pending::<()>())));

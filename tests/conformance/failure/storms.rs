@@ -110,7 +110,7 @@ behaviour! {
 
     /// Given a scope with ten thousand idle children, when it is dropped, then all are gone, and
     /// none of them is polled for that or later.
-    ten_thousand_idle_children_go_with_their_scope in [spawned, inline] |ex| {
+    ten_thousand_idle_children_go_with_their_scope with tasks in [spawned, inline] |ex| {
         let (tracer, never, idle) = (Tracer::new(), Signal::new(), Signal::new());
         let mut scope = Box::pin(open!(async |s| {
             let handles: Vec<_> =
@@ -139,7 +139,7 @@ behaviour! {
 
     /// Given ten thousand children, when each is cancelled through its handle, then each is gone
     /// when that returns, and the scope has none left.
-    ten_thousand_children_are_cancelled_one_by_one in [spawned, inline] |ex| {
+    ten_thousand_children_are_cancelled_one_by_one with tasks in [spawned, inline] |ex| {
         let tracer = Tracer::new();
         open!(async |s| {
             let mut handles: Vec<_> =

@@ -3,6 +3,7 @@
 mod adaptive;
 mod backlog;
 mod hand;
+mod keyed_rate;
 mod limits;
 mod partitioned;
 mod rate;

@@ -1,5 +1,6 @@
 //! What is seen of a program from outside, while it runs.
 
+mod details;
 mod ends;
 mod observer;
 mod programs;

@@ -73,6 +73,9 @@ behaviour! {
         let by = who(&recording, "waker");
         assert_eq!(told[..3], [What::Begins, What::PollBegins, waits_for("the signal")]);
         assert!(told.contains(&What::Wakes { by: Some(by) }), "{recording}");
+        // It may be woken while it is polled.
+        let told: Vec<_> =
+            told.iter().filter(|what| !matches!(what, What::Wakes { .. })).cloned().collect();
         let end = [What::PollBegins, What::PollEnds, What::Ends(Outcome::Returned)];
         assert_eq!(told[told.len() - 3..], end, "{recording}");
         let life = recording.lives().iter().find(|life| life.name.as_deref() == Some("sleeper"));

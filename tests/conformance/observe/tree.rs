@@ -56,7 +56,7 @@ fn only(snapshot: &Snapshot) -> &ScopeView {
 behaviour! {
     /// Given children that wait, one that has ended and one that is a daemon, then the snapshot has those that live, with names, places,
     /// polls and what each waits for; when the scope has ended, it is gone.
-    o1_children_and_what_they_wait_for in [spawned, inline] |ex| {
+    o1_children_and_what_they_wait_for with tasks in [spawned, inline] |ex| {
         let (tree, go) = (Tree::new(), Signal::new());
         let work = open!(async |s| {
             let line = line!() + 1;
@@ -87,7 +87,7 @@ behaviour! {
     }
 
     /// Given a flow, a set and a merge that wait, then each says how much is in flight, undelivered and asked for.
-    o16_flows_and_sets_say_what_they_have in [spawned, inline] |ex| {
+    o16_flows_and_sets_say_what_they_have with tasks in [spawned, inline] |ex| {
         let (tree, go) = (Tree::new(), Signal::new());
         let work = open!(async |s| {
             let (first, second, third, fourth) = (go.clone(), go.clone(), go.clone(), go.clone());
@@ -149,7 +149,7 @@ behaviour! {
     }
 
     /// Given two looks, then who waited and was not polled in between is named with what it waits for, and nobody else.
-    o18_who_waits_for_long in [spawned, inline] |ex| {
+    o18_who_waits_for_long with tasks in [spawned, inline] |ex| {
         let (tree, go) = (Tree::new(), Signal::new());
         let work = open!(async |s| {
             let (waits, moves) = (go.clone(), Signal::new());
@@ -389,7 +389,7 @@ behaviour! {
     }
 
     /// Given hooks in the context too, then both are around each poll.
-    o12_hooks_and_a_tree |ex| {
+    o12_hooks_and_a_tree with tasks |ex| {
         struct Counts(Arc<Mutex<u32>>);
 
         impl anyscope::context::Hook for Counts {

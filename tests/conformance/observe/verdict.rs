@@ -195,7 +195,7 @@ behaviour! {
         let timer = ex.clone();
         let work = scope(&ex, async |s| {
             let outside = s.spawn_named("outside", go.wait());
-            s.spawn_named("joins it", async move { outside.await.unwrap() });
+            s.spawn_named("joins it", async move { drop(outside.await) });
             let never = s.spawn_named("never", pending::<()>());
             s.spawn_named("with a limit", async move {
                 let _ = timeout(&timer, 1000 * SECOND, never).await;

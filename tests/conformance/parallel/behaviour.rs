@@ -402,27 +402,30 @@ behaviour! {
         }
     }
 
-    /// Given a dropped stream of `spawn_all`, then values are dropped as they come, and a panic
-    /// ends the scope as that of a child without a handle does.
+    /// Given a dropped stream of `spawn_all`, of few futures or many, then values are dropped as they
+    /// come, and a panic ends the scope as that of a child without a handle does, whether it has come
+    /// before or comes later.
     dropped_results_are_given_up |ex| {
-        let (gauge, ended) = (Gauge::default(), Gauge::default());
-        scope(&ex, async |s| {
-            let futures = (0..50).map(|n| {
-                let (inside, ended) = (gauge.enter(), ended.clone());
-                async move {
-                    yields(n % 7).await;
-                    drop(ended.enter());
-                    inside
-                }
-            });
-            let results = s.spawn_all(futures.collect::<Vec<_>>());
-            yields(5).await;
-            drop(results);
-        }).await;
-        assert_eq!((gauge.now(), ended.ever()), (0, 50));
-        for waits in [0, 3, 20] {
+        for all in [5, 50] {
+            let (gauge, ended) = (Gauge::default(), Gauge::default());
+            scope(&ex, async |s| {
+                let futures = (0..all).map(|n| {
+                    let (inside, ended) = (gauge.enter(), ended.clone());
+                    async move {
+                        yields(n % 7).await;
+                        drop(ended.enter());
+                        inside
+                    }
+                });
+                let results = s.spawn_all(futures.collect::<Vec<_>>());
+                yields(if all == 5 { 2 } else { 5 }).await;
+                drop(results);
+            }).await;
+            assert_eq!((gauge.now(), ended.ever()), (0, all));
+        }
+        for (all, waits) in [(4, 0), (4, 20), (9, 0), (9, 3), (9, 20)] {
             let op = scope(&ex, async |s| {
-                let futures = (0..9).map(|n| async move {
+                let futures = (0..all).map(|n| async move {
                     if n == 3 { blow_up("boom") }
                 });
                 let results = s.spawn_all(futures);

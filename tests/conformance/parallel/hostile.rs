@@ -15,6 +15,7 @@ use std::{
 };
 use support::{
     Gauge, Hoard, blow_up,
+    hoard::unsized_hint,
     hostile::{Bomb, Spy},
     panic_of, poll_once, yield_now,
 };
@@ -198,13 +199,15 @@ fn what_was_lost_does_not_overtake_what_has_ended() {
     let ex = Hoard::default();
     let mut op = pin!(scope(&ex, async |s| {
         let futures = (0..2).map(|n| async move { if n == 1 { pending().await } else { n } });
-        s.spawn_all(futures).collect::<Vec<_>>().await
+        s.spawn_all(unsized_hint(futures)).collect::<Vec<_>>().await
     }));
     assert!(poll_once(op.as_mut()).is_pending());
     let mut shards = ex.take();
     assert!(poll_once(Pin::new(&mut shards[0])).is_pending());
     drop(shards.remove(0));
-    assert!(poll_once(Pin::new(&mut shards[0])).is_ready());
+    for shard in &mut shards {
+        assert!(poll_once(Pin::new(shard)).is_ready());
+    }
     let Poll::Ready(results) = poll_once(op.as_mut()) else { panic!("not over") };
     assert!(matches!(&results[..], [(0, Ok(0)), (1, Err(error))] if is_refusal(error)));
 }
@@ -241,7 +244,7 @@ fn waker_that_panics_between_two_shards_loses_no_work() {
             }
             async move { n }
         });
-        take_all(s.spawn_all(futures)).await
+        take_all(s.spawn_all(unsized_hint(futures))).await
     }));
     assert!(poll_once(op.as_mut()).is_pending());
     let mut shards = ex.take();
@@ -250,6 +253,9 @@ fn waker_that_panics_between_two_shards_loses_no_work() {
     assert_eq!(spy.wakes(), 1);
     let mut other = sleeping.lock().unwrap().take().unwrap();
     assert!(poll_once(Pin::new(&mut other)).is_ready(), "it waits for work that is lost");
+    for shard in &mut shards[1..] {
+        assert!(poll_once(Pin::new(shard)).is_ready());
+    }
     let Poll::Ready((results, panics)) = poll_once(op.as_mut()) else { panic!("not over") };
     assert_eq!((results.len(), panics), (2, 1));
     assert!(results.iter().all(|(_, result)| result.is_err()));
@@ -265,14 +271,16 @@ fn waker_of_the_taker_that_panics_loses_no_work() {
             yield_now().await;
             n
         });
-        take_all(s.spawn_all(futures)).await
+        take_all(s.spawn_all(unsized_hint(futures))).await
     }));
     assert!(spy.poll(op.as_mut()).is_pending());
     let mut shards = ex.take();
     spy.arm(Some(Bomb::Wake));
     assert!(poll_once(Pin::new(&mut shards[0])).is_ready());
     spy.arm(None);
-    assert!(poll_once(Pin::new(&mut shards[1])).is_ready(), "it waits for work that is lost");
+    for shard in &mut shards[1..] {
+        assert!(poll_once(Pin::new(shard)).is_ready(), "it waits for work that is lost");
+    }
     let Poll::Ready((results, panics)) = spy.poll(op.as_mut()) else { panic!("not over") };
     assert!(matches!(&results[..], [(0, Ok(0)), (1, Err(_))]), "{results:?}");
     assert_eq!(panics, 1);

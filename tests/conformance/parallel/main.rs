@@ -3,6 +3,7 @@
 
 mod behaviour;
 mod fallible;
+mod few;
 mod hostile;
 mod panics;
 mod stuck;

@@ -12,7 +12,7 @@ use std::{
     task::Poll,
     thread,
 };
-use support::{Hoard, Signal, ThreadEach, hostile::Spy, poll_once};
+use support::{Hoard, Signal, ThreadEach, hoard::unsized_hint, hostile::Spy, poll_once};
 
 /// Counts, and holds threads until enough were counted.
 #[derive(Clone, Default)]
@@ -159,7 +159,7 @@ fn wake_of_a_shard_that_goes_is_for_another() {
                     }
                 }
             });
-            let results: Vec<_> = s.spawn_all(futures).collect().await;
+            let results: Vec<_> = s.spawn_all(unsized_hint(futures)).collect().await;
             assert_eq!(results.len(), 3);
             results.into_iter().for_each(|(_, result)| result.unwrap());
         }));
@@ -168,8 +168,9 @@ fn wake_of_a_shard_that_goes_is_for_another() {
         let mut busy = children.remove(2);
         *sleeping.lock().unwrap() = children;
         assert!(poll_once(Pin::new(&mut busy)).is_ready());
-        let mut last = sleeping.lock().unwrap().remove(0);
-        assert!(poll_once(Pin::new(&mut last)).is_ready());
+        for last in sleeping.lock().unwrap().iter_mut() {
+            assert!(poll_once(Pin::new(last)).is_ready());
+        }
         assert!(poll_once(op.as_mut()).is_ready());
     }
 }

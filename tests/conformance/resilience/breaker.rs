@@ -292,8 +292,9 @@ behaviour! {
                     s.spawn(async move {
                         yields((n + round) % 3).await;
                         if let Ok(probe) = breaker.try_enter(&ex) {
-                            let _inside = gauge.enter();
+                            let inside = gauge.enter();
                             yields(n % 4).await;
+                            drop(inside);
                             // A cancelled probe: it never closes.
                             drop(probe);
                         }

@@ -185,7 +185,7 @@ behaviour! {
 
     /// Given an idle child, when `cancel()` is called and its future dropped, then the child is
     /// gone all the same.
-    cancel_asks_at_the_call in [spawned, inline] |ex| {
+    cancel_asks_at_the_call with tasks in [spawned, inline] |ex| {
         open!(async |s| {
             let tracer = Tracer::new();
             let child = s.spawn(tracer.trace(pending::<()>()));

@@ -2,10 +2,20 @@
 
 use anyscope::{Limit, Spawn, concurrent, scope_limited, timeout, try_scope_limited};
 use futures_lite::future::{or, poll_fn, race};
-use std::{future::pending, pin::pin, task::Poll};
+use std::{
+    future::pending,
+    panic::PanicHookInfo,
+    pin::{Pin, pin},
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicBool, Ordering::Relaxed},
+    },
+    task::Poll,
+    thread,
+};
 use support::{
     Hoard, SECOND, Signal, Tracer, behaviour, hostile::Spy, panic_of, poll_once, until_idle,
-    yield_now,
+    while_panics, yield_now,
 };
 
 const ONE: Limit = Limit::new(1);
@@ -366,4 +376,38 @@ fn a_stuck_child_is_woken_as_any() {
     assert!(task.poll(child.as_mut()).is_ready());
     assert_eq!(task.wakes(), 1);
     assert!(owner.poll(scope.as_mut()).is_ready());
+}
+
+/// Given a child that completes a jam, when another one is polled after the panic began and before
+/// the place of the first is free, as an executor may do it, then that one is not accused as well, and gets the place.
+#[test]
+fn one_panic_ends_a_jam() {
+    let hoard = Hoard::new();
+    let scope = scope_limited(&hoard, Limit::new(2), async |s| {
+        let handles = [(), ()].map(|()| {
+            let theirs = s.clone();
+            s.try_spawn(async move { theirs.room().await.is_ok() }).unwrap()
+        });
+        let [first, second] = handles;
+        (first.await.unwrap(), second.await.unwrap_err().to_string())
+    });
+    let (mut scope, owner, task) = (pin!(scope), Spy::new(), Spy::new());
+    assert!(owner.poll(scope.as_mut()).is_pending());
+    let [first, mut second] = <[_; 2]>::try_from(hoard.take()).ok().unwrap();
+    let first = Arc::new(Mutex::new(first));
+    let poll_first = {
+        let (task, first) = (task.clone(), first.clone());
+        move || task.poll(Pin::new(&mut *first.lock().unwrap())).is_pending()
+    };
+    assert!(poll_first());
+    let still_waits = Arc::new(AtomicBool::new(false));
+    let (seen, poll) = (still_waits.clone(), poll_first.clone());
+    let look = move |_: &PanicHookInfo<'_>| {
+        seen.store(thread::spawn(poll.clone()).join().unwrap(), Relaxed);
+    };
+    assert!(while_panics(look, || task.poll(Pin::new(&mut second)).is_ready()));
+    assert!(still_waits.load(Relaxed), "the first was accused as well");
+    assert!(!poll_first(), "it has the place of the second");
+    let Poll::Ready((has_room, error)) = owner.poll(scope.as_mut()) else { panic!("not over") };
+    assert!(has_room && error.contains(JAM), "{error}");
 }

@@ -10,6 +10,7 @@ mod daemons;
 mod forget;
 mod handles;
 mod joiners;
+mod latent;
 mod limited;
 mod limited_jam;
 mod limited_live;

@@ -120,7 +120,7 @@ behaviour! {
 
     /// Given a scope in a struct that is dropped, then its idle children are gone when the drop
     /// returns, and the observer is told.
-    drop_cancels_and_says_so |ex| {
+    drop_cancels_and_says_so with tasks |ex| {
         let (log, tracer) = (Log::new(), Tracer::new());
         let server = Server { requests: OwnedScope::new(&ex), served: Arc::default() };
         let s = server.requests.clone();

@@ -287,7 +287,7 @@ behaviour! {
 
     /// Given a spawned scope dropped mid-flight, then cancel is requested on every child exactly
     /// once and a debug hook fires.
-    s13_dropped_scope_cancels_each_child_once_and_says_so in [spawned] |ex| {
+    s13_dropped_scope_cancels_each_child_once_and_says_so with tasks in [spawned] |ex| {
         let (log, idle) = (Log::new(), Signal::new());
         let tracers = [(); 3].map(|()| Tracer::new());
         let handles = Mutex::new(Vec::new());

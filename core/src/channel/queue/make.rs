@@ -7,6 +7,18 @@ use crate::{
 };
 
 /// What is dropped when a [`queue`](super::queue()) is full.
+///
+/// # Examples
+///
+/// ```
+/// use anyscope::channel::{Overflow, queue};
+///
+/// for (overflow, kept) in [(Overflow::DropOldest, [2, 3]), (Overflow::DropNewest, [1, 2])] {
+///     let (sender, mut receiver) = queue(2, overflow);
+///     (1..=3).for_each(|n| drop(sender.send(n)));
+///     assert_eq!([receiver.try_recv(), receiver.try_recv()], kept.map(Ok));
+/// }
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Overflow {
     /// The item that has waited longest, to make room for the new one. With room for one: the consumer

@@ -25,6 +25,21 @@ use futures_core::Stream;
 ///
 /// Dropping it closes the queue and drops what is in it. To lose nothing, [`close`](Self::close) it and
 /// receive until the end.
+///
+/// # Examples
+///
+/// ```
+/// use anyscope::{channel::{Overflow, queue}, flow};
+///
+/// # smol::block_on(async {
+/// let (sender, receiver) = queue(8, Overflow::DropNewest);
+/// for word in ["to", "be"] {
+///     assert_eq!(sender.send(word).unwrap(), None);
+/// }
+/// drop(sender);
+/// assert_eq!(flow::source(receiver).collect::<Vec<_>>().await, ["to", "be"]);
+/// # });
+/// ```
 pub struct QueueReceiver<T> {
     shared: Arc<Shared<T>>,
 }
@@ -99,6 +114,17 @@ impl<T> QueueReceiver<T> {
     }
 
     /// Returns how the queue stands; see [`QueueSender::status`](super::QueueSender::status).
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use anyscope::channel::{Overflow, queue};
+    ///
+    /// let (sender, receiver) = queue(2, Overflow::DropOldest);
+    /// (1..=5).for_each(|n| drop(sender.send(n)));
+    /// let status = receiver.status();
+    /// assert_eq!((status.len, status.dropped, status.closed), (2, 3, false));
+    /// ```
     pub fn status(&self) -> QueueStatus {
         self.shared.status()
     }

@@ -14,6 +14,22 @@ use core::{fmt, task::Waker};
 /// The sending half of a [`queue`](super::queue()). Clone it for more producers.
 ///
 /// When the last clone is dropped, the queue is closed.
+///
+/// # Examples
+///
+/// ```
+/// use anyscope::channel::{Overflow, queue};
+///
+/// let (progress, mut latest) = queue(1, Overflow::DropOldest);
+/// let worker = std::thread::spawn(move || {
+///     for percent in 0..=100 {
+///         // Neither waits nor fails because the reader is slow.
+///         let _dropped = progress.send(percent).unwrap();
+///     }
+/// });
+/// worker.join().unwrap();
+/// assert_eq!(latest.try_recv(), Ok(100));
+/// ```
 pub struct QueueSender<T> {
     shared: Arc<Shared<T>>,
     key: SenderKey,

@@ -10,6 +10,7 @@
 //! | [`map_on`] | values |
 //! | [`deliver`] | what an outcome becomes |
 //! | [`spawn_all`] | many children of a scope at once |
+//! | [`one_each`] | a child for each future, where there are few |
 //! | [`outcomes`] | passes outcomes of work to the consumer |
 
 mod deliver;
@@ -18,6 +19,7 @@ mod hub;
 mod map_on;
 #[cfg(all(test, anyscope_loom))]
 mod models;
+mod one_each;
 mod op;
 mod outcomes;
 mod shard;

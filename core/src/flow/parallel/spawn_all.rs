@@ -2,7 +2,8 @@
 
 use super::{
     hub::Hub,
-    outcomes::{Outbox, Outcomes, discard},
+    one_each::{self, OneEach},
+    outcomes::{Outbox, Outcome, Outcomes, discard},
     shard::Shard,
     shards::shards,
 };
@@ -30,7 +31,9 @@ impl<E: Spawn> Scope<E> {
     ///
     /// The futures are shared among a few children of this scope, which take them from the
     /// iterator. All futures are started without waiting for others to end, and run in parallel. A
-    /// future that is slow to poll holds up the futures that its child has started.
+    /// future that is slow to poll holds up the futures that its child has started. If the
+    /// [`size_hint`](Iterator::size_hint) says that there are at most seven, they are taken at
+    /// once, and each is a child of its own.
     ///
     /// A result is an error if the future panicked, or was dropped: because the scope was
     /// cancelled, or because the executor refused a child or was shut down. [`Cancelled::by`] says
@@ -53,7 +56,8 @@ impl<E: Spawn> Scope<E> {
     ///
     /// # Cost
     ///
-    /// A few children, and memory for the futures in chunks of up to 64.
+    /// A few children, and memory for the futures in chunks of up to 32. Of up to seven futures:
+    /// a child each, as with [`spawn`](Self::spawn), and an allocation for the stream.
     ///
     /// # Examples
     ///
@@ -82,6 +86,10 @@ impl<E: Spawn> Scope<E> {
         I: IntoIterator<Item: Future<Output: Send> + Send + 'static>,
         I::IntoIter: Send + 'static,
     {
+        let futures = futures.into_iter();
+        if one_each::suits(&futures) {
+            return SpawnAll(Way::OneEach(OneEach::spawn(self, futures)));
+        }
         let source = super::super::iter(futures).source;
         let limit = Capacity::from(Limit::Unbounded);
         let shards = shards(self.executor(), &limit, &source);
@@ -92,25 +100,101 @@ impl<E: Spawn> Scope<E> {
             Some(self.spawn_host(Shard::new(hub.clone(), shard, Outbox::new(&outcomes, shard))))
         };
         let running = (0..shards).map(spawn).collect();
-        SpawnAll { outcomes, running, refused: None, ready: VecDeque::new(), ended: false }
+        SpawnAll(Way::Shards(Shards {
+            outcomes,
+            running,
+            refused: None,
+            ready: VecDeque::new(),
+            ended: false,
+        }))
     }
 }
 
 /// Stream of [`Scope::spawn_all`].
 #[must_use = "the results of the futures are yielded here; drop it to give them up"]
-pub struct SpawnAll<T> {
+pub struct SpawnAll<T>(Way<T>);
+
+enum Way<T> {
+    OneEach(OneEach<T>),
+    Shards(Shards<T>),
+}
+
+/// Values are not pinned.
+impl<T> Unpin for SpawnAll<T> {}
+
+impl<T> Stream for SpawnAll<T> {
+    type Item = (usize, Result<T, JoinError>);
+
+    #[inline]
+    fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        match &mut self.get_mut().0 {
+            Way::OneEach(children) => children.poll_next(cx),
+            Way::Shards(shards) => shards.poll_next(cx),
+        }
+    }
+
+    fn size_hint(&self) -> (usize, Option<usize>) {
+        match &self.0 {
+            Way::OneEach(children) => children.size_hint(),
+            Way::Shards(shards) => (shards.ready.len(), None),
+        }
+    }
+}
+
+impl<T> FusedStream for SpawnAll<T> {
+    fn is_terminated(&self) -> bool {
+        match &self.0 {
+            Way::OneEach(children) => children.is_over(),
+            Way::Shards(shards) => shards.ended && shards.ready.is_empty(),
+        }
+    }
+}
+
+impl<T> fmt::Debug for SpawnAll<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("SpawnAll").field("ended", &self.is_terminated()).finish_non_exhaustive()
+    }
+}
+
+/// The results of futures that a few children share.
+struct Shards<T> {
     outcomes: Arc<Outcomes<T>>,
     /// The shards whose end was not seen yet.
     running: Box<[Option<ShardHandle>]>,
     /// Why a shard was dropped.
     refused: Option<Cancelled>,
-    ready: VecDeque<(usize, Result<T, JoinError>)>,
+    ready: VecDeque<Outcome<T>>,
     ended: bool,
 }
 
 type ShardHandle = JoinHandle<'static, Result<(), Infallible>>;
 
-impl<T> SpawnAll<T> {
+impl<T> Shards<T> {
+    fn poll_next(&mut self, cx: &mut Context<'_>) -> Poll<Option<Outcome<T>>> {
+        let mut waits = false;
+        loop {
+            if let Some(outcome) = self.ready.pop_front() {
+                return Poll::Ready(Some(outcome));
+            }
+            if self.ended {
+                return Poll::Ready(None);
+            }
+            if self.receive() {
+                continue;
+            }
+            if waits {
+                return Poll::Pending;
+            }
+            self.outcomes.wait(cx);
+            waits = true;
+            self.poll_ends(cx);
+            if self.running.iter().all(Option::is_none) {
+                self.receive();
+                self.end();
+            }
+        }
+    }
+
     /// Looks for shards that have ended, if any has, and reports the work that they have dropped.
     ///
     /// # Panics
@@ -161,46 +245,7 @@ impl<T> SpawnAll<T> {
     }
 }
 
-/// Values are not pinned.
-impl<T> Unpin for SpawnAll<T> {}
-
-impl<T> Stream for SpawnAll<T> {
-    type Item = (usize, Result<T, JoinError>);
-
-    fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
-        let this = &mut *self;
-        let mut waits = false;
-        loop {
-            if let Some(outcome) = this.ready.pop_front() {
-                return Poll::Ready(Some(outcome));
-            }
-            if this.ended {
-                return Poll::Ready(None);
-            }
-            if this.receive() {
-                continue;
-            }
-            if waits {
-                return Poll::Pending;
-            }
-            this.outcomes.wait(cx);
-            waits = true;
-            this.poll_ends(cx);
-            if this.running.iter().all(Option::is_none) {
-                this.receive();
-                this.end();
-            }
-        }
-    }
-}
-
-impl<T> FusedStream for SpawnAll<T> {
-    fn is_terminated(&self) -> bool {
-        self.ended && self.ready.is_empty()
-    }
-}
-
-impl<T> Drop for SpawnAll<T> {
+impl<T> Drop for Shards<T> {
     fn drop(&mut self) {
         let mut first = None;
         self.ready.drain(..).for_each(|(_, outcome)| discard(outcome, &mut first));
@@ -209,11 +254,5 @@ impl<T> Drop for SpawnAll<T> {
         }
         // Usually in the body of the scope, which then ends as with any other panic.
         unwind::resume_unless_panicking(first);
-    }
-}
-
-impl<T> fmt::Debug for SpawnAll<T> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("SpawnAll").field("ended", &self.ended).finish_non_exhaustive()
     }
 }

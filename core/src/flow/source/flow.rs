@@ -46,6 +46,21 @@ pub trait Source: Stream {
 }
 
 /// A source of items, with the operations of the [module](crate::flow).
+///
+/// # Examples
+///
+/// ```
+/// use anyscope::flow::{self, Flow, Source};
+///
+/// /// A part of a pipeline, for whatever source.
+/// fn squares(numbers: Flow<impl Source<Item = u64>>) -> Flow<impl Source<Item = u64>> {
+///     numbers.map_concurrent(8, async |n| n * n)
+/// }
+///
+/// # smol::block_on(async {
+/// assert_eq!(squares(flow::iter(1..=3)).fold(0, async |sum, n| sum + n).await, 14);
+/// # });
+/// ```
 #[derive(Clone, Debug)]
 #[must_use = "a flow does nothing unless an operation drives it"]
 pub struct Flow<S> {

@@ -9,6 +9,22 @@ use futures_core::Stream;
 /// [`flow::stream`](crate::flow::stream()). Pass a [`Source`] of your own as
 /// [`flow::source(s)`](crate::flow::source()), because otherwise it counts as a plain stream; and
 /// an iterator as [`flow::iter(i)`](crate::flow::iter()).
+///
+/// # Examples
+///
+/// ```
+/// use anyscope::flow::{Flow, IntoFlow, Source};
+///
+/// /// For a flow, and for a stream of whatever crate.
+/// fn evens(numbers: impl IntoFlow<Item = u32>) -> Flow<impl Source<Item = u32>> {
+///     numbers.into_flow().filter(|n| n % 2 == 0)
+/// }
+///
+/// # smol::block_on(async {
+/// let numbers = smol::stream::iter([1, 2, 3, 4]);
+/// assert_eq!(evens(numbers).collect::<Vec<_>>().await, [2, 4]);
+/// # });
+/// ```
 pub trait IntoFlow {
     /// The type of the items.
     type Item;

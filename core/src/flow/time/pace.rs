@@ -9,7 +9,7 @@ use crate::{
 use core::{fmt, marker::PhantomData, time::Duration};
 
 /// What [`throttle`](crate::flow::Flow::throttle) accepts: a [`Duration`], the gap between two items;
-/// or, with the feature `rate`, a [`Rate`](crate::limit::Rate), which lets bursts pass, and whose
+/// or, with the feature `rate`, a [`Rate`](https://docs.rs/anyscope/latest/anyscope/limit/struct.Rate.html), which lets bursts pass, and whose
 /// timer must be a [`Clock`](crate::Clock).
 ///
 /// Implement it for a type of your own by returning one of these.

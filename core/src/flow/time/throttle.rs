@@ -25,7 +25,7 @@ impl<S: Source> Flow<S> {
     /// ```
     ///
     /// `pace` is a [`Duration`](core::time::Duration), the gap; or, with the feature `rate`, a
-    /// [`Rate`](crate::limit::Rate), which lets as many pass at once as its burst has.
+    /// [`Rate`](https://docs.rs/anyscope/latest/anyscope/limit/struct.Rate.html), which lets as many pass at once as its burst has.
     ///
     /// The first item is yielded at once, and so is an item that comes after a longer pause. No
     /// item is dropped: the source is slowed down. To get only the newest item after each gap, use

@@ -134,6 +134,20 @@ impl<K: PartialEq> Limits<K> {
 
     /// Returns how much of the resource with this key is free at the moment; none if no resource has
     /// it.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use anyscope::limit::{Limits, Rate};
+    ///
+    /// anyscope::sim::Sim::new(7).run(async |sim| {
+    ///     let limits = Limits::builder().resource("connections", 10).build().unwrap();
+    ///     let _permit = limits.try_acquire(&sim, [("connections", 3)]).unwrap();
+    ///     assert_eq!(limits.available("connections"), Some(7));
+    ///     assert_eq!(limits.available("threads"), None);
+    /// })
+    /// .unwrap();
+    /// ```
     pub fn available<Q>(&self, key: Q) -> Option<u32>
     where
         K: PartialEq<Q>,

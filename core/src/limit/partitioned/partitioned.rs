@@ -137,6 +137,19 @@ impl<K> Partitioned<K> {
     /// # Panics
     ///
     /// Panics if `limit` is `0`.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use anyscope::limit::Partitioned;
+    ///
+    /// let limit = Partitioned::builder(2).share("live", 1).share("batch", 1).build().unwrap();
+    /// let _both = (limit.try_acquire("live").unwrap(), limit.try_acquire("live").unwrap());
+    /// assert!(limit.try_acquire("live").is_err());
+    /// limit.set_limit(3);
+    /// assert!(limit.try_acquire("live").is_ok());
+    /// assert_eq!(limit.taken_by("live"), Some(2));
+    /// ```
     #[track_caller]
     pub fn set_limit(&self, limit: impl IntoLimit<Limit = Limit>) {
         let limit = limit.into_limit().get();

@@ -4,6 +4,17 @@ use crate::time::Instant;
 use core::{error::Error, fmt};
 
 /// An error: numbers that are no [`Rate`](super::Rate).
+///
+/// # Examples
+///
+/// ```
+/// use anyscope::limit::Rate;
+///
+/// let asked = "0.0".parse().unwrap(); // from a file of settings
+/// let error = Rate::try_per_second(asked).unwrap_err();
+/// println!("rate: {error}");
+/// assert!(Rate::try_per_second(0.5).is_ok());
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum InvalidRate {

@@ -92,6 +92,22 @@ impl<K: Hash + Eq + Clone> KeyedRateLimit<K> {
     }
 
     /// Waits until one more may happen for this key; see [`RateLimit::acquire`].
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use anyscope::limit::{KeyedRateLimit, Rate};
+    ///
+    /// anyscope::sim::Sim::new(7).run(async |sim| {
+    ///     let hosts = KeyedRateLimit::new(Rate::per_second(1));
+    ///     for host in ["a.example", "b.example", "a.example"] {
+    ///         hosts.acquire(&sim, &host).await;
+    ///     }
+    ///     // Only the second request to the same host had to wait.
+    ///     assert_eq!((sim.elapsed().as_secs(), hosts.len()), (1, 2));
+    /// })
+    /// .unwrap();
+    /// ```
     pub fn acquire<T: Timer + Clock>(&self, timer: T, key: &K) -> AcquireRate<T> {
         self.limit(&timer, key).acquire(timer)
     }

@@ -164,6 +164,19 @@ impl RateLimit {
     /// # Errors
     ///
     /// Returns when it would be possible, or that it never is.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use anyscope::limit::{Rate, RateLimit};
+    ///
+    /// anyscope::sim::Sim::new(7).run(async |sim| {
+    ///     let bytes = RateLimit::new(Rate::per_second(1000).burst(500));
+    ///     assert!(bytes.try_acquire_many(&sim, 400).is_ok());
+    ///     assert!(bytes.try_acquire_many(&sim, 400).is_err());
+    /// })
+    /// .unwrap();
+    /// ```
     pub fn try_acquire_many(
         &self,
         clock: impl Clock,

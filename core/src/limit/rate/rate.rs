@@ -85,6 +85,17 @@ impl Rate {
     ///
     /// A window keeps what was granted in the last `per`: two words for each moment of it at which
     /// something was. A steady rate is one word.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use anyscope::limit::Rate;
+    /// use std::time::Duration;
+    ///
+    /// // What many servers promise: whenever one looks, no more than 60 in the last minute.
+    /// let rate = Rate::window(60, Duration::from_secs(60));
+    /// assert_eq!((rate.count(), rate.per().as_secs()), (60, 60));
+    /// ```
     #[track_caller]
     pub const fn window(count: u32, per: Duration) -> Rate {
         valid(Rate::try_window(count, per))
@@ -96,6 +107,15 @@ impl Rate {
     /// # Panics
     ///
     /// Panics where [`try_burst`](Self::try_burst) returns an error.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use anyscope::limit::Rate;
+    ///
+    /// let rate = Rate::per_second(100).burst(10);
+    /// assert_eq!((rate.count(), rate.most_at_once()), (100, 10));
+    /// ```
     #[track_caller]
     pub const fn burst(self, burst: u32) -> Rate {
         valid(self.try_burst(burst))

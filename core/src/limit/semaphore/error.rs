@@ -22,6 +22,18 @@ pub enum AcquireError {
 }
 
 /// Why there were no permits of a [`Semaphore`](super::Semaphore) to be had without waiting.
+///
+/// # Examples
+///
+/// ```
+/// use anyscope::limit::{Semaphore, TryAcquireError};
+///
+/// let semaphore = Semaphore::new(2);
+/// let _one = semaphore.try_acquire().unwrap();
+/// assert_eq!(semaphore.try_acquire_many(2).unwrap_err(), TryAcquireError::Full);
+/// let never = semaphore.try_acquire_many(3).unwrap_err();
+/// assert_eq!(never, TryAcquireError::Never { asked: 3, limit: 2 });
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum TryAcquireError {

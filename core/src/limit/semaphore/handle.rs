@@ -213,6 +213,18 @@ impl Semaphore {
     ///
     /// Those of [`try_acquire`](Self::try_acquire), and [`TryAcquireError::Never`] and [`TryAcquireError::Zero`] as
     /// [`acquire_many`](Self::acquire_many).
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use anyscope::limit::Semaphore;
+    ///
+    /// let megabytes = Semaphore::new(100);
+    /// let large = megabytes.try_acquire_many(80).unwrap();
+    /// assert!(megabytes.try_acquire_many(30).is_err());
+    /// drop(large);
+    /// assert!(megabytes.try_acquire_many(30).is_ok());
+    /// ```
     pub fn try_acquire_many(&self, count: usize) -> Result<Permit<'_>, TryAcquireError> {
         self.try_take(count)?;
         Ok(Permit::new(self, count))
@@ -223,6 +235,17 @@ impl Semaphore {
     /// # Errors
     ///
     /// Those of [`try_acquire`](Self::try_acquire).
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use anyscope::limit::Semaphore;
+    ///
+    /// let semaphore = Semaphore::new(1);
+    /// let permit = semaphore.try_acquire_owned().unwrap();
+    /// std::thread::spawn(move || drop(permit)).join().unwrap();
+    /// assert!(semaphore.try_acquire_owned().is_ok());
+    /// ```
     pub fn try_acquire_owned(&self) -> Result<OwnedPermit, TryAcquireError> {
         self.try_acquire_many_owned(1)
     }
@@ -284,6 +307,16 @@ impl Semaphore {
 
     /// Returns how many permits are free. The number may be out of date when this returns. While others wait,
     /// [`try_acquire`](Self::try_acquire) fails even if some are free.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use anyscope::limit::Semaphore;
+    ///
+    /// let semaphore = Semaphore::new(10);
+    /// let _three = semaphore.try_acquire_many(3).unwrap();
+    /// assert_eq!((semaphore.available(), semaphore.in_use(), semaphore.waiting()), (7, 3, 0));
+    /// ```
     pub fn available(&self) -> usize {
         self.shared.free()
     }

@@ -11,7 +11,19 @@ use core::{fmt, panic::Location, time::Duration};
 ///
 /// # Examples
 ///
-/// See the [module](super).
+/// ```
+/// use anyscope::{concurrent, observe::{recorder::Recorder, tree::Tree}};
+///
+/// let recorder = Recorder::new();
+/// let tree = Tree::builder().observer(recorder.clone()).build();
+/// smol::block_on(tree.watch(concurrent(async |s| {
+///     s.spawn_named("feed", async {});
+/// })));
+///
+/// let recording = recorder.recording();
+/// assert_eq!((recording.threads().len(), recording.lost()), (1, 0));
+/// assert!(recording.lives().iter().any(|life| life.name.as_deref() == Some("feed")));
+/// ```
 #[derive(Clone, Debug)]
 pub struct Recording {
     lives: Vec<Life>,

@@ -22,6 +22,26 @@ pub struct Snapshot {
 }
 
 /// A scope as it was seen.
+///
+/// # Examples
+///
+/// ```
+/// use anyscope::{concurrent, observe::tree::Tree};
+/// use std::future::pending;
+///
+/// # smol::block_on(async {
+/// let tree = Tree::new();
+/// let work = concurrent(async |s| {
+///     s.spawn_named("feed", pending::<()>());
+///     let seen = tree.snapshot();
+///     let scope = seen.all_scopes().next().unwrap();
+///     assert_eq!((scope.live, scope.executor), (1, None));
+///     assert_eq!(scope.children[0].name(), Some("feed"));
+///     s.cancel("seen");
+/// });
+/// tree.watch(work).await;
+/// # });
+/// ```
 #[cfg_attr(feature = "serde", derive(serde::Serialize))]
 #[derive(Clone, Debug)]
 #[non_exhaustive]

@@ -8,7 +8,7 @@ use crate::{
     child::{ChildId, seen::Seen},
     observe::Called,
     time::Instant,
-    waits::{Facts, Wait as Kept, ends, held, watcher::Place},
+    waits::{Facts, Wait as Kept, details, ends, held, watcher::Place},
 };
 use alloc::{
     collections::BTreeMap,
@@ -17,7 +17,7 @@ use alloc::{
     sync::Arc,
     vec::Vec,
 };
-use core::time::Duration;
+use core::{cell::OnceCell, time::Duration};
 
 /// What was seen of one scope.
 pub(super) struct Sight {
@@ -140,11 +140,16 @@ fn child_view(seen: &Seen, names: &Names<'_>, now: Duration, node: &Node) -> Chi
     }
 }
 
+/// A child, by the number of its scope and its [order] there.
+type Member = (u64, (bool, usize));
+
 /// Who is at which address.
 pub(super) struct Names<'a> {
     scopes: BTreeMap<usize, &'a Sight>,
     children: BTreeMap<usize, (&'a Sight, &'a Seen)>,
     numbers: BTreeMap<u64, &'a Sight>,
+    /// Made when somebody is looked for.
+    members: OnceCell<BTreeMap<Member, &'a Seen>>,
 }
 
 impl<'a> Names<'a> {
@@ -156,7 +161,7 @@ impl<'a> Names<'a> {
             .map(|(sight, child)| (child.address, (sight, child)))
             .collect();
         let numbers = sights.iter().map(|sight| (sight.node.number(), sight)).collect();
-        Names { scopes, children, numbers }
+        Names { scopes, children, numbers, members: OnceCell::new() }
     }
 
     pub(super) fn scope(&self, address: usize) -> Option<&'a Sight> {
@@ -167,11 +172,24 @@ impl<'a> Names<'a> {
         self.children.get(&address).copied()
     }
 
+    /// Returns the child of this id in the scope of this number.
+    fn member(&self, scope: u64, child: ChildId) -> Option<&'a Seen> {
+        let members = self.members.get_or_init(|| {
+            let of = |sight: &&'a Sight| {
+                let scope = sight.node.number();
+                sight.seen.children.iter().map(move |seen| ((scope, order(seen.id)), seen))
+            };
+            self.numbers.values().flat_map(of).collect()
+        });
+        members.get(&(scope, order(child))).copied()
+    }
+
     fn waits(&self, facts: &Facts) -> Vec<Wait> {
         facts.waits.iter().map(|wait| self.wait(*wait)).collect()
     }
 
     pub(super) fn wait(&self, wait: Kept) -> Wait {
+        let other_end = self.other_end(wait);
         let (scope, child) = match wait {
             Kept::Child(at) => match self.child(at) {
                 Some((sight, seen)) => (Some(sight.node.number()), Some(seen.id)),
@@ -180,11 +198,10 @@ impl<'a> Names<'a> {
             Kept::Scope(at) | Kept::Room(at) | Kept::Inside(at) => {
                 (self.scope(at).map(|sight| sight.node.number()), None)
             }
-            Kept::End { .. } => match self.other_end(wait) {
-                Some(Holder { scope, child, .. }) => (Some(scope), child),
+            _ => match &other_end {
+                Some(holder) => (Some(holder.scope), holder.child),
                 None => (None, None),
             },
-            _ => (None, None),
         };
         let holders = match wait {
             Kept::Permits { of, .. } => {
@@ -192,7 +209,15 @@ impl<'a> Names<'a> {
             }
             _ => Vec::new(),
         };
-        Wait { text: self.text(wait), scope, child, holders }
+        let more = match wait {
+            Kept::Detailed { detail, .. } => details::words(detail),
+            _ => other_end.map(|Holder { name, .. }| name),
+        };
+        let mut text = self.text(wait);
+        if let Some(more) = more {
+            text = format!("{text} ({more})");
+        }
+        Wait { text, scope, child, holders }
     }
 
     /// Returns who has the other end of a channel, if it is one, and still there.
@@ -214,7 +239,7 @@ impl<'a> Names<'a> {
             return Some(Holder { scope, child: None, name: sight.node.name(), count });
         };
         let id = ChildId::new(number, is_daemon);
-        let seen = sight.seen.children.iter().find(|seen| seen.id == id)?;
+        let seen = self.member(scope, id)?;
         let called = Called { name: seen.name.as_deref(), spawned_at: seen.spawned_at };
         Some(Holder { scope, child: Some(id), name: called.to_string(), count })
     }
@@ -239,10 +264,6 @@ impl<'a> Names<'a> {
             Kept::Room(at) => match self.scope(at).and_then(|sight| sight.seen.limit) {
                 Some(limit) => format!("room in a scope of {limit}"),
                 None => "room in a scope".into(),
-            },
-            Kept::End { .. } => match self.other_end(wait) {
-                Some(Holder { name, .. }) => format!("{} ({name})", wait.words()),
-                None => wait.words().to_string(),
             },
             wait => wait.words().to_string(),
         }

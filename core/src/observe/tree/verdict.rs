@@ -20,6 +20,10 @@ use core::{fmt, slice};
 
 /// Who is stuck: each waits for others who are stuck too. Prints itself as the circle that it is; with the feature `serde`
 /// it can be serialized.
+///
+/// # Examples
+///
+/// See [`Tree::verdict`](super::Tree::verdict).
 #[cfg_attr(feature = "serde", derive(serde::Serialize))]
 #[derive(Clone, Debug)]
 #[non_exhaustive]
@@ -205,7 +209,8 @@ fn edges(wait: Wait, names: &Names<'_>) -> Option<On> {
             let places = ends::places(of, is_receiver)?;
             Some(On::Any(places.into_iter().map(Who::from).collect()))
         }
-        Wait::AnyOf(_) | Wait::Flow { .. } | Wait::What(_) | Wait::Label(_) => None,
+        Wait::AnyOf(_) | Wait::Flow { .. } | Wait::What(_) => None,
+        Wait::Label(_) | Wait::Detailed { .. } => None,
     }
 }
 

@@ -3,6 +3,30 @@
 use core::{error::Error, fmt};
 
 /// An error of [`ResourcePool::get`](super::ResourcePool::get).
+///
+/// # Examples
+///
+/// ```
+/// use anyscope::{Grace, pool::{Manage, ResourcePool, resources::GetError}, smol::Smol};
+///
+/// struct Connect(&'static str);
+///
+/// impl Manage for Connect {
+///     type Resource = u32;
+///     type Error = std::num::ParseIntError;
+///
+///     async fn create(&self) -> Result<u32, Self::Error> {
+///         self.0.parse()
+///     }
+/// }
+///
+/// # smol::block_on(async {
+/// let pool = ResourcePool::builder(Connect("no number")).build(&Smol);
+/// assert!(matches!(pool.get().await, Err(GetError::Create(_))));
+/// pool.close(Grace::Forever).await;
+/// assert!(matches!(pool.get().await, Err(GetError::Closed)));
+/// # });
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum GetError<E> {
     /// The pool was closed before the resource could be lent.

@@ -158,6 +158,26 @@ impl<M: Manage> ResourcePool<M> {
     /// # Panics
     ///
     /// Propagates a panic of [`create`](Manage::create) or [`recycle`](Manage::recycle).
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # use anyscope::{pool::{Manage, ResourcePool}, smol::Smol};
+    /// # use std::convert::Infallible;
+    /// # struct Connect;
+    /// # impl Manage for Connect {
+    /// #     type Resource = u32;
+    /// #     type Error = Infallible;
+    /// #     async fn create(&self) -> Result<u32, Infallible> { Ok(7) }
+    /// # }
+    /// # smol::block_on(async {
+    /// let pool = ResourcePool::builder(Connect).max(1).build(&Smol);
+    /// let connection = pool.get().await.unwrap();
+    /// assert_eq!(*connection, 7);
+    /// drop(connection); // back to the pool
+    /// assert_eq!(pool.status().idle, 1);
+    /// # });
+    /// ```
     pub async fn get(&self) -> Result<Guard<M>, GetError<M::Error>> {
         let place = self.place().await?;
         self.checkout(place).await
@@ -177,6 +197,28 @@ impl<M: Manage> ResourcePool<M> {
     /// # Panics
     ///
     /// As `get`.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # use anyscope::{pool::{Manage, ResourcePool}, smol::Smol};
+    /// # use std::convert::Infallible;
+    /// # struct Connect;
+    /// # impl Manage for Connect {
+    /// #     type Resource = u32;
+    /// #     type Error = Infallible;
+    /// #     async fn create(&self) -> Result<u32, Infallible> { Ok(7) }
+    /// # }
+    /// use anyscope::pool::resources::TryGetError;
+    ///
+    /// # smol::block_on(async {
+    /// let pool = ResourcePool::builder(Connect).max(1).build(&Smol);
+    /// let connection = pool.try_get().await.unwrap();
+    /// assert!(matches!(pool.try_get().await, Err(TryGetError::Full)));
+    /// drop(connection);
+    /// assert!(pool.try_get().await.is_ok());
+    /// # });
+    /// ```
     pub async fn try_get(&self) -> Result<Guard<M>, TryGetError<M::Error>> {
         let place = self.try_place()?;
         Ok(self.checkout(place).await?)

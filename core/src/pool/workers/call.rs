@@ -64,7 +64,14 @@ impl<S> fmt::Debug for Call<S> {
 ///
 /// # Examples
 ///
-/// See [`Call`].
+/// ```
+/// use anyscope::{pool::{Pool, caller}, smol::Smol};
+///
+/// # smol::block_on(async {
+/// let pool = Pool::builder(&Smol).start(async |_| caller(())).unwrap();
+/// assert_eq!(pool.run(async { "any future" }).await.unwrap(), "any future");
+/// # });
+/// ```
 pub fn caller<S: Send + 'static>(state: S) -> Caller<S> {
     Caller { state }
 }
@@ -127,7 +134,14 @@ impl<S: Send + 'static> Pool<Call<S>, ()> {
     ///
     /// # Examples
     ///
-    /// See [`Call`].
+    /// ```
+    /// use anyscope::{pool::{Pool, caller}, smol::Smol};
+    ///
+    /// # smol::block_on(async {
+    /// let pool = Pool::builder(&Smol).workers(2).start(async |_| caller(())).unwrap();
+    /// assert_eq!(pool.run(async { 6 * 7 }).await.unwrap(), 42);
+    /// # });
+    /// ```
     pub async fn run<F>(&self, future: F) -> Result<F::Output, JobError>
     where
         F: Future<Output: Send + 'static> + Send + 'static,
@@ -147,7 +161,19 @@ impl<S: Send + 'static> Pool<Call<S>, ()> {
     ///
     /// # Examples
     ///
-    /// See [`Call`].
+    /// ```
+    /// use anyscope::{pool::{Pool, caller}, smol::Smol};
+    ///
+    /// # smol::block_on(async {
+    /// // The state of each worker is a buffer.
+    /// let pool = Pool::builder(&Smol).start(async |_| caller(Vec::new())).unwrap();
+    /// let call = async move |buffer: &mut Vec<u8>| {
+    ///     buffer.extend(b"kept for the next call");
+    ///     buffer.len()
+    /// };
+    /// assert_eq!(pool.run_with(call).await.unwrap(), 22);
+    /// # });
+    /// ```
     pub async fn run_with<C, T>(&self, call: C) -> Result<T, JobError>
     where
         C: for<'a> CallOnce<'a, S, Output = T>,

@@ -107,6 +107,25 @@ impl Error for PoolClosed {
 }
 
 /// Why a job has no result.
+///
+/// # Examples
+///
+/// ```
+/// use anyscope::{pool::{Pool, worker}, smol::Smol};
+///
+/// # std::panic::set_hook(Box::new(|_| {}));
+/// # smol::block_on(async {
+/// let pool = Pool::builder(&Smol)
+///     .start(async |_| {
+///         worker((), async |_: &mut (), n: u32| 100_u32.checked_div(n).expect("not zero"))
+///     })
+///     .unwrap();
+/// assert_eq!(pool.call(4).await.unwrap(), 25);
+/// assert!(pool.call(0).await.unwrap_err().is_panic());
+/// // The worker was made anew.
+/// assert_eq!(pool.call(5).await.unwrap(), 20);
+/// # });
+/// ```
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum JobError {
@@ -198,6 +217,25 @@ impl<J> From<SubmitError<J>> for JobError {
 }
 
 /// The error of [`try_submit`](super::Pool::try_submit). Contains the job.
+///
+/// # Examples
+///
+/// ```
+/// use anyscope::pool::{Pool, worker};
+///
+/// # smol::block_on(async {
+/// let pool = Pool::inline()
+///     .queue(1)
+///     .start(async |_| worker((), async |_: &mut (), n: u32| n + 1))
+///     .unwrap();
+/// let first = pool.try_submit(1).unwrap();
+/// let refused = pool.try_submit(2).unwrap_err();
+/// assert!(refused.is_full());
+/// assert_eq!(first.await.unwrap(), 2);
+/// // Now there is room for it.
+/// assert_eq!(pool.call(refused.into_job()).await.unwrap(), 3);
+/// # });
+/// ```
 pub enum TrySubmitError<J> {
     /// The queue of the pool is full.
     Full(J),

@@ -366,6 +366,19 @@ impl<J, O> Pool<J, O> {
     }
 
     /// Returns why the pool takes no more jobs, if it does not.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use anyscope::pool::{Pool, Shutdown, caller};
+    ///
+    /// # smol::block_on(async {
+    /// let pool = Pool::inline().start(async |_| caller(())).unwrap();
+    /// assert!(pool.closed().is_none());
+    /// pool.shutdown(Shutdown::Drain).await;
+    /// assert!(pool.closed().is_some());
+    /// # });
+    /// ```
     pub fn closed(&self) -> Option<PoolClosed> {
         self.shared.closed()
     }

@@ -29,6 +29,22 @@ impl fmt::Display for Rejected {
 impl Error for Rejected {}
 
 /// Why [`CircuitBreaker::call`](super::CircuitBreaker::call) has no value.
+///
+/// # Examples
+///
+/// ```
+/// use anyscope::{resilience::breaker::{BreakerError, CircuitBreaker}, smol::Smol};
+///
+/// # smol::block_on(async {
+/// let breaker = CircuitBreaker::builder().build()?;
+/// let failed = breaker.call(&Smol, async { Err::<u32, _>("down") }).await;
+/// assert_eq!(failed, Err(BreakerError::Failed("down")));
+///
+/// breaker.force_open();
+/// let rejected = breaker.call(&Smol, async { Ok::<_, &str>(1) }).await.unwrap_err();
+/// assert!(rejected.is_rejected());
+/// # Ok::<_, anyscope::resilience::breaker::InvalidBreaker>(()) }).unwrap();
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum BreakerError<E> {
     /// The call was not made.

@@ -78,6 +78,23 @@ impl<K: Ord + Clone> KeyedBreakers<K> {
     }
 
     /// Returns the breakers that there are, with their keys, in their order.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use anyscope::{resilience::breaker::{BreakerState, CircuitBreaker, KeyedBreakers}, smol::Smol};
+    ///
+    /// let hosts = KeyedBreakers::new(1000, CircuitBreaker::builder)?;
+    /// hosts.get(&Smol, "a.example").force_open();
+    /// hosts.get(&Smol, "b.example");
+    /// let open: Vec<_> = hosts
+    ///     .all()
+    ///     .filter(|(_, breaker)| breaker.state() != BreakerState::Closed)
+    ///     .map(|(host, _)| host)
+    ///     .collect();
+    /// assert_eq!(open, ["a.example"]);
+    /// # Ok::<_, anyscope::resilience::breaker::InvalidBreaker>(())
+    /// ```
     pub fn all(&self) -> impl Iterator<Item = (K, CircuitBreaker)> + use<K> {
         (*self.map()).clone().into_iter()
     }

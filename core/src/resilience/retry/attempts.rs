@@ -46,6 +46,20 @@ pub struct Attempts<E, R = Infallible> {
 
 impl<E, R> Attempts<E, R> {
     /// Returns the error of the last attempt, if that has ended with one.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use anyscope::{resilience::retry, smol::Smol};
+    /// use std::time::Duration;
+    ///
+    /// # smol::block_on(async {
+    /// let tried = retry(&Smol, [Duration::ZERO; 2], || async { Err::<u32, _>("down") }).await;
+    /// let attempts = tried.unwrap_err();
+    /// assert_eq!(attempts.made, 3);
+    /// assert_eq!(attempts.into_error(), Some("down"));
+    /// # });
+    /// ```
     pub fn into_error(self) -> Option<E> {
         match self.last? {
             Failure::Failed(error) => Some(error),
@@ -75,6 +89,21 @@ impl<E: fmt::Display, R> fmt::Display for Attempts<E, R> {
 impl<E: fmt::Debug + fmt::Display, R: fmt::Debug> Error for Attempts<E, R> {}
 
 /// How one attempt of a [`retry`](super::retry()) failed.
+///
+/// # Examples
+///
+/// ```
+/// use anyscope::{resilience::retry::{Failure, retry}, smol::Smol};
+/// use std::time::Duration;
+///
+/// # smol::block_on(async {
+/// // What is accepted says `until`: a page that is empty is not.
+/// let tried = retry(&Smol, [Duration::ZERO], || async { Ok::<_, String>("") })
+///     .until(|page| !page.is_empty())
+///     .await;
+/// assert_eq!(tried.unwrap_err().last, Some(Failure::Rejected("")));
+/// # });
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Failure<E, R = Infallible> {
     /// It returned this error.
@@ -96,6 +125,23 @@ impl<E: fmt::Display, R> fmt::Display for Failure<E, R> {
 }
 
 /// Why a [`retry`](super::retry()) has given up.
+///
+/// # Examples
+///
+/// ```
+/// use anyscope::{resilience::retry::{GaveUp, retry}, smol::Smol};
+/// use std::time::Duration;
+///
+/// # smol::block_on(async {
+/// let tried = retry(&Smol, [Duration::ZERO; 2], || async { Err::<u32, _>("down") }).await;
+/// assert_eq!(tried.unwrap_err().why, GaveUp::UsedUp);
+///
+/// let tried = retry(&Smol, [Duration::ZERO; 2], || async { Err::<u32, _>("forbidden") })
+///     .when(|error, _| *error != "forbidden")
+///     .await;
+/// assert_eq!(tried.unwrap_err().why, GaveUp::NotRetried);
+/// # });
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum GaveUp {

@@ -68,6 +68,23 @@ impl<T, E, B> Joiner<Result<T, E>, B> for FirstOk<T, E> {
 }
 
 /// No child of a scope with [`first_ok`] has succeeded.
+///
+/// # Examples
+///
+/// ```
+/// use anyscope::{concurrent_with, joiner::first_ok};
+///
+/// # smol::block_on(async {
+/// let none = concurrent_with(first_ok(), async |s| {
+///     for mirror in ["a", "b"] {
+///         s.spawn(async move { Err::<u32, _>(format!("{mirror} is down")) });
+///     }
+/// });
+/// let none = none.await.unwrap_err();
+/// assert_eq!(none.errors, [(0, "a is down".to_owned()), (1, "b is down".to_owned())]);
+/// assert_eq!(none.to_string(), "a is down (and 1 more)");
+/// # });
+/// ```
 #[derive(Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct NoneOk<E> {

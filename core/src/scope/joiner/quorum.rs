@@ -71,6 +71,25 @@ impl<T, E, B> Joiner<Result<T, E>, B> for Quorum<T, E> {
 }
 
 /// Too few children of a scope with a [`quorum`] have succeeded.
+///
+/// # Examples
+///
+/// ```
+/// use anyscope::{concurrent_with, joiner::quorum};
+/// use std::num::NonZeroUsize;
+///
+/// # smol::block_on(async {
+/// let two = NonZeroUsize::new(2).unwrap();
+/// let votes = concurrent_with(quorum(two), async |s| {
+///     for vote in [Ok("yes"), Err("abstained"), Err("away")] {
+///         s.spawn(async move { vote });
+///     }
+/// });
+/// let too_few = votes.await.unwrap_err();
+/// assert_eq!(too_few.values, [(0, "yes")]);
+/// assert_eq!(too_few.to_string(), "1 of 2 have succeeded; the first error: abstained");
+/// # });
+/// ```
 #[derive(Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct NoQuorum<T, E> {

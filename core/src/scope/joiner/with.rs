@@ -169,7 +169,7 @@ impl<'a, K: Kind, O> JoinScope<'a, K, O> {
     ///
     /// # smol::block_on(async {
     /// let outcomes = concurrent_with(settle(), async |s| {
-    ///     s.deadline(&Smol, Smol.now().saturating_add(Duration::from_millis(1)));
+    ///     s.deadline(&Smol, Smol.now().saturating_add(Duration::from_millis(50)));
     ///     s.spawn(async { 1 });
     ///     s.spawn(pending());
     /// })

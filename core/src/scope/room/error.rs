@@ -3,6 +3,25 @@
 use core::{error::Error, fmt};
 
 /// Why a [`LimitedScope`](crate::LimitedScope) did not spawn a future, and the future.
+///
+/// # Examples
+///
+/// ```
+/// use anyscope::{scope_limited, smol::Smol};
+/// use std::future::pending;
+///
+/// # smol::block_on(async {
+/// scope_limited(&Smol, 1, async |s| {
+///     s.try_spawn(pending::<()>()).unwrap();
+///     let refused = s.try_spawn(async {}).unwrap_err();
+///     assert!(refused.is_full());
+///     // It was not polled: it can be run here, or wait for room.
+///     refused.into_future().await;
+///     s.cancel("shown");
+/// })
+/// .await;
+/// # });
+/// ```
 pub enum TrySpawnError<F> {
     /// As many children run as may.
     Full(F),

@@ -213,14 +213,19 @@ mod watch {
                 stuck.ever += 1;
                 self.place.store(stuck.ever, Ordering::Relaxed);
                 stuck.names.insert(stuck.ever, name);
-                (stuck.names.len() == *limit).then(|| {
-                    let names: Vec<_> = stuck.names.values().map(|name| &**name).collect();
-                    format!(
-                        "all places of a scope of {limit} are held by children that wait for room \
-                         in it, and would wait for ever: {}; let its body spawn, or raise the limit",
-                        names.join("; "),
-                    )
-                })
+                if stuck.names.len() < *limit {
+                    return None;
+                }
+                let names: Vec<_> = stuck.names.values().map(|name| &**name).collect();
+                let jam = format!(
+                    "all places of a scope of {limit} are held by children that wait for room \
+                     in it, and would wait for ever: {}; let its body spawn, or raise the limit",
+                    names.join("; "),
+                );
+                // It gives its place up by its panic, so the others are not stuck any more, also if
+                // they are polled before that.
+                stuck.names.remove(&self.place.swap(0, Ordering::Relaxed));
+                Some(jam)
             })
         }
 

@@ -93,6 +93,23 @@ impl<K, F> MapHandle<K, F> {
 /// is being waited for.
 ///
 /// Made by [`FutureSet::handle`](super::PollSet::handle). As a [`MapHandle`], without keys.
+///
+/// # Examples
+///
+/// ```
+/// use anyscope::FutureSet;
+///
+/// # smol::block_on(async {
+/// let mut set = FutureSet::new();
+/// let handle = set.handle();
+/// let adder = std::thread::spawn(move || {
+///     handle.push(Box::pin(async { 7 })).ok();
+///     // When its last handle is gone, the set ends with its last future.
+/// });
+/// assert_eq!(set.as_completed().collect::<Vec<_>>().await, [7]);
+/// adder.join().unwrap();
+/// # });
+/// ```
 pub struct SetHandle<F> {
     inbox: Arc<Inbox<(), F>>,
 }

@@ -21,6 +21,23 @@ pub fn exponential(first: Duration, most: Duration) -> Exponential {
 }
 
 /// Delays that double; see [`exponential`].
+///
+/// # Examples
+///
+/// ```
+/// use anyscope::{resilience::retry, exponential, smol::Smol};
+/// use std::{cell::Cell, time::Duration};
+///
+/// # smol::block_on(async {
+/// let calls = Cell::new(0);
+/// let delays = exponential(Duration::from_millis(1), Duration::from_secs(1)).take(4);
+/// let third = retry(&Smol, delays, || async {
+///     calls.set(calls.get() + 1);
+///     if calls.get() < 3 { Err("busy") } else { Ok(calls.get()) }
+/// });
+/// assert_eq!(third.await.unwrap(), 3);
+/// # });
+/// ```
 #[derive(Clone, Debug)]
 pub struct Exponential {
     next: Duration,

@@ -39,10 +39,9 @@ behaviour! {
         let inside = Gauge::new();
         flow::iter(0..60)
             .for_each_concurrent(10, async |n| {
-                let thing = pool.get().await.unwrap();
+                let _thing = pool.get().await.unwrap();
                 let _inside = inside.enter();
                 yields(n % 4).await;
-                drop(thing);
             })
             .await;
         assert_eq!((inside.peak(), inside.ever()), (3, 60));
@@ -60,10 +59,9 @@ behaviour! {
             for n in 0..40 {
                 let (pool, inside) = (pool.clone(), inside.clone());
                 s.spawn(async move {
-                    let thing = pool.get().await.unwrap();
+                    let _thing = pool.get().await.unwrap();
                     let _inside = inside.enter();
                     yields(n % 3).await;
-                    drop(thing);
                 });
             }
         })

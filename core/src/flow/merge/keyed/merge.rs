@@ -88,6 +88,21 @@ pub fn merge_keyed<K: Ord + Clone, S: Source>() -> (KeyedHandle<K, S>, Flow<Keye
 }
 
 /// An event of a [`KeyedMerge`].
+///
+/// # Examples
+///
+/// ```
+/// use anyscope::flow::{self, KeyedEvent};
+///
+/// # smol::block_on(async {
+/// let (feeds, events) = flow::merge_keyed();
+/// feeds.insert("a", flow::iter([1])).unwrap();
+/// drop(feeds);
+/// let events: Vec<_> = events.collect().await;
+/// assert!(matches!(events[..], [KeyedEvent::Item("a", 1), KeyedEvent::Ended("a")]));
+/// assert_eq!(events[1].key(), &"a");
+/// # });
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum KeyedEvent<K, T, S> {
     /// An item of the source under this key.
