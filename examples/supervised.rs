@@ -69,7 +69,7 @@ impl Worker {
     }
 
     fn elapsed<E: Executor>(&self, exec: &E) -> Duration {
-        let elapsed = exec.now().saturating_duration_since(self.begin);
+        let elapsed = exec.now() - self.begin;
         Duration::from_millis(elapsed.as_millis() as u64)
     }
 }

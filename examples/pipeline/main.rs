@@ -171,7 +171,7 @@ async fn run<E: Executor>(
             for (job, outcome) in batch {
                 sums.add(job, outcome);
             }
-            show(sums.progress(jobs, exec.now().saturating_duration_since(start)));
+            show(sums.progress(jobs, exec.now() - start));
             // Jobs go on in the meantime.
             async { save(&sums).await.map(|()| sums) }
         })

@@ -82,7 +82,7 @@ async fn no_polling(sim: &SimHandle) {
         sleep.as_mut().poll(cx)
     });
     join([counted]).await;
-    let took = sim.now().saturating_duration_since(begun);
+    let took = sim.now() - begun;
     println!("a future of one second: {took:?}, polled {} times", polls.get());
     assert_eq!((took, polls.get()), (1000 * MS, 2));
 }

@@ -58,7 +58,7 @@ where
             return Ok(known.value);
         }
         let value = timeout(&self.timer, self.patience, load).await?;
-        let fresh_until = self.timer.now().saturating_add(self.fresh_for);
+        let fresh_until = self.timer.now() + self.fresh_for;
         lock(&self.values).insert(key, Value { value, fresh_until });
         Ok(value)
     }
@@ -96,7 +96,7 @@ where
         // Should this future be dropped, or take too long, then the next one who waits loads.
         let load = async {
             let value = timeout(&self.timer, self.patience, load).await?;
-            let fresh_until = self.timer.now().saturating_add(self.fresh_for);
+            let fresh_until = self.timer.now() + self.fresh_for;
             Ok(Value { value, fresh_until })
         };
         cell.get_or_try_init(|| load).await.map(|known| known.value)

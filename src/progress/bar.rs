@@ -213,8 +213,9 @@ impl Bar {
     }
 
     /// Sets what stands at the end of the line; nothing, if it is empty.
-    pub fn set_message(&self, message: impl AsRef<str>) {
-        let message = message.as_ref();
+    pub fn set_message(&self, message: impl fmt::Display) {
+        // Before anything is locked, as this is code of users.
+        let message = &message.to_string();
         self.shown.change(|line| line.set_message(message));
     }
 
@@ -223,8 +224,8 @@ impl Bar {
     /// # Errors
     ///
     /// Those of [`Bars::println`].
-    pub fn println(&self, text: impl AsRef<str>) -> io::Result<()> {
-        self.shown.board.println(text.as_ref())
+    pub fn println(&self, text: impl fmt::Display) -> io::Result<()> {
+        self.shown.board.println(&text.to_string())
     }
 
     /// Calls `f` while no bar is on the terminal; see [`Bars::suspend`].
@@ -241,8 +242,9 @@ impl Bar {
     }
 
     /// As [`finish`](Self::finish), with a last message.
-    pub fn finish_with_message(&self, message: impl AsRef<str>) -> String {
-        let message = message.as_ref();
+    pub fn finish_with_message(&self, message: impl fmt::Display) -> String {
+        // Before anything is locked, as this is code of users.
+        let message = &message.to_string();
         self.shown.line().set_message(message);
         self.finish()
     }

@@ -7,7 +7,7 @@ use super::{
     screen::stderr,
 };
 use crate::Clock;
-use alloc::{boxed::Box, sync::Arc};
+use alloc::{boxed::Box, string::ToString, sync::Arc};
 use core::{fmt, time::Duration};
 use std::io::{self, Write};
 
@@ -121,8 +121,8 @@ impl Bars {
     /// .await;
     /// # });
     /// ```
-    pub fn println(&self, text: impl AsRef<str>) -> io::Result<()> {
-        self.board.println(text.as_ref())
+    pub fn println(&self, text: impl fmt::Display) -> io::Result<()> {
+        self.board.println(&text.to_string())
     }
 
     /// Calls `f` while no bar is on the terminal, and draws them again, also if it panics: for what writes

@@ -8,7 +8,7 @@ use anyscope::{
 };
 use indicatif::InMemoryTerm;
 use std::{
-    io,
+    fmt, io,
     sync::{Arc, Mutex, OnceLock},
     thread,
 };
@@ -133,6 +133,36 @@ impl Screen for Sized {
 
     fn write(&mut self, text: &str) -> io::Result<()> {
         io::Write::write_all(&mut self.0, text.as_bytes())
+    }
+}
+
+/// Given a text that uses the bars while it is written, or panics, then nobody waits for himself and the bars go on.
+#[test]
+fn q17_texts_that_use_their_bars() {
+    let (terminal, bars) = terminal(10, 60);
+    let bar = bars.bar("bar");
+    let counts = Text(|f: &mut fmt::Formatter<'_>| {
+        bar.inc(1);
+        f.write_str("counted")
+    });
+    bar.set_message(&counts);
+    bar.println(&counts).unwrap();
+    bars.println(&counts).unwrap();
+    assert_eq!(terminal.contents(), "counted\ncounted\nbar 3: counted");
+    let panics = Text(|_: &mut fmt::Formatter<'_>| blow_up("planned"));
+    panic_in(|| bar.set_message(&panics));
+    panic_in(|| drop(bar.println(&panics)));
+    panic_in(|| drop(bars.println(&panics)));
+    bar.inc(1);
+    assert_eq!(bar.finish_with_message(format_args!("{} are done", 5)), "bar 4: 5 are done");
+}
+
+/// What is written by a function.
+struct Text<F>(F);
+
+impl<F: Fn(&mut fmt::Formatter<'_>) -> fmt::Result> fmt::Display for Text<F> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0(f)
     }
 }
 

@@ -1,11 +1,17 @@
 //! Moments in time.
 
-use core::{fmt, time::Duration};
+use core::{
+    fmt,
+    ops::{Add, AddAssign, Sub},
+    time::Duration,
+};
 
 /// A moment on one clock: nanoseconds since an epoch that the clock chose.
 ///
 /// 64 bits last 584 years. Instants of different clocks do not compare meaningfully, except
 /// those made from [`std::time::Instant`], which share one epoch.
+///
+/// Nothing overflows: `+` ends at [`NEVER`](Self::NEVER), and the time since a later moment is zero.
 ///
 /// # Examples
 ///
@@ -14,9 +20,10 @@ use core::{fmt, time::Duration};
 /// use std::time::Duration;
 ///
 /// let start = Instant::from_epoch(Duration::from_secs(1));
-/// let end = start.saturating_add(Duration::from_millis(5));
-/// assert_eq!(end.saturating_duration_since(start), Duration::from_millis(5));
-/// assert_eq!(start.saturating_add(Duration::MAX), Instant::NEVER);
+/// let end = start + Duration::from_millis(5);
+/// assert_eq!(end - start, Duration::from_millis(5));
+/// assert_eq!(start - end, Duration::ZERO);
+/// assert_eq!(start + Duration::MAX, Instant::NEVER);
 /// ```
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Instant(u64);
@@ -37,14 +44,39 @@ impl Instant {
         Duration::from_nanos(self.0)
     }
 
-    /// Returns `self + duration`, or [`NEVER`](Self::NEVER) on overflow.
+    /// Returns `self + duration`, or [`NEVER`](Self::NEVER) on overflow. As `+`, but `const`.
     pub const fn saturating_add(self, duration: Duration) -> Self {
         Self::from_epoch(self.since_epoch().saturating_add(duration))
     }
 
-    /// Returns `self - earlier`, or zero if `earlier` is later.
+    /// Returns `self - earlier`, or zero if `earlier` is later. As `-`, but `const`.
     pub const fn saturating_duration_since(self, earlier: Self) -> Duration {
         Duration::from_nanos(self.0.saturating_sub(earlier.0))
+    }
+}
+
+/// Ends at [`NEVER`](Instant::NEVER).
+impl Add<Duration> for Instant {
+    type Output = Instant;
+
+    fn add(self, duration: Duration) -> Instant {
+        self.saturating_add(duration)
+    }
+}
+
+/// Ends at [`NEVER`](Instant::NEVER).
+impl AddAssign<Duration> for Instant {
+    fn add_assign(&mut self, duration: Duration) {
+        *self = *self + duration;
+    }
+}
+
+/// Zero, if the other one is later.
+impl Sub for Instant {
+    type Output = Duration;
+
+    fn sub(self, earlier: Instant) -> Duration {
+        self.saturating_duration_since(earlier)
     }
 }
 
@@ -87,10 +119,13 @@ mod tests {
     #[test]
     fn arithmetic_saturates_at_never_and_at_zero() {
         let t = Instant::from_epoch(Duration::from_secs(3));
-        assert_eq!(t.saturating_add(Duration::MAX), Instant::NEVER);
-        assert_eq!(Instant::NEVER.saturating_add(Duration::from_secs(1)), Instant::NEVER);
+        assert_eq!(t + Duration::MAX, Instant::NEVER);
+        assert_eq!(Instant::NEVER + Duration::from_secs(1), Instant::NEVER);
         assert_eq!(Instant::from_epoch(Duration::MAX), Instant::NEVER);
-        assert_eq!(t.saturating_duration_since(Instant::NEVER), Duration::ZERO);
+        assert_eq!(t - Instant::NEVER, Duration::ZERO);
+        let mut later = t;
+        later += Duration::from_secs(1);
+        assert_eq!((later - t, t - later), (Duration::from_secs(1), Duration::ZERO));
     }
 
     #[test]

@@ -75,7 +75,7 @@ pub fn timeout<T: Timer, F: Future>(timer: T, limit: Duration, future: F) -> Tim
 /// use std::{future::pending, time::Duration};
 ///
 /// # smol::block_on(async {
-/// let at = Smol.now().saturating_add(Duration::from_millis(1));
+/// let at = Smol.now() + Duration::from_millis(1);
 ///
 /// let first: Result<u32, Elapsed> = deadline(&Smol, at, async { 42 }).await;
 /// assert_eq!(first, Ok(42));

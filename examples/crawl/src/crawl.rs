@@ -120,7 +120,7 @@ impl<E: Executor + 'static> Crawler<E> {
 
 impl<E: Executor> Crawler<E> {
     pub(crate) fn elapsed(&self) -> Duration {
-        self.exec.now().saturating_duration_since(self.begun)
+        self.exec.now() - self.begun
     }
 
     /// A host, known from now on.
