@@ -3,13 +3,15 @@
 use super::{
     context::{Ended, JobContext},
     event::{Served, WorkerEvent},
-    finish, keep,
+    finish,
+    held::Run,
+    keep,
     run::run,
     site::{Counts, Settings, Site},
 };
 use crate::{
     Job,
-    engine::{Ask, Engine, EngineError, Leased},
+    engine::{Ask, Engine, EngineError},
     time::{Backoff, Time},
 };
 use anyscope_core::{
@@ -120,9 +122,10 @@ where
         };
         backoff.reset();
         let until = site.until(asked);
-        let gone = without_callers(site, &leased).await;
-        for (leased, gone) in leased.into_iter().zip(gone) {
-            let (number, held) = site.held.add(leased, until);
+        // First: if this is dropped while it waits, they are given back.
+        let held: Vec<_> = leased.into_iter().map(|leased| site.held.add(leased, until)).collect();
+        let gone = without_callers(site, &held).await;
+        for ((number, held), gone) in held.into_iter().zip(gone) {
             if gone {
                 held.end(Ended::CallerGone);
             }
@@ -138,9 +141,9 @@ where
 }
 
 /// Returns of each job whether its caller is gone. If that cannot be found out, it is there.
-async fn without_callers(site: &Site, leased: &[Leased]) -> Vec<bool> {
-    let mut callers: Vec<_> =
-        leased.iter().filter_map(|leased| leased.envelope.caller.clone()).collect();
+async fn without_callers(site: &Site, held: &[(u64, Arc<Run>)]) -> Vec<bool> {
+    let caller = |run: &Run| run.leased.envelope.caller.clone();
+    let mut callers: Vec<_> = held.iter().filter_map(|(_, run)| caller(run)).collect();
     callers.sort();
     callers.dedup();
     let mut gone = Vec::new();
@@ -152,10 +155,8 @@ async fn without_callers(site: &Site, leased: &[Leased]) -> Vec<bool> {
             gone = answer;
         }
     }
-    let is_gone = |leased: &Leased| {
-        leased.envelope.caller.as_ref().is_some_and(|caller| gone.contains(caller))
-    };
-    leased.iter().map(is_gone).collect()
+    let is_gone = |run: &Run| caller(run).is_some_and(|caller| gone.contains(&caller));
+    held.iter().map(|(_, run)| is_gone(run)).collect()
 }
 
 /// What users pass as their limit here.

@@ -523,3 +523,39 @@ fn j31_a_caller_closes() {
         .await;
     });
 }
+
+/// Given a worker with a long way to the engine, which is dropped when it has a lease, whether it has begun the job or not yet, then another one begins it at once.
+#[test]
+fn j85_a_dropped_worker_gives_back_what_it_has_not_begun() {
+    explore(ORDERS, async |sim| {
+        let (engine, link, runs) = (Memory::new(&sim), Link::new(), Runs::default());
+        let (faults, chooser) = (Faults { latest: 100 * MS, ..Faults::default() }, sim.clone());
+        link.faults(faults, move |options| chooser.choose(options));
+        scope(&sim, async |s| {
+            let serve = |engine: &Memory| {
+                let (workers, sim2) = (workers(engine).lease(100 * SECOND), sim.clone());
+                serve(workers, &sim, &runs, move |n, _| {
+                    let sim = sim2.clone();
+                    async move {
+                        sim.sleep(SECOND).await;
+                        Ok(n)
+                    }
+                })
+            };
+            let worker = s.spawn(serve(&engine.over(&link)));
+            let call = s.spawn(remote(&engine, &sim).call(Number(1)));
+            while status(&engine).await.running.is_empty() {
+                sim.sleep(MS).await;
+            }
+            // It has heard of its lease by now, and asks whether the caller is there.
+            sim.sleep(100 * MS + MS * sim.choose(100) as u32).await;
+            drop(worker.cancel().await);
+            let begun = sim.now();
+            s.spawn_daemon(serve(&engine));
+            assert_eq!(call.await.unwrap().unwrap(), 1);
+            assert!(sim.now().saturating_duration_since(begun) < 10 * SECOND);
+            s.cancel("done");
+        })
+        .await;
+    });
+}
