@@ -51,13 +51,7 @@ impl Connection {
         headers: HeaderMap,
         payload: Bytes,
     ) -> Result<Message, EngineError> {
-        if self.client.connection_state() != State::Connected {
-            // What is sent now would be done when nobody waits for it.
-            return Err(match self.refusals.authorization.load(Ordering::Relaxed) {
-                true => denied("the server does not take its credentials any more"),
-                false => unavailable("the connection is lost, and made again"),
-            });
-        }
+        self.is_there()?;
         let request = Request::new().headers(headers).payload(payload).timeout(Some(PATIENCE));
         let error = match self.client.send_request(subject.to_owned(), request).await {
             Ok(answer) => return Ok(answer),
@@ -75,6 +69,17 @@ impl Connection {
                 EngineError::new(ErrorKind::Other, "the message is larger than the server takes")
             }
             _ => unavailable(error.to_string()),
+        })
+    }
+
+    /// Refuses what would be done when nobody waits for it any more: what is sent while the connection is made again.
+    pub(crate) fn is_there(&self) -> Result<(), EngineError> {
+        if self.client.connection_state() == State::Connected {
+            return Ok(());
+        }
+        Err(match self.refusals.authorization.load(Ordering::Relaxed) {
+            true => denied("the server does not take its credentials any more"),
+            false => unavailable("the connection is lost, and made again"),
         })
     }
 

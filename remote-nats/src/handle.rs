@@ -32,7 +32,8 @@ use std::{
 /// The server knows one span for all leases of a queue. It is the longest that anybody has asked for; it is not made shorter by itself
 /// (`nats consumer edit` does). A worker with a shorter one that is killed is noticed that much later. So let all workers of a queue have the same.
 ///
-/// Giving a job back at once counts as an attempt. What is [running](anyscope_remote::engine::Status::running) is what workers have said in the last 50
+/// A worker asks for jobs for a quarter of a second at a time: what comes for one that has just ended is held up for so long, and no longer. Giving a job back at once counts as an
+/// attempt. What is [running](anyscope_remote::engine::Status::running) is what workers have said in the last 50
 /// milliseconds: one that has just moved may be seen twice.
 ///
 /// # Examples

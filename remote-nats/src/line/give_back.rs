@@ -5,7 +5,8 @@
 
 use super::{
     ATTEMPTS, DELAY, EPOCH, Line, PUT_AT, WAS,
-    pull::{ACK, Delivery},
+    delivery::{ACK, Delivery},
+    pull::{Puller, Request},
     put::headers,
     sweep::Swept,
 };
@@ -21,8 +22,6 @@ use anyscope_remote::{
 use async_nats::HeaderMap;
 use bytes::Bytes;
 use std::{
-    future,
-    pin::pin,
     sync::Weak,
     time::{Duration, Instant},
 };
@@ -84,14 +83,18 @@ impl Line {
         next
     }
 
-    async fn bring_back_some(&self, core: &Core) -> Result<(), EngineError> {
-        let forever = pin!(future::pending());
-        let pulled =
-            core.connection.pull(&self.names.wait, LATER, 64, Duration::from_secs(5), forever);
-        for delivery in pulled.await?.deliveries {
+    async fn bring_back_some(&self, core: &Core, puller: &mut Puller) -> Result<(), EngineError> {
+        if !puller.is_open() {
+            let (stream, consumer) = (&*self.names.wait, LATER);
+            let request = Request { stream, consumer, most: 64, wait: Duration::from_secs(5) };
+            puller.ask(&core.connection, request).await?;
+        }
+        let mut deliveries = Vec::new();
+        let collected = puller.collect(puller.asked() + SWEEP, &mut deliveries).await;
+        for delivery in deliveries {
             self.bring_back_one(core, delivery).await?;
         }
-        Ok(())
+        collected
     }
 
     async fn bring_back_one(&self, core: &Core, delivery: Delivery) -> Result<(), EngineError> {
@@ -168,26 +171,29 @@ const SWEEP: Duration = Duration::from_secs(10);
 
 /// Brings back jobs whose delay is over, and repairs what was left, as long as the line is there.
 pub(super) async fn bring_back(line: Weak<Line>, core: Weak<Core>) {
-    let (mut made, mut swept_at, mut swept) = (false, None::<Instant>, Swept::default());
+    let (mut puller, mut swept_at, mut swept) = (None, None::<Instant>, Swept::default());
     loop {
         let done = {
             let (Some(line), Some(core)) = (line.upgrade(), core.upgrade()) else { return };
             async {
-                if !made {
-                    line.consume_later(&core).await?;
-                    made = true;
-                }
+                let puller = match &mut puller {
+                    Some(puller) => puller,
+                    None => {
+                        line.consume_later(&core).await?;
+                        puller.insert(Puller::new(&core.connection).await?)
+                    }
+                };
                 if swept_at.is_none_or(|at| at.elapsed() > SWEEP) {
                     swept_at = Some(Instant::now());
                     line.sweep(&core, &mut swept).await?;
                 }
-                line.bring_back_some(&core).await
+                line.bring_back_some(&core, puller).await
             }
             .await
         };
         if done.is_err() {
             // The server may have been killed.
-            (made, swept_at) = (false, None);
+            (puller, swept_at) = (None, None);
             tokio::time::sleep(Duration::from_millis(200)).await;
         }
     }

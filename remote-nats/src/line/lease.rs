@@ -2,8 +2,9 @@
 
 use super::{
     ATTEMPTS, DEAD, EPOCH, Line, PUT_AT,
+    delivery::{ACK, Delivery, PROGRESS},
     held::Held,
-    pull::{ACK, Delivery, Pulled},
+    pull::{Puller, Request},
 };
 use crate::{
     connection::Home,
@@ -14,7 +15,7 @@ use crate::{
 };
 use anyscope_remote::{
     EngineError,
-    engine::{Again, Ask, Envelope, JobId, LeaseId, Leased},
+    engine::{Ask, Envelope, JobId, LeaseId, Leased},
 };
 use std::{
     future::Future,
@@ -38,10 +39,16 @@ impl Waiting {
         let (mut reply, answer) = oneshot::channel();
         let task = (line.clone(), core.clone());
         home.handle.spawn(async move {
-            let (line, core) = task;
-            let leased = line.lease(&core, ask, &mut reply).await;
+            let ((line, core), mut puller) = (task, None);
+            let leased = line.lease(&core, &ask, &mut reply, &mut puller).await;
+            let rest = puller.as_ref().map_or(Duration::ZERO, Puller::rest);
+            // Before there is an answer, so that who asks then goes on with it.
+            let open = puller.and_then(|puller| line.pullers.put(puller));
             if let Err(Ok(leased)) = reply.send(leased) {
-                line.return_all(&core, leased).await;
+                line.return_all(&core, leased, rest).await;
+            }
+            if let Some(number) = open {
+                line.retire(&core, &ask, number).await;
             }
         });
         Waiting { answer, line, core, home }
@@ -62,49 +69,69 @@ impl Drop for Waiting {
     fn drop(&mut self) {
         if let Ok(Ok(leased)) = self.answer.try_recv() {
             let (line, core) = (self.line.clone(), self.core.clone());
-            self.home.handle.spawn(async move { line.return_all(&core, leased).await });
+            self.home.handle.spawn(async move {
+                line.return_all(&core, leased, Duration::ZERO).await;
+            });
         }
     }
 }
 
 impl Line {
+    /// `lent` is who asks, afterwards, perhaps with an open request.
     async fn lease(
         self: &Arc<Self>,
         core: &Arc<Core>,
-        ask: Ask,
+        ask: &Ask,
         reply: &mut oneshot::Sender<Result<Vec<Leased>, EngineError>>,
+        lent: &mut Option<Puller>,
     ) -> Result<Vec<Leased>, EngineError> {
-        let end = Instant::now() + ask.wait;
+        let end = Instant::now() + ask.wait.max(LEAST);
         self.ensure(core).await?;
         self.begin(core);
         let mut gone = pin!(reply.closed());
+        // A lease counts from when we asked, so we do not ask for long.
+        let (most, slice) = (ask.free.clamp(1, MOST), (ask.lease / 3).clamp(5 * LEAST, SLICE));
+        *lent = self.pullers.take(most, slice);
         loop {
             self.consume(core, ask.everywhere, ask.lease).await?;
-            // A lease counts from when we asked, so we do not ask for long.
-            let asked = Instant::now();
-            let slice = (ask.lease / 3).clamp(Duration::from_millis(5), SLICE);
-            let wait =
-                slice.min(end.saturating_duration_since(asked)).max(Duration::from_millis(1));
-            let most = ask.free.clamp(1, MOST);
-            let pulled =
-                core.connection.pull(&self.names.work, WORKERS, most, wait, gone.as_mut()).await;
-            let Pulled { deliveries, stopped } = match pulled {
-                Ok(pulled) => pulled,
-                Err(error) => {
+            let puller = match lent {
+                Some(puller) => puller,
+                None => lent.insert(Puller::new(&core.connection).await?),
+            };
+            let goes_on = puller.is_open();
+            if !goes_on {
+                let wait = slice.min(end.saturating_duration_since(Instant::now())).max(LEAST);
+                let (stream, consumer) = (&*self.names.work, WORKERS);
+                puller.ask(&core.connection, Request { stream, consumer, most, wait }).await?;
+            }
+            let (asked, mut deliveries) = (puller.asked(), Vec::new());
+            let (collected, stopped) = tokio::select! {
+                biased;
+                collected = puller.collect(end + LEAST, &mut deliveries) => (collected, false),
+                () = gone.as_mut() => (Ok(()), true),
+            };
+            if let Err(error) = collected {
+                *lent = None;
+                if deliveries.is_empty() {
                     self.forget_consumer().await;
                     return Err(error);
                 }
-            };
-            let leased = self.take(core, &ask, asked, deliveries).await?;
-            let over = asked.elapsed() >= wait && Instant::now() >= end;
-            if !leased.is_empty() || over || stopped {
+            }
+            if goes_on {
+                // They may be older than this call, from whose begin a worker counts their leases.
+                for Delivery { reply, .. } in &deliveries {
+                    let _ = core.connection.client.publish(reply.clone(), PROGRESS.into()).await;
+                }
+            }
+            let leased = self.take(core, ask, asked, deliveries).await?;
+            if !leased.is_empty() || stopped || Instant::now() >= end {
                 return Ok(leased);
             }
         }
     }
 
     /// Notes what is leased now. What has its outcome already is not, and goes.
-    async fn take(
+    pub(super) async fn take(
         &self,
         core: &Core,
         ask: &Ask,
@@ -115,7 +142,15 @@ impl Line {
             return Ok(Vec::new());
         }
         let jobs: Vec<_> = deliveries.iter().map(job_of).collect();
-        let now = core.now().await?;
+        let now = match core.now().await {
+            Ok(now) => now,
+            Err(error) => {
+                for Delivery { reply, .. } in deliveries {
+                    let _ = core.connection.give_up(&reply, Duration::ZERO).await;
+                }
+                return Err(error);
+            }
+        };
         let ends = super::settle::all(jobs.iter().map(async |job| match job {
             Some(job) => core.connection.last(&self.names.ends, &self.names.end(job)).await,
             None => Ok(None),
@@ -192,20 +227,14 @@ impl Line {
         self.finish(core, job, key.as_deref().map(Key::new).as_ref(), bytes, dead, &delivery.reply)
             .await
     }
-
-    async fn return_all(&self, core: &Core, leased: Vec<Leased>) {
-        for leased in leased {
-            // Otherwise it runs out.
-            let _ = self.give_back(core, &leased.lease, Again::now()).await;
-        }
-    }
 }
 
 /// How many jobs are asked for at once, at most.
 const MOST: usize = 256;
 
-/// For how long is asked at once, at most.
-const SLICE: Duration = Duration::from_secs(5);
+/// For how long is asked at once: so long jobs may come to a worker that has gone.
+const SLICE: Duration = Duration::from_millis(250);
+const LEAST: Duration = Duration::from_millis(1);
 
 fn job_of(delivery: &Delivery) -> Option<JobId> {
     JobId::parse(&last_token(&delivery.message.subject)?).ok()

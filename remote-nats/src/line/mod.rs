@@ -6,7 +6,9 @@
 //! | `put` | stores jobs |
 //! | `keys` | whose turn it is of a key |
 //! | `lease` | leases jobs |
-//! | `pull` | one request for messages |
+//! | `pull` | asks for messages |
+//! | `pullers` | those who ask, between two calls |
+//! | `delivery` | a message, and what is answered to it |
 //! | `held` | what this client has leased, and until when |
 //! | `settle` | outcomes, and what follows from them |
 //! | `give_back` | ends leases without an outcome; brings back jobs whose delay is over |
@@ -17,11 +19,13 @@
 //! | `board` | what workers have, for those who look |
 
 mod board;
+mod delivery;
 mod give_back;
 mod held;
 mod keys;
 mod lease;
 mod pull;
+mod pullers;
 mod put;
 mod redrive;
 mod settle;
@@ -36,6 +40,7 @@ pub(crate) use signals::Signals;
 use crate::names::Names;
 use anyscope_remote::engine::Queue;
 use held::AllHeld;
+use pullers::Pullers;
 use std::sync::{
     Mutex,
     atomic::{AtomicBool, Ordering},
@@ -46,6 +51,7 @@ use tokio::sync::Notify;
 pub(crate) struct Line {
     pub(crate) names: Names,
     held: AllHeld,
+    pullers: Pullers,
     /// The streams are there.
     ready: AtomicBool,
     /// Only one makes them.
@@ -62,6 +68,7 @@ impl Line {
         Line {
             names: Names::new(prefix, queue),
             held: AllHeld::default(),
+            pullers: Pullers::default(),
             ready: AtomicBool::new(false),
             making: tokio::sync::Mutex::default(),
             consumer: tokio::sync::Mutex::default(),

@@ -1,175 +1,171 @@
-//! One request for messages.
+//! Asks a consumer for messages, again and again over one subscription.
+//!
+//! A server chooses a request for a message, and sends it some moments later. If nobody listens by then, it counts as delivered, and nobody else has it until its lease is over. The
+//! client drops what is on its way, too, when it ends a subscription (also one that it drains: it does not wait until the server has heard that). So nobody stops to listen while a request is
+//! open: only the server ends one, when it has as many messages as were asked for, or says that there are no more, or that its time is over. That time is short.
 
-use crate::{
-    connection::{Connection, PATIENCE},
-    error::unavailable,
-    time::nanos,
-};
+use super::delivery::Delivery;
+use crate::{connection::Connection, error::unavailable, time::nanos};
 use anyscope_remote::EngineError;
-use async_nats::{Message, Subscriber};
-use bytes::Bytes;
+use async_nats::Subscriber;
 use serde_json::json;
 use std::{
-    future::{Future, poll_fn},
+    future::poll_fn,
     pin::Pin,
-    time::Duration,
+    time::{Duration, Instant},
 };
-use tokio::time::timeout;
+use tokio::{sync::watch, time::timeout};
 
-/// What came of a request.
-pub(super) struct Pulled {
-    pub(super) deliveries: Vec<Delivery>,
-    /// Nobody waits for more.
-    pub(super) stopped: bool,
+/// One who asks, with one request at a time.
+pub(super) struct Puller {
+    messages: Subscriber,
+    lost: watch::Receiver<()>,
+    /// Each request is answered to a subject of its own, which this begins.
+    inbox: String,
+    requests: u64,
+    open: Option<Open>,
+    /// When the request was made that is open, or was last.
+    asked: Instant,
+    /// The server has others that wait for all that is there.
+    queued: bool,
 }
 
-/// A message that was delivered.
-pub(super) struct Delivery {
-    pub(super) message: Message,
-    /// Where it is acknowledged; different for each delivery.
-    pub(super) reply: String,
-    /// How often it was delivered, this one included.
-    pub(super) delivered: u64,
-    /// Its number in the stream.
-    pub(super) sequence: u64,
-    /// When it was stored, in nanoseconds by the server's clock.
-    pub(super) stored_at: u64,
+/// A request that the server has not ended.
+struct Open {
+    subject: String,
+    /// How many messages may still come.
+    left: usize,
+    /// For how long the server was asked.
+    wait: Duration,
+    /// When the server ends it, at the earliest.
+    until: Instant,
 }
 
-impl Delivery {
-    fn new(message: Message) -> Option<Self> {
-        let reply = message.reply.as_ref()?.to_string();
-        let tokens: Vec<_> = reply.split('.').collect();
-        // $JS.ACK.[domain.account.]stream.consumer.delivered.sequence.number.time.pending[.more]
-        let first = match tokens.len() {
-            9 => 4,
-            11.. => 6,
-            _ => return None,
-        };
-        let number = |nth: usize| tokens.get(first + nth)?.parse::<u64>().ok();
-        let (delivered, sequence, stored_at) = (number(0)?, number(1)?, number(3)?);
-        Some(Delivery { message, reply, delivered, sequence, stored_at })
-    }
-
-    pub(super) fn header(&self, name: &str) -> Option<&str> {
-        Some(self.message.headers.as_ref()?.get(name)?.as_str())
-    }
-
-    pub(super) fn number(&self, name: &str) -> Option<u64> {
-        self.header(name)?.parse().ok()
-    }
+/// What is asked, of whom.
+pub(super) struct Request<'a> {
+    pub(super) stream: &'a str,
+    pub(super) consumer: &'a str,
+    pub(super) most: usize,
+    /// How long to wait for the first message.
+    pub(super) wait: Duration,
 }
 
-impl Connection {
-    /// Asks for up to `most` messages, and waits for the first so long; until `stop` ends.
-    pub(super) async fn pull(
-        &self,
-        stream: &str,
-        consumer: &str,
-        most: usize,
-        wait: Duration,
-        stop: Pin<&mut (impl Future<Output = ()> + Send)>,
-    ) -> Result<Pulled, EngineError> {
-        let (inbox, mut lost_connection) = (self.client.new_inbox(), self.lost());
-        let lost = |error: &dyn std::fmt::Display| unavailable(error.to_string());
-        let mut messages =
-            self.client.subscribe(inbox.clone()).await.map_err(|error| lost(&error))?;
-        let ask = json!({
-            "batch": most,
-            // With a time, this means: as soon as there is one.
-            "no_wait": true,
-            "expires": nanos(wait),
-        });
-        let subject = format!("{}.CONSUMER.MSG.NEXT.{stream}.{consumer}", self.api);
-        self.client
-            .publish_with_reply(subject, inbox, ask.to_string().into())
-            .await
-            .map_err(|error| lost(&error))?;
-        let mut deliveries = Vec::new();
-        let collect = self.collect(&mut messages, most, wait, &mut deliveries);
-        let (ended, stopped) = tokio::select! {
-            ended = collect => (ended, false),
-            () = stop => (Ok(()), true),
-            _ = lost_connection.changed() => (Err(unavailable("the connection is lost")), false),
-        };
-        if let (Err(error), true) = (&ended, deliveries.is_empty()) {
-            return Err(unavailable(error.to_string()));
+impl Puller {
+    pub(super) async fn new(connection: &Connection) -> Result<Self, EngineError> {
+        let (lost, inbox) = (connection.lost(), connection.client.new_inbox());
+        let messages = connection.client.subscribe(format!("{inbox}.*")).await;
+        let messages = messages.map_err(|error| unavailable(error.to_string()))?;
+        let (requests, open, asked, queued) = (0, None, Instant::now(), false);
+        Ok(Puller { messages, lost, inbox, requests, open, asked, queued })
+    }
+
+    pub(super) fn is_open(&self) -> bool {
+        self.open.is_some()
+    }
+
+    /// Returns when the request was made whose messages are collected.
+    pub(super) fn asked(&self) -> Instant {
+        self.asked
+    }
+
+    /// Returns how long the request that is open may still be.
+    pub(super) fn rest(&self) -> Duration {
+        let until = self.open.as_ref().map(|open| open.until);
+        until.map_or(Duration::ZERO, |until| until.saturating_duration_since(Instant::now()))
+    }
+
+    /// Whether the request that is open gets no more than `most` messages, and was made for no longer than `wait`.
+    pub(super) fn fits(&self, most: usize, wait: Duration) -> bool {
+        // What was asked before the connection was lost may not be known any more.
+        let heard = self.lost.has_changed().is_ok_and(|lost| !lost);
+        heard && self.open.as_ref().is_some_and(|open| open.left <= most && open.wait <= wait)
+    }
+
+    /// Makes a request. None may be open.
+    pub(super) async fn ask(
+        &mut self,
+        connection: &Connection,
+        Request { stream, consumer, most, wait }: Request<'_>,
+    ) -> Result<(), EngineError> {
+        self.lost.mark_unchanged();
+        connection.is_there()?;
+        self.requests += 1;
+        let subject = format!("{}.{}", self.inbox, self.requests);
+        let mut ask = json!({ "batch": most, "expires": nanos(wait) });
+        if !self.queued {
+            // With a time, this means: as soon as there is one. Refused if others wait for all that is there.
+            ask["no_wait"] = true.into();
         }
-        if deliveries.len() < most {
-            self.rest(messages, &mut deliveries).await;
-        }
-        Ok(Pulled { deliveries, stopped })
+        self.asked = Instant::now();
+        let next = format!("{}.CONSUMER.MSG.NEXT.{stream}.{consumer}", connection.api);
+        let client = &connection.client;
+        let told = client.publish_with_reply(next, subject.clone(), ask.to_string().into()).await;
+        told.map_err(|error| unavailable(error.to_string()))?;
+        let (left, until) = (most, self.asked + wait);
+        self.open = Some(Open { subject, left, wait, until });
+        Ok(())
     }
 
-    async fn collect(
-        &self,
-        messages: &mut Subscriber,
-        most: usize,
-        wait: Duration,
+    /// Collects what comes of the request that is open: what is there with the first message. Or nothing, if the request ends without, or at `end`; but one
+    /// that ends by then is waited for. If it fails, this puller is to be dropped.
+    ///
+    /// # Cancel safety
+    ///
+    /// If the future is dropped, what has come is in `deliveries`.
+    pub(super) async fn collect(
+        &mut self,
+        end: Instant,
         deliveries: &mut Vec<Delivery>,
     ) -> Result<(), EngineError> {
-        while deliveries.len() < most {
-            // The rest of a batch is there with the first of it.
-            let patience = if deliveries.is_empty() { wait + LATE } else { LINGER };
-            let Ok(message) = timeout(patience, next(messages)).await else {
-                return match deliveries.is_empty() {
-                    true => Err(unavailable("the server says nothing")),
-                    false => Ok(()),
-                };
+        while let Some(open) = &mut self.open {
+            let silent = open.until + LATE;
+            let first = if open.until <= end { silent } else { end };
+            // The rest of a batch comes with the first of it.
+            let patience = match deliveries.is_empty() {
+                true => first.saturating_duration_since(Instant::now()),
+                false => LINGER,
             };
-            let message = message.ok_or_else(|| unavailable("the connection is closed"))?;
-            match message.status.map(|status| status.as_u16()) {
-                None => deliveries.extend(Delivery::new(message)),
-                Some(100) => {}
-                Some(404 | 408) => return Ok(()),
-                Some(status) => {
-                    let why = message.description.unwrap_or_default();
-                    return Err(unavailable(format!("no messages: {status} {why}")));
+            let next =
+                poll_fn(|cx| futures_core::Stream::poll_next(Pin::new(&mut self.messages), cx));
+            let message = tokio::select! {
+                biased;
+                message = timeout(patience, next) => message,
+                _ = self.lost.changed() => return Err(unavailable("the connection is lost")),
+            };
+            let message = match message {
+                Ok(Some(message)) => message,
+                Ok(None) => return Err(unavailable("the connection is closed")),
+                Err(_) if Instant::now() < silent => return Ok(()),
+                Err(_) => return Err(unavailable("the server says nothing")),
+            };
+            let Some(status) = message.status else {
+                if let Some(delivery) = Delivery::new(message) {
+                    deliveries.push(delivery);
+                    open.left -= 1;
+                    if open.left == 0 {
+                        (self.open, self.queued) = (None, false);
+                    }
+                }
+                continue;
+            };
+            if *message.subject == *open.subject && status.as_u16() != 100 {
+                self.open = None;
+                self.queued = false;
+                match (status.as_u16(), message.description) {
+                    (408, Some(why)) if why.contains("Pending") => self.queued = true,
+                    (404 | 408, _) => {}
+                    (status, why) => {
+                        let why = why.unwrap_or_default();
+                        return Err(unavailable(format!("no messages: {status} {why}")));
+                    }
                 }
             }
         }
         Ok(())
     }
-
-    /// Asks for no more, and takes what is on its way: what were not taken would be nobody's until its lease is over.
-    async fn rest(&self, mut messages: Subscriber, deliveries: &mut Vec<Delivery>) {
-        // It ends when the server has heard it. An `unsubscribe` would end at once, and drop what comes before that.
-        if messages.drain().await.is_err() {
-            return;
-        }
-        while let Ok(Some(message)) = timeout(PATIENCE, next(&mut messages)).await {
-            if message.status.is_none() {
-                deliveries.extend(Delivery::new(message));
-            }
-        }
-    }
-
-    /// Acknowledges in one way or another, and waits until the server has heard it.
-    pub(super) async fn answer(
-        &self,
-        reply: &str,
-        what: impl Into<Bytes>,
-    ) -> Result<(), EngineError> {
-        self.request(reply, async_nats::HeaderMap::new(), what.into()).await.map(drop)
-    }
-
-    pub(super) async fn give_up(&self, reply: &str, delay: Duration) -> Result<(), EngineError> {
-        let what = match nanos(delay) {
-            0 => "-NAK".to_owned(),
-            delay => format!("-NAK {}", json!({ "delay": delay })),
-        };
-        self.answer(reply, what).await
-    }
 }
-
-pub(super) const ACK: &str = "+ACK";
-pub(super) const PROGRESS: &str = "+WPI";
 
 const LINGER: Duration = Duration::from_millis(1);
 
 /// How much later than asked for the server may say that there is nothing.
 const LATE: Duration = Duration::from_secs(1);
-
-async fn next(messages: &mut Subscriber) -> Option<Message> {
-    poll_fn(|cx| futures_core::Stream::poll_next(Pin::new(&mut *messages), cx)).await
-}

@@ -2,8 +2,8 @@
 
 use super::{
     DEAD, Line,
+    delivery::{ACK, PROGRESS},
     held::Held,
-    pull::{ACK, PROGRESS},
 };
 use crate::{
     error::unavailable,

@@ -103,7 +103,7 @@ impl Connection {
                 // As a delivery says where it is acknowledged. Of these numbers only that of the
                 // message is looked at.
                 let reply = format!("$JS.ACK.{stream}.{consumer}.1.{sequence}.0.0.0");
-                let told = self.client.publish(reply, super::pull::ACK.into()).await;
+                let told = self.client.publish(reply, super::delivery::ACK.into()).await;
                 told.map_err(|error| unavailable(error.to_string()))?;
             }
             // The one that is there is passed over.

@@ -5,6 +5,7 @@
 mod cluster;
 mod contract;
 mod fleet;
+mod leases;
 mod processes;
 mod refuse;
 mod secure;

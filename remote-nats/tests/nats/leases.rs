@@ -1,0 +1,128 @@
+//! What workers ask for comes to them, or is given back: no message is delivered to nobody, where it would wait for its lease to run out.
+
+use crate::support::server_or_return;
+use anyscope::{Limit, Timer, flow, scope, smol::Smol, timeout};
+use anyscope_nats::Nats;
+use anyscope_remote::{
+    Job, Json, Remote, Workers,
+    engine::{Ask, End, Engine, Envelope, JobId, Leased, Queue, Settler, WorkerName},
+};
+use std::{future::Future, time::Duration};
+
+#[derive(serde::Serialize, serde::Deserialize)]
+struct Attempt;
+
+impl Job for Attempt {
+    const NAME: &'static str = "attempt";
+    type Output = u32;
+    type Error = String;
+    type Codec = Json;
+}
+
+/// Longer than any test.
+const LEASE: Duration = Duration::from_secs(600);
+
+const QUEUE: &str = "leases";
+
+async fn connect(server: &crate::support::Server) -> Nats {
+    Nats::builder(server.address()).connect().await.unwrap()
+}
+
+/// Much less than a lease, and many times what it takes.
+async fn soon<T>(work: impl Future<Output = T>) -> T {
+    timeout(&Smol, LEASE / 10, work).await.expect("a job waits for its lease to run out")
+}
+
+/// Given workers on three connections, with more places each than may run everywhere, then each job is begun, and at its first attempt.
+#[test]
+fn j82_each_job_comes_to_a_worker() {
+    let server = server_or_return!("");
+    smol::block_on(soon(async {
+        let engines = [connect(&server).await, connect(&server).await, connect(&server).await];
+        let attempts: Result<Vec<_>, _> = scope(&Smol, async |s| {
+            for engine in &engines {
+                let workers = Workers::new(engine, QUEUE).everywhere(5).here(8).lease(LEASE);
+                let serve = workers.serve(&Smol, &Smol, async |Attempt, cx| Ok(cx.attempt()));
+                s.spawn_daemon(serve);
+            }
+            let remote = Remote::<Attempt>::new(&engines[0], &Smol, QUEUE);
+            flow::iter(0..3000).map_concurrent(64, |_| remote.call(Attempt)).try_collect().await
+        })
+        .await;
+        assert_eq!(attempts.unwrap(), [1; 3000]);
+    }));
+}
+
+/// Given workers of which one ends again and again while it works, then all jobs are done, and none waits for a lease of it.
+#[test]
+fn j83_a_worker_that_ends_leaves_nothing() {
+    let server = server_or_return!("");
+    smol::block_on(soon(async {
+        let engines = [connect(&server).await, connect(&server).await];
+        scope(&Smol, async |s| {
+            let serve = |engine| {
+                let workers = Workers::new(engine, QUEUE).everywhere(6).here(4).lease(LEASE);
+                workers.serve(&Smol, &Smol, async |Attempt, cx| {
+                    Smol.sleep(Duration::from_millis(1)).await;
+                    Ok(cx.attempt())
+                })
+            };
+            s.spawn_daemon(serve(&engines[0]));
+            let mut ends = s.spawn(serve(&engines[1]));
+            let remote = Remote::<Attempt>::new(&engines[0], &Smol, QUEUE);
+            let calls = flow::iter(0..1000).map_concurrent(32, |_| remote.call(Attempt));
+            let done = calls.drive(async |mut outcomes| {
+                let mut done = 0;
+                while let Some(outcome) = outcomes.next().await {
+                    outcome.unwrap();
+                    done += 1;
+                    if done % 20 == 0 {
+                        let ended = std::mem::replace(&mut ends, s.spawn(serve(&engines[1])));
+                        drop(ended.cancel().await);
+                    }
+                }
+                done
+            });
+            assert_eq!(done.await, 1000);
+            drop(ends.cancel().await);
+        })
+        .await;
+    }));
+}
+
+/// Given a worker that asked for more than there was place for everywhere, and does not ask again, then what comes to it when a place is free is leased by another one, and that was no
+/// attempt.
+#[test]
+fn j84_what_nobody_asks_for_any_more_is_given_back() {
+    let server = server_or_return!("");
+    let queue = Queue::from(QUEUE);
+    let ask = || {
+        let mut ask = Ask::new(3, LEASE, LEASE, WorkerName::new("w"));
+        ask.everywhere = Limit::new(2);
+        ask
+    };
+    smol::block_on(soon(async {
+        let (first, second) = (connect(&server).await, connect(&server).await);
+        for round in 0..20 {
+            let jobs = ["a", "b", "c"].map(|id| {
+                let id = JobId::parse(&format!("{id}-{round}")).unwrap();
+                Envelope::new(id, "a", 1, Vec::new())
+            });
+            first.put(&queue, jobs.into()).await.unwrap();
+            let mut all = Vec::new();
+            // Of the round before, requests may still be open.
+            while all.len() < 2 {
+                all.extend(first.lease(&queue, ask()).await.unwrap());
+            }
+            let settle = async |engine: &Nats, leased: &Leased| {
+                let by = Settler::Worker(leased.lease.clone());
+                engine.settle(&queue, &leased.envelope.id, by, End::new(Vec::new())).await.unwrap();
+            };
+            settle(&first, &all[0]).await;
+            let other = second.lease(&queue, ask()).await.unwrap().remove(0);
+            assert_eq!([all[0].attempt, all[1].attempt, other.attempt], [1; 3]);
+            settle(&second, &other).await;
+            settle(&first, &all[1]).await;
+        }
+    }));
+}
