@@ -1,45 +1,22 @@
-//! What a job costs on a file. Each row says how durable it is, and how many processes take part; contenders take turns.
-//!
-//! ```text
-//! cargo bench -p anyscope-sqlite
-//! ```
+//! What a job costs.
 
-use anyscope::{Clock, flow, scope, smol::Smol};
+use super::worker::{QUEUE, Task, Worker, open, serve};
+use anyscope::{flow, scope, smol::Smol};
 use anyscope_remote::{
-    Job, Json, Remote, Workers,
+    Remote,
     engine::{Engine, Envelope, JobId},
 };
 use anyscope_remote_tests::Figures;
 use anyscope_sqlite::{Durability, Sqlite};
-use std::{
-    env,
-    path::Path,
-    process::{Child, Command},
-    time::{Duration, Instant},
-};
+use std::time::{Duration, Instant};
 
-#[derive(serde::Serialize, serde::Deserialize)]
-struct Nothing(bool);
-
-impl Job for Nothing {
-    const NAME: &'static str = "nothing";
-    /// When it was told to end, as nanoseconds of the clock that all processes have.
-    type Output = u64;
-    type Error = String;
-    type Codec = Json;
-}
-
-const QUEUE: &str = "figures";
 const ROUNDS: usize = 5;
+/// How many jobs a worker has at once.
+const HERE: usize = 64;
+const LEASE: Duration = Duration::from_secs(30);
 
-fn main() {
-    if let Ok(path) = env::var("FIGURES_WORKER") {
-        let engine = open(Path::new(&path), Durability::Power);
-        smol::block_on(workers(&engine)).unwrap();
-        return;
-    }
+pub(crate) fn measure(figures: &mut Figures) {
     let names = ["power", "processes"];
-    let mut figures = Figures::default();
     let mut add = |name: String, value| figures.add(name, value);
     for _ in 0..ROUNDS {
         for (name, durability) in names.into_iter().zip([Durability::Power, Durability::Processes])
@@ -60,7 +37,7 @@ fn main() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("jobs.db");
         let engine = open(&path, Durability::Power);
-        let _worker = Worker::start(&path);
+        let _worker = Worker::start(&path, HERE, LEASE);
         add(
             "called, 64 at once, two processes, power (1/s)".into(),
             smol::block_on(call(&engine, 64)),
@@ -76,44 +53,6 @@ fn main() {
             );
         }
     }
-    figures.print();
-}
-
-fn open(path: &Path, durability: Durability) -> Sqlite {
-    Sqlite::builder().durability(durability).open(path).unwrap()
-}
-
-struct Worker(Child);
-
-impl Worker {
-    fn start(path: &Path) -> Self {
-        let mut worker = Command::new(env::current_exe().unwrap());
-        Worker(worker.env("FIGURES_WORKER", path).spawn().unwrap())
-    }
-}
-
-impl Drop for Worker {
-    fn drop(&mut self) {
-        let _ = self.0.kill();
-        let _ = self.0.wait();
-    }
-}
-
-async fn workers(engine: &Sqlite) -> Result<(), anyscope_remote::EngineError> {
-    let workers = Workers::new(engine, QUEUE).here(64);
-    let serve = workers.serve(&Smol, &Smol, async |Nothing(waits), cx| {
-        if waits {
-            cx.token().cancelled().await;
-            return Ok(now());
-        }
-        Ok(0)
-    });
-    serve.await.map(drop)
-}
-
-/// On Linux the same in all processes.
-fn now() -> u64 {
-    Smol.now().since_epoch().as_nanos() as u64
 }
 
 async fn put(engine: &Sqlite, at_once: usize) -> f64 {
@@ -131,18 +70,18 @@ async fn put(engine: &Sqlite, at_once: usize) -> f64 {
 async fn call_here(engine: &Sqlite, at_once: usize) -> f64 {
     scope(&Smol, async |s| {
         let engine2 = engine.clone();
-        s.spawn_daemon(async move { workers(&engine2).await });
+        s.spawn_daemon(async move { serve(&engine2, HERE, LEASE).await });
         call(engine, at_once).await
     })
     .await
 }
 
 async fn call(engine: &Sqlite, at_once: usize) -> f64 {
-    let remote = Remote::<Nothing>::new(engine, &Smol, QUEUE);
-    remote.call(Nothing(false)).await.unwrap();
+    let remote = Remote::<Task>::new(engine, &Smol, QUEUE);
+    remote.call(Task::Nothing).await.unwrap();
     let number = 60 * at_once;
     let begun = Instant::now();
-    let all = flow::iter(0..number).map_concurrent(at_once, |_| remote.call(Nothing(false)));
+    let all = flow::iter(0..number).map_concurrent(at_once, |_| remote.call(Task::Nothing));
     let failed = all.filter(|outcome| outcome.is_err()).count().await;
     assert_eq!(failed, 0);
     number as f64 / begun.elapsed().as_secs_f64()
@@ -150,11 +89,11 @@ async fn call(engine: &Sqlite, at_once: usize) -> f64 {
 
 /// How long it takes until the token of a handler is cancelled.
 async fn cancel(engine: &Sqlite) -> Vec<Duration> {
-    let remote = Remote::<Nothing>::new(engine, &Smol, QUEUE);
+    let remote = Remote::<Task>::new(engine, &Smol, QUEUE);
     let mut taken = Vec::new();
     for _ in 0..40 {
         let call = scope(&Smol, async |s| {
-            let call = s.spawn(remote.call(Nothing(true)));
+            let call = s.spawn(remote.call(Task::Waits));
             while engine.status(&QUEUE.into()).await.unwrap().running.is_empty() {}
             let begun = Instant::now();
             call.cancel().await.unwrap_err();
