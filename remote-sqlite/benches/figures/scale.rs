@@ -15,9 +15,10 @@ pub(crate) fn measure(figures: &mut Figures) {
         let over = on_a_file(async |path, engine| take_over(path, engine).await);
         figures.add("from kill -9 of a worker to the next attempt, leases of 1 s (ms)", over);
     }
-    if let Some((share, bytes)) = on_a_file(async |path, engine| keep(path, engine).await) {
-        figures.add("1000 jobs that run, leases of 30 s: of a processor (per mille)", share);
-        figures.add("1000 jobs that run: memory of each (bytes)", bytes);
+    if let Some(kept) = on_a_file(async |path, engine| keep(path, engine).await) {
+        figures.add("a worker without jobs: of a processor (per mille)", kept.idle);
+        figures.add("1000 jobs that run, leases of 30 s: of a processor (per mille)", kept.share);
+        figures.add("1000 jobs that run: memory of each (bytes)", kept.bytes);
     }
     let turns = turns_in(Duration::from_millis(1));
     for _ in 0..5 {
@@ -58,23 +59,36 @@ async fn take_over(path: &Path, engine: &Sqlite) -> f64 {
     .await
 }
 
-/// Which share of a processor a worker needs for the leases of what it runs, in thousandths, and how much memory for each of it.
-async fn keep(path: &Path, engine: &Sqlite) -> Option<(f64, f64)> {
+/// What a worker needs; shares of a processor in thousandths.
+struct Kept {
+    /// While it has no jobs.
+    idle: f64,
+    /// While it has a thousand that do nothing.
+    share: f64,
+    /// For each of them.
+    bytes: f64,
+}
+
+async fn keep(path: &Path, engine: &Sqlite) -> Option<Kept> {
     const JOBS: usize = 1000;
     let remote = Remote::<Task>::new(engine, &Smol, QUEUE);
     let worker = Worker::start(path, JOBS, Duration::from_secs(30));
+    let share = async || {
+        let (begun, busy) = (Instant::now(), worker.busy()?);
+        // With jobs, three heartbeats.
+        Smol.sleep(Duration::from_secs(30)).await;
+        Some(1e3 * (worker.busy()? - busy).as_secs_f64() / begun.elapsed().as_secs_f64())
+    };
     remote.call(Task::Nothing).await.unwrap();
-    let empty = worker.memory()?;
+    let (idle, empty) = (share().await?, worker.memory()?);
     scope(&Smol, async |s| {
         for _ in 0..JOBS {
             s.spawn_daemon(remote.call(Task::Waits));
         }
         until_running(engine, JOBS).await;
-        let (begun, busy) = (Instant::now(), worker.busy()?);
-        // Three heartbeats.
-        Smol.sleep(Duration::from_secs(30)).await;
-        let share = (worker.busy()? - busy).as_secs_f64() / begun.elapsed().as_secs_f64();
-        Some((1e3 * share, worker.memory()?.saturating_sub(empty) as f64 / JOBS as f64))
+        let share = share().await?;
+        let bytes = worker.memory()?.saturating_sub(empty) as f64 / JOBS as f64;
+        Some(Kept { idle, share, bytes })
     })
     .await
 }
