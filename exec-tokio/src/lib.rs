@@ -158,6 +158,11 @@ impl Timer for TokioHandle {
         let _context = self.context();
         Sleep { sleep: tokio::time::sleep(duration) }
     }
+
+    /// One load, where a poll would take a unit of the budget and keep the waker.
+    fn has_passed(&self, sleep: Pin<&mut Sleep>, _: &mut Context<'_>) -> bool {
+        sleep.sleep.is_elapsed()
+    }
 }
 
 pin_project! {
@@ -483,6 +488,10 @@ macro_rules! forward_time {
 
             fn sleep(&self, duration: Duration) -> Self::Sleep {
                 self.$field.sleep(duration)
+            }
+
+            fn has_passed(&self, sleep: Pin<&mut Self::Sleep>, cx: &mut Context<'_>) -> bool {
+                self.$field.has_passed(sleep, cx)
             }
         }
 

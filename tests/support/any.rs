@@ -118,6 +118,22 @@ impl Timer for AnyExec {
             AnyExec::Latent(exec) => exec.sleep(duration),
         }
     }
+
+    fn has_passed(&self, sleep: Pin<&mut AnySleep>, cx: &mut Context<'_>) -> bool {
+        if let AnyExec::Latent(exec) = self {
+            return exec.has_passed(sleep, cx);
+        }
+        match (self, sleep.project()) {
+            (AnyExec::Smol(exec), Sleeping::Smol { sleep }) => exec.has_passed(sleep, cx),
+            (AnyExec::SmolOwn(exec), Sleeping::Smol { sleep }) => exec.has_passed(sleep, cx),
+            (AnyExec::TokioHandle(exec), Sleeping::TokioHandle { sleep }) => {
+                exec.has_passed(sleep, cx)
+            }
+            (AnyExec::Threads(exec), Sleeping::Threads { sleep }) => exec.has_passed(sleep, cx),
+            (AnyExec::Sim(exec), Sleeping::Sim { sleep }) => exec.has_passed(sleep, cx),
+            _ => panic!("the sleep of another executor"),
+        }
+    }
 }
 
 impl Future for AnySleep {

@@ -7,7 +7,7 @@ use crate::{
     time::{Clock, Instant, Timer},
 };
 use alloc::{boxed::Box, sync::Arc};
-use core::{fmt, future::Future, num::NonZeroUsize, time::Duration};
+use core::{fmt, future::Future, num::NonZeroUsize, pin::Pin, task::Context, time::Duration};
 
 /// An executor around another one, for scopes with many small children: a child becomes a task of the
 /// executor only when it waits for something.
@@ -137,6 +137,10 @@ impl<E: Timer> Timer for Latent<E> {
 
     fn sleep(&self, duration: Duration) -> E::Sleep {
         self.shared.exec.sleep(duration)
+    }
+
+    fn has_passed(&self, sleep: Pin<&mut E::Sleep>, cx: &mut Context<'_>) -> bool {
+        self.shared.exec.has_passed(sleep, cx)
     }
 }
 

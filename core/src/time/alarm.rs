@@ -1,12 +1,7 @@
 //! A timer that is set when something has to wait.
 
 use super::{Instant, Timer};
-use core::{
-    future::Future,
-    pin::Pin,
-    task::{Context, Poll},
-    time::Duration,
-};
+use core::{future::Future, pin::Pin, task::Context, time::Duration};
 use pin_project_lite::pin_project;
 
 pin_project! {
@@ -26,11 +21,11 @@ impl<T: Timer> Alarm<T> {
 
     /// Returns whether the time has passed. Sets the timer if it is not set: to that of `limit`.
     pub(crate) fn poll(
-        mut self: Pin<&mut Self>,
+        self: Pin<&mut Self>,
         cx: &mut Context<'_>,
         limit: impl FnOnce(&T) -> Duration,
     ) -> bool {
-        let mut this = self.as_mut().project();
+        let mut this = self.project();
         if this.sleep.is_none() {
             match limit(this.timer) {
                 Duration::MAX => return false,
@@ -39,7 +34,7 @@ impl<T: Timer> Alarm<T> {
                 limit => this.sleep.set(Some(this.timer.sleep(limit))),
             }
         }
-        self.has_rung(cx)
+        this.sleep.as_pin_mut().is_some_and(|sleep| sleep.poll(cx).is_ready())
     }
 
     #[cfg(feature = "alloc")]
@@ -47,12 +42,10 @@ impl<T: Timer> Alarm<T> {
         &self.timer
     }
 
-    /// Returns whether the timer is set, and its time has passed.
+    /// Returns whether the timer is set, and its time has passed. Nobody is woken later.
     pub(crate) fn has_rung(self: Pin<&mut Self>, cx: &mut Context<'_>) -> bool {
-        match self.project().sleep.as_pin_mut() {
-            Some(sleep) => sleep.poll(cx) == Poll::Ready(()),
-            None => false,
-        }
+        let this = self.project();
+        this.sleep.as_pin_mut().is_some_and(|sleep| this.timer.has_passed(sleep, cx))
     }
 
     /// Releases what the timer holds.

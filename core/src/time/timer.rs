@@ -1,7 +1,12 @@
 //! The traits that an adapter implements to tell the time and to wait.
 
 use super::Instant;
-use core::{future::Future, time::Duration};
+use core::{
+    future::Future,
+    pin::Pin,
+    task::{Context, Poll},
+    time::Duration,
+};
 
 /// Tells the time. Needed for deadlines, not for plain sleeps.
 ///
@@ -79,6 +84,15 @@ pub trait Timer {
     ///
     /// Dropping the future releases what the timer holds for it.
     fn sleep(&self, duration: Duration) -> Self::Sleep;
+
+    /// Returns whether the time of `sleep` has passed, as a poll of it would find: for code that has
+    /// polled it before, and no longer waits for it.
+    ///
+    /// A poll, if the timer has no cheaper way to tell: one that need not keep a waker, for
+    /// instance.
+    fn has_passed(&self, sleep: Pin<&mut Self::Sleep>, cx: &mut Context<'_>) -> bool {
+        sleep.poll(cx) == Poll::Ready(())
+    }
 }
 
 macro_rules! forward {
@@ -94,6 +108,10 @@ macro_rules! forward {
 
             fn sleep(&self, duration: Duration) -> T::Sleep {
                 (**self).sleep(duration)
+            }
+
+            fn has_passed(&self, sleep: Pin<&mut T::Sleep>, cx: &mut Context<'_>) -> bool {
+                (**self).has_passed(sleep, cx)
             }
         }
     )*};
