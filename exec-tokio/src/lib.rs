@@ -59,7 +59,10 @@ use std::{
 };
 use tokio::{
     runtime::{EnterGuard, Handle, Runtime},
-    task::{LocalSet, coop::poll_proceed},
+    task::{
+        LocalSet,
+        coop::{has_budget_remaining, poll_proceed, unconstrained},
+    },
 };
 
 /// Consumes one unit of the budget that tokio gives each task. If the budget is spent, returns
@@ -179,7 +182,14 @@ impl Future for Sleep {
     type Output = ();
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
-        let polled = self.project().sleep.poll(cx);
+        let sleep = self.project().sleep;
+        // A limit is polled after what it limits, which may have spent the budget of the task. Then
+        // tokio would neither look at the time nor wake anybody when it has passed.
+        let polled = if has_budget_remaining() {
+            sleep.poll(cx)
+        } else {
+            Pin::new(&mut unconstrained(sleep)).poll(cx)
+        };
         if polled.is_pending() {
             waits_for("a time");
         }

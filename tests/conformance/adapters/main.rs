@@ -5,6 +5,7 @@ use anyscope::{
     block_scope, flow, scope, scope_local,
     smol::{Smol, SmolExecutor, SmolLocal},
     threads::ThreadPool,
+    timeout,
     tokio::{TokioLocal, TokioRuntime, WithTokio},
     try_scope,
 };
@@ -96,6 +97,19 @@ fn nested_block_on_of_a_local_executor_names_both_calls() {
     });
     assert_names(&message, outer_line);
     assert_names(&message, inner_line);
+}
+
+/// Given work that always has something to do, so that it spends the budget which tokio gives its task, then
+/// a limit of time ends it all the same.
+#[test]
+fn limit_of_work_that_spends_the_budget() {
+    let (owner, handle) = TokioCurrent::start(0);
+    let busy = async {
+        loop {
+            tokio::task::consume_budget().await;
+        }
+    };
+    assert!(owner.block_on(timeout(&handle, Duration::from_millis(1), busy)).is_err());
 }
 
 /// Given two executors of the same kind, then blocking on the one inside the other is nobody's
