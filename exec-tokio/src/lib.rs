@@ -158,8 +158,10 @@ impl Timer for TokioHandle {
     type Sleep = Sleep;
 
     fn sleep(&self, duration: Duration) -> Sleep {
-        let _context = self.context();
-        Sleep { sleep: tokio::time::sleep(duration) }
+        match self.context() {
+            None => Sleep { sleep: tokio::time::sleep(duration) },
+            Some(_context) => Sleep { sleep: tokio::time::sleep(duration) },
+        }
     }
 
     /// One load, where a poll would take a unit of the budget and keep the waker.

@@ -210,7 +210,17 @@ pub(crate) fn yields(waker: &Waker) {
 
 /// As [`waits_for`], for what users call it.
 #[cfg(feature = "std")]
+#[inline]
 pub(crate) fn waits_for_label(label: &'static str) {
+    if is_told() {
+        tell_label(label);
+    }
+}
+
+#[cfg(feature = "std")]
+#[cold]
+#[inline(never)]
+fn tell_label(label: &'static str) {
     super::listen::tell(format_args!("{label}"));
     #[cfg(not(anyscope_loom))]
     if super::watcher::is_watched() {
