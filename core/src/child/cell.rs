@@ -19,8 +19,8 @@
 //! belongs to the handle.
 
 use super::{
-    ChildId, JoinError, Panic,
-    origin::{Info, Origin},
+    JoinError, Panic,
+    origin::Origin,
     parent::{self, Receive},
     raw::{self, By, Header, Noted, Polled, Raw, Sequel, Tail, VTable},
     running::Running,
@@ -96,14 +96,19 @@ impl<F: Future, S: Receive<F::Output, Via>, Via> Cell<F, S, Via> {
     pub(super) const HOOKED: VTable = VTable { poll: Self::poll_hooked, ..Self::VTABLE };
 
     /// Allocates a child, with a share for each keeper that `state` names.
-    #[inline]
+    // Always, so that the future is not copied to be passed to it.
+    #[inline(always)]
     pub(super) fn allocate(
         scope: Option<NonNull<S>>,
         stage: Stage<F, S::Value, S>,
         state: State,
         origin: Origin,
     ) -> Raw {
-        let cell = Box::new(Self::new(&Self::VTABLE, scope, stage, state, origin));
+        // Allocated first, so that the future is written to where it stays.
+        let mut cell = Box::new_uninit();
+        cell.write(Self::new(&Self::VTABLE, scope, stage, state, origin));
+        // SAFETY: it was written right before.
+        let cell = unsafe { cell.assume_init() };
         Raw::new(NonNull::from(Box::leak(cell)).cast())
     }
 
@@ -164,12 +169,9 @@ impl<F: Future, S: Receive<F::Output, Via>, Via> Cell<F, S, Via> {
     unsafe fn poll(raw: Raw, before: Snapshot, cx: &mut Context<'_>) -> Polled {
         // SAFETY: this is the vtable of the cell, and the caller keeps it.
         let cell = unsafe { Self::from_raw(raw) };
-        // The shield has ended outside of this child's polls, and the child was asked to end.
         // SAFETY: the caller holds `RUNNING`, and so owns the slot.
-        let ends = before.is_shielded()
-            && before.is_asked_to_end()
-            && unsafe { !cell.tail.shields.is_up() };
-        if ends && !cell.header.state.end_poll(false) {
+        let ends = before.is_shielded() && unsafe { cell.ends_after_shield(before) };
+        if ends {
             cell.forget_runner();
             // SAFETY: we still hold `RUNNING`.
             let gone = unsafe { Self::finish(raw, End::Cancelled, By::Poller) };
@@ -215,6 +217,19 @@ impl<F: Future, S: Receive<F::Output, Via>, Via> Cell<F, S, Via> {
         };
         // SAFETY: we still hold `RUNNING`.
         if unsafe { Self::finish(raw, end, By::Poller) } { Polled::Gone } else { Polled::Ready }
+    }
+
+    /// Returns whether the shield has ended outside of this child's polls, and the child was asked to
+    /// end: then the caller must end it.
+    ///
+    /// # Safety
+    ///
+    /// The caller holds `RUNNING`.
+    #[cold]
+    unsafe fn ends_after_shield(&self, before: Snapshot) -> bool {
+        // SAFETY: promised by the caller, who so owns the slot.
+        let is_over = before.is_asked_to_end() && unsafe { !self.tail.shields.is_up() };
+        is_over && !self.header.state.end_poll(false)
     }
 
     /// [`VTable::poll`] with the hooks of the scope's context around it.
@@ -329,7 +344,7 @@ impl<F: Future, S: Receive<F::Output, Via>, Via> Cell<F, S, Via> {
             unwind::catch(|| unsafe { cell.tail.shields.clear() }).unwrap_or_else(lost);
         }
 
-        let released = by == By::Poller && header.state.finish_and_release();
+        let released = by == By::Poller && header.state.finish_and_release(now);
         if !released {
             // SAFETY: we hold `RUNNING`, and the caller still keeps the child.
             unsafe { cell.finish_slowly(lost) };
@@ -370,15 +385,16 @@ impl<F: Future, S: Receive<F::Output, Via>, Via> Cell<F, S, Via> {
             unwind::discard(end);
             return Stage::Taken;
         };
-        let now = self.header.state.now();
-        let info =
-            Info { id: ChildId::new(now.number(), now.is_daemon()), origin: &self.tail.origin };
+        // SAFETY: this is `finish`, whose caller keeps the child.
+        let info = || unsafe { raw.info() };
         // If the handle is dropped after this, what is kept for it is discarded.
-        // SAFETY: the child has not left its scope.
-        let keep =
-            || now.has_handle().then_some(self.scope).flatten().map(|s| unsafe { parent::keep(s) });
+        let keep = || {
+            let has_handle = self.header.state.now().has_handle();
+            // SAFETY: the child has not left its scope.
+            has_handle.then_some(self.scope).flatten().map(|s| unsafe { parent::keep(s) })
+        };
         match end {
-            End::Output(output) => match scope.receive(output, info) {
+            End::Output(output) => match scope.receive(output, info()) {
                 Some(value) => Stage::Value(value),
                 None => {
                     // SAFETY: this is `finish`, whose caller keeps the child.
@@ -387,10 +403,10 @@ impl<F: Future, S: Receive<F::Output, Via>, Via> Cell<F, S, Via> {
                 }
             },
             End::Panicked(panic) => {
-                let panic = panic.in_child(info.origin);
+                let panic = panic.in_child(&self.tail.origin);
                 // SAFETY: as above.
                 unsafe { raw.note(Noted::Panicked(&panic)) };
-                match (scope.on_panic(panic, info), keep()) {
+                match (scope.on_panic(panic, info()), keep()) {
                     (None, scope) => Stage::Failed(scope),
                     (Some(panic), Some(scope)) => Stage::Panicked(Box::new((panic, scope))),
                     (Some(panic), None) => {
@@ -402,8 +418,8 @@ impl<F: Future, S: Receive<F::Output, Via>, Via> Cell<F, S, Via> {
             End::Cancelled => {
                 // SAFETY: as above.
                 unsafe { raw.note(Noted::Cancelled) };
-                if now.cancelled() == Some(CancelledBy::Executor) {
-                    scope.lost(info);
+                if self.header.state.now().cancelled() == Some(CancelledBy::Executor) {
+                    scope.lost(info());
                 }
                 let keeps = scope.is_failing() || scope.cancel_reason().is_some();
                 Stage::Cancelled(if keeps { keep() } else { None })
@@ -418,19 +434,28 @@ impl<F: Future, S: Receive<F::Output, Via>, Via> Cell<F, S, Via> {
         // SAFETY: as above.
         let taken = match unsafe { cell.take_stage() } {
             Stage::Value(value) => Ok(value),
-            Stage::Panicked(panicked) => Err(JoinError::Panicked(panicked.0)),
-            Stage::Failed(_) => Err(JoinError::Failed),
-            Stage::Cancelled(scope) => {
-                let by = cell.header.state.now().cancelled().unwrap_or(CancelledBy::Scope);
-                let scope = scope.as_ref().filter(|_| by == CancelledBy::Scope);
-                let reason = scope.and_then(|scope| scope.cancel_reason());
-                Err(JoinError::Cancelled(Cancelled::new(by, reason)))
-            }
-            Stage::Taken => Err(JoinError::Taken),
-            Stage::Running(_) => unreachable!("a child that is done has no future"),
+            other => Err(cell.no_value(other)),
         };
         // SAFETY: promised by the caller, whose `T` is the value of this cell.
         unsafe { outcome.cast::<Result<S::Value, JoinError>>().write(taken) };
+    }
+
+    /// Returns why there is no value.
+    #[cold]
+    #[inline(never)]
+    fn no_value(&self, stage: Stage<F, S::Value, S>) -> JoinError {
+        match stage {
+            Stage::Panicked(panicked) => JoinError::Panicked(panicked.0),
+            Stage::Failed(_) => JoinError::Failed,
+            Stage::Cancelled(scope) => {
+                let by = self.header.state.now().cancelled().unwrap_or(CancelledBy::Scope);
+                let scope = scope.as_ref().filter(|_| by == CancelledBy::Scope);
+                let reason = scope.and_then(|scope| scope.cancel_reason());
+                JoinError::Cancelled(Cancelled::new(by, reason))
+            }
+            Stage::Taken => JoinError::Taken,
+            Stage::Running(_) | Stage::Value(_) => unreachable!("a child without a value is done"),
+        }
     }
 
     /// [`VTable::discard`].
@@ -479,11 +504,39 @@ impl<F: Future, S: Receive<F::Output, Via>, Via> Cell<F, S, Via> {
     /// [`VTable::free`].
     unsafe fn free(raw: Raw) {
         // SAFETY: promised by the caller.
+        let is_bare = unsafe { Self::from_raw(raw).is_bare() };
+        // In models all is dropped, as there freeing is an access.
+        if is_bare && !cfg!(anyscope_loom) {
+            // SAFETY: as above.
+            let kept =
+                unsafe { Self::from_raw(raw) }.tail.kept.with_mut(|kept| unsafe { (*kept).take() });
+            if let Some(kept) = kept {
+                unwind::discard(kept);
+            }
+            // SAFETY: as below. What is in the cell is not dropped, as nothing in it needs to be.
+            drop(unsafe { Box::from_raw(raw.as_ptr().cast::<mem::ManuallyDrop<Self>>()) });
+            return;
+        }
+        // SAFETY: promised by the caller.
         unsafe { Self::clear(raw) };
         // SAFETY: `allocate` made the cell with `Box`, and the caller gave up the last share.
         let cell = unsafe { Box::from_raw(raw.as_ptr().cast::<Self>()) };
         // The only user value left in the cell is the executor's `KeepAlive`.
         unwind::discard(cell);
+    }
+
+    /// Returns whether nothing is left that must be dropped, but for what the executor keeps: as for
+    /// nearly every child whose value was taken.
+    ///
+    /// # Safety
+    ///
+    /// The caller gave up the last share.
+    #[inline]
+    unsafe fn is_bare(&self) -> bool {
+        // SAFETY: promised by the caller, who so owns all of it.
+        let is_taken = self.stage.with(|stage| matches!(unsafe { &*stage }, Stage::Taken));
+        // SAFETY: as above.
+        is_taken && unsafe { self.tail.is_bare() }
     }
 
     /// Drops what is left in a cell that is about to be freed.

@@ -3,7 +3,7 @@
 use super::{
     Anywhere, ChildId, JoinError, KeepAlive, SameThread,
     origin::{Info, Origin},
-    raw::{By, Raw, Sequel},
+    raw::{By, HandleRaw, Raw, Sequel},
 };
 use crate::{cancel::CancelledBy, sync::EventListener, waits};
 use core::{
@@ -53,7 +53,7 @@ use core::{
 /// # });
 /// ```
 pub struct JoinHandle<'a, T, M = Anywhere> {
-    child: Raw,
+    child: HandleRaw,
     /// Values come out of the child; and whatever it borrows lives for `'a`.
     value: PhantomData<(&'a (), T)>,
     mode: PhantomData<M>,
@@ -79,14 +79,14 @@ impl<'a, T> JoinHandle<'a, T> {
     /// `child` has a share for its handle, its values are of type `T`, and what it borrows lives
     /// for `'a`.
     pub(super) unsafe fn new(child: Raw) -> Self {
-        JoinHandle { child, value: PhantomData, mode: PhantomData }
+        JoinHandle { child: HandleRaw::new(child), value: PhantomData, mode: PhantomData }
     }
 
     /// Passes the child to an executor with `spawn`, and keeps the executor's [`KeepAlive`].
     pub(crate) fn keep(&self, spawn: impl FnOnce() -> Option<KeepAlive>) {
         let Some(kept) = spawn() else { return };
         // SAFETY: the handle keeps the child, and this is the one call for it.
-        unsafe { self.child.tail() }.kept.with_mut(|slot| unsafe { *slot = Some(kept) });
+        unsafe { self.child.get().tail() }.kept.with_mut(|slot| unsafe { *slot = Some(kept) });
     }
 
     /// Returns the same handle, bound to this thread.
@@ -158,7 +158,7 @@ impl<'a, T, M> JoinHandle<'a, T, M> {
     /// done.
     pub(crate) fn ask_to_end(&self) -> bool {
         // SAFETY: the handle keeps the child.
-        unsafe { self.child.cancel(CancelledBy::Handle, By::Canceller) }
+        unsafe { self.child.get().cancel(CancelledBy::Handle, By::Canceller) }
     }
 
     /// Waits for the value itself.
@@ -239,7 +239,7 @@ impl<'a, T, M> JoinHandle<'a, T, M> {
     /// ```
     pub fn is_finished(&self) -> bool {
         // SAFETY: the handle keeps the child.
-        unsafe { self.child.state() }.is_done()
+        unsafe { self.child.get().state() }.is_done()
     }
 
     /// Returns the number of the child, unique within its scope.
@@ -276,7 +276,7 @@ impl<'a, T, M> JoinHandle<'a, T, M> {
     /// Waits for the end of the child without taking its outcome.
     pub(crate) fn poll_finished(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         // SAFETY: this is the handle.
-        unsafe { self.child.poll_done(cx) }
+        unsafe { self.child.get().poll_done(cx) }
     }
 
     /// Returns where the child comes from.
@@ -286,24 +286,24 @@ impl<'a, T, M> JoinHandle<'a, T, M> {
 
     fn info(&self) -> Info<'_> {
         // SAFETY: the handle keeps the child.
-        unsafe { self.child.info() }
+        unsafe { self.child.get().info() }
     }
 
     /// Returns what happens to the caller if there is no value. Requires that the child is done.
     fn without_value(&self) -> Sequel {
         // SAFETY: we are the handle, which keeps the child, and the child is done.
-        unsafe { (self.child.header().vtable.without_value)(self.child) }
+        unsafe { (self.child.get().header().vtable.without_value)(self.child.get()) }
     }
 }
 
 impl<T, M> Future for JoinHandle<'_, T, M> {
     type Output = Result<T, JoinError>;
 
-    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         // SAFETY: we are the handle, and the caller of `new` promised that the child's values are
         // `T`s.
         unsafe {
-            ready!(self.child.poll_done(cx));
+            ready!(self.child.get().poll_done(cx));
             Poll::Ready(self.child.take())
         }
     }
@@ -320,7 +320,7 @@ impl<T, M> fmt::Debug for JoinHandle<'_, T, M> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("JoinHandle")
             // SAFETY: the handle keeps the child.
-            .field("state", &unsafe { self.child.state() })
+            .field("state", &unsafe { self.child.get().state() })
             .field("id", &self.id())
             .field("name", &self.name())
             .field("spawned_at", &format_args!("{}", self.spawned_at()))

@@ -48,6 +48,12 @@ impl Origin {
         self.with(Cow::Borrowed(name), true)
     }
 
+    /// Returns whether there is a name, which has to be freed.
+    #[inline]
+    pub(super) fn is_named(&self) -> bool {
+        self.pointer.addr().get() & NAMED != 0
+    }
+
     /// Returns whether the child is the scope's own.
     pub(crate) fn is_own(&self) -> bool {
         self.as_named().is_some_and(|named| named.own)

@@ -130,7 +130,7 @@ pub(crate) unsafe trait Parent: Sized {
     fn registry(&self) -> &Children;
 
     /// Returns whether a child with this origin is refused although the registry is open.
-    fn refuses(&self, origin: &Origin) -> bool;
+    fn refuses<'o>(&self, origin: impl FnOnce() -> &'o Origin) -> bool;
 
     /// Returns whether a child that leaves must call [`on_leave`](Self::on_leave).
     fn watches_leaves(&self) -> bool;
@@ -274,22 +274,29 @@ pub(super) unsafe fn leave<S: Parent>(scope: NonNull<S>, daemon: bool) {
     let left = parent.gates().of(daemon).leave(always, || unsafe { keep(scope) });
     // Without a count of our own, `leave` was the last access to the scope.
     if let Some((parent, last)) = left {
-        let mut wakers = Wakers::new();
-        if last {
-            parent.on_empty(&mut wakers);
-        } else {
-            let gates = parent.gates();
-            parent.registry().sweep_if_sparse(gates.entered(), gates.count());
-        }
-        if always {
-            parent.on_leave(&mut wakers);
-        }
-        // All steps of the protocol are done: what follows runs user code.
-        if let Err(payload) = wakers.fire() {
-            parent.on_lost_panic(Panic::new(payload));
-        }
-        unwind::discard(parent);
+        has_left(parent, last, always);
     }
+}
+
+/// Does what is due when a child has left that holds a count of the scope; `last` if the gate is empty.
+/// Apart from [`leave`], as few children do.
+#[inline(never)]
+fn has_left<S: Parent>(parent: Arc<S>, last: bool, always: bool) {
+    let mut wakers = Wakers::new();
+    if last {
+        parent.on_empty(&mut wakers);
+    } else {
+        let gates = parent.gates();
+        parent.registry().sweep_if_sparse(gates.entered(), gates.count());
+    }
+    if always {
+        parent.on_leave(&mut wakers);
+    }
+    // All steps of the protocol are done: what follows runs user code.
+    if let Err(payload) = wakers.fire() {
+        parent.on_lost_panic(Panic::new(payload));
+    }
+    unwind::discard(parent);
 }
 
 /// Returns a count of the scope, for a user that may outlast the child's membership.

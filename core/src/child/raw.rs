@@ -53,6 +53,24 @@ pub(super) struct Tail {
     pub(super) origin: Origin,
 }
 
+impl Tail {
+    /// Returns whether nothing is left that must be dropped, but for what the executor keeps.
+    ///
+    /// # Safety
+    ///
+    /// The caller owns all of it.
+    #[inline]
+    pub(super) unsafe fn is_bare(&self) -> bool {
+        // SAFETY: promised by the caller.
+        let is_empty =
+            |slot: &UnsafeCell<Option<Waker>>| slot.with(|slot| unsafe { (*slot).is_none() });
+        // SAFETY: as above.
+        let has_no_shields = unsafe { self.shields.is_empty() };
+        // All are looked at at once, as they are nearly always so.
+        is_empty(&self.joiner) & is_empty(&self.runner) & has_no_shields & !self.origin.is_named()
+    }
+}
+
 /// For models: freeing is an access.
 #[cfg(anyscope_loom)]
 impl Drop for Header {
@@ -303,11 +321,24 @@ impl Raw {
     /// # Safety
     ///
     /// The caller is the handle.
+    #[inline]
     pub(super) unsafe fn poll_done(self, cx: &mut Context<'_>) -> Poll<()> {
         // SAFETY: the handle keeps the child.
+        let now = unsafe { self.state() };
+        if now.is_done() {
+            return Poll::Ready(());
+        }
+        // SAFETY: promised by the caller.
+        unsafe { self.wait_for_end(now, cx) }
+    }
+
+    /// [`poll_done`](Self::poll_done) of a child that was not done. Apart from it, as most of what is
+    /// needed to wait is not needed to look.
+    #[inline(never)]
+    unsafe fn wait_for_end(self, now: Snapshot, cx: &mut Context<'_>) -> Poll<()> {
+        // SAFETY: the handle keeps the child.
         let (header, tail) = unsafe { (self.header(), self.tail()) };
-        let now = header.state.now();
-        if now.is_done() || now.has_joiner() && !header.state.retract_joiner() {
+        if now.has_joiner() && !header.state.retract_joiner() {
             return Poll::Ready(());
         }
         if !now.has_joiner() {
@@ -361,7 +392,8 @@ impl Raw {
     /// # Safety
     ///
     /// The caller is the handle, and does not touch the child afterwards.
-    pub(super) unsafe fn drop_handle(self) {
+    #[inline(never)]
+    unsafe fn drop_handle(self) {
         // SAFETY: the handle keeps the child until `leave_handle` or `release`.
         let (header, tail) = unsafe { (self.header(), self.tail()) };
         let now = header.state.now();
@@ -379,6 +411,61 @@ impl Raw {
         let _release = unwind::Finally::new(|| unsafe { self.release(Keeper::Handle) });
         // SAFETY: the child is done, and we are the handle.
         unsafe { (header.vtable.discard)(self) };
+    }
+}
+
+/// Set in a [`HandleRaw`] once the outcome was taken.
+const TAKEN: usize = 1;
+
+const _: () = assert!(align_of::<Header>() > TAKEN);
+
+/// What a handle has of its child: a pointer, and whether the outcome was taken. Then nothing of the
+/// child is left to be dropped with the handle.
+#[derive(Clone, Copy)]
+pub(super) struct HandleRaw(NonNull<Header>);
+
+impl HandleRaw {
+    /// Wraps the handle's share of a child.
+    pub(super) fn new(child: Raw) -> Self {
+        HandleRaw(child.0)
+    }
+
+    #[inline]
+    pub(super) fn get(&self) -> Raw {
+        let child = self.0.as_ptr().map_addr(|addr| addr & !TAKEN);
+        // SAFETY: a child is aligned, so the mark is not part of its address, which is not null.
+        Raw(unsafe { NonNull::new_unchecked(child) })
+    }
+
+    /// Takes the outcome of a child whose values are `T`s.
+    ///
+    /// # Safety
+    ///
+    /// That of [`Raw::take`].
+    #[inline]
+    pub(super) unsafe fn take<T>(&mut self) -> Result<T, JoinError> {
+        // SAFETY: promised by the caller.
+        let outcome = unsafe { self.get().take() };
+        self.0 = self.0.map_addr(|addr| addr | TAKEN);
+        outcome
+    }
+
+    /// Gives up the handle's share, when the handle is dropped, and drops the outcome if it is still
+    /// there.
+    ///
+    /// # Safety
+    ///
+    /// The caller is the handle, and does not touch the child afterwards.
+    #[inline]
+    pub(super) unsafe fn drop_handle(&mut self) {
+        let child = self.get();
+        if self.0.addr().get() & TAKEN != 0 {
+            // SAFETY: the share is the handle's. The child is done, as its outcome was taken.
+            unsafe { child.release(Keeper::Handle) };
+        } else {
+            // SAFETY: promised by the caller.
+            unsafe { child.drop_handle() };
+        }
     }
 }
 

@@ -29,6 +29,16 @@ impl ShieldSlot {
         drop(self.0.with_mut(|slot| unsafe { mem::replace(&mut *slot, shields) }));
     }
 
+    /// Returns whether there never were any.
+    ///
+    /// # Safety
+    ///
+    /// The caller owns the slot.
+    pub(super) unsafe fn is_empty(&self) -> bool {
+        // SAFETY: promised by the caller.
+        self.0.with(|slot| unsafe { (*slot).is_none() })
+    }
+
     /// Returns whether a shield is up.
     ///
     /// # Safety

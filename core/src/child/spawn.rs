@@ -5,7 +5,7 @@ use super::{
     cell::{Cell, Stage},
     origin::{Info, Origin},
     parent::{Inline, OfKind, Place, Receive},
-    raw::By,
+    raw::{By, Raw},
     state::{Keeper, State},
 };
 use crate::{cancel::CancelledBy, sync::Arc};
@@ -100,6 +100,7 @@ where
 ///   handle and `scope` stay on this thread.
 /// - Lifetimes: if `F` or `S` borrows, then the borrow does not end before every child of `scope`
 ///   has left it, unless child and scope are leaked. `'a` does not outlive the borrow.
+#[inline]
 pub(crate) unsafe fn create<'a, F, S, Via>(
     scope: &Arc<S>,
     place: Option<Place<'_, S>>,
@@ -112,12 +113,8 @@ where
 {
     let Some(place) = place else {
         drop(future);
-        scope.on_closed(Info { id: ChildId::new(0, spec.daemon), origin: &spec.origin });
-        let stage = Stage::Cancelled(None);
-        let state = State::cancelled_at_birth(CancelledBy::Closed);
-        let raw = Cell::<F, S, Via>::allocate(None, stage, state, spec.origin);
-        // SAFETY: the cell is new, and has a share for its handle.
-        return (None, unsafe { JoinHandle::new(raw) });
+        // SAFETY: as promised by the caller.
+        return (None, unsafe { closed::<F, S, Via>(scope, spec) });
     };
     let registry = scope.registry();
     let gates = scope.gates();
@@ -125,25 +122,59 @@ where
     let keepers = [Keeper::Handle, Keeper::Exec, Keeper::Registry];
     let state = State::new(&keepers, place.daemon(), place.number());
     let member = Some(place.into_member());
-    let stage = Stage::Running(future);
     let raw = match scope.context() {
-        None => Cell::<F, S, Via>::allocate(member, stage, state, spec.origin),
-        Some(context) => Cell::<F, S, Via>::allocate_in(context, member, stage, state, spec.origin),
+        None => Cell::<F, S, Via>::allocate(member, Stage::Running(future), state, spec.origin),
+        Some(context) => {
+            let stage = Stage::Running(future);
+            Cell::<F, S, Via>::allocate_in(context, member, stage, state, spec.origin)
+        }
     };
     // SAFETY: nobody else has seen the child.
     let handle = unsafe { JoinHandle::new(raw) };
     // SAFETY: the handle keeps the child.
-    let refused = scope.refuses(&unsafe { raw.tail() }.origin);
+    let refused = scope.refuses(|| &unsafe { raw.tail() }.origin);
     // SAFETY: the cell has a share for its registry.
     if !refused && unsafe { registry.push(raw.as_non_null()) } {
         return (Some(Child::new(raw)), handle);
     }
     // SAFETY: the handle keeps the child. Nothing else has seen it: neither the registry nor the
-    // executor ever will, so their shares are given up here.
+    // executor ever will.
+    unsafe { refused_late(raw) };
+    (None, handle)
+}
+
+/// Returns the handle of a child that was refused, as its scope has ended.
+///
+/// # Safety
+///
+/// That of [`create`].
+#[cold]
+#[inline(never)]
+unsafe fn closed<'a, F, S, Via>(scope: &Arc<S>, spec: Spec) -> JoinHandle<'a, S::Value>
+where
+    F: Future,
+    S: Receive<F::Output, Via>,
+{
+    scope.on_closed(Info { id: ChildId::new(0, spec.daemon), origin: &spec.origin });
+    let stage = Stage::Cancelled(None);
+    let state = State::cancelled_at_birth(CancelledBy::Closed);
+    let raw = Cell::<F, S, Via>::allocate(None, stage, state, spec.origin);
+    // SAFETY: the cell is new, and has a share for its handle.
+    unsafe { JoinHandle::new(raw) }
+}
+
+/// Ends a child that was refused after it was made.
+///
+/// # Safety
+///
+/// The handle keeps the child, which nobody else has seen or will see.
+#[cold]
+#[inline(never)]
+unsafe fn refused_late(raw: Raw) {
+    // SAFETY: promised by the caller. The shares of the registry and the executor are given up here.
     unsafe {
         raw.cancel(CancelledBy::Scope, By::Dropper);
         raw.release(Keeper::Registry);
         raw.release(Keeper::Exec);
     }
-    (None, handle)
 }

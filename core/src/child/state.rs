@@ -192,9 +192,10 @@ impl State {
 
     /// Changes running to done after the executor's last poll, and gives up the executor's share in
     /// the same step. Does so only if nothing else is to do, that is, if the handle exists and does
-    /// not wait. Otherwise changes nothing and returns false.
-    pub(super) fn finish_and_release(&self) -> bool {
-        let now = self.0.load(Ordering::Relaxed);
+    /// not wait, as in `now`, which was read a short time ago. Otherwise, or if the state is another
+    /// one by now, changes nothing and returns false.
+    #[inline]
+    pub(super) fn finish_and_release(&self, Snapshot(now): Snapshot) -> bool {
         // The registry keeps its share until the child is done, so ours is not the last.
         now & (HANDLE | JOIN_WAKER | LISTED) == HANDLE | LISTED
             && self

@@ -77,7 +77,7 @@ unsafe impl Parent for Nobody {
         match *self {}
     }
 
-    fn refuses(&self, _: &Origin) -> bool {
+    fn refuses<'o>(&self, _: impl FnOnce() -> &'o Origin) -> bool {
         match *self {}
     }
 

@@ -133,8 +133,8 @@ unsafe impl<P: Policy, K> Parent for Shared<P, K> {
         &self.registry
     }
 
-    fn refuses(&self, origin: &Origin) -> bool {
-        self.has(CANCELLED) && !origin.is_own()
+    fn refuses<'o>(&self, origin: impl FnOnce() -> &'o Origin) -> bool {
+        self.has(CANCELLED) && !origin().is_own()
     }
 
     fn watches_leaves(&self) -> bool {
