@@ -5,7 +5,11 @@
 //! open: only the server ends one, when it has as many messages as were asked for, or says that there are no more, or that its time is over. That time is short.
 
 use super::delivery::Delivery;
-use crate::{connection::Connection, error::unavailable, time::nanos};
+use crate::{
+    connection::{Connection, PATIENCE},
+    error::unavailable,
+    time::nanos,
+};
 use anyscope_remote::EngineError;
 use async_nats::Subscriber;
 use serde_json::json;
@@ -118,7 +122,7 @@ impl Puller {
         deliveries: &mut Vec<Delivery>,
     ) -> Result<(), EngineError> {
         while let Some(open) = &mut self.open {
-            let silent = open.until + LATE;
+            let silent = open.until + PATIENCE;
             let first = if open.until <= end { silent } else { end };
             // The rest of a batch comes with the first of it.
             let patience = match deliveries.is_empty() {
@@ -166,6 +170,3 @@ impl Puller {
 }
 
 const LINGER: Duration = Duration::from_millis(1);
-
-/// How much later than asked for the server may say that there is nothing.
-const LATE: Duration = Duration::from_secs(1);
