@@ -11,7 +11,7 @@ use super::{
 use crate::{
     child::{Anywhere, InlineChild, SameThread, parent::Inline},
     limit::Limit,
-    set::slab::Slab,
+    set::slab::{OWN_KEY, Slab},
     sync::stack::Stack,
 };
 use alloc::vec::Vec;
@@ -259,7 +259,7 @@ pin_project! {
 
 /// The children of a [`ConcurrentFuture`]. The slab's own slot provides the waker of the body.
 struct Set<'env> {
-    children: Slab<InlineChild<'env>>,
+    children: Slab<InlineChild<'env>, true>,
     /// A buffer for children on the way to `children`. Empty between calls.
     new: Vec<InlineChild<'env>>,
 }
@@ -271,7 +271,7 @@ const PASSES: usize = 2;
 
 impl<'env> Set<'env> {
     fn new() -> Self {
-        Set { children: Slab::with_own(0), new: Vec::new() }
+        Set { children: Slab::with_capacity(0), new: Vec::new() }
     }
 
     /// Adds new children. They are polled in the next pass.
@@ -292,7 +292,7 @@ impl<'env> Set<'env> {
         }
         while *polls > 0 {
             let Some(key) = self.children.next() else { break };
-            if key == Slab::<InlineChild<'env>>::OWN {
+            if key == OWN_KEY {
                 body_ready = true;
             } else {
                 *polls -= 1;

@@ -4,7 +4,7 @@ use crate::{
     flow::source::Source,
     set::{
         budget::Budget,
-        slab::{Slab, Then, Turn},
+        slab::{OWN_KEY, Slab, Then, Turn},
     },
     waits,
 };
@@ -16,13 +16,13 @@ use core::{
 };
 use pin_project_lite::pin_project;
 
-/// A growing set of sources. With `OWN`, one slot belongs to the operator: see [`Slab::with_own`].
+/// A growing set of sources. With `OWN`, one slot belongs to the operator: see [`Slab`].
 ///
 /// The operator either polls the pool for items, or lets it make progress. A source that was let to
 /// make progress is polled for an item when it is its turn. Until then it makes progress again only
 /// if it was woken.
 pub(crate) struct Pool<S, T, const OWN: bool> {
-    pub(crate) slab: Slab<Member<S, T>>,
+    pub(crate) slab: Slab<Member<S, T>, OWN>,
     /// The sources that were let to make progress, to be polled when an item is asked for.
     aside: VecDeque<usize>,
     /// How many of the sources in `aside` have nothing left to do.
@@ -52,8 +52,7 @@ pub(crate) enum Got<T> {
 
 impl<S: Source, T, const OWN: bool> Pool<S, T, OWN> {
     pub(crate) fn with_capacity(sources: usize) -> Self {
-        let slab = if OWN { Slab::with_own(sources) } else { Slab::with_capacity(sources) };
-        Pool { slab, aside: VecDeque::new(), settled: 0 }
+        Pool { slab: Slab::with_capacity(sources), aside: VecDeque::new(), settled: 0 }
     }
 
     /// Adds a source, which is polled in the next pass.
@@ -186,7 +185,7 @@ impl<S: Source, T, const OWN: bool> Pool<S, T, OWN> {
         // is both must make progress twice.
         loop {
             while let Some(key) = self.slab.next() {
-                if OWN && key == Slab::<Member<S, T>>::OWN {
+                if OWN && key == OWN_KEY {
                     return Poll::Ready(true);
                 }
                 self.progress(key);

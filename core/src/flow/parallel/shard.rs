@@ -2,7 +2,10 @@
 
 use super::{super::source::Source, hub::Hub};
 use crate::{
-    set::{budget::Budget, slab::Slab},
+    set::{
+        budget::Budget,
+        slab::{OWN_KEY, Slab},
+    },
     unwind, waits,
 };
 use alloc::{boxed::Box, sync::Arc};
@@ -49,7 +52,7 @@ pin_project! {
 
 /// A child on the executor; see the [hub](super::hub).
 pub(super) struct Shard<S, F, Fut: Future, O: Outlet<Fut>> {
-    children: Slab<Job<Fut>>,
+    children: Slab<Job<Fut>, true>,
     outlet: O,
     hub: Arc<Hub<S, F, Fut>>,
     number: usize,
@@ -62,7 +65,7 @@ pub(super) struct Shard<S, F, Fut: Future, O: Outlet<Fut>> {
 
 impl<S, F, Fut: Future, O: Outlet<Fut>> Shard<S, F, Fut, O> {
     pub(super) fn new(hub: Arc<Hub<S, F, Fut>>, number: usize, outlet: O) -> Self {
-        let children = Slab::with_own(0);
+        let children = Slab::with_capacity(0);
         Shard {
             children,
             outlet,
@@ -134,7 +137,7 @@ where
         let mut budget = Budget::new();
         loop {
             while let Some(key) = self.children.next() {
-                if key == Slab::<Job<Fut>>::OWN {
+                if key == OWN_KEY {
                     continue;
                 }
                 self.poll_child(key)?;

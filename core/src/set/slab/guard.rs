@@ -16,13 +16,13 @@ impl<F> Drop for DropPlace<F> {
 }
 
 /// Drops a child whose poll panics.
-pub(super) struct DropChild<'a, F> {
-    pub(super) slab: &'a mut Slab<F>,
+pub(super) struct DropChild<'a, F, const OWN: bool> {
+    pub(super) slab: &'a mut Slab<F, OWN>,
     pub(super) chunk: Chunk<F>,
     pub(super) slot: usize,
 }
 
-impl<F> Drop for DropChild<'_, F> {
+impl<F, const OWN: bool> Drop for DropChild<'_, F, OWN> {
     #[cold]
     fn drop(&mut self) {
         self.slab.forget(self.chunk, self.slot);

@@ -33,4 +33,4 @@ mod tests;
 mod word;
 
 pub(crate) use pass::{Then, Turn};
-pub(crate) use slab::Slab;
+pub(crate) use slab::{OWN_KEY, Slab};

@@ -5,7 +5,7 @@ use super::{
     guard::DropChild,
     queue::{Queue, at},
     ready_list,
-    slab::{SLOT_BITS, Slab},
+    slab::{OWN_KEY, SLOT_BITS, Slab},
 };
 use core::{
     future::Future,
@@ -35,7 +35,7 @@ pub(crate) enum Turn<R> {
     Polled(R),
 }
 
-impl<F> Slab<F> {
+impl<F, const OWN: bool> Slab<F, OWN> {
     /// Begins a pass with everything that was woken: false if nothing was. The pass before must
     /// be over.
     pub(crate) fn begin_pass(&mut self) -> bool {
@@ -100,24 +100,10 @@ impl<F> Slab<F> {
         Some((chunk.header().index as usize) << SLOT_BITS | slot)
     }
 
-    /// Calls `poll` with the next child of this pass and its waker, and does with the child what
-    /// that says. None when the pass is over. For slabs in which no slot is set apart.
+    /// Calls `poll` with the next child of this pass, its key and its waker, and does with the child
+    /// what that says. None when the pass is over.
     ///
     /// If `poll` panics, the child is dropped.
-    #[inline(always)]
-    pub(crate) fn poll_next<R>(
-        &mut self,
-        poll: impl FnOnce(Pin<&mut F>, &mut Context<'_>) -> (Then, R),
-    ) -> Option<R> {
-        assert!(self.own == 0, "what is set apart is no child");
-        match self.poll_turn(|_, child, cx| poll(child, cx))? {
-            Turn::Own => None,
-            Turn::Polled(result) => Some(result),
-        }
-    }
-
-    /// [`poll_next`](Self::poll_next) for slabs in which a slot may be set apart, and with the key of
-    /// the child.
     #[inline(always)]
     pub(crate) fn poll_turn<R>(
         &mut self,
@@ -125,7 +111,7 @@ impl<F> Slab<F> {
     ) -> Option<Turn<R>> {
         let (chunk, slot) = self.turn()?;
         let key = (chunk.header().index as usize) << SLOT_BITS | slot;
-        if self.own != 0 && key == Self::OWN {
+        if OWN && key == OWN_KEY {
             return Some(Turn::Own);
         }
         let (then, result) = self.poll_found(chunk, slot, |child, cx| poll(key, child, cx));
@@ -256,9 +242,23 @@ impl<F> Slab<F> {
     }
 }
 
+impl<F> Slab<F> {
+    /// [`poll_turn`](Self::poll_turn) for slabs in which no slot is set apart.
+    #[inline(always)]
+    pub(crate) fn poll_next<R>(
+        &mut self,
+        poll: impl FnOnce(Pin<&mut F>, &mut Context<'_>) -> (Then, R),
+    ) -> Option<R> {
+        match self.poll_turn(|_, child, cx| poll(child, cx))? {
+            Turn::Own => None,
+            Turn::Polled(result) => Some(result),
+        }
+    }
+}
+
 impl<F: Future> Slab<F> {
     /// Polls the next child of this pass, and drops it in place when it is ready. None when the
-    /// pass is over. For slabs in which no slot is set apart.
+    /// pass is over.
     #[inline(always)]
     pub(crate) fn poll_next_future(&mut self) -> Option<Poll<F::Output>> {
         self.poll_next(|child, cx| match child.poll(cx) {
@@ -266,7 +266,9 @@ impl<F: Future> Slab<F> {
             Poll::Pending => (Then::Stay, Poll::Pending),
         })
     }
+}
 
+impl<F: Future, const OWN: bool> Slab<F, OWN> {
     /// Polls the child, and drops it in place when it is ready. None if the key has no child.
     #[inline]
     pub(crate) fn poll(&mut self, key: usize) -> Option<Poll<F::Output>> {

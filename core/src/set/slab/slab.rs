@@ -18,8 +18,15 @@ use core::{
 /// How many bits of a key name a slot of its chunk.
 pub(super) const SLOT_BITS: u32 = MOST.trailing_zeros();
 
+/// The key of the slot that is set apart where `OWN` says so.
+pub(crate) const OWN_KEY: usize = 0;
+
 /// A growing set of children; see the [room](super).
-pub(crate) struct Slab<F> {
+///
+/// With `OWN`, one slot is for something that is woken like children, but lies elsewhere. Its key is
+/// [`OWN_KEY`], and it is polled with [`poll_own`](Self::poll_own). A parameter, as whether there is
+/// such a slot is asked at each poll.
+pub(crate) struct Slab<F, const OWN: bool = false> {
     /// Made with the first chunk.
     pub(super) list: Option<Arc<ReadyList>>,
     pub(super) owner: Owner,
@@ -30,8 +37,6 @@ pub(crate) struct Slab<F> {
     len: usize,
     /// How many slots the next chunk gets.
     next_slots: usize,
-    /// The bits of the first chunk's slots that are set apart.
-    pub(super) own: usize,
     /// The first chunk with a vacant slot.
     open: Option<Chunk<F>>,
     /// The chunks to be polled in the next pass.
@@ -45,23 +50,40 @@ pub(crate) struct Slab<F> {
 
 // SAFETY: the slab owns its futures, and sending it sends them. What it shares with wakers may be
 // used from every thread.
-unsafe impl<F: Send> Send for Slab<F> {}
+unsafe impl<F: Send, const OWN: bool> Send for Slab<F, OWN> {}
 // SAFETY: a shared slab gives out no more than shared references to its futures.
-unsafe impl<F: Sync> Sync for Slab<F> {}
+unsafe impl<F: Sync, const OWN: bool> Sync for Slab<F, OWN> {}
 
 /// Futures are pinned in their chunks, which do not move with the slab.
-impl<F> Unpin for Slab<F> {}
+impl<F, const OWN: bool> Unpin for Slab<F, OWN> {}
 
 impl<F> Slab<F> {
+    /// An empty slab, which allocates nothing before its first child.
+    pub(crate) const fn new() -> Self {
+        Slab::empty()
+    }
+}
+
+impl<F> Slab<F, true> {
+    /// A waker of the slot that is set apart.
+    pub(crate) fn own_waker(&self) -> Waker {
+        Waker::clone(&at(&self.chunks, 0).waker(OWN_KEY))
+    }
+
+    /// Calls `poll` with the waker of the slot that is set apart.
+    pub(crate) fn poll_own<R>(&self, poll: impl FnOnce(&mut Context<'_>) -> R) -> R {
+        let chunk = at(&self.chunks, 0);
+        let waker = chunk.waker(OWN_KEY);
+        poll(&mut Context::from_waker(&waker))
+    }
+}
+
+impl<F, const OWN: bool> Slab<F, OWN> {
     /// The slots of the first chunk, unless the slab is known to become large. Few large
     /// children are not to take the memory of many.
     const FIRST: usize = if size_of::<F>() > 512 { 2 } else { 8 };
 
-    /// The key of the slot that [`with_own`](Self::with_own) sets apart.
-    pub(crate) const OWN: usize = 0;
-
-    /// An empty slab, which allocates nothing before its first child.
-    pub(crate) const fn new() -> Self {
+    const fn empty() -> Self {
         Slab {
             list: None,
             owner: Owner::new(),
@@ -69,7 +91,6 @@ impl<F> Slab<F> {
             free: 0,
             len: 0,
             next_slots: Self::FIRST,
-            own: 0,
             open: None,
             later: Queue::EMPTY,
             pass: Queue::EMPTY,
@@ -78,22 +99,22 @@ impl<F> Slab<F> {
         }
     }
 
-    /// An empty slab that is about to have so many children.
+    /// An empty slab that is about to have so many children. Allocates if it sets a slot apart.
     pub(crate) fn with_capacity(children: usize) -> Self {
-        let mut slab = Slab::new();
-        slab.next_slots = children.clamp(Self::FIRST, MOST).next_power_of_two().min(MOST);
+        let mut slab = Slab::empty();
+        let slots = children.saturating_add(usize::from(OWN));
+        slab.next_slots = slots.clamp(Self::FIRST, MOST).next_power_of_two().min(MOST);
+        if OWN {
+            let first = slab.grow();
+            first.header().vacant.set(first.header().vacant.get() & !Self::apart(0));
+        }
         slab
     }
 
-    /// An empty slab for about so many children, with a slot for something that is woken like
-    /// them, but lies elsewhere. Its key is [`OWN`](Self::OWN); it is polled with
-    /// [`poll_own`](Self::poll_own).
-    pub(crate) fn with_own(children: usize) -> Self {
-        let mut slab = Slab::with_capacity(children.saturating_add(1));
-        slab.own = 1 << Self::OWN;
-        let first = slab.grow();
-        first.header().vacant.set(first.header().vacant.get() & !slab.own);
-        slab
+    /// The slots of the chunk with this number that are set apart.
+    #[inline(always)]
+    const fn apart(index: usize) -> usize {
+        if OWN && index == 0 { 1 << OWN_KEY } else { 0 }
     }
 
     /// How many children there are.
@@ -261,20 +282,6 @@ impl<F> Slab<F> {
         })
     }
 
-    /// A waker of the slot that was set apart.
-    pub(crate) fn own_waker(&self) -> Waker {
-        debug_assert!(self.own != 0, "made by `with_own`");
-        Waker::clone(&at(&self.chunks, 0).waker(Self::OWN))
-    }
-
-    /// Calls `poll` with the waker of the slot that was set apart.
-    pub(crate) fn poll_own<R>(&self, poll: impl FnOnce(&mut Context<'_>) -> R) -> R {
-        debug_assert!(self.own != 0, "made by `with_own`");
-        let chunk = at(&self.chunks, 0);
-        let waker = chunk.waker(Self::OWN);
-        poll(&mut Context::from_waker(&waker))
-    }
-
     /// Drops every child, also when the destructor of one of them panics; the first panic then
     /// is resumed.
     pub(crate) fn clear(&mut self) {
@@ -375,8 +382,7 @@ impl<F> Slab<F> {
     /// The slots of a chunk that have a child.
     fn children(&self, index: usize) -> usize {
         let Some(chunk) = self.chunks[index] else { return 0 };
-        let own = if index == 0 { self.own } else { 0 };
-        chunk.header().occupied() & !own
+        chunk.header().occupied() & !Self::apart(index)
     }
 
     /// Where the child is, if the key has one.
@@ -385,9 +391,8 @@ impl<F> Slab<F> {
         let chunk = (*self.chunks.get(key >> SLOT_BITS)?)?;
         let slot = key & (MOST - 1);
         let header = chunk.header();
-        let some = header.has(slot)
-            && header.vacant.get() >> slot & 1 == 0
-            && !(self.own != 0 && key == Self::OWN);
+        let some =
+            header.has(slot) && header.vacant.get() >> slot & 1 == 0 && !(OWN && key == OWN_KEY);
         some.then_some((chunk, slot))
     }
 
@@ -443,7 +448,7 @@ impl<F> Slab<F> {
     }
 }
 
-impl<F> Drop for Slab<F> {
+impl<F, const OWN: bool> Drop for Slab<F, OWN> {
     fn drop(&mut self) {
         let Some(list) = self.list.take() else { return };
         // The chunks are released also when a destructor panics.
@@ -460,7 +465,7 @@ impl<F> Drop for Slab<F> {
     }
 }
 
-impl<F> fmt::Debug for Slab<F> {
+impl<F, const OWN: bool> fmt::Debug for Slab<F, OWN> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Slab").field("len", &self.len).finish_non_exhaustive()
     }

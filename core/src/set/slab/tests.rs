@@ -1,6 +1,6 @@
 //! The slab against a model, and what its interface does not let through.
 
-use super::Slab;
+use super::{OWN_KEY, Slab};
 use alloc::{collections::BTreeMap, rc::Rc, vec::Vec};
 use core::{
     cell::{Cell, RefCell},
@@ -67,8 +67,8 @@ fn parked_again_and_again() {
 #[test]
 fn a_slot_that_is_set_apart() {
     for children in [0, 1, 63, 64, 100] {
-        let mut slab = Slab::with_own(children);
-        let own = Slab::<[u8; 2000]>::OWN;
+        let mut slab = Slab::<_, true>::with_capacity(children);
+        let own = OWN_KEY;
         let keys: Vec<_> = (0..100).map(|_| slab.insert([7_u8; 2000])).collect();
         assert!(slab.keys().eq(keys.iter().copied()) && !keys.contains(&own));
         assert!(slab.get(own).is_none() && !slab.remove(own));

@@ -33,7 +33,7 @@ pin_project! {
         W: sealed::Work<Item, Future = Fut, Output = T>,
     {
         // Dropped before the source, whose data the work may use.
-        pub(super) children: Slab<Numbered<Fut>>,
+        pub(super) children: Slab<Numbered<Fut>, true>,
         // Values that were not delivered. In an ordered map, work under way has a place too.
         pub(in crate::flow::work) done: Reorder<T>,
         // `None` after an error that ended the operation.
@@ -104,7 +104,7 @@ where
 {
     pub(in crate::flow::work) fn new(source: S, limit: Capacity, work: W) -> Self {
         MapConcurrent {
-            children: Slab::with_own(limit.now()),
+            children: Slab::with_capacity(limit.now()),
             done: Reorder::new(),
             source: Some(source),
             work: Some(work),

@@ -6,7 +6,7 @@ use super::{
 };
 use crate::{
     flow::{source::Source, work::Work},
-    set::{budget::Budget, slab::Slab},
+    set::{budget::Budget, slab::OWN_KEY},
     unwind, waits,
 };
 use core::{
@@ -182,7 +182,7 @@ where
         let this = self.as_mut().project();
         while !budget.is_spent() {
             let key = this.children.next()?;
-            if key == Slab::<Numbered<W::Future>>::OWN {
+            if key == OWN_KEY {
                 this.upstream.wake();
                 continue;
             }
