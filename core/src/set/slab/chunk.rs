@@ -17,6 +17,9 @@
 //!
 //! The owner and every waker hold a reference, which the word counts too. When the owner goes, it takes the futures with it;
 //! the memory goes with the last waker.
+//!
+//! The list is the owner's while that has the chunk, and not counted for each chunk. Only a chunk that wakers keep when the
+//! owner goes is given a reference to the list.
 
 use super::{
     ready_list::ReadyList,
@@ -30,7 +33,7 @@ use alloc::alloc::{Layout, alloc, dealloc, handle_alloc_error};
 use core::{
     cell::Cell,
     marker::PhantomData,
-    mem::ManuallyDrop,
+    mem::{self, ManuallyDrop},
     ptr::{self, NonNull},
     task::{RawWaker, RawWakerVTable, Waker},
 };
@@ -53,6 +56,7 @@ pub(super) struct Header {
     /// The link to the next one on the list: see [`replace_next`](Self::replace_next).
     next: UnsafeCell<u32>,
     pub(super) index: u32,
+    /// A copy of the owner's, which counts only once the owner has gone: see [`Chunk::release`].
     list: ManuallyDrop<Arc<ReadyList>>,
 
     /// A bit for each slot that can be taken.
@@ -150,7 +154,11 @@ impl<F> Chunk<F> {
     /// A chunk with `slots` vacant ones. It is freed by [`release`](Self::release).
     ///
     /// `list` is that of a slab of `F`s: it knows their alignment.
-    pub(super) fn new(slots: usize, index: u32, list: Arc<ReadyList>) -> Self {
+    ///
+    /// # Safety
+    ///
+    /// The caller keeps `list` until it has released the chunk.
+    pub(super) unsafe fn new(slots: usize, index: u32, list: &Arc<ReadyList>) -> Self {
         debug_assert!((1..=MOST).contains(&slots) && list.align == Self::ALLOC_ALIGN);
         let layout = Self::layout(slots);
         // SAFETY: the layout is not of size zero, as it has room for a header.
@@ -159,13 +167,16 @@ impl<F> Chunk<F> {
         let before = memory.addr().get().wrapping_neg() % ALIGN;
         // SAFETY: inside the memory, which has room for what is needed to align it.
         let header = unsafe { memory.add(before) }.cast::<Header>();
+        // SAFETY: a copy that is used while the caller keeps the list, and dropped only after `release`
+        // has counted it.
+        let list = ManuallyDrop::new(unsafe { ptr::read(list) });
         // SAFETY: fresh memory, large enough and aligned for a header.
         unsafe {
             header.write(Header {
                 word: Word::new(),
                 next: UnsafeCell::new(0),
                 index,
-                list: ManuallyDrop::new(list),
+                list,
                 vacant: Cell::new(usize::MAX >> (usize::BITS - slots as u32)),
                 local: Cell::new(0),
                 next_local: Cell::new(NONE),
@@ -219,8 +230,17 @@ impl<F> Chunk<F> {
     /// Called once, by the owner, who has emptied the slots, closed the list or had the chunk
     /// [retired](Self::retire), and does not use it any more.
     pub(super) unsafe fn release(self) {
-        // SAFETY: the owner's reference, given up by the caller.
-        unsafe { release(self.header.as_ptr()) }
+        let header = self.header.as_ptr();
+        if self.header().word.is_last() {
+            // SAFETY: the last reference is the owner's, given up by the caller. The list is the caller's,
+            // who has not given it away with a copy.
+            _ = unsafe { free_memory(header) };
+            return;
+        }
+        // The copy counts from here on.
+        mem::forget(Arc::clone(&self.header().list));
+        // SAFETY: the owner's reference, given up by the caller; the list is counted.
+        unsafe { release(header) }
     }
 }
 
@@ -308,25 +328,36 @@ unsafe fn release(header: *mut Header) {
     }
 }
 
-/// Frees a chunk.
+/// Frees a chunk that its owner has released, and gives back the reference to the list.
 ///
 /// # Safety
 ///
-/// Nobody else reaches the header, and it is not used after this. Its slots are empty: the owner
-/// has given its reference back.
+/// That of [`free_memory`], and the owner has given its reference back.
 #[cold]
 #[inline(never)]
 unsafe fn free(header: *mut Header) {
+    // SAFETY: promised by the caller.
+    let list = unsafe { free_memory(header) };
+    // Counted, as the owner has gone. Last, since it may drop the waker of a task, which runs code of
+    // others.
+    drop(ManuallyDrop::into_inner(list));
+}
+
+/// Frees a chunk, and returns what it has of the list.
+///
+/// # Safety
+///
+/// Nobody else reaches the header, and it is not used after this. Its slots are empty.
+unsafe fn free_memory(header: *mut Header) -> ManuallyDrop<Arc<ReadyList>> {
     // SAFETY: it is the caller's alone, and `new` has allocated it with this layout, so many bytes
     // before the header.
     unsafe {
         let (size, before) = ((*header).size, (*header).before);
-        let list = ManuallyDrop::take(&mut (*header).list);
+        let list = ptr::read(&(*header).list);
         let layout = Layout::from_size_align_unchecked(size, list.align);
         ptr::drop_in_place(header);
         dealloc(header.cast::<u8>().sub(usize::from(before)), layout);
-        // Last, since it may drop the waker of a task, which runs code of others.
-        drop(list);
+        list
     }
 }
 

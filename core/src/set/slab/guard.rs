@@ -30,3 +30,32 @@ impl<F, const OWN: bool> Drop for DropChild<'_, F, OWN> {
         unwind::contain(|| unsafe { ptr::drop_in_place(self.chunk.slot(self.slot).as_ptr()) });
     }
 }
+
+/// Has the slab forget children of a chunk when they have been dropped, or when the destructor of one of
+/// them panics: then those up to that one.
+pub(super) struct DropChildren<'a, F, const OWN: bool> {
+    pub(super) slab: &'a mut Slab<F, OWN>,
+    pub(super) chunk: Chunk<F>,
+    pub(super) children: usize,
+    /// Those that were not yet named by `next`.
+    pub(super) left: usize,
+}
+
+impl<F, const OWN: bool> DropChildren<'_, F, OWN> {
+    /// The child to be dropped next.
+    #[inline(always)]
+    pub(super) fn next(&mut self) -> Option<NonNull<F>> {
+        if self.left == 0 {
+            return None;
+        }
+        let slot = self.left.trailing_zeros() as usize;
+        self.left &= self.left - 1;
+        Some(self.chunk.slot(slot))
+    }
+}
+
+impl<F, const OWN: bool> Drop for DropChildren<'_, F, OWN> {
+    fn drop(&mut self) {
+        self.slab.vacate_all(self.chunk, self.children & !self.left);
+    }
+}

@@ -2,7 +2,7 @@
 
 use super::{
     chunk::{Chunk, MOST, NONE},
-    guard::DropPlace,
+    guard::{DropChildren, DropPlace},
     queue::{Queue, at},
     ready_list::{MOST_CHUNKS, Owner, ReadyList},
 };
@@ -304,19 +304,17 @@ impl<F, const OWN: bool> Slab<F, OWN> {
                 self.vacate_all(chunk, children);
                 continue;
             }
-            let mut left = children;
-            while left != 0 {
-                let slot = left.trailing_zeros() as usize;
-                left &= left - 1;
-                self.forget(chunk, slot);
-                // SAFETY: the slot had a child, which the slab does not know any more.
-                unsafe { ptr::drop_in_place(chunk.slot(slot).as_ptr()) };
+            let mut dropping = DropChildren { slab: self, chunk, children, left: children };
+            while let Some(child) = dropping.next() {
+                // SAFETY: a child that was not dropped before, and of which the slab is told when all
+                // are, or when this panics.
+                unsafe { ptr::drop_in_place(child.as_ptr()) };
             }
         }
     }
 
-    /// Forgets children of a chunk, which have nothing to drop.
-    fn vacate_all(&mut self, chunk: Chunk<F>, children: usize) {
+    /// Forgets children of a chunk, which were dropped.
+    pub(super) fn vacate_all(&mut self, chunk: Chunk<F>, children: usize) {
         let vacant = chunk.header().vacant.get();
         if vacant == 0 {
             self.reopen(chunk);
@@ -427,13 +425,14 @@ impl<F, const OWN: bool> Slab<F, OWN> {
         let free = self.chunks[self.free..].iter().position(Option::is_none);
         let index = free.map_or(self.chunks.len(), |after| self.free + after);
         assert!(index < MOST_CHUNKS as usize, "too many children");
-        let list =
-            self.list.get_or_insert_with(|| Arc::new(ReadyList::new(Chunk::<F>::ALLOC_ALIGN)));
         if index == self.chunks.len() {
             self.chunks.push(None);
         }
         self.free = index;
-        let chunk = Chunk::new(self.next_slots, index as u32, list.clone());
+        let list =
+            self.list.get_or_insert_with(|| Arc::new(ReadyList::new(Chunk::<F>::ALLOC_ALIGN)));
+        // SAFETY: the list goes with the slab, after the chunks.
+        let chunk = unsafe { Chunk::new(self.next_slots, index as u32, list) };
         self.chunks[index] = Some(chunk);
         self.free = index + 1;
         self.next_slots = (self.next_slots * 2).min(MOST);

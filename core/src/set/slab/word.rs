@@ -49,6 +49,13 @@ mod one {
             self.0.fetch_add(REFERENCE, Ordering::Relaxed) <= i64::MAX as u64
         }
 
+        /// Whether the caller's reference is the only one.
+        #[inline]
+        pub(in super::super) fn is_last(&self) -> bool {
+            // Acquire: what the others did with the chunk comes before its end.
+            self.0.load(Ordering::Acquire) < 2 * REFERENCE
+        }
+
         /// One reference less. Returns whether it was the last.
         #[inline]
         pub(in super::super) fn release(&self) -> bool {
@@ -127,6 +134,10 @@ mod two {
 
         pub(in super::super) fn keep(&self) -> bool {
             self.references.fetch_add(1, Ordering::Relaxed) <= isize::MAX as usize
+        }
+
+        pub(in super::super) fn is_last(&self) -> bool {
+            self.references.load(Ordering::Acquire) == 1
         }
 
         pub(in super::super) fn release(&self) -> bool {
