@@ -23,6 +23,7 @@
 
 use super::{
     ready_list::ReadyList,
+    slab::SLOT_BITS,
     word::{SLOTS, Woke, Word},
 };
 use crate::{
@@ -264,10 +265,10 @@ unsafe fn clone(data: *const ()) -> RawWaker {
 unsafe fn wake(data: *const ()) {
     let (header, slot) = parts(data);
     // SAFETY: the caller's waker keeps the header.
-    match unsafe { &(*header).word }.wake_and_release(slot) {
+    match unsafe { &(*header).word }.wake_another_and_release(slot) {
         Woke::Again => {}
         // SAFETY: the caller's reference, which is still there.
-        Woke::First => unsafe { push_and_release(header) },
+        Woke::First => unsafe { wake_first_and_release(header, slot) },
         // SAFETY: the last reference was the caller's.
         Woke::Last => unsafe { free(header) },
     }
@@ -276,38 +277,41 @@ unsafe fn wake(data: *const ()) {
 unsafe fn wake_by_ref(data: *const ()) {
     let (header, slot) = parts(data);
     // SAFETY: the waker keeps the header until this returns.
-    if unsafe { &(*header).word }.wake(slot) {
-        // SAFETY: kept, and the first slot was just woken.
-        unsafe { push(header) };
+    if !unsafe { &(*header).word }.wake_another(slot) {
+        // SAFETY: as above.
+        unsafe { wake_first(header, slot) };
     }
 }
 
-/// Puts the chunk on the list of its slab.
+/// Wakes a slot of a chunk of which no other was woken just now.
 ///
 /// # Safety
 ///
-/// The caller keeps the header, and has woken the first slot.
+/// The caller keeps the header.
 #[inline]
-unsafe fn push(header: *const Header) {
+unsafe fn wake_first(header: *const Header, slot: usize) {
     // SAFETY: kept by the caller.
     let header = unsafe { &*header };
-    // SAFETY: the chunk is not on the list, since no slot was woken and the caller has woken one.
-    // The owner keeps it until it has taken it, or has closed the list.
-    unsafe { header.list.push(header) };
+    let key = (header.index as usize) << SLOT_BITS | slot;
+    if !header.list.tell(key) && header.word.wake(slot) {
+        // SAFETY: the chunk is not on the list, since no slot was woken and we have woken one.
+        // The owner keeps it until it has taken it, or has closed the list.
+        unsafe { header.list.push(header) };
+    }
 }
 
-/// [`push`] and [`release`]. Not inlined, so that other wakes save no registers.
+/// [`wake_first`] and [`release`]. Not inlined, so that other wakes save no registers.
 ///
 /// # Safety
 ///
 /// That of both.
 #[inline(never)]
-unsafe fn push_and_release(header: *mut Header) {
+unsafe fn wake_first_and_release(header: *mut Header, slot: usize) {
     // The waker of the task may panic.
     // SAFETY: the caller's reference.
     let _release = Finally::new(|| unsafe { release(header) });
     // SAFETY: promised by the caller.
-    unsafe { push(header) };
+    unsafe { wake_first(header, slot) };
 }
 
 unsafe fn drop_waker(data: *const ()) {

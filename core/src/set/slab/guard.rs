@@ -8,10 +8,10 @@ use core::ptr::{self, NonNull};
 pub(super) struct DropPlace<F>(pub(super) NonNull<F>);
 
 impl<F> Drop for DropPlace<F> {
-    #[cold]
+    #[inline]
     fn drop(&mut self) {
         // SAFETY: made by `start`, for a child that the slab does not know of.
-        unwind::contain(|| unsafe { ptr::drop_in_place(self.0.as_ptr()) });
+        unsafe { drop_place(self.0) };
     }
 }
 
@@ -23,12 +23,32 @@ pub(super) struct DropChild<'a, F, const OWN: bool> {
 }
 
 impl<F, const OWN: bool> Drop for DropChild<'_, F, OWN> {
-    #[cold]
+    #[inline]
     fn drop(&mut self) {
-        self.slab.forget(self.chunk, self.slot);
-        // SAFETY: the slot had a child, which the slab does not know any more.
-        unwind::contain(|| unsafe { ptr::drop_in_place(self.chunk.slot(self.slot).as_ptr()) });
+        drop_child(self.slab, self.chunk, self.slot);
     }
+}
+
+// Apart from the guards, so that these lie in registers and not in memory.
+
+#[cold]
+#[inline(never)]
+fn drop_child<F, const OWN: bool>(slab: &mut Slab<F, OWN>, chunk: Chunk<F>, slot: usize) {
+    slab.forget(chunk, slot);
+    // SAFETY: the slot had a child, which the slab does not know any more.
+    unsafe { drop_place(chunk.slot(slot)) };
+}
+
+/// Drops a child, whose destructor may panic too.
+///
+/// # Safety
+///
+/// There is one, and nobody knows of it.
+#[cold]
+#[inline(never)]
+unsafe fn drop_place<F>(place: NonNull<F>) {
+    // SAFETY: promised by the caller.
+    unwind::contain(|| unsafe { ptr::drop_in_place(place.as_ptr()) });
 }
 
 /// Has the slab forget children of a chunk when they have been dropped, or when the destructor of one of

@@ -53,6 +53,12 @@ fn waker(slab: &mut Slab<Probe>, key: usize) -> Waker {
     slab.poll_with(key, |_, cx| cx.waker().clone()).unwrap()
 }
 
+/// From here on the slab parks for one.
+fn expect_one(slab: &mut Slab<Probe>, key: usize) {
+    waker(slab, key).wake();
+    assert!(slab.begin_pass() && slab.next() == Some(key) && slab.next().is_none());
+}
+
 /// Waits until every flag has its value. A flag is looked at only if its child was woken.
 fn consume<'a>(
     slab: &'a mut Slab<Probe>,
@@ -78,11 +84,14 @@ fn consume<'a>(
 }
 
 /// Each of two children is woken once by a thread of its own, while the owner goes to sleep.
-fn wake_or_wake_or_park(name: &str, apart: bool, fresh: bool) {
+fn wake_or_wake_or_park(name: &str, apart: bool, fresh: bool, one: bool) {
     check(name, move || {
         let census = Census::default();
         let (mut slab, keys) = slab(&census, 2, apart);
         let flags = flags::<2>();
+        if one {
+            expect_one(&mut slab, keys[0]);
+        }
         let waking = [0, 1].map(|n| {
             let (waker, flag) = (waker(&mut slab, keys[n]), flags[n].clone());
             spawn(move || {
@@ -130,31 +139,45 @@ fn wake_or_park() {
 
 #[test]
 fn wake_or_wake_or_park_in_one_chunk() {
-    wake_or_wake_or_park("slab: wake or wake or park, one chunk", false, false);
+    wake_or_wake_or_park("slab: wake or wake or park, one chunk", false, false, false);
 }
 
 #[test]
 fn wake_or_wake_or_park_in_two_chunks() {
-    wake_or_wake_or_park("slab: wake or wake or park, two chunks", true, false);
+    wake_or_wake_or_park("slab: wake or wake or park, two chunks", true, false, false);
 }
 
 /// The waker of the task is another one each time, and the old one may just be fired.
 #[test]
 fn wake_or_wake_or_park_with_a_fresh_waker() {
-    wake_or_wake_or_park("slab: wake or wake or park, fresh", true, true);
+    wake_or_wake_or_park("slab: wake or wake or park, fresh", true, true, false);
+}
+
+/// One of the two may be told in the place of the list, below the chunk of the other, or of both.
+#[test]
+fn wake_or_wake_or_park_for_one() {
+    wake_or_wake_or_park("slab: wake or wake or park for one, one chunk", false, false, true);
+    wake_or_wake_or_park("slab: wake or wake or park for one, two chunks", true, false, true);
+    wake_or_wake_or_park("slab: wake or wake or park for one, fresh", true, true, true);
 }
 
 /// A child is woken again while the chunk is taken off the list: the second wake is seen, or has
 /// the chunk pushed again.
 #[test]
 fn wake_again_or_drain() {
-    for (name, fresh) in
-        [("slab: wake again or drain", false), ("slab: wake again or drain, fresh", true)]
-    {
+    for (name, fresh, one) in [
+        ("slab: wake again or drain", false, false),
+        ("slab: wake again or drain, fresh", true, false),
+        ("slab: wake again or drain, for one", false, true),
+        ("slab: wake again or drain, for one, fresh", true, true),
+    ] {
         check(name, move || {
             let census = Census::default();
             let (mut slab, keys) = slab(&census, 1, false);
             let flags = flags::<1>();
+            if one {
+                expect_one(&mut slab, keys[0]);
+            }
             let (waker, flag) = (waker(&mut slab, keys[0]), flags[0].clone());
             let waking = spawn(move || {
                 for value in 1..=2 {
@@ -240,11 +263,14 @@ impl Wake for Task {
 }
 
 /// The slab goes while two threads wake its children, and the task that has it asleep.
-fn wake_or_drop(name: &str, apart: bool, parked: usize) {
+fn wake_or_drop(name: &str, apart: bool, parked: usize, one: bool) {
     check(name, move || {
         let census = Census::default();
         let task = Arc::new(Task::default());
         let (mut slab, keys) = slab(&census, 2, apart);
+        if one {
+            expect_one(&mut slab, keys[0]);
+        }
         let wakers = [0, 1].map(|n| waker(&mut slab, keys[n]));
         let waking = wakers.map(|waker| spawn(move || waker.wake()));
         for _ in 0..parked {
@@ -263,22 +289,28 @@ fn wake_or_drop(name: &str, apart: bool, parked: usize) {
 
 #[test]
 fn wake_or_drop_awake() {
-    wake_or_drop("slab: wake or drop, awake", true, 0);
+    wake_or_drop("slab: wake or drop, awake", true, 0, false);
 }
 
 #[test]
 fn wake_or_drop_of_one_chunk() {
-    wake_or_drop("slab: wake or drop, one chunk", false, 1);
+    wake_or_drop("slab: wake or drop, one chunk", false, 1, false);
 }
 
 #[test]
 fn wake_or_drop_of_two_chunks() {
-    wake_or_drop("slab: wake or drop, two chunks", true, 1);
+    wake_or_drop("slab: wake or drop, two chunks", true, 1, false);
 }
 
 #[test]
 fn wake_or_drop_parked_twice() {
-    wake_or_drop("slab: wake or drop, parked twice", true, 2);
+    wake_or_drop("slab: wake or drop, parked twice", true, 2, false);
+}
+
+#[test]
+fn wake_or_drop_parked_for_one() {
+    wake_or_drop("slab: wake or drop, for one, one chunk", false, 1, true);
+    wake_or_drop("slab: wake or drop, for one, parked twice", true, 2, true);
 }
 
 /// The slab goes while its task is fired for the second time: the first time does not count.
@@ -402,10 +434,25 @@ fn stale_wake_or_recycle() {
 /// ever after. What takes its number is woken like any other.
 #[test]
 fn wake_or_shrink() {
-    check("slab: wake or shrink", || {
+    stale_wake_or_shrink("slab: wake or shrink", false);
+}
+
+/// The same while the slab sleeps for one: what it is told of may be nobody's, or the slot of whoever has
+/// the number now.
+#[test]
+fn wake_or_shrink_parked_for_one() {
+    stale_wake_or_shrink("slab: wake or shrink, for one", true);
+}
+
+fn stale_wake_or_shrink(name: &str, one: bool) {
+    check(name, move || {
         let census = Census::default();
         let (mut slab, keys) = slab(&census, 2, true);
         let flags = flags::<2>();
+        if one {
+            expect_one(&mut slab, keys[0]);
+            assert!(slab.park(&mut Context::from_waker(Waker::noop())));
+        }
         let stale = waker(&mut slab, keys[1]);
         let (first, flag) = (waker(&mut slab, keys[0]), flags[0].clone());
         let waking = [

@@ -38,6 +38,7 @@ pub(crate) enum Turn<R> {
 impl<F, const OWN: bool> Slab<F, OWN> {
     /// Begins a pass with everything that was woken: false if nothing was. The pass before must
     /// be over.
+    #[inline]
     pub(crate) fn begin_pass(&mut self) -> bool {
         debug_assert!(self.bits == 0 && self.pass.first == NONE, "a pass within a pass");
         match &self.list {
@@ -58,22 +59,42 @@ impl<F, const OWN: bool> Slab<F, OWN> {
         true
     }
 
+    #[inline(never)]
     fn take_woken(&mut self) {
         let Some(list) = &self.list else { return };
         let newest = list.take(&mut self.owner);
-        let Some(index) = ready_list::number(newest) else { return };
+        let Some(index) = ready_list::number(newest) else { return self.take_slot(newest) };
         let chunk = at(&self.chunks, index);
         // SAFETY: we have taken it off the list, and have not yet looked at `ready`.
         let below = unsafe { chunk.header().replace_next(0) };
-        if ready_list::number(below).is_none() && self.later.first == NONE {
+        if ready_list::is_last(below) && self.later.first == NONE {
             // As mostly: one chunk, and nothing that `wake` has queued.
             let slots = chunk.take_ready();
+            self.owner.one = slots.is_power_of_two();
             return self.poll_chunk(chunk, slots);
         }
+        self.owner.one = false;
         self.drain(newest, below);
         self.take_later();
     }
 
+    /// Takes the one slot that was woken.
+    #[inline(always)]
+    fn take_slot(&mut self, link: u32) {
+        let place = ready_list::slot(link).and_then(|key| self.place_of(key));
+        match place {
+            Some((chunk, slot)) if self.later.first == NONE => {
+                return self.poll_chunk(chunk, 1 << slot);
+            }
+            Some((chunk, slot)) => self.enqueue(chunk, 1 << slot),
+            None => {}
+        }
+        if self.later.first != NONE {
+            self.take_later();
+        }
+    }
+
+    #[inline(never)]
     fn take_later(&mut self) {
         // It does not sleep while it polls, though nobody has woken it.
         if let Some(list) = &self.list {
@@ -220,7 +241,7 @@ impl<F, const OWN: bool> Slab<F, OWN> {
     }
 
     /// Takes what was woken, first woken chunk first: a chain of `newest`, which is not linked any
-    /// more, and those that were pushed before it.
+    /// more, and those that were pushed before it. The first of all may be a slot.
     #[cold]
     fn drain(&mut self, newest: u32, mut below: u32) {
         // Turns the chain around.
@@ -230,6 +251,9 @@ impl<F, const OWN: bool> Slab<F, OWN> {
             let above = mem::replace(&mut oldest, below);
             // SAFETY: we have taken it off the list, and have not yet looked at `ready`.
             below = unsafe { chunk.header().replace_next(above) };
+        }
+        if let Some(key) = ready_list::slot(below) {
+            self.wake(key);
         }
         while let Some(index) = ready_list::number(oldest) {
             let chunk = at(&self.chunks, index);

@@ -11,15 +11,21 @@
 //! |---|---|---|
 //! | `RUNS` | is polling, nothing was woken | wakes nobody |
 //! | a chunk | has chunks to take | wakes nobody |
+//! | a slot | has that one to take | wakes nobody; the slot stays below the first chunk |
 //! | parked | sleeps until the next wake | wakes the task: this one push, and no other |
 //! | `CLOSED` | is gone | does nothing |
+//!
+//! Where one child is woken at a time, its bit in the word of the chunk would be set and taken for nothing. So an owner
+//! that took one slot the last time is parked *for one*: then whoever wakes puts the slot itself in the place of the head, and the
+//! chunk is not pushed. That says nothing of the chunk, which may have been given back: then the slot is nobody's, or that
+//! of a child which is polled in vain.
 //!
 //! The waker of the task stays in its place when it is fired, so that a task which parks again and
 //! again with the same waker never clones it. There are two ways to park, each with a waker of its
 //! own, so that one can be used while a push is still firing the other: an executor may well poll
 //! the task inside of its waker.
 
-use super::chunk::Header;
+use super::{chunk::Header, slab::SLOT_BITS};
 use crate::{
     sync::{AtomicBool, AtomicUsize, Ordering, UnsafeCell},
     unwind::Finally,
@@ -30,11 +36,17 @@ use core::task::{Context, Waker};
 const RUNS: usize = 0;
 /// The head while the owner sleeps, for each way to park.
 const PARKED: [usize; 2] = [1, 2];
-const CLOSED: usize = 3;
+/// The same, when it is parked for one.
+const PARKED_FOR_ONE: [usize; 2] = [3, 4];
+const CLOSED: usize = 5;
 /// The head, or a link, that is chunk number 0. Less is the link below the first chunk.
-const CHUNKS: usize = 4;
+const CHUNKS: usize = 6;
+/// The head, or the link below the first chunk, that is the slot whose key is 0.
+const SLOTS: usize = 1 << 31;
 /// How many chunks a list can have.
-pub(super) const MOST_CHUNKS: u32 = u32::MAX - CHUNKS as u32;
+pub(super) const MOST_CHUNKS: u32 = 1 << (31 - SLOT_BITS);
+
+const _: () = assert!(CHUNKS + MOST_CHUNKS as usize <= SLOTS);
 
 /// What all chunks of a slab share; see the [module](self).
 #[derive(Debug)]
@@ -50,8 +62,9 @@ pub(super) struct ReadyList {
 struct Way {
     /// Written by the owner, and only while no push fires it.
     task: UnsafeCell<Option<Waker>>,
-    /// Whether the push that found the owner parked is through with `task`.
-    through: AtomicBool,
+    /// Whether no push may be firing `task`. False from when the owner parks in this way, until the push
+    /// that finds it is through, or the owner knows that none has found it.
+    at_rest: AtomicBool,
 }
 
 // SAFETY: `task` is written by the owner of the one `Owner`, and only while no push reads it;
@@ -62,14 +75,25 @@ unsafe impl Sync for ReadyList {}
 
 /// The number of the chunk that a link names.
 pub(super) fn number(link: u32) -> Option<usize> {
-    link.checked_sub(CHUNKS as u32).map(|index| index as usize)
+    let index = link.wrapping_sub(CHUNKS as u32);
+    (index < MOST_CHUNKS).then_some(index as usize)
+}
+
+/// Whether a link names nothing, as that below the first chunk does.
+pub(super) fn is_last(link: u32) -> bool {
+    link < CHUNKS as u32
+}
+
+/// The key of the slot that a link names.
+pub(super) fn slot(link: u32) -> Option<usize> {
+    link.checked_sub(SLOTS as u32).map(|key| key as usize)
 }
 
 /// The way in which the owner has parked, if it has.
 #[inline]
 fn way_of(head: usize) -> Option<usize> {
-    let way = head.wrapping_sub(PARKED[0]);
-    (way < PARKED.len()).then_some(way)
+    let parked = head.wrapping_sub(PARKED[0]);
+    (parked < 2 * PARKED.len()).then_some(parked % PARKED.len())
 }
 
 /// What the owner of a list knows about it.
@@ -77,19 +101,19 @@ fn way_of(head: usize) -> Option<usize> {
 pub(super) struct Owner {
     /// What the head is while nobody has pushed: `RUNS`, or parked.
     head: usize,
-    /// For each way to park: whether some push has found it, and may not be through.
-    found: [bool; 2],
+    /// Whether one slot was woken the last time, and so may be the next time.
+    pub(super) one: bool,
 }
 
 impl Owner {
     pub(super) const fn new() -> Self {
-        Owner { head: RUNS, found: [false; 2] }
+        Owner { head: RUNS, one: false }
     }
 }
 
 impl ReadyList {
     pub(super) fn new(align: usize) -> Self {
-        let way = || Way { task: UnsafeCell::new(None), through: AtomicBool::new(false) };
+        let way = || Way { task: UnsafeCell::new(None), at_rest: AtomicBool::new(true) };
         ReadyList { align, head: AtomicUsize::new(RUNS), ways: [way(), way()] }
     }
 
@@ -116,18 +140,48 @@ impl ReadyList {
             }
         }
         if let Some(way) = way_of(head) {
-            let way = &self.ways[way];
-            // Also if the waker panics: the owner would take it for being fired for ever.
-            // Release: the owner that finds this may write the waker that we have read.
-            let _through = Finally::new(|| way.through.store(true, Ordering::Release));
-            way.task.with(|task| {
-                // SAFETY: we found the owner parked in this way and are not through, so it does
-                // not write.
-                if let Some(waker) = unsafe { &*task } {
-                    waker.wake_by_ref();
-                }
-            });
+            // SAFETY: found just now.
+            unsafe { self.fire(way) };
         }
+    }
+
+    /// Has a slot polled by an owner that is parked for one, and wakes its task: false if it is not.
+    #[inline(always)]
+    pub(super) fn tell(&self, key: usize) -> bool {
+        let head = self.head.load(Ordering::Relaxed);
+        let way = head.wrapping_sub(PARKED_FOR_ONE[0]);
+        // Release: the poll that follows sees what our caller wrote. Acquire: from `park`, see the
+        // waker of the task.
+        let told = way < PARKED_FOR_ONE.len()
+            && self
+                .head
+                .compare_exchange(head, SLOTS + key, Ordering::AcqRel, Ordering::Relaxed)
+                .is_ok();
+        if told {
+            // SAFETY: found just now.
+            unsafe { self.fire(way) };
+        }
+        told
+    }
+
+    /// Wakes the owner's task.
+    ///
+    /// # Safety
+    ///
+    /// The caller has found the owner parked in this way, and calls this once.
+    #[inline(always)]
+    unsafe fn fire(&self, way: usize) {
+        let way = &self.ways[way];
+        // Also if the waker panics: the owner would take it for being fired for ever.
+        // Release: the owner that finds this may write the waker that we have read.
+        let _through = Finally::new(|| way.at_rest.store(true, Ordering::Release));
+        way.task.with(|task| {
+            // SAFETY: the owner was parked in this way and we are not through, so it does not
+            // write.
+            if let Some(waker) = unsafe { &*task } {
+                waker.wake_by_ref();
+            }
+        });
     }
 
     /// Whether something is to be taken.
@@ -139,13 +193,10 @@ impl ReadyList {
     }
 
     /// Takes all chunks, if [something is to be taken](Self::is_woken): the link to the one that was
-    /// pushed last, whose header has the next link. The owner does not sleep from here on.
+    /// pushed last, whose header has the next link. The last link may be a [`slot`], and the first one
+    /// too. The owner does not sleep from here on.
     #[inline]
     pub(super) fn take(&self, owner: &mut Owner) -> u32 {
-        if let Some(way) = way_of(owner.head) {
-            // Whoever has woken us.
-            owner.found[way] = true;
-        }
         owner.head = RUNS;
         // Acquire: see the links that the pushers wrote.
         self.head.swap(RUNS, Ordering::Acquire) as u32
@@ -156,19 +207,27 @@ impl ReadyList {
     /// What the owner waits for is then still to be taken.
     #[inline]
     pub(super) fn park(&self, owner: &mut Owner, cx: &mut Context<'_>) -> bool {
-        match way_of(owner.head) {
-            // From then on every push has woken this task, and will.
-            Some(way) if self.has(way, cx.waker()) => !self.is_woken(owner),
-            _ => self.park_again(owner, cx),
+        if owner.head == RUNS && !self.is_firing(0) && self.has(0, cx.waker()) {
+            // As mostly: with the same waker as the last time.
+            return self.park_as(owner, 0);
         }
+        self.park_again(owner, cx)
     }
 
+    #[cold]
+    #[inline(never)]
     fn park_again(&self, owner: &mut Owner, cx: &mut Context<'_>) -> bool {
+        if let Some(way) = way_of(owner.head) {
+            if self.has(way, cx.waker()) {
+                // From then on every push has woken this task, and will.
+                return !self.is_woken(owner);
+            }
+        }
         if !self.unpark(owner) {
             return false;
         }
-        let way = usize::from(self.is_firing(owner, 0));
-        if self.is_firing(owner, way) {
+        let way = usize::from(self.is_firing(0));
+        if self.is_firing(way) {
             // Both wakers are being fired, perhaps for what has long been taken.
             cx.waker().wake_by_ref();
             return true;
@@ -181,28 +240,42 @@ impl ReadyList {
                 unsafe { &mut *task }.replace(waker)
             });
         }
-        // Release: whoever pushes sees the waker.
-        let parks = self
-            .head
-            .compare_exchange(RUNS, PARKED[way], Ordering::Release, Ordering::Relaxed)
-            .is_ok();
-        if parks {
-            owner.head = PARKED[way];
-        }
+        let parks = self.park_as(owner, way);
         // Last, because it runs code of the old waker's executor.
         drop(old);
+        parks
+    }
+
+    /// Lets the owner, who is awake, sleep in this way, with the waker that is in its place.
+    #[inline]
+    fn park_as(&self, owner: &mut Owner, way: usize) -> bool {
+        let parked = if owner.one { PARKED_FOR_ONE[way] } else { PARKED[way] };
+        // Relaxed: before whoever finds us parked. After what made it true, which we have acquired.
+        self.ways[way].at_rest.store(false, Ordering::Relaxed);
+        // Release: whoever pushes sees the waker.
+        let parks =
+            self.head.compare_exchange(RUNS, parked, Ordering::Release, Ordering::Relaxed).is_ok();
+        if parks {
+            owner.head = parked;
+        } else {
+            self.ways[way].at_rest.store(true, Ordering::Relaxed);
+        }
         parks
     }
 
     /// The owner goes: nothing is pushed any more, and its task is not woken.
     pub(super) fn close(&self, owner: &mut Owner) {
         let head = self.head.swap(CLOSED, Ordering::Acquire);
-        if let Some(way) = way_of(owner.head) {
-            owner.found[way] = head != owner.head;
+        match way_of(owner.head) {
+            // Nobody has found us.
+            Some(way) if head == owner.head => {
+                self.ways[way].at_rest.store(true, Ordering::Relaxed);
+            }
+            _ => {}
         }
         owner.head = CLOSED;
         let [first, second] = [0, 1].map(|way| {
-            if self.is_firing(owner, way) {
+            if self.is_firing(way) {
                 // The waker goes with the list.
                 return None;
             }
@@ -227,28 +300,24 @@ impl ReadyList {
     /// Ends a sleep that nobody has ended: false if somebody has.
     #[inline]
     pub(super) fn unpark(&self, owner: &mut Owner) -> bool {
-        if way_of(owner.head).is_none() {
-            return true;
-        }
+        let Some(way) = way_of(owner.head) else { return true };
         let unparks = self
             .head
             .compare_exchange(owner.head, RUNS, Ordering::Relaxed, Ordering::Relaxed)
             .is_ok();
         if unparks {
             owner.head = RUNS;
+            // Nobody has found us.
+            self.ways[way].at_rest.store(true, Ordering::Relaxed);
         }
         unparks
     }
 
-    fn is_firing(&self, owner: &mut Owner, way: usize) -> bool {
-        let through = &self.ways[way].through;
+    /// Whether some push may be firing the waker of this way, now that the owner does not sleep in it.
+    #[inline]
+    fn is_firing(&self, way: usize) -> bool {
         // Acquire: whoever is through has read the waker before.
-        if owner.found[way] && through.load(Ordering::Acquire) {
-            owner.found[way] = false;
-            // Nobody else writes it until we park in this way again, which publishes this.
-            through.store(false, Ordering::Relaxed);
-        }
-        owner.found[way]
+        !self.ways[way].at_rest.load(Ordering::Acquire)
     }
 }
 
@@ -258,7 +327,7 @@ impl Drop for ReadyList {
         use crate::sync::Freed;
         self.head.freed();
         for way in &mut self.ways {
-            way.through.freed();
+            way.at_rest.freed();
             way.task.freed();
         }
     }

@@ -228,11 +228,8 @@ impl<F, const OWN: bool> Slab<F, OWN> {
     /// Has the child polled in the next pass, or in this one if its turn is still to come. Costs
     /// no atomic.
     pub(crate) fn wake(&mut self, key: usize) {
-        if let Some(&Some(chunk)) = self.chunks.get(key >> SLOT_BITS) {
-            let slot = key & (MOST - 1);
-            if chunk.header().has(slot) {
-                self.enqueue(chunk, 1 << slot);
-            }
+        if let Some((chunk, slot)) = self.place_of(key) {
+            self.enqueue(chunk, 1 << slot);
         }
     }
 
@@ -386,12 +383,17 @@ impl<F, const OWN: bool> Slab<F, OWN> {
     /// Where the child is, if the key has one.
     #[inline]
     pub(super) fn find(&self, key: usize) -> Option<(Chunk<F>, usize)> {
+        let (chunk, slot) = self.place_of(key)?;
+        let some = chunk.header().vacant.get() >> slot & 1 == 0 && !(OWN && key == OWN_KEY);
+        some.then_some((chunk, slot))
+    }
+
+    /// The slot with this key, if there is one.
+    #[inline]
+    pub(super) fn place_of(&self, key: usize) -> Option<(Chunk<F>, usize)> {
         let chunk = (*self.chunks.get(key >> SLOT_BITS)?)?;
         let slot = key & (MOST - 1);
-        let header = chunk.header();
-        let some =
-            header.has(slot) && header.vacant.get() >> slot & 1 == 0 && !(OWN && key == OWN_KEY);
-        some.then_some((chunk, slot))
+        chunk.header().has(slot).then_some((chunk, slot))
     }
 
     /// Forgets the child of a slot, which is the caller's from here on, and that it was to be

@@ -63,6 +63,28 @@ fn parked_again_and_again() {
     }
 }
 
+/// A slab that sleeps for one is told of a slot by the waker of a child that is gone, as is the chunk:
+/// another one with its number has less slots.
+#[test]
+fn told_of_a_slot_that_is_no_more() {
+    let mut slab = Slab::with_capacity(32);
+    let keys: Vec<_> = (0..20).map(|_| slab.insert(())).collect();
+    let waker = |slab: &mut Slab<()>, key| slab.poll_with(key, |_, cx| cx.waker().clone()).unwrap();
+    let stale = waker(&mut slab, keys[19]);
+    waker(&mut slab, keys[0]).wake();
+    assert!(slab.begin_pass());
+    assert_eq!((slab.next(), slab.next()), (Some(keys[0]), None));
+    let task = Arc::new(Task::default());
+    assert!(slab.park(&mut Context::from_waker(&Waker::from(task.clone()))));
+    slab.clear();
+    stale.wake();
+    assert_eq!(task.0.load(Ordering::Relaxed), 1);
+    slab.shrink_to_fit();
+    let key = slab.push(());
+    assert!(slab.begin_pass());
+    assert_eq!((slab.next(), slab.next()), (Some(key), None));
+}
+
 /// What is set apart is no child, and stays.
 #[test]
 fn a_slot_that_is_set_apart() {

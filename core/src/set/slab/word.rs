@@ -15,9 +15,9 @@ pub(super) const SLOTS: usize = if usize::BITS > 32 { 32 } else { usize::BITS as
 /// What has become of a waker that was used up.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) enum Woke {
-    /// No slot was woken before. The waker still has its reference.
+    /// No slot was woken before, nor is this one now. The waker still has its reference.
     First,
-    /// Others were woken before. The waker's reference is gone.
+    /// Others were woken before, and now this one too. The waker's reference is gone.
     Again,
     /// The same, and it was the last.
     Last,
@@ -70,21 +70,35 @@ mod one {
             self.0.fetch_or(1 << slot, Ordering::AcqRel) & BITS == 0
         }
 
-        /// [`wake`](Self::wake), and [`release`](Self::release) if some slot was woken before.
+        /// [`wake`](Self::wake) if some slot was woken before. Returns whether one was.
         #[inline]
-        pub(in super::super) fn wake_and_release(&self, slot: usize) -> Woke {
+        pub(in super::super) fn wake_another(&self, slot: usize) -> bool {
             let mut old = self.0.load(Ordering::Relaxed);
-            loop {
-                let first = old & BITS == 0;
-                let new = (old | 1 << slot) - if first { 0 } else { REFERENCE };
+            while old & BITS != 0 {
+                let new = old | 1 << slot;
+                // As in `wake`.
+                match self.0.compare_exchange_weak(old, new, Ordering::AcqRel, Ordering::Relaxed) {
+                    Ok(_) => return true,
+                    Err(now) => old = now,
+                }
+            }
+            false
+        }
+
+        /// [`wake`](Self::wake) and [`release`](Self::release) if some slot was woken before.
+        #[inline]
+        pub(in super::super) fn wake_another_and_release(&self, slot: usize) -> Woke {
+            let mut old = self.0.load(Ordering::Relaxed);
+            while old & BITS != 0 {
+                let new = (old | 1 << slot) - REFERENCE;
                 // As in `wake` and `release`.
                 match self.0.compare_exchange_weak(old, new, Ordering::AcqRel, Ordering::Relaxed) {
-                    Ok(_) if first => return Woke::First,
                     Ok(_) if new < REFERENCE => return Woke::Last,
                     Ok(_) => return Woke::Again,
                     Err(now) => old = now,
                 }
             }
+            Woke::First
         }
 
         /// Takes the bits of all slots that were woken.
@@ -148,8 +162,13 @@ mod two {
             self.ready.fetch_or(1 << slot, Ordering::AcqRel) == 0
         }
 
-        pub(in super::super) fn wake_and_release(&self, slot: usize) -> Woke {
-            if self.wake(slot) {
+        pub(in super::super) fn wake_another(&self, slot: usize) -> bool {
+            let another = |ready| (ready != 0).then_some(ready | 1 << slot);
+            self.ready.fetch_update(Ordering::AcqRel, Ordering::Relaxed, another).is_ok()
+        }
+
+        pub(in super::super) fn wake_another_and_release(&self, slot: usize) -> Woke {
+            if !self.wake_another(slot) {
                 return Woke::First;
             }
             if self.release() { Woke::Last } else { Woke::Again }
