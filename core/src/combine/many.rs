@@ -10,7 +10,11 @@ use super::{
     uniform::Store,
 };
 use crate::{
-    set::{budget::Budget, pinned::PinnedVec, slab::Slab},
+    set::{
+        budget::Budget,
+        pinned::PinnedVec,
+        slab::{Slab, Turn},
+    },
     unwind::{self, Payload},
     waits,
 };
@@ -188,8 +192,7 @@ impl<F: Future, K> Many<F, K> {
     where
         R: Rule<F::Output, Kept = K>,
     {
-        while let Some(place) = self.next::<R>() {
-            let polled = self.children.poll(place);
+        while let Some((place, polled)) = self.poll_one::<R>() {
             if let Some(Poll::Ready(output)) = polled {
                 match R::judge(output) {
                     ControlFlow::Continue(value) => self.values[place] = Some(value),
@@ -203,12 +206,21 @@ impl<F: Future, K> Many<F, K> {
         ControlFlow::Continue(true)
     }
 
-    /// The next of this pass.
-    #[inline]
-    fn next<R: Rule<F::Output>>(&mut self) -> Option<usize> {
+    /// Polls the next of this pass. None when it is over.
+    #[inline(always)]
+    fn poll_one<R: Rule<F::Output>>(&mut self) -> Option<(usize, Option<Poll<F::Output>>)> {
         if !R::DECIDES {
-            return self.children.next();
+            return match self.children.poll_turn_future()? {
+                Turn::Own => None,
+                Turn::Polled((place, polled)) => Some((place, Some(polled))),
+            };
         }
+        let place = self.next_in_order()?;
+        Some((place, self.children.poll(place)))
+    }
+
+    /// The next of this pass, by their places.
+    fn next_in_order(&mut self) -> Option<usize> {
         if self.pass.is_empty() {
             if self.pass.capacity() == 0 {
                 self.pass.reserve_exact(self.children.len());

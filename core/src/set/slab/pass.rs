@@ -285,14 +285,24 @@ impl<F: Future> Slab<F> {
     /// pass is over.
     #[inline(always)]
     pub(crate) fn poll_next_future(&mut self) -> Option<Poll<F::Output>> {
-        self.poll_next(|child, cx| match child.poll(cx) {
-            Poll::Ready(output) => (Then::Go, Poll::Ready(output)),
-            Poll::Pending => (Then::Stay, Poll::Pending),
-        })
+        match self.poll_turn_future()? {
+            Turn::Own => None,
+            Turn::Polled((_, polled)) => Some(polled),
+        }
     }
 }
 
 impl<F: Future, const OWN: bool> Slab<F, OWN> {
+    /// Polls the next child of this pass, and drops it in place when it is ready. None when the
+    /// pass is over. With the key of the child.
+    #[inline(always)]
+    pub(crate) fn poll_turn_future(&mut self) -> Option<Turn<(usize, Poll<F::Output>)>> {
+        self.poll_turn(|key, child, cx| match child.poll(cx) {
+            Poll::Ready(output) => (Then::Go, (key, Poll::Ready(output))),
+            Poll::Pending => (Then::Stay, (key, Poll::Pending)),
+        })
+    }
+
     /// Polls the child, and drops it in place when it is ready. None if the key has no child.
     #[inline]
     pub(crate) fn poll(&mut self, key: usize) -> Option<Poll<F::Output>> {

@@ -6,7 +6,7 @@ use super::{
 };
 use crate::{
     flow::{source::Source, work::Work},
-    set::{budget::Budget, slab::OWN_KEY},
+    set::{budget::Budget, slab::Turn},
     unwind, waits,
 };
 use core::{
@@ -181,12 +181,13 @@ where
     ) -> Option<W::Output> {
         let this = self.as_mut().project();
         while !budget.is_spent() {
-            let key = this.children.next()?;
-            if key == OWN_KEY {
-                this.upstream.wake();
-                continue;
-            }
-            let Some(polled) = this.children.poll(key) else { continue };
+            let polled = match this.children.poll_turn_future()? {
+                Turn::Own => {
+                    this.upstream.wake();
+                    continue;
+                }
+                Turn::Polled((_, polled)) => polled,
+            };
             if let Poll::Ready((number, weight, output)) = polled {
                 if W::WEIGHTED {
                     *this.weight -= weight;
