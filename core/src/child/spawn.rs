@@ -100,7 +100,8 @@ where
 ///   handle and `scope` stay on this thread.
 /// - Lifetimes: if `F` or `S` borrows, then the borrow does not end before every child of `scope`
 ///   has left it, unless child and scope are leaked. `'a` does not outlive the borrow.
-#[inline]
+// Always: for each future there is one call, and what is passed would go through memory.
+#[inline(always)]
 pub(crate) unsafe fn create<'a, F, S, Via>(
     scope: &Arc<S>,
     place: Option<Place<'_, S>>,
