@@ -8,13 +8,15 @@ use async_nats::{
 };
 use bytes::Bytes;
 use std::{
-    collections::VecDeque,
-    future::Future,
+    collections::{HashSet, VecDeque},
+    future::{Future, poll_fn},
     io,
+    pin::Pin,
     sync::{
-        Arc, Mutex, PoisonError,
+        Arc, Mutex, PoisonError, RwLock,
         atomic::{AtomicBool, Ordering},
     },
+    task::Poll,
     thread,
     time::Duration,
 };
@@ -33,11 +35,13 @@ pub(crate) struct Connection {
     /// What requests to JetStream begin with.
     pub(crate) api: String,
     refusals: Arc<Refusals>,
+    /// Streams that one server has, and that give their messages without a detour through JetStream.
+    direct: RwLock<HashSet<String>>,
 }
 
 impl Connection {
     pub(crate) fn new(client: Client, api: String, refusals: Arc<Refusals>) -> Self {
-        Connection { client, api, refusals }
+        Connection { client, api, refusals, direct: RwLock::default() }
     }
 
     /// How many bytes a message may have.
@@ -52,7 +56,10 @@ impl Connection {
         payload: Bytes,
     ) -> Result<Message, EngineError> {
         self.is_there()?;
-        let request = Request::new().headers(headers).payload(payload).timeout(Some(PATIENCE));
+        let mut request = Request::new().payload(payload).timeout(Some(PATIENCE));
+        if !headers.is_empty() {
+            request = request.headers(headers);
+        }
         let error = match self.client.send_request(subject.to_owned(), request).await {
             Ok(answer) => return Ok(answer),
             Err(error) => error,
@@ -70,6 +77,21 @@ impl Connection {
             }
             _ => unavailable(error.to_string()),
         })
+    }
+
+    /// Whether messages of this stream may be asked for directly. Of one with copies that could be one that does not have the last ones yet.
+    pub(crate) fn is_direct(&self, stream: &str) -> bool {
+        self.direct.read().unwrap_or_else(PoisonError::into_inner).contains(stream)
+    }
+
+    pub(crate) fn set_direct(&self, stream: &str, direct: bool) {
+        if self.is_direct(stream) != direct {
+            let mut all = self.direct.write().unwrap_or_else(PoisonError::into_inner);
+            match direct {
+                true => all.insert(stream.to_owned()),
+                false => all.remove(stream),
+            };
+        }
     }
 
     /// Refuses what would be done when nobody waits for it any more: what is sent while the connection is made again.
@@ -200,6 +222,23 @@ impl Drop for Stop {
     fn drop(&mut self) {
         self.0.abort();
     }
+}
+
+/// Does all of these at once, and returns what they do in their order.
+pub(crate) async fn all<F: Future>(futures: impl Iterator<Item = F>) -> Vec<F::Output> {
+    let mut futures: Vec<_> = futures.map(|future| (Box::pin(future), None)).collect();
+    poll_fn(|cx| {
+        let mut pending = false;
+        for (future, output) in futures.iter_mut().filter(|(_, output)| output.is_none()) {
+            match Pin::new(future).poll(cx) {
+                Poll::Ready(done) => *output = Some(done),
+                Poll::Pending => pending = true,
+            }
+        }
+        if pending { Poll::Pending } else { Poll::Ready(()) }
+    })
+    .await;
+    futures.into_iter().map(|(_, output)| output.expect("ready")).collect()
 }
 
 /// Reads JSON.

@@ -100,6 +100,9 @@ impl Engine for Nats {
     }
 
     async fn gone(&self, callers: Vec<CallerId>) -> Result<Gone, EngineError> {
+        if self.core.are_seen(&callers) {
+            return Ok(Gone::new());
+        }
         let core = self.core.clone();
         self.home.run(async move { core.gone(callers).await }).await
     }

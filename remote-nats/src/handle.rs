@@ -2,13 +2,13 @@
 
 use crate::{
     builder::{Builder, Settings},
-    callers::Clock,
+    callers::{Clock, Seen},
     connection::{Connection, Home},
     line::Line,
 };
 use anyscope_remote::{
     EngineError,
-    engine::{JobId, Queue},
+    engine::{CallerId, JobId, Queue},
 };
 use std::{
     collections::HashMap,
@@ -26,6 +26,9 @@ use std::{
 /// For each queue five streams, made when the queue is used first: jobs that may be leased or are, jobs that wait, outcomes, dead letters, and what workers and keys need.
 /// A job is acknowledged when its outcome is stored, and that is stored only if there is none yet: acknowledgements may be late or repeated, and decide
 /// nothing.
+///
+/// Of a queue with one copy a message is asked for directly, and its outcomes the server tells by itself; one that an earlier version has made is asked in the longer way, at half the speed, unless its
+/// streams are changed (`nats stream edit --allow-direct`). A user with few permissions needs that to publish to `$JS.API.DIRECT.GET.>`.
 ///
 /// # Leases
 ///
@@ -79,6 +82,8 @@ pub(crate) struct Core {
     /// Who this is, among all clients.
     pub(crate) client: String,
     pub(crate) clock: Clock,
+    /// Callers that were looked for just now.
+    pub(crate) seen: Mutex<HashMap<CallerId, Seen>>,
     lines: Mutex<HashMap<Queue, Arc<Line>>>,
 }
 
@@ -124,6 +129,7 @@ impl Nats {
             // Unique as ids of jobs are.
             client: JobId::unique().to_string(),
             clock: Clock::default(),
+            seen: Mutex::default(),
             lines: Mutex::default(),
         };
         Nats { core: Arc::new(core), home: Arc::new(home) }

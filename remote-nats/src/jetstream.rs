@@ -5,8 +5,8 @@ use crate::{
     error::{ApiError, Refused, unreadable},
     time::nanoseconds,
 };
-use anyscope_remote::EngineError;
-use async_nats::HeaderMap;
+use anyscope_remote::{EngineError, ErrorKind};
+use async_nats::{HeaderMap, Message};
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use bytes::Bytes;
 use serde::{Deserialize, de::DeserializeOwned};
@@ -16,16 +16,47 @@ use serde_json::{Value, json};
 pub(crate) struct Stored {
     pub(crate) subject: String,
     pub(crate) sequence: u64,
-    headers: String,
+    headers: Headers,
     pub(crate) payload: Vec<u8>,
     /// When, in nanoseconds by the server's clock.
     pub(crate) time: u64,
 }
 
+/// As they came.
+enum Headers {
+    Lines(String),
+    Map(HeaderMap),
+}
+
 impl Stored {
     pub(crate) fn header(&self, name: &str) -> Option<&str> {
-        let mut lines = self.headers.lines().filter_map(|line| line.split_once(':'));
-        lines.find(|(known, _)| *known == name).map(|(_, value)| value.trim())
+        match &self.headers {
+            Headers::Lines(lines) => {
+                let mut lines = lines.lines().filter_map(|line| line.split_once(':'));
+                lines.find(|(known, _)| *known == name).map(|(_, value)| value.trim())
+            }
+            Headers::Map(map) => map.get(name).map(|value| value.as_str()),
+        }
+    }
+
+    /// Reads an answer that is the message itself, with headers of the server's. None if it says that there is none.
+    fn of(answer: Message) -> Result<Option<Self>, EngineError> {
+        let headers = match (answer.status.map(|status| status.as_u16()), answer.headers) {
+            (None, Some(headers)) => headers,
+            (Some(404), _) => return Ok(None),
+            (status, _) => return Err(unreadable(format!("a message with status {status:?}"))),
+        };
+        let header = |name: &str| {
+            let value = headers.get_last(name).map(|value| value.as_str().to_owned());
+            value.ok_or_else(|| unreadable(format!("a message without `{name}`")))
+        };
+        let subject = header("Nats-Subject")?;
+        let sequence = header("Nats-Sequence")?;
+        let sequence = sequence.parse().map_err(|_| unreadable(&sequence))?;
+        let time = header("Nats-Time-Stamp")?;
+        let time = nanoseconds(&time).ok_or_else(|| unreadable(&time))?;
+        let headers = Headers::Map(headers);
+        Ok(Some(Stored { subject, sequence, headers, payload: answer.payload.into(), time }))
     }
 }
 
@@ -50,6 +81,16 @@ pub(crate) struct StreamConfig {
     pub(crate) description: String,
     #[serde(default)]
     pub(crate) num_replicas: usize,
+    #[serde(default)]
+    pub(crate) allow_direct: bool,
+    pub(crate) republish: Option<Republish>,
+}
+
+/// What the server sends on when it has stored it.
+#[derive(Deserialize)]
+pub(crate) struct Republish {
+    #[serde(rename = "dest")]
+    pub(crate) to: String,
 }
 
 #[derive(Deserialize)]
@@ -137,6 +178,19 @@ impl Connection {
         stream: &str,
         subject: &str,
     ) -> Result<Option<Stored>, EngineError> {
+        if self.is_direct(stream) && !subject.contains('*') {
+            let wanted = format!("{}.DIRECT.GET.{stream}.{subject}", self.api);
+            return match self.request(&wanted, HeaderMap::new(), Bytes::new()).await {
+                Ok(answer) => Stored::of(answer),
+                Err(error) => {
+                    if error.kind() == ErrorKind::Unavailable {
+                        // Somebody may have changed the stream, and then nobody answers, until it is looked at again.
+                        self.set_direct(stream, false);
+                    }
+                    Err(error)
+                }
+            };
+        }
         self.message(stream, &json!({ "last_by_subj": subject })).await
     }
 
@@ -175,7 +229,7 @@ impl Connection {
         Ok(Some(Stored {
             subject,
             sequence: seq,
-            headers: String::from_utf8_lossy(&headers).into_owned(),
+            headers: Headers::Lines(String::from_utf8_lossy(&headers).into_owned()),
             payload: STANDARD.decode(data).map_err(unreadable)?,
             time: nanoseconds(&time).ok_or_else(|| unreadable(time))?,
         }))
@@ -234,11 +288,16 @@ impl Connection {
     ) -> Result<u64, Refused> {
         #[derive(Deserialize)]
         struct Answer {
-            seq: u64,
+            seq: Option<u64>,
+            error: Option<ApiError>,
         }
 
         let answer = self.request(subject, headers, payload).await?;
-        Ok(read::<Answer>(&answer.payload)?.seq)
+        match json(&answer.payload)? {
+            Answer { error: Some(error), .. } => Err(Refused::Api(error)),
+            Answer { seq: Some(seq), .. } => Ok(seq),
+            Answer { .. } => Err(unreadable("a message without its number").into()),
+        }
     }
 }
 

@@ -7,7 +7,7 @@ use super::{
     pull::{Puller, Request},
 };
 use crate::{
-    connection::Home,
+    connection::{Home, all},
     error::unavailable,
     handle::Core,
     jetstream::Stored,
@@ -15,7 +15,7 @@ use crate::{
 };
 use anyscope_remote::{
     EngineError,
-    engine::{Ask, Envelope, JobId, LeaseId, Leased},
+    engine::{Ask, Envelope, JobId, LeaseId, Leased, Malformed},
 };
 use std::{
     future::Future,
@@ -142,6 +142,8 @@ impl Line {
             return Ok(Vec::new());
         }
         let jobs: Vec<_> = deliveries.iter().map(job_of).collect();
+        let envelopes: Vec<_> =
+            deliveries.iter().map(|one| Envelope::from_bytes(&one.message.payload)).collect();
         let now = match core.now().await {
             Ok(now) => now,
             Err(error) => {
@@ -151,18 +153,24 @@ impl Line {
                 return Err(error);
             }
         };
-        let ends = super::settle::all(jobs.iter().map(async |job| match job {
-            Some(job) => core.connection.last(&self.names.ends, &self.names.end(job)).await,
+        let ends = all(jobs.iter().map(async |job| match job {
+            Some(job) => self.end(core, job).await,
             None => Ok(None),
         }));
-        let ends = ends.await;
+        // Whoever asked for the jobs asks for their callers next, and then it is known.
+        let known = envelopes.iter().flatten();
+        let mut callers: Vec<_> = known.filter_map(|known| known.caller.clone()).collect();
+        callers.sort();
+        callers.dedup();
+        let (ends, _) = tokio::join!(ends, core.gone(callers));
         let mut leased = Vec::new();
         let mut failed = None;
-        for ((delivery, job), end) in deliveries.into_iter().zip(jobs).zip(ends) {
+        let jobs = jobs.into_iter().zip(envelopes);
+        for ((delivery, (job, envelope)), end) in deliveries.into_iter().zip(jobs).zip(ends) {
             let reply = delivery.reply.clone();
             let done = match (job, end) {
                 (Some(job), Ok(None)) => {
-                    leased.push(self.hold(delivery, job, ask, asked, now));
+                    leased.push(self.hold(delivery, job, envelope, ask, asked, now));
                     Ok(())
                 }
                 (Some(job), Ok(Some(end))) => self.clear(core, delivery, &job, &end).await,
@@ -182,9 +190,17 @@ impl Line {
         }
     }
 
-    fn hold(&self, delivery: Delivery, job: JobId, ask: &Ask, asked: Instant, now: u64) -> Leased {
+    fn hold(
+        &self,
+        delivery: Delivery,
+        job: JobId,
+        envelope: Result<Envelope, Malformed>,
+        ask: &Ask,
+        asked: Instant,
+        now: u64,
+    ) -> Leased {
         let bytes = delivery.message.payload.clone();
-        let envelope = Envelope::from_bytes(&bytes).unwrap_or_else(|error| {
+        let envelope = envelope.unwrap_or_else(|error| {
             // No worker knows this kind, so it becomes a dead letter, as such jobs do.
             Envelope::new(job.clone(), format!("unreadable: {error}"), 0, bytes.to_vec())
         });

@@ -54,6 +54,8 @@ pub(crate) struct Line {
     pullers: Pullers,
     /// The streams are there.
     ready: AtomicBool,
+    /// The server tells of an outcome when it has stored it. It does not where the stream is from an earlier version.
+    tells: AtomicBool,
     /// Only one makes them.
     making: tokio::sync::Mutex<()>,
     consumer: tokio::sync::Mutex<Option<Known>>,
@@ -70,6 +72,7 @@ impl Line {
             held: AllHeld::default(),
             pullers: Pullers::default(),
             ready: AtomicBool::new(false),
+            tells: AtomicBool::new(false),
             making: tokio::sync::Mutex::default(),
             consumer: tokio::sync::Mutex::default(),
             changed: Notify::new(),

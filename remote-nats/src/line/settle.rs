@@ -6,6 +6,7 @@ use super::{
     held::Held,
 };
 use crate::{
+    connection::all,
     error::unavailable,
     handle::Core,
     jetstream::{Published, Stored},
@@ -18,9 +19,7 @@ use anyscope_remote::{
 use async_nats::HeaderMap;
 use bytes::Bytes;
 use std::{
-    future::{Future, poll_fn},
-    pin::Pin,
-    task::Poll,
+    sync::atomic::Ordering,
     time::{Duration, Instant},
 };
 
@@ -96,8 +95,10 @@ impl Line {
         match core.connection.publish_after(&subject, 0, headers, bytes.clone()).await? {
             Published::Stored(_) => {
                 let dead = end.dead.then(|| bytes.to_vec());
-                // If it is not heard: whoever waits looks now and then.
-                let _ = core.connection.client.publish(self.names.won(job), bytes).await;
+                if !self.tells.load(Ordering::Relaxed) {
+                    // If it is not heard: whoever waits looks now and then.
+                    let _ = core.connection.client.publish(self.names.won(job), bytes).await;
+                }
                 Ok((Settled::First, dead))
             }
             Published::Conflict => {
@@ -223,21 +224,4 @@ impl Line {
     ) -> Result<Option<Stored>, EngineError> {
         core.connection.last(&self.names.ends, &self.names.end(job)).await
     }
-}
-
-/// Does all of these at once, and returns what they do in their order.
-pub(super) async fn all<F: Future>(futures: impl Iterator<Item = F>) -> Vec<F::Output> {
-    let mut futures: Vec<_> = futures.map(|future| (Box::pin(future), None)).collect();
-    poll_fn(|cx| {
-        let mut pending = false;
-        for (future, output) in futures.iter_mut().filter(|(_, output)| output.is_none()) {
-            match Pin::new(future).poll(cx) {
-                Poll::Ready(done) => *output = Some(done),
-                Poll::Pending => pending = true,
-            }
-        }
-        if pending { Poll::Pending } else { Poll::Ready(()) }
-    })
-    .await;
-    futures.into_iter().map(|(_, output)| output.expect("ready")).collect()
 }

@@ -10,7 +10,7 @@ use crate::{
 };
 use anyscope_core::Limit;
 use anyscope_remote::EngineError;
-use serde_json::{Value, json};
+use serde_json::json;
 use std::{
     sync::{Arc, PoisonError, atomic::Ordering},
     time::{Duration, Instant},
@@ -57,21 +57,20 @@ impl Line {
             "discard": "old",
             "max_msgs_per_subject": 1,
         });
-        for (name, config) in [
-            (&names.work, queue(&["job.*"])),
-            (&names.wait, queue(&["later.*", "park.*.*"])),
-            (&names.ends, kept("end.*", settings.keep)),
-            (&names.dead, kept("dead.*.*", settings.keep_dead_letters)),
-            (&names.state, state),
-        ] {
-            self.ensure_one(core, name, config).await?;
-        }
+        let mut ends = kept("end.*", settings.keep);
+        let told = names.subject("won.{{wildcard(1)}}");
+        ends["republish"] = json!({ "src": names.subject("end.*"), "dest": told });
+        let ensure = async |name, config| {
+            core.connection.ensure_stream(name, config, settings.replicas).await
+        };
+        ensure(&names.work, queue(&["job.*"])).await?;
+        ensure(&names.wait, queue(&["later.*", "park.*.*"])).await?;
+        let ends = ensure(&names.ends, ends).await?;
+        self.tells.store(ends.republish.is_some_and(|that| that.to == told), Ordering::Relaxed);
+        ensure(&names.dead, kept("dead.*.*", settings.keep_dead_letters)).await?;
+        ensure(&names.state, state).await?;
         self.ready.store(true, Ordering::Relaxed);
         Ok(())
-    }
-
-    async fn ensure_one(&self, core: &Core, name: &str, config: Value) -> Result<(), EngineError> {
-        core.connection.ensure_stream(name, config, core.settings.replicas).await
     }
 
     /// Makes the consumer, with this limit, and with leases of at least this length.

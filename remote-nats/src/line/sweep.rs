@@ -28,6 +28,12 @@ impl Line {
     pub(super) async fn sweep(&self, core: &Core, swept: &mut Swept) -> Result<(), EngineError> {
         self.promote_oldest(core).await?;
         let names = &self.names;
+        // Somebody may have given them copies.
+        for stream in [&names.work, &names.wait, &names.ends] {
+            if let Some(info) = core.connection.stream(stream).await? {
+                core.connection.note(stream, &info.config);
+            }
+        }
         for (stream, consumer, kind, swept) in [
             (&names.work, WORKERS, "job.*", &mut swept.jobs),
             (&names.wait, LATER, "later.*", &mut swept.delays),

@@ -9,4 +9,5 @@ mod leases;
 mod processes;
 mod refuse;
 mod secure;
+mod streams;
 mod support;
