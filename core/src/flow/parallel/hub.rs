@@ -69,6 +69,8 @@ pub(super) struct Hub<S, F, Fut> {
     delivered: CachePadded<AtomicUsize>,
     /// A bit for each shard that sleeps and may be woken for work.
     idle: CachePadded<AtomicUsize>,
+    /// An empty box of one who stole it and had one already, for one whose box was stolen.
+    spare: AtomicBox<Batch<Fut>>,
     /// Fired when all work is done.
     pub(super) owner: AtomicWaker,
     pub(super) desks: Box<[Desk<Fut>]>,
@@ -109,6 +111,7 @@ impl<S, F, Fut> Hub<S, F, Fut> {
             finished: CachePadded::new(AtomicUsize::new(0)),
             delivered: CachePadded::new(AtomicUsize::new(0)),
             idle: CachePadded::new(AtomicUsize::new(0)),
+            spare: AtomicBox::new(),
             owner: AtomicWaker::new(),
             desks: (0..shards).map(|_| desk()).collect(),
         }
@@ -365,7 +368,7 @@ where
             return None;
         }
         // If the source or `f` panics, the batch stays in `spare`, and the shard drops it.
-        let batch = spare.get_or_insert_default();
+        let batch = spare.get_or_insert_with(|| self.spare.take().unwrap_or_default());
         self.pump.try_with(|pump| self.pull(pump, batch))?;
         // Contains the fence that `share` needs: we have left the pump.
         self.drop_if_closed();
@@ -382,7 +385,9 @@ where
     ) -> Option<(usize, Fut)> {
         let work = batch.pop_front();
         if batch.is_empty() {
-            *spare = Some(batch);
+            if let Some(second) = spare.replace(batch) {
+                drop(self.spare.put(second));
+            }
         } else {
             let none = self.desks[shard].inbox.put(batch);
             debug_assert!(none.is_none(), "only this shard fills its inbox");
@@ -431,6 +436,8 @@ where
                 return;
             };
             let number = taken.wrapping_add(batch.len());
+            // Once for each box, and not step by step.
+            batch.reserve(most - batch.len());
             batch.push_back((number, f(item)));
             // Release, one by one, so that all taken items are counted even if `f` panics.
             self.taken.0.store(number.wrapping_add(1), Ordering::Release);
