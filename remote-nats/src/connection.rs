@@ -24,8 +24,11 @@ use tokio::{
     runtime::{Builder, Handle},
     sync::{oneshot, watch},
     task::{AbortHandle, JoinHandle},
-    time::timeout,
+    time::{sleep, timeout},
 };
+
+/// How often a request is made again to which nobody listens: over a quarter of a second.
+const UNANSWERED: u64 = 9;
 
 /// How long the server has for an answer.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(5);
@@ -56,13 +59,22 @@ impl Connection {
         payload: Bytes,
     ) -> Result<Message, EngineError> {
         self.is_there()?;
-        let mut request = Request::new().payload(payload).timeout(Some(PATIENCE));
-        if !headers.is_empty() {
-            request = request.headers(headers);
-        }
-        let error = match self.client.send_request(subject.to_owned(), request).await {
-            Ok(answer) => return Ok(answer),
-            Err(error) => error,
+        let mut unanswered = 0;
+        let error = loop {
+            let mut request = Request::new().payload(payload.clone()).timeout(Some(PATIENCE));
+            if !headers.is_empty() {
+                request = request.headers(headers.clone());
+            }
+            let error = match self.client.send_request(subject.to_owned(), request).await {
+                Ok(answer) => return Ok(answer),
+                Err(error) => error,
+            };
+            // A stream that somebody else has made just now may be known before it listens.
+            if error.kind() != RequestErrorKind::NoResponders || unanswered == UNANSWERED {
+                break error;
+            }
+            unanswered += 1;
+            sleep(Duration::from_millis(5 * unanswered)).await;
         };
         Err(match error.kind() {
             RequestErrorKind::TimedOut if self.refusals.of(subject) => {

@@ -85,9 +85,11 @@ impl Line {
         reply: &mut oneshot::Sender<Result<Vec<Leased>, EngineError>>,
         lent: &mut Option<Puller>,
     ) -> Result<Vec<Leased>, EngineError> {
-        let end = Instant::now() + ask.wait.max(LEAST);
         self.ensure(core).await?;
+        self.consume(core, ask.everywhere, ask.lease).await?;
         self.begin(core);
+        // From now on, as it may take longer to make what is there only the first time.
+        let end = Instant::now() + ask.wait.max(LEAST);
         let mut gone = pin!(reply.closed());
         // A lease counts from when we asked, so we do not ask for long.
         let (most, slice) = (ask.free.clamp(1, MOST), (ask.lease / 3).clamp(5 * LEAST, SLICE));

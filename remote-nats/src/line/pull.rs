@@ -3,6 +3,7 @@
 //! A server chooses a request for a message, and sends it some moments later. If nobody listens by then, it counts as delivered, and nobody else has it until its lease is over. The
 //! client drops what is on its way, too, when it ends a subscription (also one that it drains: it does not wait until the server has heard that). So nobody stops to listen while a request is
 //! open: only the server ends one, when it has as many messages as were asked for, or says that there are no more, or that its time is over. That time is short.
+//! A server of 2.9 says nothing of a request whose time is over just as a message comes for it; that message is kept for the next one.
 
 use super::delivery::Delivery;
 use crate::{
@@ -32,6 +33,8 @@ pub(super) struct Puller {
     asked: Instant,
     /// The server has others that wait for all that is there.
     queued: bool,
+    /// Since when the server has said nothing of any request.
+    unheard: Option<Instant>,
 }
 
 /// A request that the server has not ended.
@@ -59,8 +62,8 @@ impl Puller {
         let (lost, inbox) = (connection.lost(), connection.client.new_inbox());
         let messages = connection.client.subscribe(format!("{inbox}.*")).await;
         let messages = messages.map_err(|error| unavailable(error.to_string()))?;
-        let (requests, open, asked, queued) = (0, None, Instant::now(), false);
-        Ok(Puller { messages, lost, inbox, requests, open, asked, queued })
+        let (requests, open, asked, queued, unheard) = (0, None, Instant::now(), false, None);
+        Ok(Puller { messages, lost, inbox, requests, open, asked, queued, unheard })
     }
 
     pub(super) fn is_open(&self) -> bool {
@@ -107,6 +110,7 @@ impl Puller {
         told.map_err(|error| unavailable(error.to_string()))?;
         let (left, until) = (most, self.asked + wait);
         self.open = Some(Open { subject, left, wait, until });
+        self.unheard.get_or_insert(self.asked);
         Ok(())
     }
 
@@ -122,7 +126,7 @@ impl Puller {
         deliveries: &mut Vec<Delivery>,
     ) -> Result<(), EngineError> {
         while let Some(open) = &mut self.open {
-            let silent = open.until + PATIENCE;
+            let silent = open.until + UNSAID;
             let first = if open.until <= end { silent } else { end };
             // The rest of a batch comes with the first of it.
             let patience = match deliveries.is_empty() {
@@ -140,11 +144,19 @@ impl Puller {
                 Ok(Some(message)) => message,
                 Ok(None) => return Err(unavailable("the connection is closed")),
                 Err(_) if Instant::now() < silent => return Ok(()),
-                Err(_) => return Err(unavailable("the server says nothing")),
+                Err(_) => {
+                    self.open = None;
+                    return match self.unheard.is_some_and(|since| since.elapsed() > PATIENCE) {
+                        true => Err(unavailable("the server says nothing")),
+                        false => Ok(()),
+                    };
+                }
             };
+            self.unheard = None;
             let Some(status) = message.status else {
                 if let Some(delivery) = Delivery::new(message) {
                     deliveries.push(delivery);
+                    // A server that was very slow may send what an earlier request asked for: its messages do not say of which they are.
                     open.left -= 1;
                     if open.left == 0 {
                         (self.open, self.queued) = (None, false);
@@ -170,3 +182,6 @@ impl Puller {
 }
 
 const LINGER: Duration = Duration::from_millis(1);
+
+/// How much later than its time is over the server may end a request; then it is taken to be over.
+const UNSAID: Duration = Duration::from_millis(250);

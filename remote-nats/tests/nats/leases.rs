@@ -4,10 +4,14 @@ use crate::support::server_or_return;
 use anyscope::{Limit, Timer, flow, scope, smol::Smol, timeout};
 use anyscope_nats::Nats;
 use anyscope_remote::{
-    Job, Json, Remote, Workers,
+    Job, Json, Remote, WorkerEvent, Workers,
     engine::{Ask, End, Engine, Envelope, JobId, Leased, Queue, Settler, WorkerName},
 };
-use std::{future::Future, time::Duration};
+use std::{
+    future::{Future, poll_fn},
+    pin::Pin,
+    time::Duration,
+};
 
 #[derive(serde::Serialize, serde::Deserialize)]
 struct Attempt;
@@ -125,4 +129,51 @@ fn j84_what_nobody_asks_for_any_more_is_given_back() {
             settle(&first, &all[1]).await;
         }
     }));
+}
+
+/// Given a server that says nothing of every third request, then who asks asks again: no engine is away, and each job is begun at its first attempt.
+#[test]
+fn j87_a_request_that_is_not_answered_is_asked_again() {
+    let server = server_or_return!("");
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    let client = runtime.block_on(async_nats::connect(server.address())).unwrap();
+    let forgets = runtime.block_on(client.subscribe("$JS.forgets.API.>")).unwrap();
+    runtime.spawn(forward(client, forgets));
+    smol::block_on(soon(async {
+        let engine = Nats::builder(server.address()).domain("forgets").connect().await.unwrap();
+        let (errors, seen) = smol::channel::unbounded();
+        let attempts: Result<Vec<_>, _> = scope(&Smol, async |s| {
+            let workers =
+                Workers::new(&engine, QUEUE).here(2).lease(LEASE).on_event(move |event| {
+                    if let WorkerEvent::Engine(error) = event {
+                        errors.try_send(error.to_string()).unwrap();
+                    }
+                });
+            s.spawn_daemon(workers.serve(&Smol, &Smol, async |Attempt, cx| Ok(cx.attempt())));
+            let remote = Remote::<Attempt>::new(&engine, &Smol, QUEUE);
+            flow::iter(0..30).map_concurrent(1, |_| remote.call(Attempt)).try_collect().await
+        })
+        .await;
+        assert_eq!(attempts.unwrap(), [1; 30]);
+        assert_eq!(seen.try_recv().ok(), None);
+    }));
+}
+
+/// Passes requests to JetStream on, but for every third one that asks for messages.
+async fn forward(client: async_nats::Client, mut requests: async_nats::Subscriber) {
+    let mut asked = 0;
+    while let Some(request) =
+        poll_fn(|cx| futures_core::Stream::poll_next(Pin::new(&mut requests), cx)).await
+    {
+        let asks = request.subject.contains("MSG.NEXT");
+        asked += u32::from(asks);
+        if asks && asked % 3 == 0 {
+            continue;
+        }
+        let subject = request.subject.replace("$JS.forgets.", "$JS.");
+        let (reply, headers) = (request.reply.unwrap(), request.headers.unwrap_or_default());
+        let passed =
+            client.publish_with_reply_and_headers(subject, reply, headers, request.payload);
+        passed.await.unwrap();
+    }
 }

@@ -105,11 +105,9 @@ pub async fn a_caller_settles_what_runs(engine: &impl Engine) {
     assert_eq!(held, [Held::Settled]);
     let mut one = ask(1, LONG);
     one.everywhere = anyscope_core::Limit::new(1);
-    one.wait = std::time::Duration::from_millis(50);
-    assert!(
-        engine.lease(&queue, one.clone()).await.expect("an answer").is_empty(),
-        "it has its place"
-    );
+    let mut now = one.clone();
+    now.wait = std::time::Duration::from_millis(50);
+    assert!(engine.lease(&queue, now).await.expect("an answer").is_empty(), "it has its place");
     let ends = engine.give_back(&queue, &a.lease, Again::now());
     let (released, ended) = join((engine.released(&queue, &id("a")), ends)).await;
     released.expect("an answer");
