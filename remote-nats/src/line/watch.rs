@@ -27,9 +27,13 @@ impl Line {
         let told = core.connection.client.subscribe(self.names.won(job)).await;
         let mut told = told.map_err(|error| unavailable(error.to_string()))?;
         let mut pause = Duration::from_millis(100);
+        let mut missing = false;
         loop {
             if let Some(end) = self.end(core, job).await? {
                 return Ok(end.payload);
+            }
+            if missing {
+                return Err(unavailable("the server does not have the job"));
             }
             let next = poll_fn(|cx| futures_core::Stream::poll_next(Pin::new(&mut told), cx));
             let told = tokio::select! {
@@ -39,9 +43,25 @@ impl Line {
             match told {
                 Ok(Some(won)) => return Ok(won.payload.to_vec()),
                 Ok(None) => return Err(unavailable("the connection is closed")),
-                Err(_) => pause = (pause * 2).min(Duration::from_secs(2)),
+                Err(_) => {
+                    // Servers of a cluster that are killed may lose a job (seen with 2.9.10), and the connection of who put it may be to another one.
+                    missing = pause == LONGEST && !self.has(core, job).await?;
+                    pause = (pause * 2).min(LONGEST);
+                }
             }
         }
+    }
+
+    /// Whether the job is stored, and has no outcome. If it moves from one stream to another it may be missed.
+    async fn has(&self, core: &Core, job: &JobId) -> Result<bool, EngineError> {
+        let (connection, names) = (&core.connection, &self.names);
+        let (work, later, parked) = (names.job(job), names.later(job), names.parked_any(job));
+        let (works, waits, parked) = tokio::try_join!(
+            connection.last(&names.work, &work),
+            connection.last(&names.wait, &later),
+            connection.last(&names.wait, &parked),
+        )?;
+        Ok([works, waits, parked].iter().any(Option::is_some))
     }
 
     pub(crate) async fn released(&self, core: &Core, job: &JobId) -> Result<(), EngineError> {
@@ -74,3 +94,6 @@ impl Line {
             .map_or(Duration::ZERO, |consumer| Duration::from_nanos(consumer.config.ack_wait)))
     }
 }
+
+/// How long a wait for an outcome goes on at most until it looks again.
+const LONGEST: Duration = Duration::from_secs(2);

@@ -159,6 +159,31 @@ fn j87_a_request_that_is_not_answered_is_asked_again() {
     }));
 }
 
+/// Given a job that the server has lost while its caller's connection was not, then the call puts it again.
+#[test]
+fn j88_a_job_that_is_lost_is_put_again() {
+    let server = server_or_return!("");
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    let client = runtime.block_on(async_nats::connect(server.address())).unwrap();
+    smol::block_on(soon(async {
+        let engine = connect(&server).await;
+        let remote = Remote::<Attempt>::new(&engine, &Smol, QUEUE);
+        let attempt = scope(&Smol, async |s| {
+            let call = s.spawn(remote.call(Attempt));
+            while engine.status(&QUEUE.into()).await.unwrap().ready == 0 {
+                Smol.sleep(Duration::from_millis(5)).await;
+            }
+            let purge = client.request("$JS.API.STREAM.PURGE.anyscope-leases-work", "".into());
+            runtime.block_on(purge).unwrap();
+            assert_eq!(engine.status(&QUEUE.into()).await.unwrap().ready, 0);
+            let workers = Workers::new(&engine, QUEUE).lease(LEASE);
+            s.spawn_daemon(workers.serve(&Smol, &Smol, async |Attempt, cx| Ok(cx.attempt())));
+            call.await.unwrap()
+        });
+        assert_eq!(attempt.await.unwrap(), 1);
+    }));
+}
+
 /// Passes requests to JetStream on, but for every third one that asks for messages.
 async fn forward(client: async_nats::Client, mut requests: async_nats::Subscriber) {
     let mut asked = 0;
