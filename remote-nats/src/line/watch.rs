@@ -27,7 +27,7 @@ impl Line {
         let told = core.connection.client.subscribe(self.names.won(job)).await;
         let mut told = told.map_err(|error| unavailable(error.to_string()))?;
         let mut pause = Duration::from_millis(100);
-        let mut missing = false;
+        let (mut looks, mut missing) = (0_u32, false);
         loop {
             if let Some(end) = self.end(core, job).await? {
                 return Ok(end.payload);
@@ -45,8 +45,9 @@ impl Line {
                 Ok(None) => return Err(unavailable("the connection is closed")),
                 Err(_) => {
                     // Servers of a cluster that are killed may lose a job (seen with 2.9.10), and the connection of who put it may be to another one.
-                    missing = pause == LONGEST && !self.has(core, job).await?;
-                    pause = (pause * 2).min(LONGEST);
+                    looks = looks.wrapping_add(1);
+                    missing = looks % SELDOM == 0 && !self.has(core, job).await?;
+                    pause = (pause * 2).min(Duration::from_secs(2));
                 }
             }
         }
@@ -95,5 +96,5 @@ impl Line {
     }
 }
 
-/// How long a wait for an outcome goes on at most until it looks again.
-const LONGEST: Duration = Duration::from_secs(2);
+/// At how many looks for its outcome a job itself is looked for once: after 5 seconds first, and then each 12.
+const SELDOM: u32 = 6;
