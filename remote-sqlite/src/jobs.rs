@@ -359,6 +359,8 @@ pub(crate) fn forget(db: &Connection, keep: Duration, now: Time) -> Result<()> {
 }
 
 pub(crate) fn status(db: &Connection, queue: &Queue, now: Time) -> Result<Status> {
+    // All of it at one moment: other processes write meanwhile.
+    let db = &db.unchecked_transaction()?;
     let number =
         |sql: &str| db.prepare_cached(sql)?.query_row(params![queue.as_str()], |row| count(row, 0));
     let number_now = |sql: &str| {

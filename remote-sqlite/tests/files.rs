@@ -109,3 +109,27 @@ fn j48_limits_of_a_file() {
         assert_eq!(engine.status(&queue).await.unwrap().dead, 1, "it stays a dead letter");
     });
 }
+
+/// Given another connection that puts jobs and settles them all the time, then each status is of one moment: none of them is delayed.
+#[test]
+fn j89_a_status_is_of_one_moment() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("jobs.db");
+    let (looks, writes) = (Sqlite::open(&path).unwrap(), Sqlite::open(&path).unwrap());
+    let queue = Queue::from("moments");
+    let write = async {
+        loop {
+            let job = Envelope::new(JobId::unique(), "nothing", 1, Vec::new());
+            let id = job.id.clone();
+            writes.put(&queue, vec![job]).await.unwrap();
+            writes.settle(&queue, &id, Settler::Caller, End::new(Vec::new())).await.unwrap();
+        }
+    };
+    let look = async {
+        for _ in 0..2000 {
+            let status = looks.status(&queue).await.unwrap();
+            assert_eq!(status.delayed, 0, "{status:?}");
+        }
+    };
+    smol::block_on(anyscope::race((write, look)));
+}
