@@ -4,9 +4,10 @@ use crate::error::{unavailable, unreadable};
 use anyscope_remote::{EngineError, ErrorKind};
 use async_nats::{
     Client, ConnectOptions, Event, HeaderMap, Message, Request, RequestErrorKind, ServerError,
-    connection::State,
+    Subscriber, connection::State,
 };
 use bytes::Bytes;
+use futures_core::Stream;
 use std::{
     collections::{HashSet, VecDeque},
     future::{Future, poll_fn},
@@ -234,6 +235,11 @@ impl Drop for Stop {
     fn drop(&mut self) {
         self.0.abort();
     }
+}
+
+/// Waits for the next message. None when there will be no more.
+pub(crate) async fn next(messages: &mut Subscriber) -> Option<Message> {
+    poll_fn(|cx| Stream::poll_next(Pin::new(&mut *messages), cx)).await
 }
 
 /// Does all of these at once, and returns what they do in their order.

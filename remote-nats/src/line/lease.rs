@@ -95,7 +95,6 @@ impl Line {
         let (most, slice) = (ask.free.clamp(1, MOST), (ask.lease / 3).clamp(5 * LEAST, SLICE));
         *lent = self.pullers.take(most, slice);
         loop {
-            self.consume(core, ask.everywhere, ask.lease).await?;
             let puller = match lent {
                 Some(puller) => puller,
                 None => lent.insert(Puller::new(&core.connection).await?),
@@ -129,6 +128,8 @@ impl Line {
             if !leased.is_empty() || stopped || Instant::now() >= end {
                 return Ok(leased);
             }
+            // Somebody may have changed it, or deleted it.
+            self.consume(core, ask.everywhere, ask.lease).await?;
         }
     }
 

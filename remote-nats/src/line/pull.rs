@@ -7,18 +7,14 @@
 
 use super::delivery::Delivery;
 use crate::{
-    connection::{Connection, PATIENCE},
+    connection::{Connection, PATIENCE, next},
     error::unavailable,
     time::nanos,
 };
 use anyscope_remote::EngineError;
 use async_nats::Subscriber;
 use serde_json::json;
-use std::{
-    future::poll_fn,
-    pin::Pin,
-    time::{Duration, Instant},
-};
+use std::time::{Duration, Instant};
 use tokio::{sync::watch, time::timeout};
 
 /// One who asks, with one request at a time.
@@ -133,11 +129,9 @@ impl Puller {
                 true => first.saturating_duration_since(Instant::now()),
                 false => LINGER,
             };
-            let next =
-                poll_fn(|cx| futures_core::Stream::poll_next(Pin::new(&mut self.messages), cx));
             let message = tokio::select! {
                 biased;
-                message = timeout(patience, next) => message,
+                message = timeout(patience, next(&mut self.messages)) => message,
                 _ = self.lost.changed() => return Err(unavailable("the connection is lost")),
             };
             let message = match message {

@@ -2,7 +2,7 @@
 
 use super::Line;
 use crate::{
-    connection::{Home, Stop},
+    connection::{Home, Stop, next},
     error::unavailable,
     handle::Core,
 };
@@ -12,7 +12,6 @@ use anyscope_remote::{
 };
 use futures_core::Stream;
 use std::{
-    future::poll_fn,
     pin::Pin,
     sync::Arc,
     task::{Context, Poll},
@@ -39,8 +38,7 @@ impl Line {
         let told = core.connection.client.subscribe(self.names.subject("signal")).await;
         let mut told = told.map_err(|error| unavailable(error.to_string()))?;
         loop {
-            let next = poll_fn(|cx| Stream::poll_next(Pin::new(&mut told), cx)).await;
-            let Some(message) = next else {
+            let Some(message) = next(&mut told).await else {
                 return Err(unavailable("the connection is closed"));
             };
             let text = std::str::from_utf8(&message.payload).ok();

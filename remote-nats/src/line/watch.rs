@@ -1,13 +1,9 @@
 //! Waits for outcomes, and for ends of leases.
 
 use super::Line;
-use crate::{error::unavailable, handle::Core};
+use crate::{connection::next, error::unavailable, handle::Core};
 use anyscope_remote::{EngineError, engine::JobId};
-use std::{
-    future::poll_fn,
-    pin::Pin,
-    time::{Duration, Instant},
-};
+use std::time::{Duration, Instant};
 use tokio::{
     sync::watch,
     time::{sleep, timeout},
@@ -35,9 +31,8 @@ impl Line {
             if missing {
                 return Err(unavailable("the server does not have the job"));
             }
-            let next = poll_fn(|cx| futures_core::Stream::poll_next(Pin::new(&mut told), cx));
             let told = tokio::select! {
-                told = timeout(pause, next) => told,
+                told = timeout(pause, next(&mut told)) => told,
                 _ = lost.changed() => return Err(unavailable("the connection is lost")),
             };
             match told {

@@ -1,9 +1,8 @@
 //! Leases.
 
-use super::{LONG, SHORT, ask, ids, job, lease, lease_now, put, queue};
+use super::{LONG, SHORT, ask, ids, job, lease, lease_now, now, put, queue};
 use crate::engine::{Again, End, Engine, Held, Settler};
 use anyscope_core::{Clock, Limit, Spawn, Timer, scope};
-use std::time::Duration;
 
 /// Never more are leased than the limit says, over all who ask; a place is free when a lease ends.
 pub async fn leases_are_bounded(engine: &impl Engine) {
@@ -19,9 +18,7 @@ pub async fn leases_are_bounded(engine: &impl Engine) {
     assert_eq!(ids(&first), ["a", "b"], "no more than there are places");
     let second = bounded(9, 3).await.expect("leased");
     assert_eq!(ids(&second), ["c"], "no more than may run everywhere");
-    let mut none = asks(9, 3);
-    none.wait = Duration::from_millis(50);
-    assert!(engine.lease(&queue, none).await.expect("an answer").is_empty());
+    assert!(engine.lease(&queue, now(asks(9, 3))).await.expect("an answer").is_empty());
     let raised = bounded(9, 4).await.expect("leased");
     assert_eq!(ids(&raised), ["d"], "each ask has its own limit");
     let by = Settler::Worker(first[0].lease.clone());

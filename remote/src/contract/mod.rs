@@ -103,9 +103,13 @@ async fn lease(engine: &impl Engine, queue: &Queue, free: usize) -> Vec<Leased> 
 
 /// Leases what can be leased now.
 async fn lease_now(engine: &impl Engine, queue: &Queue, free: usize) -> Vec<Leased> {
-    let mut ask = ask(free, LONG);
+    engine.lease(queue, now(ask(free, LONG))).await.expect("an engine answers")
+}
+
+/// The same, but it does not wait for jobs.
+fn now(mut ask: Ask) -> Ask {
     ask.wait = Duration::from_millis(50);
-    engine.lease(queue, ask).await.expect("an engine answers")
+    ask
 }
 
 fn ids(leased: &[Leased]) -> Vec<&str> {

@@ -1,6 +1,6 @@
 //! Outcomes.
 
-use super::{LONG, SHORT, ask, id, ids, job, lease, lease_now, put, queue};
+use super::{LONG, SHORT, ask, id, ids, job, lease, lease_now, now, put, queue};
 use crate::engine::{Again, End, Engine, Held, JobId, Put, Queue, Settled, Settler};
 use anyscope_core::join;
 
@@ -105,9 +105,10 @@ pub async fn a_caller_settles_what_runs(engine: &impl Engine) {
     assert_eq!(held, [Held::Settled]);
     let mut one = ask(1, LONG);
     one.everywhere = anyscope_core::Limit::new(1);
-    let mut now = one.clone();
-    now.wait = std::time::Duration::from_millis(50);
-    assert!(engine.lease(&queue, now).await.expect("an answer").is_empty(), "it has its place");
+    assert!(
+        engine.lease(&queue, now(one.clone())).await.expect("an answer").is_empty(),
+        "it has its place"
+    );
     let ends = engine.give_back(&queue, &a.lease, Again::now());
     let (released, ended) = join((engine.released(&queue, &id("a")), ends)).await;
     released.expect("an answer");
