@@ -17,7 +17,7 @@ use std::{
     future::{Future, poll_fn},
     hint::black_box,
     pin::{Pin, pin},
-    task::{Context, Poll, Waker},
+    task::{Context, Waker},
     time::{Duration, Instant},
 };
 use support::{
@@ -90,7 +90,7 @@ fn times() -> Vec<(&'static str, Once)> {
         row("FutureSet, ready", |n| ready(n, (0..n).map(one).collect::<FutureSet<_>>())),
         row("FutureSet, wake one of N", |n| {
             let (task, mut set) = (Task::new(), FutureSet::new());
-            (0..n).for_each(|id| _ = set.push(WAKE_ONE.child(id)));
+            (0..n).for_each(|id| set.push(WAKE_ONE.child(id)));
             wakes(&task, pin!(set), n)
         }),
         row("FuturesUnorderedBounded, wake one of N", |n| {

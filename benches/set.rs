@@ -26,7 +26,7 @@ use std::{
 };
 use support::{
     group::{self, Group, Row, floor, own, peer, timed},
-    parked::{Child, READY, WAKE_ONE, Work, YIELDS, forget, parked, wake_one},
+    parked::{Child, READY, WAKE_ONE, Work, YIELDS, forget, parked},
     task::Task,
 };
 use tokio::{

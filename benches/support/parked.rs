@@ -42,8 +42,8 @@ impl Future for Child {
 /// What all children of a group do, and who wakes them.
 #[derive(Clone, Copy)]
 pub(crate) struct Work {
-    parks: u16,
-    one: bool,
+    pub(crate) parks: u16,
+    pub(crate) one: bool,
 }
 
 pub(crate) const READY: Work = Work { parks: 0, one: false };
