@@ -1,13 +1,19 @@
 //! What a file may be, and how full.
 
-use anyscope::{Timer, smol::Smol};
+use anyscope::{Timer, join, smol::Smol};
 use anyscope_remote::{
-    ErrorKind,
-    engine::{Ask, End, Engine, Envelope, JobId, Queue, Settler, WorkerName},
+    EngineError, ErrorKind,
+    engine::{Ask, End, Engine, Envelope, JobId, Put, Queue, Settler, WorkerName},
 };
 use anyscope_sqlite::{Durability, Sqlite};
 use rusqlite::Connection;
-use std::{fs, path::Path, time::Duration};
+use std::{
+    fs,
+    io::Write,
+    path::Path,
+    process::{Command, Stdio},
+    time::Duration,
+};
 
 fn kind(path: &Path) -> ErrorKind {
     Sqlite::open(path).unwrap_err().kind()
@@ -68,6 +74,89 @@ fn j47_a_full_disk_is_an_error_by_name() {
         }
         assert_eq!(engine.status(&queue).await.unwrap().settled, u64::from(stored));
     });
+}
+
+/// Given a disk that others fill, then what does not fit is refused by name, also of two that ask at once; what is stored is there, and all goes on when there is room.
+#[test]
+fn j98_a_disk_that_others_fill_is_one_to_wait_for() {
+    let Some(disk) = Disk::mount("8m") else {
+        eprintln!("skipped: this user may not mount a disk");
+        return;
+    };
+    let ballast = disk.0.path().join("ballast");
+    fs::write(&ballast, vec![0; 7_000_000]).unwrap();
+    let engine = Sqlite::open(disk.0.path().join("jobs.db")).unwrap();
+    let queue = Queue::from("full");
+    let job =
+        |n: u32| Envelope::new(JobId::parse(&n.to_string()).unwrap(), "large", 1, vec![0; 30_000]);
+    let out_of_space = |error: EngineError| {
+        assert_eq!(error.kind(), ErrorKind::OutOfSpace, "{error}");
+    };
+    smol::block_on(async {
+        let mut stored = 0;
+        let refused = loop {
+            // Together they are one transaction, unless one of them fails.
+            let puts = [stored, stored + 1].map(|n| engine.put(&queue, vec![job(n)]));
+            let puts = join(puts).await;
+            let Some(error) = puts.iter().position(Result::is_err) else {
+                stored += 2;
+                continue;
+            };
+            for put in puts {
+                match put {
+                    Ok(_) => assert_eq!(error, 1, "the first one of two fits"),
+                    Err(error) => out_of_space(error),
+                }
+            }
+            stored += error as u32;
+            break stored;
+        };
+        assert!(stored > 4, "{stored}");
+        let rest = disk.0.path().join("rest");
+        // What is left is less than a page.
+        let mut filled = fs::File::create(&rest).unwrap();
+        while filled.write_all(&[0; 512]).is_ok() {}
+        let ask = || {
+            let minute = Duration::from_secs(60);
+            Ask::new(1000, minute, minute, WorkerName::new("a"))
+        };
+        out_of_space(engine.lease(&queue, ask()).await.unwrap_err());
+        out_of_space(engine.put(&queue, vec![job(refused)]).await.unwrap_err());
+        let status = engine.status(&queue).await.unwrap();
+        assert_eq!((status.ready, status.running.len()), (u64::from(stored), 0));
+
+        fs::remove_file(ballast).unwrap();
+        let leased = engine.lease(&queue, ask()).await.unwrap();
+        assert_eq!(leased.len(), stored as usize);
+        assert_eq!(engine.put(&queue, vec![job(refused)]).await.unwrap(), [Put::Stored]);
+        for job in leased {
+            let (id, by) = (&job.envelope.id, Settler::Worker(job.lease));
+            engine.settle(&queue, id, by, End::new(vec![0; 1000])).await.unwrap();
+        }
+        let status = engine.status(&queue).await.unwrap();
+        assert_eq!((status.ready, status.settled), (1, u64::from(stored)));
+    });
+}
+
+/// A disk of its own, in memory.
+struct Disk(tempfile::TempDir);
+
+impl Disk {
+    /// Only some users may.
+    fn mount(size: &str) -> Option<Self> {
+        let folder = tempfile::tempdir().unwrap();
+        let mut mount = Command::new("mount");
+        mount.args(["-t", "tmpfs", "-o", &format!("size={size}"), "tmpfs"]).arg(folder.path());
+        let mounted = mount.stderr(Stdio::null()).status();
+        mounted.is_ok_and(|status| status.success()).then_some(Disk(folder))
+    }
+}
+
+impl Drop for Disk {
+    fn drop(&mut self) {
+        // Also while a file of it is open.
+        let _ = Command::new("umount").arg("-l").arg(self.0.path()).status();
+    }
 }
 
 /// Given limits of a queue and of a payload, then what is above them is refused by name; and what is kept for no time is forgotten.
