@@ -10,7 +10,9 @@ use async_nats::{ConnectError, ConnectErrorKind, ConnectOptions, ServerAddr, rus
 use serde_json::Value;
 use std::{
     error::Error,
-    fmt, io,
+    fmt,
+    hash::{BuildHasher, RandomState},
+    io,
     path::{Path, PathBuf},
     sync::Arc,
     time::Duration,
@@ -283,6 +285,9 @@ impl Builder {
         let mut options = ConnectOptions::new()
             .name("anyscope")
             .connection_timeout(PATIENCE)
+            // A connection that falls silent is made again after three of these; otherwise leases would be over long before anybody noticed.
+            .ping_interval(PATIENCE)
+            .reconnect_delay_callback(reconnect_delay)
             .require_tls(self.tls.required);
         for path in &self.tls.roots {
             options = options.add_root_certificates(path.clone());
@@ -303,6 +308,18 @@ impl Builder {
             })?,
         })
     }
+}
+
+/// How long to wait before a lost connection is tried to be made again: longer each time, and different for each client, as all of a server lose it at once.
+fn reconnect_delay(attempts: usize) -> Duration {
+    if attempts <= 1 {
+        return Duration::ZERO;
+    }
+    let doubled = u32::try_from(attempts - 2).unwrap_or(u32::MAX).min(16);
+    let delay = (Duration::from_millis(5) * (1 << doubled)).min(Duration::from_secs(2));
+    // Each of these has keys of its own.
+    let random = RandomState::new().hash_one(attempts);
+    delay / 2 + delay.mul_f64((random >> 11) as f64 / (1_u64 << 53) as f64)
 }
 
 /// Whether there is no connection because of TLS. What goes wrong while it is agreed on looks like an error of the network.

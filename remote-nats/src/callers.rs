@@ -4,7 +4,7 @@ use crate::{
     connection::{Connection, all},
     error::unavailable,
     handle::Core,
-    jetstream::StreamConfig,
+    jetstream::{StreamConfig, StreamInfo},
     names,
     time::nanos,
 };
@@ -22,6 +22,7 @@ use std::{
     },
     time::{Duration, Instant},
 };
+use tokio::time::sleep;
 
 /// The server's clock, as we last heard of it.
 #[derive(Default)]
@@ -51,12 +52,53 @@ impl Heard {
     }
 }
 
-/// A caller that was there when we looked.
-pub(crate) struct Seen {
-    looked: Instant,
-    /// Until when it is, in nanoseconds since 1970.
-    until: u64,
+/// Callers that were looked for.
+#[derive(Default)]
+pub(crate) struct AllSeen {
+    seen: HashMap<CallerId, Seen>,
+    /// When those were dropped that nobody looks for any more.
+    tidied: Option<Instant>,
 }
+
+/// What is known of a caller.
+struct Seen {
+    looked: Instant,
+    /// Until when it is there, in nanoseconds since 1970.
+    until: u64,
+    /// How long it is there each time that it says so.
+    lease: Duration,
+    /// Since when the server does not know it, although it was there.
+    missing: Option<Instant>,
+}
+
+impl Seen {
+    fn new(looked: Instant) -> Self {
+        Seen { looked, until: 0, lease: AGAIN, missing: None }
+    }
+}
+
+/// What a caller has said.
+struct Said {
+    until: u64,
+    lease: Duration,
+}
+
+impl AllSeen {
+    fn of(&mut self, caller: &CallerId, looked: Instant) -> &mut Seen {
+        if self.tidied.is_none_or(|at| at.elapsed() > TIDY) {
+            self.seen.retain(|_, seen| seen.looked.elapsed() < KEPT);
+            self.tidied = Some(looked);
+        }
+        self.seen.entry(caller.clone()).or_insert_with(|| Seen::new(looked))
+    }
+}
+
+/// How often callers are dropped that nobody has looked for, and for how long.
+const TIDY: Duration = Duration::from_secs(10);
+const KEPT: Duration = Duration::from_secs(60 * 60);
+
+/// Within this time a caller that is there says so again when it can: it has most of it for being connected again.
+const AGAIN: Duration = Duration::from_secs(30);
 
 /// How long we rely on what we saw of a caller: one that has said that it goes may be believed to be there for so long.
 const GLANCE: Duration = Duration::from_millis(50);
@@ -74,8 +116,17 @@ impl Core {
         let lease = nanos(lease);
         let subject = names::caller(&self.settings.prefix, caller);
         let told = self.publish_to_callers(&subject, lease.to_string().into()).await;
-        self.seen().remove(caller);
+        if let Some(seen) = self.seen().seen.get_mut(caller) {
+            // So it is looked for again.
+            seen.until = 0;
+        }
         told
+    }
+
+    /// Looks for callers of jobs, so that it is known when somebody asks. They were there when the jobs were put: if the server does not know them any more, it has lost them.
+    pub(crate) async fn look_for(&self, callers: Vec<CallerId>) {
+        self.expect(&callers);
+        let _ = self.gone(callers).await;
     }
 
     pub(crate) async fn gone(&self, callers: Vec<CallerId>) -> Result<Gone, EngineError> {
@@ -87,29 +138,56 @@ impl Core {
             }
             let subject = names::caller(&self.settings.prefix, &caller);
             let looked = Instant::now();
-            let until = self.connection.last(&stream, &subject).await?.and_then(|there| {
-                let lease: u64 = std::str::from_utf8(&there.payload).ok()?.parse().ok()?;
-                Some(there.time.saturating_add(lease))
+            let said = self.connection.last(&stream, &subject).await?.and_then(|said| {
+                let lease: u64 = std::str::from_utf8(&said.payload).ok()?.parse().ok()?;
+                let until = said.time.saturating_add(lease);
+                Some(Said { until, lease: Duration::from_nanos(lease) })
             });
-            let Some(until) = until.filter(|until| *until > now) else { return Ok(Some(caller)) };
-            let mut seen = self.seen();
-            seen.retain(|_, seen| seen.looked.elapsed() < GLANCE);
-            seen.insert(caller, Seen { looked, until });
-            Ok(None)
+            Ok(self.is_gone(&caller, said, looked, now).then_some(caller))
         };
-        let looked = all(callers.into_iter().map(look)).await.into_iter();
-        looked.filter_map(Result::transpose).collect()
+        let looked = all(callers.into_iter().map(look)).await;
+        if looked.iter().any(Result::is_err) {
+            self.connection.has_failed();
+        }
+        looked.into_iter().filter_map(Result::transpose).collect()
+    }
+
+    fn expect(&self, callers: &[CallerId]) {
+        let (now, mut all) = (Instant::now(), self.seen());
+        for caller in callers {
+            all.of(caller, now);
+        }
+    }
+
+    /// Judges what was found. One that could not say that it is there, or whose word the server has lost, has time to say it again.
+    fn is_gone(&self, caller: &CallerId, said: Option<Said>, looked: Instant, now: u64) -> bool {
+        let well_for = looked.saturating_duration_since(self.connection.well_since());
+        let mut all = self.seen();
+        match said {
+            Some(Said { until, lease }) => {
+                *all.of(caller, looked) = Seen { looked, until, lease, missing: None };
+                // With no lease it has said that it goes.
+                until <= now && (lease.is_zero() || well_for >= lease.min(AGAIN))
+            }
+            None => {
+                let Some(known) = all.seen.get_mut(caller) else { return true };
+                let missing = *known.missing.get_or_insert(looked);
+                (known.looked, known.until) = (looked, 0);
+                let missing_for = looked.saturating_duration_since(missing);
+                missing_for >= known.lease && well_for >= known.lease.min(AGAIN)
+            }
+        }
     }
 
     /// Whether all of these were seen just now.
     pub(crate) fn are_seen(&self, callers: &[CallerId]) -> bool {
         let Some(now) = self.clock.now() else { return false };
         let all = self.seen();
-        let mut seen = callers.iter().map(|caller| all.get(caller));
+        let mut seen = callers.iter().map(|caller| all.seen.get(caller));
         seen.all(|seen| seen.is_some_and(|seen| seen.until > now && seen.looked.elapsed() < GLANCE))
     }
 
-    fn seen(&self) -> MutexGuard<'_, HashMap<CallerId, Seen>> {
+    fn seen(&self) -> MutexGuard<'_, AllSeen> {
         self.seen.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -168,10 +246,24 @@ impl Core {
 /// What our streams say of themselves; the number changes when an old program would misunderstand a new one.
 const DESCRIPTION: &str = "anyscope, format 1";
 
+/// For so often it is looked for a stream that somebody else may be making: over a fifth of a second.
+const LOOKS: u32 = 10;
+
 impl Connection {
     /// Notes how a stream may be asked.
     pub(crate) fn note(&self, stream: &str, config: &StreamConfig) {
         self.set_direct(stream, config.allow_direct && config.num_replicas == 1);
+    }
+
+    /// Looks for a stream that somebody else may be making.
+    async fn made_by_others(&self, name: &str) -> Result<Option<StreamInfo>, EngineError> {
+        for _ in 0..LOOKS {
+            if let Some(info) = self.stream(name).await? {
+                return Ok(Some(info));
+            }
+            sleep(Duration::from_millis(20)).await;
+        }
+        Ok(None)
     }
 
     /// Makes a stream, unless it is there. Then it stays as it is, which is returned.
@@ -196,6 +288,9 @@ impl Connection {
                         // Somebody else was first.
                         let info = self.stream(name).await?;
                         info.ok_or_else(|| unavailable("a stream comes and goes"))?
+                    }
+                    Err(crate::error::Refused::Api(error)) if error.is_overlap() => {
+                        self.made_by_others(name).await?.ok_or_else(|| EngineError::from(error))?
                     }
                     Err(error) => return Err(error.into()),
                 }

@@ -19,7 +19,7 @@ use std::{
     },
     task::Poll,
     thread,
-    time::Duration,
+    time::{Duration, Instant},
 };
 use tokio::{
     runtime::{Builder, Handle},
@@ -45,6 +45,7 @@ pub(crate) struct Connection {
 
 impl Connection {
     pub(crate) fn new(client: Client, api: String, refusals: Arc<Refusals>) -> Self {
+        refusals.note_trouble();
         Connection { client, api, refusals, direct: RwLock::default() }
     }
 
@@ -123,6 +124,18 @@ impl Connection {
         self.refusals.lost.subscribe()
     }
 
+    /// Returns since when there was neither a new connection nor an answer that did not come, as far as it was noted: what others should have said since then, the server has
+    /// heard.
+    pub(crate) fn well_since(&self) -> Instant {
+        let trouble = *self.refusals.trouble.lock().unwrap_or_else(PoisonError::into_inner);
+        trouble.unwrap_or_else(Instant::now)
+    }
+
+    /// Notes that an answer did not come.
+    pub(crate) fn has_failed(&self) {
+        self.refusals.note_trouble();
+    }
+
     /// Returns when the server knows what was sent before, and all that it had sent is here.
     pub(crate) async fn round_trip(&self) -> Result<(), EngineError> {
         timeout(
@@ -139,12 +152,14 @@ fn denied(why: &str) -> EngineError {
     EngineError::new(ErrorKind::Denied, why)
 }
 
-/// What the server has refused; it says so apart from the request.
+/// What the server has refused, which it says apart from the request; and what has become of the connection.
 #[derive(Default)]
 pub(crate) struct Refusals {
     authorization: AtomicBool,
     lost: watch::Sender<()>,
     last: Mutex<VecDeque<String>>,
+    /// When the connection was made, or an answer did not come.
+    trouble: Mutex<Option<Instant>>,
 }
 
 impl Refusals {
@@ -159,7 +174,10 @@ impl Refusals {
 
     fn hear(&self, event: Event) {
         match event {
-            Event::Connected => self.authorization.store(false, Ordering::Relaxed),
+            Event::Connected => {
+                self.authorization.store(false, Ordering::Relaxed);
+                self.note_trouble();
+            }
             Event::Disconnected => self.lost.send_replace(()),
             Event::ServerError(ServerError::AuthorizationViolation) => {
                 self.authorization.store(true, Ordering::Relaxed);
@@ -171,6 +189,11 @@ impl Refusals {
             }
             _ => {}
         }
+    }
+
+    fn note_trouble(&self) {
+        let now = Some(Instant::now());
+        *self.trouble.lock().unwrap_or_else(PoisonError::into_inner) = now;
     }
 
     fn of(&self, subject: &str) -> bool {

@@ -39,6 +39,11 @@ impl ApiError {
     pub(crate) fn is_other_settings(&self) -> bool {
         self.err_code == STREAM_EXISTS
     }
+
+    /// A stream has these subjects already. So a server answers, too, while it makes the same stream for somebody else (seen with 2.9.10).
+    pub(crate) fn is_overlap(&self) -> bool {
+        self.err_code == SUBJECTS_OVERLAP
+    }
 }
 
 const NO_STREAM: u16 = 10059;
@@ -48,6 +53,7 @@ const DELETE_FAILED: u16 = 10057;
 /// Of a cluster.
 const NO_SEQUENCE: u16 = 10043;
 const STREAM_EXISTS: u16 = 10058;
+const SUBJECTS_OVERLAP: u16 = 10065;
 const WRONG_LAST: u16 = 10071;
 const WRONG_LAST_UNNAMED: u16 = 10164;
 const STORE_FAILED: u16 = 10077;

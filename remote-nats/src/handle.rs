@@ -2,13 +2,13 @@
 
 use crate::{
     builder::{Builder, Settings},
-    callers::{Clock, Seen},
+    callers::{AllSeen, Clock},
     connection::{Connection, Home},
     line::Line,
 };
 use anyscope_remote::{
     EngineError,
-    engine::{CallerId, JobId, Queue},
+    engine::{JobId, Queue},
 };
 use std::{
     collections::HashMap,
@@ -34,6 +34,9 @@ use std::{
 ///
 /// The server knows one span for all leases of a queue. It is the longest that anybody has asked for; it is not made shorter by itself
 /// (`nats consumer edit` does). A worker with a shorter one that is killed is noticed that much later. So let all workers of a queue have the same.
+///
+/// A caller that is not heard of is gone when its lease is over. After the server was away, and if it has lost what callers have said, they have the same time once more, at most half a minute, before their calls are
+/// cancelled. A connection that falls silent is made again after 15 seconds.
 ///
 /// A worker asks for jobs for a quarter of a second at a time: what comes for one that has just ended is held up for so long, and no longer. Giving a job back at once counts as an
 /// attempt. What is [running](anyscope_remote::engine::Status::running) is what workers have said in the last 50
@@ -83,7 +86,7 @@ pub(crate) struct Core {
     pub(crate) client: String,
     pub(crate) clock: Clock,
     /// Callers that were looked for just now.
-    pub(crate) seen: Mutex<HashMap<CallerId, Seen>>,
+    pub(crate) seen: Mutex<AllSeen>,
     lines: Mutex<HashMap<Queue, Arc<Line>>>,
 }
 
