@@ -169,6 +169,9 @@ const TICK: Duration = Duration::from_millis(50);
 /// How often it is looked whether something was left.
 const SWEEP: Duration = Duration::from_secs(10);
 
+/// When it is looked again at the earliest, if something seems to stand still.
+const AGAIN: Duration = Duration::from_secs(2);
+
 /// Brings back jobs whose delay is over, and repairs what was left, as long as the line is there.
 pub(super) async fn bring_back(line: Weak<Line>, core: Weak<Core>) {
     let (mut puller, mut swept_at, mut swept) = (None, None::<Instant>, Swept::default());
@@ -183,7 +186,8 @@ pub(super) async fn bring_back(line: Weak<Line>, core: Weak<Core>) {
                         puller.insert(Puller::new(&core.connection).await?)
                     }
                 };
-                if swept_at.is_none_or(|at| at.elapsed() > SWEEP) {
+                let pause = if swept.suspects() { AGAIN } else { SWEEP };
+                if swept_at.is_none_or(|at| at.elapsed() > pause) {
                     swept_at = Some(Instant::now());
                     line.sweep(&core, &mut swept).await?;
                 }

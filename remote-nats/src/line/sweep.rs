@@ -13,12 +13,29 @@ use crate::{
     names::{Key, LATER, WORKERS},
 };
 use anyscope_remote::EngineError;
+use serde_json::Value;
+use std::mem;
 
-/// How far it was looked for leases of nothing.
+/// What was found of each consumer.
 #[derive(Default)]
 pub(super) struct Swept {
-    jobs: u64,
-    delays: u64,
+    jobs: Found,
+    delays: Found,
+}
+
+#[derive(Default)]
+struct Found {
+    /// How far it was looked for leases of nothing.
+    looked: u64,
+    /// A message that the consumer did not see.
+    unseen: Option<u64>,
+}
+
+impl Swept {
+    /// Whether it is to be looked again soon.
+    pub(super) fn suspects(&self) -> bool {
+        [&self.jobs, &self.delays].iter().any(|found| found.unseen.is_some())
+    }
 }
 
 /// How many messages are looked at in one go, at most; and how many of them may be there.
@@ -28,21 +45,25 @@ impl Line {
     pub(super) async fn sweep(&self, core: &Core, swept: &mut Swept) -> Result<(), EngineError> {
         self.promote_oldest(core).await?;
         let names = &self.names;
+        let connection = &core.connection;
         // Somebody may have given them copies.
-        for stream in [&names.work, &names.wait, &names.ends] {
-            if let Some(info) = core.connection.stream(stream).await? {
-                core.connection.note(stream, &info.config);
-            }
+        if let Some(info) = connection.stream(&names.ends).await? {
+            connection.note(&names.ends, &info.config);
         }
-        for (stream, consumer, kind, swept) in [
+        for (stream, consumer, kind, found) in [
             (&names.work, WORKERS, "job.*", &mut swept.jobs),
             (&names.wait, LATER, "later.*", &mut swept.delays),
         ] {
-            let connection = &core.connection;
+            let Some(info) = connection.stream(stream).await? else { continue };
+            connection.note(stream, &info.config);
+            let copies = info.config.num_replicas;
             let Some(info) = connection.consumer(stream, consumer).await? else { continue };
             let consumed = Consumed { stream, consumer, subject: &names.subject(kind) };
             connection.delete_acknowledged(&consumed, &info).await?;
-            connection.acknowledge_deleted(&consumed, &info, swept).await?;
+            connection.acknowledge_deleted(&consumed, &info, &mut found.looked).await?;
+            if copies > 1 {
+                connection.move_stuck(&consumed, &info, &mut found.unseen).await?;
+            }
         }
         Ok(())
     }
@@ -118,5 +139,29 @@ impl Connection {
         // From the beginning, when all of them were looked at.
         *swept = if next <= delivered { next - 1 } else { 0 };
         self.round_trip().await
+    }
+
+    /// Has another server lead a consumer that does not see what its stream has. The server that leads it looks into its own copy, and that may have stood still since
+    /// servers were killed (seen with 2.9.10: it resets the stream after `stream store EOF`), while the others go on.
+    async fn move_stuck(
+        &self,
+        consumed: &Consumed<'_>,
+        info: &ConsumerInfo,
+        unseen: &mut Option<u64>,
+    ) -> Result<(), EngineError> {
+        let Consumed { stream, consumer, subject } = consumed;
+        let there = match info.num_pending {
+            0 => self.first(stream, subject, info.delivered.stream_seq + 1).await?,
+            _ => None,
+        };
+        let before = mem::replace(unseen, there.map(|there| there.sequence));
+        // What has just come may be seen a moment later.
+        if before.is_some() && before == *unseen {
+            *unseen = None;
+            // If it may not, it stays as it is.
+            let moves = format!("CONSUMER.LEADER.STEPDOWN.{stream}.{consumer}");
+            let _ = self.ask::<Value>(&moves, &Value::Null).await;
+        }
+        Ok(())
     }
 }

@@ -4,7 +4,7 @@ use crate::support::server_or_return;
 use anyscope::{scope, smol::Smol, timeout};
 use anyscope_nats::Nats;
 use anyscope_remote::{Job, Json, Remote, Workers, contract, engine::Engine};
-use std::time::Duration;
+use std::{future::poll_fn, pin::Pin, time::Duration};
 
 #[derive(serde::Serialize, serde::Deserialize)]
 struct Double(u32);
@@ -48,6 +48,111 @@ fn j86_streams_of_earlier_versions_do() {
         // Of callers, too.
         contract::callers_come_and_go(&after).await;
     });
+}
+
+/// Given a server that says of a stream which somebody else makes at the same moment that its subjects are those of another one, then that is waited for, and used.
+#[test]
+fn j100_streams_are_made_by_many_at_once() {
+    let server = server_or_return!("");
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    let client = runtime.block_on(async_nats::connect(server.address())).unwrap();
+    let requests = runtime.block_on(client.subscribe("$JS.race.API.>")).unwrap();
+    runtime.spawn(make_later(client, requests));
+    let calls = async {
+        let engine = Nats::builder(server.address()).domain("race").connect().await.unwrap();
+        let remote = Remote::<Double>::new(&engine, &Smol, "race");
+        let answer = scope(&Smol, async |s| {
+            let workers = Workers::new(&engine, "race");
+            s.spawn_daemon(workers.serve(&Smol, &Smol, async |Double(n), _| Ok(2 * n)));
+            remote.call(Double(2)).await.unwrap()
+        });
+        assert_eq!(answer.await, 4);
+    };
+    smol::block_on(timeout(&Smol, Duration::from_secs(60), calls)).expect("no outcome");
+}
+
+/// Passes requests to JetStream on; but a stream is made a moment after it was refused.
+async fn make_later(client: async_nats::Client, mut requests: async_nats::Subscriber) {
+    while let Some(request) =
+        poll_fn(|cx| futures_core::Stream::poll_next(Pin::new(&mut requests), cx)).await
+    {
+        let subject = request.subject.replace("$JS.race.", "$JS.");
+        let (reply, headers) = (request.reply.unwrap(), request.headers.unwrap_or_default());
+        if subject.contains(".STREAM.CREATE.") {
+            let overlaps = r#"{"error":{"code":400,"err_code":10065,"description":"subjects overlap with an existing stream"}}"#;
+            client.publish(reply, overlaps.into()).await.unwrap();
+            let client = client.clone();
+            tokio::spawn(async move {
+                tokio::time::sleep(Duration::from_millis(20)).await;
+                client.request(subject, request.payload).await.unwrap();
+            });
+            continue;
+        }
+        let passed =
+            client.publish_with_reply_and_headers(subject, reply, headers, request.payload);
+        passed.await.unwrap();
+    }
+}
+
+/// Given a consumer whose server does not see what the others have stored, then another server is asked to lead it, and jobs are leased.
+#[test]
+fn j101_a_consumer_that_stands_still_is_moved() {
+    let server = server_or_return!("");
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    let client = runtime.block_on(async_nats::connect(server.address())).unwrap();
+    let requests = runtime.block_on(client.subscribe("$JS.stands.API.>")).unwrap();
+    runtime.spawn(stand_still(client, requests));
+    let calls = async {
+        let engine = Nats::builder(server.address()).domain("stands").connect().await.unwrap();
+        let remote = Remote::<Double>::new(&engine, &Smol, "stuck");
+        let answer = scope(&Smol, async |s| {
+            let call = s.spawn(remote.call(Double(2)));
+            while engine.status(&"stuck".into()).await.unwrap().ready == 0 {}
+            let workers = Workers::new(&engine, "stuck");
+            s.spawn_daemon(workers.serve(&Smol, &Smol, async |Double(n), _| Ok(2 * n)));
+            call.await.unwrap().unwrap()
+        });
+        assert_eq!(answer.await, 4);
+    };
+    smol::block_on(timeout(&Smol, Duration::from_secs(60), calls)).expect("no outcome");
+}
+
+/// Passes requests to JetStream on; but the consumer of jobs says that it has none, and gives none, until another server leads it.
+async fn stand_still(client: async_nats::Client, mut requests: async_nats::Subscriber) {
+    let mut stands = true;
+    while let Some(request) =
+        poll_fn(|cx| futures_core::Stream::poll_next(Pin::new(&mut requests), cx)).await
+    {
+        let subject = request.subject.replace("$JS.stands.", "$JS.");
+        let (reply, headers) = (request.reply.unwrap(), request.headers.unwrap_or_default());
+        let changes: Option<fn(&mut serde_json::Value)> = match &*subject {
+            "$JS.API.CONSUMER.MSG.NEXT.anyscope-stuck-work.workers" if stands => continue,
+            "$JS.API.CONSUMER.LEADER.STEPDOWN.anyscope-stuck-work.workers" => {
+                stands = false;
+                None
+            }
+            "$JS.API.STREAM.INFO.anyscope-stuck-work" => {
+                Some(|info| info["config"]["num_replicas"] = 3.into())
+            }
+            "$JS.API.CONSUMER.INFO.anyscope-stuck-work.workers" if stands => {
+                Some(|info| info["num_pending"] = 0.into())
+            }
+            _ => None,
+        };
+        match changes {
+            Some(changes) => {
+                let answer = client.request(subject, request.payload).await.unwrap();
+                let mut answer = serde_json::from_slice(&answer.payload).unwrap();
+                changes(&mut answer);
+                client.publish(reply, answer.to_string().into()).await.unwrap();
+            }
+            None => {
+                let passed =
+                    client.publish_with_reply_and_headers(subject, reply, headers, request.payload);
+                passed.await.unwrap();
+            }
+        }
+    }
 }
 
 /// Lets no stream answer directly any more.
