@@ -61,7 +61,7 @@ fn j60_the_server_is_restarted() {
     let site = site(server.address(), 1);
     let _workers: Vec<_> = (0..2).map(|_| site.start("worker")).collect();
     let kills_it = env::var_os("ANYSCOPE_KILLS").is_some();
-    smol::block_on(all_are_done(&site, jobs(200), kills(2).min(20), |_| match kills_it {
+    smol::block_on(all_are_done(&site, jobs(200), kills(2).min(100), |_| match kills_it {
         true => server.restart(),
         false => server.restart_in_order(),
     }));
