@@ -4,15 +4,16 @@
 //! one of all (seen with 2.9.10). So it may have messages again that were acknowledged, and wait
 //! for acknowledgements of messages that are gone.
 
-use super::Line;
+use super::{ATTEMPTS, DELAY, EPOCH, Line, PUT_AT, WAS};
 use crate::{
     connection::Connection,
     error::unavailable,
     handle::Core,
-    jetstream::ConsumerInfo,
+    jetstream::{ConsumerInfo, Stored},
     names::{Key, LATER, WORKERS},
 };
 use anyscope_remote::EngineError;
+use async_nats::HeaderMap;
 use serde_json::Value;
 use std::mem;
 
@@ -57,12 +58,14 @@ impl Line {
             let Some(info) = connection.stream(stream).await? else { continue };
             connection.note(stream, &info.config);
             let copies = info.config.num_replicas;
+            // In the other stream there are also those that wait for their turn.
+            let messages = if consumer == WORKERS { info.state.messages } else { 0 };
             let Some(info) = connection.consumer(stream, consumer).await? else { continue };
             let consumed = Consumed { stream, consumer, subject: &names.subject(kind) };
             connection.delete_acknowledged(&consumed, &info).await?;
             connection.acknowledge_deleted(&consumed, &info, &mut found.looked).await?;
             if copies > 1 {
-                connection.move_stuck(&consumed, &info, &mut found.unseen).await?;
+                core.move_stuck(&consumed, messages, &info, &mut found.unseen).await?;
             }
         }
         Ok(())
@@ -140,27 +143,79 @@ impl Connection {
         *swept = if next <= delivered { next - 1 } else { 0 };
         self.round_trip().await
     }
+}
 
-    /// Has another server lead a consumer that does not see what its stream has. The server that leads it looks into its own copy, and that may have stood still since
-    /// servers were killed (seen with 2.9.10: it resets the stream after `stream store EOF`), while the others go on.
+impl Core {
+    /// Mends what stands still since servers of a cluster were killed (seen with 2.9.10, which resets a stream after `stream store EOF`): one of them may have a copy of the stream that
+    /// is not as the others', or that it does not read any more, and lead all the same.
     async fn move_stuck(
         &self,
         consumed: &Consumed<'_>,
+        messages: u64,
         info: &ConsumerInfo,
         unseen: &mut Option<u64>,
     ) -> Result<(), EngineError> {
-        let Consumed { stream, consumer, subject } = consumed;
+        let (connection, Consumed { stream, consumer, subject }) = (&self.connection, consumed);
+        let delivered = info.delivered.stream_seq;
         let there = match info.num_pending {
-            0 => self.first(stream, subject, info.delivered.stream_seq + 1).await?,
+            0 => connection.first(stream, subject, delivered + 1).await?,
             _ => None,
         };
-        let before = mem::replace(unseen, there.map(|there| there.sequence));
+        let there = match there {
+            Some(there) => Some(there.sequence),
+            // Others than those that are leased.
+            None if messages > 0 && info.num_pending + info.num_ack_pending == 0 => {
+                let first = connection.first(stream, subject, 1).await?;
+                Some(first.map_or(0, |first| first.sequence))
+            }
+            None => None,
+        };
+        let before = mem::replace(unseen, there);
         // What has just come may be seen a moment later.
-        if before.is_some() && before == *unseen {
-            *unseen = None;
-            // If it may not, it stays as it is.
-            let moves = format!("CONSUMER.LEADER.STEPDOWN.{stream}.{consumer}");
-            let _ = self.ask::<Value>(&moves, &Value::Null).await;
+        let Some(there) = there.filter(|there| before == Some(*there)) else { return Ok(()) };
+        *unseen = None;
+        // If it may not be asked, all stays as it is.
+        let step_down = async |whose: String| {
+            let _ = connection.ask::<Value>(&whose, &Value::Null).await;
+        };
+        if there == 0 {
+            // It has messages, and finds none.
+            step_down(format!("STREAM.LEADER.STEPDOWN.{stream}")).await;
+            return Ok(());
+        }
+        // Who leads the consumer looks into its own copy.
+        step_down(format!("CONSUMER.LEADER.STEPDOWN.{stream}.{consumer}")).await;
+        if there <= delivered {
+            self.store_passed_over(consumed, delivered).await?;
+        }
+        Ok(())
+    }
+
+    /// Stores those anew that the consumer has passed over, as it found nothing in its copy: none is leased.
+    async fn store_passed_over(
+        &self,
+        consumed: &Consumed<'_>,
+        delivered: u64,
+    ) -> Result<(), EngineError> {
+        let (connection, Consumed { stream, subject, .. }) = (&self.connection, consumed);
+        for _ in 0..AT_ONCE.1 {
+            let Some(passed) = connection.first(stream, subject, 1).await? else { break };
+            if passed.sequence > delivered {
+                break;
+            }
+            let mut headers = HeaderMap::new();
+            for name in [ATTEMPTS, EPOCH, PUT_AT, DELAY, WAS] {
+                if let Some(value) = passed.header(name) {
+                    headers.insert(name, value);
+                }
+            }
+            if passed.header(PUT_AT).is_none() {
+                headers.insert(PUT_AT, passed.time.to_string());
+            }
+            let older = |stored: &Stored| stored.sequence <= delivered;
+            let payload = passed.payload.into();
+            self.store_over(stream, &passed.subject, headers, payload, older).await?;
+            connection.delete_to(stream, &passed.subject, delivered).await?;
         }
         Ok(())
     }

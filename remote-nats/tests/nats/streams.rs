@@ -1,9 +1,12 @@
 //! Streams that are not as this version makes them.
 
 use crate::support::server_or_return;
-use anyscope::{scope, smol::Smol, timeout};
+use anyscope::{join, scope, smol::Smol, timeout};
 use anyscope_nats::Nats;
-use anyscope_remote::{Job, Json, Remote, Workers, contract, engine::Engine};
+use anyscope_remote::{
+    Job, Json, Remote, Workers, contract,
+    engine::{Engine, Queue},
+};
 use std::{future::poll_fn, pin::Pin, time::Duration};
 
 #[derive(serde::Serialize, serde::Deserialize)]
@@ -94,63 +97,100 @@ async fn make_later(client: async_nats::Client, mut requests: async_nats::Subscr
     }
 }
 
-/// Given a consumer whose server does not see what the others have stored, then another server is asked to lead it, and jobs are leased.
+/// What is wrong with the copy of a server that leads.
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Stands {
+    /// The consumer sees nothing of what was stored last.
+    Behind,
+    /// The stream has messages, and finds none.
+    Unreadable,
+    /// The consumer has passed over what it did not find.
+    Passed,
+}
+
+/// Given a server of a cluster whose copy of a stream is not as the others' and that leads all the same, then another one is asked to lead, what was passed over is stored anew, and jobs are
+/// leased.
 #[test]
-fn j101_a_consumer_that_stands_still_is_moved() {
+fn j101_what_stands_still_is_moved() {
     let server = server_or_return!("");
     let runtime = tokio::runtime::Runtime::new().unwrap();
     let client = runtime.block_on(async_nats::connect(server.address())).unwrap();
-    let requests = runtime.block_on(client.subscribe("$JS.stands.API.>")).unwrap();
-    runtime.spawn(stand_still(client, requests));
-    let calls = async {
-        let engine = Nats::builder(server.address()).domain("stands").connect().await.unwrap();
-        let remote = Remote::<Double>::new(&engine, &Smol, "stuck");
-        let answer = scope(&Smol, async |s| {
-            let call = s.spawn(remote.call(Double(2)));
-            while engine.status(&"stuck".into()).await.unwrap().ready == 0 {}
-            let workers = Workers::new(&engine, "stuck");
-            s.spawn_daemon(workers.serve(&Smol, &Smol, async |Double(n), _| Ok(2 * n)));
-            call.await.unwrap().unwrap()
-        });
-        assert_eq!(answer.await, 4);
-    };
-    smol::block_on(timeout(&Smol, Duration::from_secs(60), calls)).expect("no outcome");
+    let each = [Stands::Behind, Stands::Unreadable, Stands::Passed].map(|how| {
+        let (name, client) = (format!("{how:?}"), client.clone());
+        let requests = runtime.block_on(client.subscribe(format!("$JS.{name}.API.>"))).unwrap();
+        runtime.spawn(stand_still(client, requests, how));
+        let server = &server;
+        let calls = async move {
+            let queue = Queue::parse(&name).unwrap();
+            let engine = Nats::builder(server.address()).domain(name).connect().await.unwrap();
+            let remote = Remote::<Double>::new(&engine, &Smol, queue.clone());
+            let answer = scope(&Smol, async |s| {
+                let call = s.spawn(remote.call(Double(2)));
+                while engine.status(&queue).await.unwrap().ready == 0 {}
+                let workers = Workers::new(&engine, queue.clone());
+                s.spawn_daemon(workers.serve(&Smol, &Smol, async |Double(n), _| Ok(2 * n)));
+                call.await.unwrap().unwrap()
+            });
+            assert_eq!(answer.await, 4);
+        };
+        async move {
+            let calls = timeout(&Smol, Duration::from_secs(60), calls).await;
+            assert!(calls.is_ok(), "{how:?}: no outcome");
+        }
+    });
+    smol::block_on(join(each));
 }
 
-/// Passes requests to JetStream on; but the consumer of jobs says that it has none, and gives none, until another server leads it.
-async fn stand_still(client: async_nats::Client, mut requests: async_nats::Subscriber) {
-    let mut stands = true;
+/// Passes requests to JetStream on; but the consumer of jobs says that it has none, and gives none, until that is mended.
+async fn stand_still(
+    client: async_nats::Client,
+    mut requests: async_nats::Subscriber,
+    how: Stands,
+) {
+    let (mut stands, stream) = (true, format!("anyscope-{how:?}-work"));
     while let Some(request) =
         poll_fn(|cx| futures_core::Stream::poll_next(Pin::new(&mut requests), cx)).await
     {
-        let subject = request.subject.replace("$JS.stands.", "$JS.");
+        let subject = request.subject.replace(&format!("$JS.{how:?}."), "$JS.");
         let (reply, headers) = (request.reply.unwrap(), request.headers.unwrap_or_default());
-        let changes: Option<fn(&mut serde_json::Value)> = match &*subject {
-            "$JS.API.CONSUMER.MSG.NEXT.anyscope-stuck-work.workers" if stands => continue,
-            "$JS.API.CONSUMER.LEADER.STEPDOWN.anyscope-stuck-work.workers" => {
-                stands = false;
-                None
-            }
-            "$JS.API.STREAM.INFO.anyscope-stuck-work" => {
-                Some(|info| info["config"]["num_replicas"] = 3.into())
-            }
-            "$JS.API.CONSUMER.INFO.anyscope-stuck-work.workers" if stands => {
-                Some(|info| info["num_pending"] = 0.into())
-            }
-            _ => None,
+        let what = subject.strip_prefix("$JS.API.").unwrap();
+        let is = |kind: &str| what.starts_with(kind) && what.contains(&stream);
+        if how == Stands::Passed && stands {
+            let info = client.request(format!("$JS.API.STREAM.INFO.{stream}"), "".into()).await;
+            let info: serde_json::Value = serde_json::from_slice(&info.unwrap().payload).unwrap();
+            stands = info["state"]["last_seq"].as_u64() < Some(2);
+        }
+        let mends = match how {
+            Stands::Behind => "CONSUMER.LEADER.STEPDOWN",
+            Stands::Unreadable => "STREAM.LEADER.STEPDOWN",
+            Stands::Passed => "nothing that is asked",
         };
-        match changes {
-            Some(changes) => {
-                let answer = client.request(subject, request.payload).await.unwrap();
-                let mut answer = serde_json::from_slice(&answer.payload).unwrap();
-                changes(&mut answer);
-                client.publish(reply, answer.to_string().into()).await.unwrap();
+        stands &= !is(mends);
+        if stands && is("CONSUMER.MSG.NEXT") {
+            continue;
+        }
+        let unreadable = how == Stands::Unreadable && stands && is("STREAM.MSG.GET");
+        if unreadable && String::from_utf8_lossy(&request.payload).contains("next_by_subj") {
+            let none =
+                r#"{"error":{"code":404,"err_code":10037,"description":"no message found"}}"#;
+            client.publish(reply, none.into()).await.unwrap();
+        } else if is("STREAM.INFO") || stands && is("CONSUMER.INFO") {
+            let answer = client.request(subject.clone(), request.payload).await.unwrap();
+            let mut answer: serde_json::Value = serde_json::from_slice(&answer.payload).unwrap();
+            if answer.get("error").is_none() {
+                match is("STREAM.INFO") {
+                    true => answer["config"]["num_replicas"] = 3.into(),
+                    false => answer["num_pending"] = 0.into(),
+                }
+                if how == Stands::Passed && !is("STREAM.INFO") {
+                    answer["delivered"]["stream_seq"] = 1.into();
+                }
             }
-            None => {
-                let passed =
-                    client.publish_with_reply_and_headers(subject, reply, headers, request.payload);
-                passed.await.unwrap();
-            }
+            client.publish(reply, answer.to_string().into()).await.unwrap();
+        } else {
+            let passed =
+                client.publish_with_reply_and_headers(subject, reply, headers, request.payload);
+            passed.await.unwrap();
         }
     }
 }
