@@ -73,6 +73,50 @@ fn a_task_that_does_not_sleep_is_not_woken() {
     assert_eq!((task.wakes(), task.poll(&mut set)), (0, Poll::Ready(Some(2))));
 }
 
+/// Given a task that has slept for one future after the other, when a sibling is woken while it polls, or after it was
+/// given an item, then it is not woken either: what it did before makes no difference.
+#[test]
+fn a_habit_of_sleeping_wakes_no_task_that_does_not() {
+    let (mut set, remotes, task) = idle_futures(20);
+    let sleep_for = |n: usize, set: &mut FutureSet<Remote>| {
+        remotes[n].give(n as u32);
+        assert_eq!(task.wakes(), 1);
+        assert_eq!(task.poll(set), Poll::Ready(Some(n as u32)));
+        assert_eq!(task.wakes(), 0);
+    };
+    for n in 0..8 {
+        sleep_for(n, &mut set);
+        settle(&task, &mut set);
+    }
+    sleep_for(8, &mut set);
+    remotes[9].give(9);
+    assert_eq!(task.wakes(), 0, "it has an item");
+    assert_eq!(task.poll(&mut set), Poll::Ready(Some(9)));
+    let mut outer = FutureSet::new();
+    let go: Vec<_> = (0..9).map(|_| Remote::new()).collect();
+    for (n, remote) in go.iter().enumerate() {
+        let (mut gate, sibling) = (remote.clone(), go[8].clone());
+        outer.push(poll_fn(move |cx| {
+            let polled = Pin::new(&mut gate).poll(cx);
+            if n == 7 && polled.is_ready() {
+                sibling.give(8);
+            }
+            polled
+        }));
+    }
+    settle(&task, &mut outer);
+    for (n, remote) in go.iter().enumerate().take(8) {
+        remote.give(n as u32);
+        assert_eq!(task.wakes(), 1);
+        assert_eq!(task.poll(&mut outer), Poll::Ready(Some(n as u32)));
+        assert_eq!(task.wakes(), 0, "it polls");
+        if n < 7 {
+            settle(&task, &mut outer);
+        }
+    }
+    assert_eq!(task.poll(&mut outer), Poll::Ready(Some(8)));
+}
+
 /// Given a set that is polled by another task, when a future is woken, then only the new task is.
 #[test]
 fn the_task_that_polled_last_is_woken() {

@@ -59,11 +59,32 @@ impl<F, const OWN: bool> Slab<F, OWN> {
         true
     }
 
+    /// Takes what wakers have woken: mostly one slot.
     #[inline(never)]
     fn take_woken(&mut self) {
         let Some(list) = &self.list else { return };
         let newest = list.take(&mut self.owner);
-        let Some(index) = ready_list::number(newest) else { return self.take_slot(newest) };
+        let Some(key) = ready_list::slot(newest) else { return self.take_chunks(newest) };
+        match self.place_of(key) {
+            Some((chunk, slot)) if self.later.first == NONE => self.poll_chunk(chunk, 1 << slot),
+            _ => self.take_slot(key),
+        }
+    }
+
+    /// Takes the one slot that was woken, and what `wake` has queued.
+    #[cold]
+    #[inline(never)]
+    fn take_slot(&mut self, key: usize) {
+        self.wake(key);
+        if self.later.first != NONE {
+            self.take_later();
+        }
+    }
+
+    /// Takes the chunks that were woken: `newest`, and those that were pushed before it.
+    #[inline(never)]
+    fn take_chunks(&mut self, newest: u32) {
+        let Some(index) = ready_list::number(newest) else { return };
         let chunk = at(&self.chunks, index);
         // SAFETY: we have taken it off the list, and have not yet looked at `ready`.
         let below = unsafe { chunk.header().replace_next(0) };
@@ -76,22 +97,6 @@ impl<F, const OWN: bool> Slab<F, OWN> {
         self.owner.one = false;
         self.drain(newest, below);
         self.take_later();
-    }
-
-    /// Takes the one slot that was woken.
-    #[inline(always)]
-    fn take_slot(&mut self, link: u32) {
-        let place = ready_list::slot(link).and_then(|key| self.place_of(key));
-        match place {
-            Some((chunk, slot)) if self.later.first == NONE => {
-                return self.poll_chunk(chunk, 1 << slot);
-            }
-            Some((chunk, slot)) => self.enqueue(chunk, 1 << slot),
-            None => {}
-        }
-        if self.later.first != NONE {
-            self.take_later();
-        }
     }
 
     #[inline(never)]

@@ -89,16 +89,20 @@ mod one {
         #[inline]
         pub(in super::super) fn wake_another_and_release(&self, slot: usize) -> Woke {
             let mut old = self.0.load(Ordering::Relaxed);
-            while old & BITS != 0 {
+            // Before anything else is worked out.
+            if old & BITS == 0 {
+                return Woke::First;
+            }
+            loop {
                 let new = (old | 1 << slot) - REFERENCE;
                 // As in `wake` and `release`.
                 match self.0.compare_exchange_weak(old, new, Ordering::AcqRel, Ordering::Relaxed) {
                     Ok(_) if new < REFERENCE => return Woke::Last,
                     Ok(_) => return Woke::Again,
+                    Err(now) if now & BITS == 0 => return Woke::First,
                     Err(now) => old = now,
                 }
             }
-            Woke::First
         }
 
         /// Takes the bits of all slots that were woken.
