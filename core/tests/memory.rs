@@ -129,6 +129,22 @@ fn a_flood_of_children_is_forgotten_without_another_spawn() {
 }
 
 #[test]
+fn nobody_who_leaves_frees_many_others() {
+    let exec = Counting::default();
+    let scope = OwnedScope::new(&exec);
+    (0..10_000).for_each(|_| drop(scope.spawn(async {})));
+    let children = mem::take(&mut *exec.children.lock().unwrap());
+    let mut most = 0;
+    for mut child in children {
+        let before = exec.memory();
+        assert!(Pin::new(&mut child).poll(&mut Context::from_waker(Waker::noop())).is_ready());
+        drop(child);
+        most = most.max(before - exec.memory());
+    }
+    assert!((1..=256).contains(&most), "{most} at once");
+}
+
+#[test]
 fn a_trickle_of_children_is_forgotten_by_those_who_spawn() {
     let exec = Counting::default();
     let scope = OwnedScope::new(&exec);
@@ -137,6 +153,25 @@ fn a_trickle_of_children_is_forgotten_by_those_who_spawn() {
         exec.poll_all();
         assert!(exec.memory() < 100);
     }
+}
+
+#[test]
+fn nobody_who_spawns_frees_many_others() {
+    let exec = Counting::default();
+    let scope = OwnedScope::new(&exec);
+    let patient: Vec<_> = (0..500).map(|_| scope.spawn(pending::<()>())).collect();
+    let mut most = 0;
+    let mut before = exec.memory();
+    for n in 0..5_000 {
+        scope.spawn(async {});
+        most = most.max((before + 1).saturating_sub(exec.memory()));
+        exec.poll_all();
+        before = exec.memory();
+        // All that live, and as many, and what enters while a sweep goes around.
+        assert!(before < 2 * 500 + 500 / 2 + 200, "{before} of {n}");
+    }
+    assert!((1..=32).contains(&most), "{most} at once");
+    drop(patient);
 }
 
 #[test]

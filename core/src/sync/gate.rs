@@ -19,7 +19,7 @@ const WATCHED: usize = 1;
 const CLOSED: usize = 1;
 const ONE: usize = 2;
 /// One in this many leaving children holds the scope in any case. A power of two.
-const TURN: usize = if cfg!(anyscope_loom) { 4 } else { 512 };
+const TURN: usize = if cfg!(anyscope_loom) { 4 } else { 64 };
 
 /// How many children are in a scope; see the [module](self).
 #[derive(Debug)]

@@ -4,9 +4,14 @@
 //! The registry is a list of pointers. Entering pushes a member (Treiber's stack); ending does not
 //! touch the list. So in a scope of short children a spawn costs one compare-and-swap, and an end
 //! costs nothing. Members that have ended are swept out when less than half of the list may be
-//! alive, which one in many entering threads and one in many leaving children look at. So a scope
-//! that runs for a year, or has seen a flood of children, holds at most twice its live members and
-//! a constant; and while all of its children live, none of them is looked at.
+//! alive, which one in many entering threads and one in many leaving children look at. While all of
+//! its children live, none of them is looked at.
+//!
+//! A sweep goes in steps of a few members, each taken by the next who comes by: so nobody waits
+//! while the memory of a million others is touched and freed. A step of [`STEP`] is due with each
+//! fourth who enters. So while a list of twice its live members is swept, an eighth of it enters: a
+//! scope that runs for a year, or has seen a flood of children, holds at most two and a half times
+//! its live members and a constant.
 //!
 //! ```text
 //! head ──► newest ──► … ──► oldest        links: `Listed::next`
@@ -21,7 +26,9 @@
 //! consistent fence on either side, so that at least one of the two sees the other. (With weaker
 //! fences, both could miss the other: the walker would step on a member that the sweeper frees.) A
 //! sweeper that finds a walker leaves the release to it. Otherwise a walk that ends the members it
-//! visits would leave all of them behind.
+//! visits would leave all of them behind. Between two steps a sweep stands at the last member that it
+//! has kept. That stays in the list: a sweep takes out what comes behind where it stands, and the
+//! next one begins at the newest.
 
 use super::cache_padded::CachePadded;
 use crate::{
@@ -59,8 +66,17 @@ const CLOSED: usize = 1;
 /// How many ended members may stay in the list, beyond as many as there are live ones.
 const SLACK: usize = if cfg!(anyscope_loom) { 1 } else { 64 };
 
+/// How many members a step of a sweep looks at, when somebody enters.
+const STEP: usize = 32;
+
+/// How many enter from one step to the next.
+const PAUSE: usize = STEP / 8;
+
+/// How many more members a step looks at when somebody leaves: about one in 64 does.
+const LEAVES: usize = 8;
+
 /// The members of one group; see the [module](self).
-pub(crate) struct Registry<L: Listed> {
+pub(crate) struct Registry<L: Listed, const MOST: usize = STEP> {
     /// On a cache line of its own, as every entering thread writes it.
     head: CachePadded<AtomicPtr<L>>,
     /// How many members will have entered when it is time to look whether to sweep.
@@ -68,8 +84,12 @@ pub(crate) struct Registry<L: Listed> {
     /// How many have entered and are no longer in the list. Only the sweeper writes it.
     swept: AtomicUsize,
     sweeping: AtomicBool,
+    /// Whether a sweep has begun and not come to the end: a hint for who may take its next step.
+    is_halfway: AtomicBool,
     /// Unlinked, not yet released. Belongs to the thread that has set `sweeping`.
     retired: UnsafeCell<Vec<Run<L>>>,
+    /// How far the sweep has come. Belongs to the thread that has set `sweeping`.
+    sweep: UnsafeCell<Sweep<L>>,
     /// Whether `retired` is not empty.
     has_retired: AtomicBool,
     walkers: AtomicUsize,
@@ -82,29 +102,41 @@ struct Run<L> {
     end: *mut L,
 }
 
-// SAFETY: the pointers point to members, which may be shared and released on any thread as they are
-// `Send` and `Sync`; `retired` is only touched by the thread that set `sweeping`, or has
-// `&mut Registry`.
-unsafe impl<L: Listed + Send + Sync> Send for Registry<L> {}
-// SAFETY: as above.
-unsafe impl<L: Listed + Send + Sync> Sync for Registry<L> {}
+/// How far a sweep has come.
+struct Sweep<L> {
+    /// The last member that was kept; null between two sweeps. It is in the list.
+    at: *mut L,
+    /// How many were kept.
+    kept: usize,
+    /// How many had entered when it began.
+    since: usize,
+}
 
-impl<L: Listed> Registry<L> {
+// SAFETY: the pointers point to members, which may be shared and released on any thread as they are
+// `Send` and `Sync`; `retired` and `sweep` are only touched by the thread that set `sweeping`, or
+// has `&mut Registry`.
+unsafe impl<L: Listed + Send + Sync, const MOST: usize> Send for Registry<L, MOST> {}
+// SAFETY: as above.
+unsafe impl<L: Listed + Send + Sync, const MOST: usize> Sync for Registry<L, MOST> {}
+
+impl<L: Listed, const MOST: usize> Registry<L, MOST> {
     pub(crate) fn new() -> Self {
         Registry {
             head: CachePadded::new(AtomicPtr::new(ptr::null_mut())),
             sweep_at: AtomicUsize::new(SLACK),
             swept: AtomicUsize::new(0),
             sweeping: AtomicBool::new(false),
+            is_halfway: AtomicBool::new(false),
             retired: UnsafeCell::new(Vec::new()),
+            sweep: UnsafeCell::new(Sweep { at: ptr::null_mut(), kept: 0, since: 0 }),
             has_retired: AtomicBool::new(false),
             walkers: AtomicUsize::new(0),
             members: PhantomData,
         }
     }
 
-    /// Once in a while, as [`sweep_if_sparse`](Self::sweep_if_sparse): `entered` members have
-    /// entered, which may wrap around, and `alive` says how many of them may be alive.
+    /// Once in a while, as [`sweep_if_sparse`](Self::sweep_if_sparse), with a shorter step: `entered`
+    /// members have entered, which may wrap around, and `alive` says how many of them may be alive.
     pub(crate) fn sweep_if_due(&self, entered: usize, alive: impl FnOnce() -> usize) {
         // Not negative, as a difference of counts that may wrap around.
         if entered.wrapping_sub(self.sweep_at.load(Ordering::Relaxed)) <= usize::MAX / 2 {
@@ -116,18 +148,24 @@ impl<L: Listed> Registry<L> {
     #[inline(never)]
     fn look_whether_to_sweep(&self, entered: usize, alive: impl FnOnce() -> usize) {
         // Models have few members, and are about sweeps.
-        if cfg!(anyscope_loom) || self.is_sparse(entered, alive(), SLACK / 2) {
-            return self.sweep(entered);
+        if cfg!(anyscope_loom) || self.is_to_sweep(entered, alive, SLACK / 2) {
+            return self.sweep(entered, MOST);
         }
         // A sweep would touch the memory of all members, which may be cold, to free few.
         self.sweep_at.store(entered.wrapping_add(SLACK), Ordering::Relaxed);
     }
 
-    /// Sweeps if so few of the `entered` members are `alive` that most of the list has ended.
+    /// Takes a step of a sweep if there is one, or so few of the `entered` members are `alive` that most of the
+    /// list has ended.
     pub(crate) fn sweep_if_sparse(&self, entered: usize, alive: usize) {
-        if self.is_sparse(entered, alive, SLACK) {
-            self.sweep(entered);
+        if self.is_to_sweep(entered, || alive, SLACK) {
+            self.sweep(entered, MOST * LEAVES);
         }
+    }
+
+    /// Returns whether a sweep has begun, or is to begin.
+    fn is_to_sweep(&self, entered: usize, alive: impl FnOnce() -> usize, slack: usize) -> bool {
+        self.is_halfway.load(Ordering::Relaxed) || self.is_sparse(entered, alive(), slack)
     }
 
     /// Returns whether more than half of the list, and more than `slack`, has ended.
@@ -227,21 +265,23 @@ impl<L: Listed> Registry<L> {
         }
     }
 
-    /// Unlinks the members that have ended, and releases them if nothing walks.
-    fn sweep(&self, entered: usize) {
+    /// Takes a step of the sweep: looks at so many members, unlinks those that have ended, and releases
+    /// them if nothing walks.
+    fn sweep(&self, entered: usize, most: usize) {
         // Acquire: see the list as the last sweeper left it.
         if self.sweeping.swap(true, Ordering::Acquire) {
             return;
         }
-        let kept = self.retired.with_mut(|retired| {
+        self.retired.with_mut(|retired| {
             // SAFETY: `sweeping` was set by this thread alone.
             let retired = unsafe { &mut *retired };
-            let kept = self.unlink(retired);
+            self.sweep.with_mut(|sweep| {
+                // SAFETY: as above.
+                let sweep = unsafe { &mut *sweep };
+                self.step(entered, most, sweep, retired);
+            });
             self.has_retired.store(!retired.is_empty(), Ordering::Relaxed);
-            kept
         });
-        self.sweep_at.store(entered.wrapping_add(kept + SLACK), Ordering::Relaxed);
-        self.swept.store(entered.wrapping_sub(kept), Ordering::Relaxed);
         self.let_sweep();
         self.release_retired();
     }
@@ -313,39 +353,60 @@ impl<L: Listed> Registry<L> {
     }
 }
 
-impl<L: Listed> Registry<L> {
-    /// Takes runs of ended members out of the list, and returns how many members are left in it.
-    /// Only the sweeper may call this.
-    fn unlink(&self, retired: &mut Vec<Run<L>>) -> usize {
-        let mut kept = 0;
-        // Acquire, here and below: see each member initialised.
-        let mut here = untagged(self.head.0.load(Ordering::Acquire));
-        while let Some(previous) = NonNull::new(here) {
-            kept += 1;
-            // SAFETY: the member is in the list, and only the sweeper, which we are, releases.
-            let link = unsafe { previous.as_ref() }.next();
-            let first = link.load(Ordering::Acquire);
-            let mut end = first;
-            while let Some(member) = NonNull::new(end) {
-                // SAFETY: as above.
-                let member = unsafe { member.as_ref() };
-                if !member.has_ended() {
-                    break;
-                }
-                end = member.next().load(Ordering::Acquire);
-            }
-            if first != end {
-                // Release: a walker that follows this link sees the member behind it initialised.
-                link.store(end, Ordering::Release);
-                retired.push(Run { first, end });
-            }
-            here = end;
+impl<L: Listed, const MOST: usize> Registry<L, MOST> {
+    /// Goes on where the sweep stands, or begins one. Only the sweeper may call this.
+    fn step(&self, entered: usize, most: usize, sweep: &mut Sweep<L>, retired: &mut Vec<Run<L>>) {
+        if sweep.at.is_null() {
+            // Acquire: see the member initialised.
+            let newest = untagged(self.head.0.load(Ordering::Acquire));
+            *sweep = Sweep { at: newest, kept: usize::from(!newest.is_null()), since: entered };
         }
-        kept
+        unlink(sweep, most, retired);
+        let is_halfway = !sweep.at.is_null();
+        self.is_halfway.store(is_halfway, Ordering::Relaxed);
+        if is_halfway {
+            return self.sweep_at.store(entered.wrapping_add(PAUSE), Ordering::Relaxed);
+        }
+        let listed = sweep.kept.wrapping_add(entered.wrapping_sub(sweep.since));
+        self.swept.store(entered.wrapping_sub(listed), Ordering::Relaxed);
+        self.sweep_at.store(entered.wrapping_add(listed).wrapping_add(SLACK), Ordering::Relaxed);
     }
 }
 
-impl<L: Listed> Registry<L> {
+/// Looks at so many members behind where the sweep stands, and takes runs of those that have ended out of
+/// the list.
+fn unlink<L: Listed>(sweep: &mut Sweep<L>, most: usize, retired: &mut Vec<Run<L>>) {
+    let mut looked = 0;
+    while let Some(kept) = NonNull::new(sweep.at) {
+        // SAFETY: the member is in the list, and only the sweeper, which we are, releases.
+        let link = unsafe { kept.as_ref() }.next();
+        // Acquire, here and below: see each member initialised.
+        let first = link.load(Ordering::Acquire);
+        let mut end = first;
+        while let Some(member) = NonNull::new(end) {
+            // SAFETY: as above.
+            let member = unsafe { member.as_ref() };
+            if looked == most || !member.has_ended() {
+                break;
+            }
+            looked += 1;
+            end = member.next().load(Ordering::Acquire);
+        }
+        if first != end {
+            // Release: a walker that follows this link sees the member behind it initialised.
+            link.store(end, Ordering::Release);
+            retired.push(Run { first, end });
+        }
+        if looked == most && !end.is_null() {
+            break;
+        }
+        looked += 1;
+        sweep.kept += usize::from(!end.is_null());
+        sweep.at = end;
+    }
+}
+
+impl<L: Listed, const MOST: usize> Registry<L, MOST> {
     /// Whether no member ever entered, or [`drain`](Self::drain) has taken all of them. A sweep
     /// never unlinks the newest member, so nothing is unlinked then either.
     pub(crate) fn is_empty(&mut self) -> bool {
@@ -356,6 +417,8 @@ impl<L: Listed> Registry<L> {
     pub(crate) fn drain(&mut self, mut f: impl FnMut(NonNull<L>)) {
         let newest = untagged(self.head.0.load(Ordering::Acquire));
         self.head.0.store(ptr::null_mut(), Ordering::Relaxed);
+        // SAFETY: `&mut self` says that nothing sweeps.
+        self.sweep.with_mut(|sweep| unsafe { (*sweep).at = ptr::null_mut() });
         // SAFETY: `&mut self` says that nothing sweeps or walks, so our shares keep all members.
         unsafe {
             self.retired.with_mut(|retired| {
@@ -368,7 +431,7 @@ impl<L: Listed> Registry<L> {
     }
 }
 
-impl<L: Listed> Drop for Registry<L> {
+impl<L: Listed, const MOST: usize> Drop for Registry<L, MOST> {
     fn drop(&mut self) {
         let newest = untagged(self.head.0.load(Ordering::Acquire));
         // SAFETY: `&mut self` says that nothing sweeps or walks, so the runs are ours to release,
@@ -427,7 +490,7 @@ fn untagged<L>(head: *mut L) -> *mut L {
     head.map_addr(|addr| addr & !CLOSED)
 }
 
-impl<L: Listed> fmt::Debug for Registry<L> {
+impl<L: Listed, const MOST: usize> fmt::Debug for Registry<L, MOST> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Registry").field("closed", &self.is_closed()).finish_non_exhaustive()
     }

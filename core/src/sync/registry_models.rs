@@ -12,9 +12,10 @@ use crate::model::{check, check_deep, spawn};
 use alloc::{sync::Arc, vec::Vec};
 use core::ptr::{self, NonNull};
 
-/// A member that has ended.
+/// A member that has ended, or has not.
 struct Member {
     next: AtomicPtr<Member>,
+    has_ended: bool,
     is_released: UnsafeCell<bool>,
 }
 
@@ -24,15 +25,15 @@ unsafe impl Sync for Member {}
 // SAFETY: it holds nothing of a thread.
 unsafe impl Send for Member {}
 
-// SAFETY: the link is for the registry alone, and a member has always ended. Its memory stays until
-// the end of the model.
+// SAFETY: the link is for the registry alone, and a member that has ended has always. Its memory stays
+// until the end of the model.
 unsafe impl Listed for Member {
     fn next(&self) -> &AtomicPtr<Self> {
         &self.next
     }
 
     fn has_ended(&self) -> bool {
-        true
+        self.has_ended
     }
 
     unsafe fn release(this: NonNull<Self>) {
@@ -46,18 +47,28 @@ unsafe impl Listed for Member {
     }
 }
 
-struct Setup {
-    registry: Registry<Member>,
+/// A registry whose sweeps look at `MOST` members in a step.
+struct Setup<const MOST: usize = 32> {
+    registry: Registry<Member, MOST>,
     members: Vec<Member>,
 }
 
 impl Setup {
+    /// Members that have all ended.
     fn new(members: usize) -> Arc<Self> {
-        let member = || Member {
+        Setup::of((0..members).map(|_| true))
+    }
+}
+
+impl<const MOST: usize> Setup<MOST> {
+    /// Members of which these have ended, the oldest first.
+    fn of(ended: impl IntoIterator<Item = bool>) -> Arc<Self> {
+        let member = |has_ended| Member {
             next: AtomicPtr::new(ptr::null_mut()),
+            has_ended,
             is_released: UnsafeCell::new(false),
         };
-        let members: Vec<_> = (0..members).map(|_| member()).collect();
+        let members: Vec<_> = ended.into_iter().map(member).collect();
         let setup = Setup { registry: Registry::new(), members };
         for member in &setup.members {
             // SAFETY: each enters once, and stays as long as the registry.
@@ -76,6 +87,13 @@ impl Setup {
 
     fn sweep(&self) {
         self.registry.sweep_if_due(self.members.len(), || 0);
+    }
+
+    /// Takes so many steps, of those that are due.
+    fn sweep_in(&self, steps: usize) {
+        for step in 0..steps {
+            self.registry.sweep_if_due(self.members.len() + 100 * step, || 0);
+        }
     }
 
     fn released(&self) -> usize {
@@ -116,5 +134,22 @@ fn walk_or_sweep_or_release() {
         walking.join();
         sweeping.join();
         assert_eq!(setup.released(), 1);
+    });
+}
+
+/// Two take the steps of a sweep by turns, while a third one walks. Fails if where the sweep stands is not handed
+/// over, or if it stands at a member that was taken out.
+#[test]
+fn step_or_step_or_walk() {
+    check("registry: step or step or walk", || {
+        let setup = Setup::<1>::of([true, false, true, false]);
+        let (steps, walks) = (setup.clone(), setup.clone());
+        let stepping = spawn(move || steps.sweep_in(2));
+        let walking = spawn(move || walks.walk());
+        setup.sweep_in(2);
+        stepping.join();
+        walking.join();
+        setup.sweep_in(4);
+        assert_eq!(setup.released(), 2);
     });
 }
