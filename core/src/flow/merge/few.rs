@@ -1,6 +1,6 @@
 //! A merge of a few sources, which are polled with the waker of the task.
 
-use super::sealed::{Ends, Inputs, Rules};
+use super::sealed::{Inputs, Rules};
 use crate::{flow::source::Source, set::slab::Slab, unwind, waits};
 use core::{
     fmt, mem,
@@ -110,6 +110,10 @@ pin_project! {
     pub struct Few<L> {
         #[pin]
         pub(super) sources: L,
+        rules: Rules,
+        // Nothing special is to be done: the merge is not biased and does not end, and no source was
+        // told to make progress.
+        plain: bool,
         // The place at which the next round begins.
         turn: usize,
         // While the merge ends: the next source to poll for the last time.
@@ -127,7 +131,59 @@ pin_project! {
 impl<L: Sources> Few<L> {
     pub(super) fn new(sources: L) -> Self {
         debug_assert!(sources.len() <= FEW);
-        Few { sources, turn: 0, last: None, wakers: None, told: 0, busy: 0 }
+        let rules = Rules::PLAIN;
+        Few { sources, rules, plain: true, turn: 0, last: None, wakers: None, told: 0, busy: 0 }
+    }
+
+    /// As [`poll_item`](Inputs::poll_item), where something special is to be done: a source has
+    /// `ended`, say.
+    #[cold]
+    #[inline(never)]
+    fn poll_apart(
+        mut self: Pin<&mut Self>,
+        ended: Option<usize>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<L::Item>> {
+        let polled = self.as_mut().poll_by_rules(ended, cx);
+        let this = self.project();
+        *this.plain = !this.rules.biased && this.last.is_none() && *this.told == 0;
+        polled
+    }
+
+    fn poll_by_rules(
+        mut self: Pin<&mut Self>,
+        mut ended: Option<usize>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<L::Item>> {
+        let mut this = self.as_mut().project();
+        let mut from = if this.rules.biased { 0 } else { *this.turn };
+        while this.last.is_none() {
+            let around = match ended.take() {
+                Some(place) => Around::Ended(place),
+                None => this.sources.as_mut().poll_around(from, cx),
+            };
+            match around {
+                Around::Item(place, item) => {
+                    *this.turn = place + 1;
+                    *this.told &= !places(from, place);
+                    return Poll::Ready(Some(item));
+                }
+                Around::Ended(place) => {
+                    *this.told &= !places(from, place);
+                    from = if this.rules.biased { 0 } else { place + 1 };
+                    if this.rules.ends.with(place) {
+                        *this.last = Some(0);
+                    }
+                }
+                Around::Waits => {
+                    *this.told = 0;
+                    waits::waits_for_what(waits::What::Sources);
+                    return Poll::Pending;
+                }
+                Around::Over => return Poll::Ready(None),
+            }
+        }
+        self.poll_last(cx)
     }
 
     /// Polls the remaining sources for the last time, then drops them.
@@ -152,42 +208,32 @@ impl<L: Sources> Inputs for Few<L> {
         self.sources.len()
     }
 
+    fn rules(&self) -> &Rules {
+        &self.rules
+    }
+
+    fn rules_mut(&mut self) -> &mut Rules {
+        self.plain = false;
+        &mut self.rules
+    }
+
     #[inline]
-    fn poll_item(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        rules: &Rules,
-    ) -> Poll<Option<L::Item>> {
+    fn poll_item(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<L::Item>> {
         let this = self.as_mut().project();
-        if this.last.is_some() {
-            return self.poll_last(cx);
+        if !*this.plain {
+            return self.poll_apart(None, cx);
         }
-        let mut sources = this.sources;
-        let mut from = if rules.biased { 0 } else { *this.turn };
-        loop {
-            match sources.as_mut().poll_around(from, cx) {
-                Around::Item(place, item) => {
-                    *this.turn = place + 1;
-                    if *this.told != 0 {
-                        *this.told &= !around(from, place);
-                    }
-                    return Poll::Ready(Some(item));
-                }
-                Around::Ended(place) if rules.ends.with(place) => {
-                    *this.last = Some(0);
-                    return self.poll_last(cx);
-                }
-                Around::Ended(place) => {
-                    *this.told &= !around(from, place);
-                    from = if rules.biased { 0 } else { place + 1 };
-                }
-                Around::Waits => {
-                    *this.told = 0;
-                    waits::waits_for_what(waits::What::Sources);
-                    return Poll::Pending;
-                }
-                Around::Over => return Poll::Ready(None),
+        match this.sources.poll_around(*this.turn, cx) {
+            Around::Item(place, item) => {
+                *this.turn = place + 1;
+                Poll::Ready(Some(item))
             }
+            Around::Ended(place) => self.poll_apart(Some(place), cx),
+            Around::Waits => {
+                waits::waits_for_what(waits::What::Sources);
+                Poll::Pending
+            }
+            Around::Over => Poll::Ready(None),
         }
     }
 
@@ -213,6 +259,7 @@ impl<L: Sources> Inputs for Few<L> {
             }
             unknown = false;
             *this.told = all;
+            *this.plain = false;
             while turns != 0 {
                 let place = turns.trailing_zeros() as usize;
                 turns &= turns - 1;
@@ -229,9 +276,8 @@ impl<L: Sources> Inputs for Few<L> {
         Poll::Pending
     }
 
-    fn size_hint(&self, ends: Ends) -> (usize, Option<usize>) {
-        let (low, high) = self.sources.size_hint();
-        if ends == Ends::All { (low, high) } else { (0, high) }
+    fn size_hint(&self) -> (usize, Option<usize>) {
+        self.sources.size_hint()
     }
 
     fn is_over(&self) -> bool {
@@ -240,7 +286,7 @@ impl<L: Sources> Inputs for Few<L> {
 }
 
 /// Returns the places from one to another as bits, passing from the last to the first.
-fn around(from: usize, to: usize) -> usize {
+fn places(from: usize, to: usize) -> usize {
     let until = |place: usize| (1 << place) - 1;
     match from <= to {
         true => until(to + 1) & !until(from),

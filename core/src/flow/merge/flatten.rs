@@ -275,14 +275,11 @@ impl<S: Source<Item: IntoFlow<Source = T>>, T: Source> Stream for Flatten<S, T> 
             if this.upstream.has_ended() && this.inner.slab.is_empty() {
                 return Poll::Ready(None);
             }
-            let got = match this.inner.none_aside() {
-                true => this.inner.poll_item(cx, &mut budget),
-                false => this.inner.poll_aside(cx, &mut budget),
-            };
-            match got {
+            let aside = this.inner.poll_aside(cx, &mut budget);
+            match aside.unwrap_or_else(|| this.inner.poll_item(cx, &mut budget)) {
                 Poll::Ready(Got::Item(_, item)) => return Poll::Ready(Some(item)),
                 Poll::Ready(Got::Ended(key)) => this.inner.remove(key),
-                Poll::Ready(Got::Own) => self.as_mut().wake(),
+                Poll::Ready(Got::Own | Got::Empty) => self.as_mut().wake(),
                 Poll::Pending => return Poll::Pending,
             }
             if !budget.pay_poll() {

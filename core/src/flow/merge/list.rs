@@ -4,7 +4,7 @@ use super::{
     IntoMerge, Merge,
     few::{Around, FEW, Few, Sources, poll_slot, progress_slot},
     many::Many,
-    sealed::{Ends, Inputs, Rules},
+    sealed::{Inputs, Rules},
     tuple::{add_hints, hint_of},
 };
 use crate::{
@@ -198,15 +198,25 @@ impl<B: Slots<S>, S: Source> Inputs for List<B, S> {
         }
     }
 
+    fn rules(&self) -> &Rules {
+        match &self.kind {
+            Kind::Few { few } => few.rules(),
+            Kind::Many { many } => many.rules(),
+        }
+    }
+
+    fn rules_mut(&mut self) -> &mut Rules {
+        match &mut self.kind {
+            Kind::Few { few } => few.rules_mut(),
+            Kind::Many { many } => many.rules_mut(),
+        }
+    }
+
     #[inline]
-    fn poll_item(
-        self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        rules: &Rules,
-    ) -> Poll<Option<S::Item>> {
+    fn poll_item(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<S::Item>> {
         match self.project().kind.project() {
-            KindProj::Few { few } => few.poll_item(cx, rules),
-            KindProj::Many { many } => Pin::new(many).poll_item(cx, rules),
+            KindProj::Few { few } => few.poll_item(cx),
+            KindProj::Many { many } => Pin::new(many).poll_item(cx),
         }
     }
 
@@ -224,10 +234,10 @@ impl<B: Slots<S>, S: Source> Inputs for List<B, S> {
         }
     }
 
-    fn size_hint(&self, ends: Ends) -> (usize, Option<usize>) {
+    fn size_hint(&self) -> (usize, Option<usize>) {
         match &self.kind {
-            Kind::Few { few } => few.size_hint(ends),
-            Kind::Many { many } => many.size_hint(ends),
+            Kind::Few { few } => few.size_hint(),
+            Kind::Many { many } => many.size_hint(),
         }
     }
 

@@ -2,13 +2,14 @@
 
 use super::{
     pool::{Got, Pool},
-    sealed::{Ends, Inputs, Rules},
+    sealed::{Inputs, Rules},
 };
 use crate::{flow::source::Source, set::budget::Budget, waits};
 use alloc::{collections::BinaryHeap, vec::Vec};
 use core::{
     cmp::Reverse,
     fmt, mem,
+    ops::ControlFlow,
     pin::Pin,
     task::{Context, Poll},
 };
@@ -16,6 +17,10 @@ use core::{
 /// Sources, each of which is polled only when its own waker has fired.
 pub struct Many<S: Source> {
     pool: Pool<S, Queued, false>,
+    rules: Rules,
+    /// Nothing special is to be done: the merge is not biased and does not end, and no source was
+    /// let to make progress.
+    plain: bool,
     /// The sources that were woken, for a biased merge.
     woken: BinaryHeap<Reverse<usize>>,
     /// While the merge ends: the sources to poll for the last time, in reverse order.
@@ -32,7 +37,7 @@ impl<S: Source> Many<S> {
         for source in sources {
             pool.insert(source, false);
         }
-        Many { pool, woken: BinaryHeap::new(), last: None }
+        Many { pool, rules: Rules::PLAIN, plain: true, woken: BinaryHeap::new(), last: None }
     }
 
     pub(super) fn into_sources(mut self) -> Vec<S>
@@ -78,48 +83,58 @@ impl<S: Source> Many<S> {
         }
     }
 
-    /// As [`poll_item`](Inputs::poll_item), of a merge that is biased, that ends, or whose sources
-    /// have made progress meanwhile.
-    #[inline(never)]
-    fn poll_apart(&mut self, cx: &mut Context<'_>, rules: &Rules) -> Poll<Option<S::Item>> {
-        let mut budget = Budget::new();
-        while self.last.is_none() {
-            if self.pool.slab.is_empty() {
-                return Poll::Ready(None);
-            }
-            let got = match rules.biased {
-                true => self.poll_first(cx, &mut budget),
-                false => self.pool.poll_aside(cx, &mut budget),
-            };
-            match got {
-                Poll::Ready(Got::Item(_, item)) => return Poll::Ready(Some(item)),
-                Poll::Ready(Got::Ended(key)) => {
-                    budget.pay_poll();
-                    self.ends_with(key, rules);
-                }
-                Poll::Ready(Got::Own) => {}
-                Poll::Pending => return Poll::Pending,
-            }
-        }
-        self.poll_last()
-    }
-
-    /// Drops a source that has ended. Returns whether the merge ends with it.
+    /// Does what is special: a source has `ended`, say. Continues with what is left of the budget
+    /// when the merge is plain again.
     #[cold]
     #[inline(never)]
-    fn ends_with(&mut self, key: usize, rules: &Rules) -> bool {
+    fn poll_apart(
+        &mut self,
+        mut ended: Option<usize>,
+        cx: &mut Context<'_>,
+        mut budget: Budget,
+    ) -> ControlFlow<Poll<Option<S::Item>>, Budget> {
+        self.plain = false;
+        loop {
+            if let Some(key) = ended.take() {
+                budget.pay_poll();
+                self.ends_with(key);
+            }
+            if self.last.is_some() {
+                return ControlFlow::Break(self.poll_last());
+            }
+            if self.pool.slab.is_empty() {
+                return ControlFlow::Break(Poll::Ready(None));
+            }
+            let got = if self.rules.biased {
+                self.poll_first(cx, &mut budget)
+            } else if let Some(got) = self.pool.poll_aside(cx, &mut budget) {
+                got
+            } else {
+                self.plain = true;
+                return ControlFlow::Continue(budget);
+            };
+            match got {
+                Poll::Ready(Got::Item(_, item)) => {
+                    return ControlFlow::Break(Poll::Ready(Some(item)));
+                }
+                Poll::Ready(Got::Ended(key)) => ended = Some(key),
+                Poll::Ready(Got::Own | Got::Empty) => {}
+                Poll::Pending => return ControlFlow::Break(Poll::Pending),
+            }
+        }
+    }
+
+    /// Drops a source that has ended.
+    fn ends_with(&mut self, key: usize) {
         self.pool.remove(key);
-        if rules.ends.with(key) {
+        if self.rules.ends.with(key) {
             let mut last: Vec<_> = self.pool.slab.keys().collect();
             last.reverse();
             self.last = Some(last);
         }
-        self.last.is_some()
     }
 
     /// Polls the remaining sources for the last time, then drops them.
-    #[cold]
-    #[inline(never)]
     fn poll_last(&mut self) -> Poll<Option<S::Item>> {
         while let Some(key) = self.last.as_mut().and_then(Vec::pop) {
             if let Poll::Ready(Some(item)) = self.pool.poll_one(key) {
@@ -138,31 +153,35 @@ impl<S: Source> Inputs for Many<S> {
         self.pool.slab.len()
     }
 
-    #[inline]
-    fn poll_item(
-        self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        rules: &Rules,
-    ) -> Poll<Option<S::Item>> {
+    fn rules(&self) -> &Rules {
+        &self.rules
+    }
+
+    fn rules_mut(&mut self) -> &mut Rules {
+        self.plain = false;
+        &mut self.rules
+    }
+
+    #[inline(always)]
+    fn poll_item(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<S::Item>> {
         let this = self.get_mut();
-        if rules.biased || this.last.is_some() || !this.pool.none_aside() {
-            return this.poll_apart(cx, rules);
-        }
         let mut budget = Budget::new();
-        loop {
-            if this.pool.slab.is_empty() {
-                return Poll::Ready(None);
+        if !this.plain {
+            match this.poll_apart(None, cx, budget) {
+                ControlFlow::Break(polled) => return polled,
+                ControlFlow::Continue(left) => budget = left,
             }
-            match this.pool.poll_item(cx, &mut budget) {
+        }
+        loop {
+            let key = match this.pool.poll_item(cx, &mut budget) {
                 Poll::Ready(Got::Item(_, item)) => return Poll::Ready(Some(item)),
-                Poll::Ready(Got::Ended(key)) => {
-                    budget.pay_poll();
-                    if this.ends_with(key, rules) {
-                        return this.poll_last();
-                    }
-                }
-                Poll::Ready(Got::Own) => {}
+                Poll::Ready(Got::Ended(key)) => key,
+                Poll::Ready(Got::Own | Got::Empty) => return Poll::Ready(None),
                 Poll::Pending => return Poll::Pending,
+            };
+            match this.poll_apart(Some(key), cx, budget) {
+                ControlFlow::Break(polled) => return polled,
+                ControlFlow::Continue(left) => budget = left,
             }
         }
     }
@@ -172,6 +191,7 @@ impl<S: Source> Inputs for Many<S> {
         if this.last.is_some() {
             return Poll::Ready(());
         }
+        this.plain = false;
         while let Some(Reverse(key)) = this.woken.pop() {
             if let Some(member) = this.pool.slab.get_pin_mut(key) {
                 *member.project().tag = false;
@@ -191,9 +211,8 @@ impl<S: Source> Inputs for Many<S> {
         }
     }
 
-    fn size_hint(&self, ends: Ends) -> (usize, Option<usize>) {
-        let (low, high) = self.pool.size_hint();
-        if ends == Ends::All { (low, high) } else { (0, high) }
+    fn size_hint(&self) -> (usize, Option<usize>) {
+        self.pool.size_hint()
     }
 
     fn is_over(&self) -> bool {

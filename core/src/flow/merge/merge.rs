@@ -2,7 +2,7 @@
 
 use super::{
     Boxed, TryItem,
-    sealed::{self, Ends, Rules},
+    sealed::{self, Ends},
 };
 use crate::flow::{
     item::until_error::UntilError,
@@ -71,8 +71,7 @@ use pin_project_lite::pin_project;
 /// # });
 /// ```
 pub fn merge<I: IntoMerge>(sources: I) -> Flow<Merge<I::Inputs>> {
-    let rules = Rules { ends: Ends::All, biased: false };
-    crate::flow::source(Merge { inputs: sources.into_inputs(), rules })
+    crate::flow::source(Merge { inputs: sources.into_inputs() })
 }
 
 /// Merges all flows or streams of an iterator, as [`merge`] of a vector.
@@ -142,7 +141,7 @@ impl<I: Inputs> Flow<Merge<I>> {
     /// # });
     /// ```
     pub fn until_any_ends(mut self) -> Self {
-        self.source.rules.ends = Ends::Any;
+        self.source.inputs.rules_mut().ends = Ends::Any;
         self
     }
 
@@ -170,7 +169,7 @@ impl<I: Inputs> Flow<Merge<I>> {
     pub fn until_ends(mut self, place: usize) -> Self {
         let sources = self.source.inputs.len();
         assert!(place < sources, "no source {place} among {sources}: pass its place in the merge");
-        self.source.rules.ends = Ends::One(place);
+        self.source.inputs.rules_mut().ends = Ends::One(place);
         self
     }
 
@@ -195,7 +194,7 @@ impl<I: Inputs> Flow<Merge<I>> {
     /// # });
     /// ```
     pub fn biased(mut self) -> Self {
-        self.source.rules.biased = true;
+        self.source.inputs.rules_mut().biased = true;
         self
     }
 }
@@ -222,7 +221,6 @@ pin_project! {
     pub struct Merge<I> {
         #[pin]
         pub(super) inputs: I,
-        rules: Rules,
     }
 }
 
@@ -231,12 +229,12 @@ impl<I: Inputs> Stream for Merge<I> {
 
     #[inline]
     fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<I::Item>> {
-        let this = self.project();
-        this.inputs.poll_item(cx, this.rules)
+        self.project().inputs.poll_item(cx)
     }
 
     fn size_hint(&self) -> (usize, Option<usize>) {
-        self.inputs.size_hint(self.rules.ends)
+        let (low, high) = self.inputs.size_hint();
+        if self.inputs.rules().ends == Ends::All { (low, high) } else { (0, high) }
     }
 }
 
@@ -258,6 +256,6 @@ impl<I: Inputs> FusedStream for Merge<I> {
 
 impl<I: Inputs> fmt::Debug for Merge<I> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Merge").field("rules", &self.rules).finish_non_exhaustive()
+        f.debug_struct("Merge").field("rules", self.inputs.rules()).finish_non_exhaustive()
     }
 }

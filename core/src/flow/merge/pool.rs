@@ -10,6 +10,7 @@ use crate::{
 };
 use alloc::collections::VecDeque;
 use core::{
+    cell::Cell,
     mem,
     pin::Pin,
     task::{Context, Poll},
@@ -48,6 +49,8 @@ pub(crate) enum Got<T> {
     Ended(usize),
     /// The operator's own slot was woken.
     Own,
+    /// There is no source. Not returned to an operator with a slot of its own.
+    Empty,
 }
 
 impl<S: Source, T, const OWN: bool> Pool<S, T, OWN> {
@@ -85,13 +88,6 @@ impl<S: Source, T, const OWN: bool> Pool<S, T, OWN> {
             .fold((0, Some(0)), super::tuple::add_hints)
     }
 
-    /// Returns whether no source waits for its turn because it was let to make progress. Otherwise
-    /// [`poll_aside`](Self::poll_aside) comes before [`poll_item`](Self::poll_item).
-    #[inline]
-    pub(crate) fn none_aside(&self) -> bool {
-        self.aside.is_empty()
-    }
-
     /// Returns the next source to be polled for an item.
     pub(crate) fn next(&mut self) -> Option<usize> {
         self.pop_aside().or_else(|| self.slab.next())
@@ -110,32 +106,45 @@ impl<S: Source, T, const OWN: bool> Pool<S, T, OWN> {
     }
 
     /// Polls the woken sources, in this pass and the following ones, up to the first result.
-    /// Pending if there is none, also if there is no source: the task will be woken.
+    /// Pending if there is none: the task will be woken.
     #[inline(always)]
     pub(crate) fn poll_item(
         &mut self,
         cx: &mut Context<'_>,
         budget: &mut Budget,
     ) -> Poll<Got<S::Item>> {
+        let ended = Cell::new(None);
         loop {
+            // One that has ended counts as pending, so that its key is looked at only then.
             let turn = |key, member: Pin<&mut Member<S, T>>, cx: &mut Context<'_>| match member
                 .project()
                 .source
                 .poll_next(cx)
             {
-                Poll::Ready(Some(item)) => (Then::Again, Poll::Ready(Got::Item(key, item))),
-                Poll::Ready(None) => (Then::Stay, Poll::Ready(Got::Ended(key))),
+                Poll::Ready(Some(item)) => (Then::Again, Poll::Ready((key, item))),
+                Poll::Ready(None) => {
+                    ended.set(Some(key));
+                    (Then::Stay, Poll::Pending)
+                }
                 Poll::Pending => (Then::Stay, Poll::Pending),
             };
             while let Some(turn) = self.slab.poll_turn(turn) {
                 match turn {
                     Turn::Own => return Poll::Ready(Got::Own),
-                    Turn::Polled(Poll::Ready(got)) => return Poll::Ready(got),
+                    Turn::Polled(Poll::Ready((key, item))) => {
+                        return Poll::Ready(Got::Item(key, item));
+                    }
                     Turn::Polled(Poll::Pending) => {}
+                }
+                if let Some(key) = ended.get() {
+                    return Poll::Ready(Got::Ended(key));
                 }
                 if !budget.pay_poll() {
                     return yield_now(cx);
                 }
+            }
+            if !OWN && self.slab.is_empty() {
+                return Poll::Ready(Got::Empty);
             }
             if self.pass_or_park(cx, budget) {
                 return Poll::Pending;
@@ -143,25 +152,34 @@ impl<S: Source, T, const OWN: bool> Pool<S, T, OWN> {
         }
     }
 
-    /// Polls the sources that were let to make progress, up to the first result. Then as
-    /// [`poll_item`](Self::poll_item).
-    #[inline(never)]
+    /// Polls the sources that were let to make progress, up to the first result. None if there is none
+    /// left: then it is the turn of [`poll_item`](Self::poll_item).
+    #[inline]
     pub(crate) fn poll_aside(
         &mut self,
         cx: &mut Context<'_>,
         budget: &mut Budget,
-    ) -> Poll<Got<S::Item>> {
+    ) -> Option<Poll<Got<S::Item>>> {
+        if self.aside.is_empty() { None } else { self.poll_some_aside(cx, budget) }
+    }
+
+    #[inline(never)]
+    fn poll_some_aside(
+        &mut self,
+        cx: &mut Context<'_>,
+        budget: &mut Budget,
+    ) -> Option<Poll<Got<S::Item>>> {
         while let Some(key) = self.pop_aside() {
             match self.poll_one(key) {
-                Poll::Ready(Some(item)) => return Poll::Ready(Got::Item(key, item)),
-                Poll::Ready(None) => return Poll::Ready(Got::Ended(key)),
+                Poll::Ready(Some(item)) => return Some(Poll::Ready(Got::Item(key, item))),
+                Poll::Ready(None) => return Some(Poll::Ready(Got::Ended(key))),
                 Poll::Pending => {}
             }
             if !budget.pay_poll() {
-                return yield_now(cx);
+                return Some(yield_now(cx));
             }
         }
-        self.poll_item(cx, budget)
+        None
     }
 
     /// Polls a source for an item. If it yields one, it is polled again in the next pass. Pending

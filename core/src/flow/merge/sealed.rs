@@ -11,17 +11,19 @@ pub trait Inputs {
 
     fn len(&self) -> usize;
 
-    fn poll_item(
-        self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        rules: &Rules,
-    ) -> Poll<Option<Self::Item>>;
+    fn rules(&self) -> &Rules;
+
+    /// The rules, to change them.
+    fn rules_mut(&mut self) -> &mut Rules;
+
+    fn poll_item(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>>;
 
     fn poll_progress(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()>;
 
     fn end_at(self: Pin<&mut Self>, is_last: fn(&Self::Item) -> bool);
 
-    fn size_hint(&self, ends: Ends) -> (usize, Option<usize>);
+    /// Returns how many items all sources have left.
+    fn size_hint(&self) -> (usize, Option<usize>);
 
     fn is_over(&self) -> bool;
 }
@@ -32,6 +34,11 @@ pub trait Inputs {
 pub struct Rules {
     pub ends: Ends,
     pub biased: bool,
+}
+
+impl Rules {
+    /// Those of a merge that nothing special was asked of.
+    pub const PLAIN: Rules = Rules { ends: Ends::All, biased: false };
 }
 
 /// When a merge ends.

@@ -1,7 +1,6 @@
 //! Sources of items, and flows of them.
 
 use core::{
-    mem,
     pin::Pin,
     task::{Context, Poll},
 };
@@ -99,7 +98,7 @@ pub fn iter<I: IntoIterator>(items: I) -> Flow<Iter<I::IntoIter>> {
 /// # });
 /// ```
 pub fn stream<S: Stream>(stream: S) -> Flow<FromStream<S>> {
-    source(FromStream { stream, ended: false, parked: None, settled: false })
+    source(FromStream { stream, state: State::Fresh, parked: None })
 }
 
 /// Creates a flow of the items of a [`Source`].
@@ -202,12 +201,23 @@ pin_project! {
         // Kept after its end: the work on its items may use what it owns.
         #[pin]
         stream: S,
-        ended: bool,
+        state: State,
         // An item that was taken ahead.
         parked: Option<Item>,
-        // Polled, or let to make progress, since it last yielded an item.
-        settled: bool,
     }
+}
+
+/// One value, as it is looked at for each item.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd)]
+enum State {
+    /// Neither polled nor let to make progress since it last yielded an item.
+    Fresh,
+    /// Polled, or let to make progress.
+    Settled,
+    /// An item was taken ahead.
+    Ahead,
+    /// It has ended.
+    Ended,
 }
 
 impl<S: Stream> FromStream<S> {
@@ -230,18 +240,27 @@ impl<S: Stream> FromStream<S> {
         (self.stream, self.parked)
     }
 
+    /// Takes the item that was taken ahead: none if it has ended.
+    #[cold]
+    fn take_ahead(self: Pin<&mut Self>) -> Option<S::Item> {
+        let this = self.project();
+        if *this.state == State::Ahead {
+            *this.state = State::Fresh;
+        }
+        this.parked.take()
+    }
+
+    /// Polls the stream, which has not ended, for an item.
+    #[inline]
     fn ask(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<S::Item>> {
         let this = self.project();
-        if *this.ended {
-            return Poll::Ready(None);
-        }
         let polled = this.stream.poll_next(cx);
-        match polled {
-            Poll::Ready(Some(_)) => *this.settled = false,
-            Poll::Ready(None) => *this.ended = true,
+        *this.state = match polled {
+            Poll::Ready(Some(_)) => State::Fresh,
+            Poll::Ready(None) => State::Ended,
             // A read has begun.
-            Poll::Pending => *this.settled = true,
-        }
+            Poll::Pending => State::Settled,
+        };
         polled
     }
 }
@@ -250,33 +269,36 @@ impl<S: Stream> Stream for FromStream<S> {
     type Item = S::Item;
 
     #[inline]
-    fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<S::Item>> {
-        // Not `take` alone, which would copy an item that is rarely there.
-        if self.parked.is_some() {
-            return Poll::Ready(self.as_mut().project().parked.take());
+    fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<S::Item>> {
+        if self.state >= State::Ahead {
+            return Poll::Ready(self.take_ahead());
         }
         self.ask(cx)
     }
 
     fn size_hint(&self) -> (usize, Option<usize>) {
         let parked = usize::from(self.parked.is_some());
-        let (low, high) = if self.ended { (0, Some(0)) } else { self.stream.size_hint() };
+        let ended = self.state == State::Ended;
+        let (low, high) = if ended { (0, Some(0)) } else { self.stream.size_hint() };
         (low.saturating_add(parked), high.and_then(|high| high.checked_add(parked)))
     }
 }
 
 impl<S: Stream> Source for FromStream<S> {
     fn poll_progress(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
-        if self.parked.is_some() || self.ended {
+        if self.state >= State::Ahead {
             return Poll::Ready(());
         }
         // We have begun no read. If the stream has work under way nevertheless, it wakes us.
-        if !mem::replace(self.as_mut().project().settled, true) {
+        if self.state == State::Fresh {
+            *self.project().state = State::Settled;
             return Poll::Pending;
         }
-        match self.as_mut().ask(cx) {
-            Poll::Ready(item) => *self.project().parked = item,
-            Poll::Pending => return Poll::Pending,
+        let Poll::Ready(item) = self.as_mut().ask(cx) else { return Poll::Pending };
+        let this = self.project();
+        if item.is_some() {
+            *this.state = State::Ahead;
+            *this.parked = item;
         }
         Poll::Ready(())
     }

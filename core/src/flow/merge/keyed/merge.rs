@@ -284,7 +284,8 @@ impl<K: Ord + Clone, S: Source> Stream for KeyedMerge<K, S> {
                 }
                 continue;
             }
-            match this.pool.poll_aside(cx, &mut budget) {
+            let aside = this.pool.poll_aside(cx, &mut budget);
+            match aside.unwrap_or_else(|| this.pool.poll_item(cx, &mut budget)) {
                 Poll::Ready(Got::Item(place, item)) => {
                     return Poll::Ready(Some(KeyedEvent::Item(this.key_at(place), item)));
                 }
@@ -294,7 +295,7 @@ impl<K: Ord + Clone, S: Source> Stream for KeyedMerge<K, S> {
                     this.pool.remove(place);
                     return Poll::Ready(Some(KeyedEvent::Ended(key)));
                 }
-                Poll::Ready(Got::Own) => this.woken = true,
+                Poll::Ready(Got::Own | Got::Empty) => this.woken = true,
                 Poll::Pending => return Poll::Pending,
             }
         }
