@@ -22,9 +22,6 @@ use pin_project_lite::pin_project;
 
 /// Memory for a few sources of the same type: an array, or a boxed slice.
 pub trait Slots<S> {
-    /// Whether there are two, and never more or fewer.
-    const TWO: bool;
-
     /// Returns all slots.
     fn all(&self) -> &[Option<S>];
 
@@ -33,8 +30,6 @@ pub trait Slots<S> {
 }
 
 impl<S, const N: usize> Slots<S> for [Option<S>; N] {
-    const TWO: bool = N == 2;
-
     fn all(&self) -> &[Option<S>] {
         self
     }
@@ -46,8 +41,6 @@ impl<S, const N: usize> Slots<S> for [Option<S>; N] {
 }
 
 impl<S> Slots<S> for Pin<Box<[Option<S>]>> {
-    const TWO: bool = false;
-
     fn all(&self) -> &[Option<S>] {
         self
     }
@@ -78,9 +71,6 @@ impl<B: Slots<S>, S: Source> Sources for Alike<B, S> {
     #[inline(always)]
     fn poll_around(self: Pin<&mut Self>, from: usize, cx: &mut Context<'_>) -> Around<S::Item> {
         let mut slots = self.project().slots;
-        if B::TWO {
-            return poll_two(slots, from, cx);
-        }
         let all = slots.all().len();
         let mut waits = false;
         let mut place = from;
@@ -127,30 +117,6 @@ impl<B: Slots<S>, S: Source> Sources for Alike<B, S> {
 
     fn size_hint(&self) -> (usize, Option<usize>) {
         self.slots.all().iter().map(hint_of).fold((0, Some(0)), add_hints)
-    }
-}
-
-/// [`poll_around`](Sources::poll_around) of two, without a loop.
-#[inline(always)]
-fn poll_two<B: Slots<S>, S: Source>(
-    mut slots: Pin<&mut B>,
-    from: usize,
-    cx: &mut Context<'_>,
-) -> Around<S::Item> {
-    let mut poll = |place| match poll_slot(slots.as_mut().at(place), cx) {
-        Some(Poll::Ready(Some(item))) => Around::Item(place, item),
-        Some(Poll::Ready(None)) => Around::Ended(place),
-        Some(Poll::Pending) => Around::Waits,
-        None => Around::Over,
-    };
-    let first = usize::from(from == 1);
-    match poll(first) {
-        Around::Waits => match poll(1 - first) {
-            Around::Over => Around::Waits,
-            around => around,
-        },
-        Around::Over => poll(1 - first),
-        around => around,
     }
 }
 
