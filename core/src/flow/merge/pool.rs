@@ -4,7 +4,7 @@ use crate::{
     flow::source::Source,
     set::{
         budget::Budget,
-        slab::{OWN_KEY, Slab, Then, Turn},
+        slab::{OWN_KEY, Place, Slab, Then, Turn},
     },
     waits,
 };
@@ -116,17 +116,15 @@ impl<S: Source, T, const OWN: bool> Pool<S, T, OWN> {
         let ended = Cell::new(None);
         loop {
             // One that has ended counts as pending, so that its key is looked at only then.
-            let turn = |key, member: Pin<&mut Member<S, T>>, cx: &mut Context<'_>| match member
-                .project()
-                .source
-                .poll_next(cx)
-            {
-                Poll::Ready(Some(item)) => (Then::Again, Poll::Ready((key, item))),
-                Poll::Ready(None) => {
-                    ended.set(Some(key));
-                    (Then::Stay, Poll::Pending)
+            let turn = |place: Place<_>, member: Pin<&mut Member<S, T>>, cx: &mut Context<'_>| {
+                match member.project().source.poll_next(cx) {
+                    Poll::Ready(Some(item)) => (Then::Again, Poll::Ready((place.key(), item))),
+                    Poll::Ready(None) => {
+                        ended.set(Some(place.key()));
+                        (Then::Stay, Poll::Pending)
+                    }
+                    Poll::Pending => (Then::Stay, Poll::Pending),
                 }
-                Poll::Pending => (Then::Stay, Poll::Pending),
             };
             while let Some(turn) = self.slab.poll_turn(turn) {
                 match turn {

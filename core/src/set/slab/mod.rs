@@ -32,5 +32,5 @@ mod slab;
 mod tests;
 mod word;
 
-pub(crate) use pass::{Then, Turn};
+pub(crate) use pass::{Place, Then, Turn};
 pub(crate) use slab::{OWN_KEY, Slab};

@@ -35,6 +35,19 @@ pub(crate) enum Turn<R> {
     Polled(R),
 }
 
+/// Where a child is whose turn it is.
+pub(crate) struct Place<F> {
+    chunk: Chunk<F>,
+    slot: usize,
+}
+
+impl<F> Place<F> {
+    /// The key of the child. Asks its chunk: not to be called for each.
+    pub(crate) fn key(&self) -> usize {
+        (self.chunk.header().index as usize) << SLOT_BITS | self.slot
+    }
+}
+
 impl<F, const OWN: bool> Slab<F, OWN> {
     /// Begins a pass with everything that was woken: false if nothing was. The pass before must
     /// be over.
@@ -43,8 +56,9 @@ impl<F, const OWN: bool> Slab<F, OWN> {
         debug_assert!(self.bits == 0 && self.pass.first == NONE, "a pass within a pass");
         match &self.list {
             Some(list) if list.is_woken(&self.owner) => self.take_woken(),
-            _ if self.later.first == NONE => return false,
-            _ => self.take_later(),
+            _ if self.later.first != NONE => self.take_later(),
+            _ if self.again == 0 => return false,
+            _ => self.take_again(),
         }
         true
     }
@@ -52,16 +66,24 @@ impl<F, const OWN: bool> Slab<F, OWN> {
     /// Begins a pass with what [`wake`](Self::wake) was called for, or a poll has asked for: false if
     /// there is nothing. What wakers have woken waits for [`begin_pass`](Self::begin_pass).
     pub(crate) fn begin_queued(&mut self) -> bool {
-        if self.later.first == NONE {
+        if self.later.first == NONE && self.again == 0 {
             return false;
         }
         self.take_later();
         true
     }
 
+    /// Begins a pass with those of one chunk: nobody else is to be polled. It does not sleep, as it has
+    /// just polled them.
+    #[inline(always)]
+    fn take_again(&mut self) {
+        self.bits = mem::take(&mut self.again);
+    }
+
     /// Takes what wakers have woken: mostly one slot.
     #[inline(never)]
     fn take_woken(&mut self) {
+        self.queue_again();
         let Some(list) = &self.list else { return };
         let newest = list.take(&mut self.owner);
         let Some(key) = ready_list::slot(newest) else { return self.take_chunks(newest) };
@@ -101,6 +123,7 @@ impl<F, const OWN: bool> Slab<F, OWN> {
 
     #[inline(never)]
     fn take_later(&mut self) {
+        self.queue_again();
         // It does not sleep while it polls, though nobody has woken it.
         if let Some(list) = &self.list {
             list.unpark(&mut self.owner);
@@ -123,27 +146,27 @@ impl<F, const OWN: bool> Slab<F, OWN> {
     #[inline]
     pub(crate) fn next(&mut self) -> Option<usize> {
         let (chunk, slot) = self.turn()?;
-        Some((chunk.header().index as usize) << SLOT_BITS | slot)
+        Some(Place { chunk, slot }.key())
     }
 
-    /// Calls `poll` with the next child of this pass, its key and its waker, and does with the child
+    /// Calls `poll` with the next child of this pass, its place and its waker, and does with the child
     /// what that says. None when the pass is over.
     ///
     /// If `poll` panics, the child is dropped.
     #[inline(always)]
     pub(crate) fn poll_turn<R>(
         &mut self,
-        poll: impl FnOnce(usize, Pin<&mut F>, &mut Context<'_>) -> (Then, R),
+        poll: impl FnOnce(Place<F>, Pin<&mut F>, &mut Context<'_>) -> (Then, R),
     ) -> Option<Turn<R>> {
         let (chunk, slot) = self.turn()?;
-        let key = (chunk.header().index as usize) << SLOT_BITS | slot;
-        if OWN && key == OWN_KEY {
+        let place = Place { chunk, slot };
+        if OWN && place.key() == OWN_KEY {
             return Some(Turn::Own);
         }
-        let (then, result) = self.poll_found(chunk, slot, |child, cx| poll(key, child, cx));
+        let (then, result) = self.poll_found(chunk, slot, |child, cx| poll(place, child, cx));
         match then {
             Then::Stay => {}
-            Then::Again => self.enqueue(chunk, 1 << slot),
+            Then::Again => self.again |= 1 << slot,
             Then::Go => {
                 self.vacate(chunk, slot);
                 // SAFETY: the slot had a child, which the slab does not know any more.
@@ -160,6 +183,7 @@ impl<F, const OWN: bool> Slab<F, OWN> {
             if self.pass.first == NONE {
                 return None;
             }
+            self.queue_again();
             let chunk = at(&self.chunks, self.pass.first as usize);
             let header = chunk.header();
             self.pass.first = header.next_local.replace(NONE);
@@ -181,7 +205,7 @@ impl<F, const OWN: bool> Slab<F, OWN> {
     /// Lets the task sleep until the next wake: false if one has come already, or
     /// [`wake`](Self::wake) was called. Call it when a pass is over.
     pub(crate) fn park(&mut self, cx: &mut Context<'_>) -> bool {
-        if self.later.first != NONE {
+        if self.later.first != NONE || self.again != 0 {
             return false;
         }
         match &self.list {
@@ -227,6 +251,16 @@ impl<F, const OWN: bool> Slab<F, OWN> {
         result
     }
 
+    /// Queues the slots of this chunk that are to be polled again, as another one is polled next.
+    #[inline]
+    pub(super) fn queue_again(&mut self) {
+        let again = mem::take(&mut self.again);
+        if again != 0 {
+            let chunk = self.chunk.expect("a child of it was polled");
+            self.enqueue(chunk, again);
+        }
+    }
+
     /// Has the slots polled in the next pass.
     #[inline]
     pub(super) fn enqueue(&mut self, chunk: Chunk<F>, slots: usize) {
@@ -237,11 +271,12 @@ impl<F, const OWN: bool> Slab<F, OWN> {
         }
     }
 
-    /// Forgets that the slots are to be polled in this pass.
+    /// Forgets that the slots are to be polled in this pass, or again.
     #[inline]
     pub(super) fn skip(&mut self, chunk: Chunk<F>, slots: usize) {
         if self.chunk == Some(chunk) {
             self.bits &= !slots;
+            self.again &= !slots;
         }
     }
 
@@ -302,9 +337,9 @@ impl<F: Future, const OWN: bool> Slab<F, OWN> {
     /// pass is over. With the key of the child.
     #[inline(always)]
     pub(crate) fn poll_turn_future(&mut self) -> Option<Turn<(usize, Poll<F::Output>)>> {
-        self.poll_turn(|key, child, cx| match child.poll(cx) {
-            Poll::Ready(output) => (Then::Go, (key, Poll::Ready(output))),
-            Poll::Pending => (Then::Stay, (key, Poll::Pending)),
+        self.poll_turn(|place, child, cx| match child.poll(cx) {
+            Poll::Ready(output) => (Then::Go, (place.key(), Poll::Ready(output))),
+            Poll::Pending => (Then::Stay, (place.key(), Poll::Pending)),
         })
     }
 

@@ -46,6 +46,8 @@ pub(crate) struct Slab<F, const OWN: bool = false> {
     /// The chunk that is polled now, and what is left of it: slots with a child, or set apart.
     pub(super) chunk: Option<Chunk<F>>,
     pub(super) bits: usize,
+    /// The slots of this chunk to be polled again in the next pass. With those of `later`.
+    pub(super) again: usize,
 }
 
 // SAFETY: the slab owns its futures, and sending it sends them. What it shares with wakers may be
@@ -96,6 +98,7 @@ impl<F, const OWN: bool> Slab<F, OWN> {
             pass: Queue::EMPTY,
             chunk: None,
             bits: 0,
+            again: 0,
         }
     }
 
@@ -326,6 +329,7 @@ impl<F, const OWN: bool> Slab<F, OWN> {
     ///
     /// O(chunks). What was woken, and who sleeps, stays so.
     pub(crate) fn shrink_to_fit(&mut self) {
+        self.queue_again();
         self.pass = self.without_empty(self.pass);
         self.later = self.without_empty(self.later);
         if self.bits == 0 {
