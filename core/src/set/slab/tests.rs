@@ -1,7 +1,7 @@
 //! The slab against a model, and what its interface does not let through.
 
-use super::{OWN_KEY, Slab};
-use alloc::{collections::BTreeMap, rc::Rc, vec::Vec};
+use super::{OWN_KEY, Slab, Then};
+use alloc::{collections::BTreeMap, rc::Rc, vec, vec::Vec};
 use core::{
     cell::{Cell, RefCell},
     task::{Context, Waker},
@@ -85,6 +85,27 @@ fn told_of_a_slot_that_is_no_more() {
     assert_eq!((slab.next(), slab.next()), (Some(key), None));
 }
 
+/// A child that is to be polled again, and one of another chunk that is woken: both are polled.
+#[test]
+fn polled_again_while_another_is_woken() {
+    let mut slab = Slab::new();
+    let keys: Vec<_> = (0..20).map(|_| slab.insert(())).collect();
+    let [again, woken] = [keys[0], keys[19]];
+    let waker = slab.poll_with(woken, |_, cx| cx.waker().clone()).unwrap();
+    for _ in 0..3 {
+        slab.wake(again);
+        assert!(slab.begin_pass());
+        assert_eq!(slab.poll_next(|_, _| (Then::Again, 1)), Some(1));
+        assert_eq!(slab.next(), None);
+        waker.wake_by_ref();
+        assert!(slab.begin_pass());
+        let mut polled = [slab.next(), slab.next(), slab.next()];
+        polled.sort_unstable();
+        assert_eq!(polled, [None, Some(again), Some(woken)]);
+        assert!(!slab.begin_pass() && slab.park(&mut Context::from_waker(Waker::noop())));
+    }
+}
+
 /// What is set apart is no child, and stays.
 #[test]
 fn a_slot_that_is_set_apart() {
@@ -116,6 +137,8 @@ enum Op {
     Fire(usize),
     BeginPass,
     Next,
+    /// A poll that asks for another one.
+    Again,
     Park,
     Clear,
     Shrink,
@@ -130,6 +153,7 @@ fn op() -> impl Strategy<Value = Op> {
         6 => any::<usize>().prop_map(Op::Fire),
         4 => Just(Op::BeginPass),
         12 => Just(Op::Next),
+        6 => Just(Op::Again),
         3 => Just(Op::Park),
         1 => Just(Op::Clear),
         3 => Just(Op::Shrink),
@@ -225,6 +249,14 @@ fn run(ops: Vec<Op>) {
                     if let Some((_, due)) = known {
                         *due = Due::No;
                     }
+                }
+                None => in_pass = false,
+            },
+            Op::Again => match slab.poll_next(|child, _| (Then::Again, child.0)) {
+                Some(polled) => {
+                    assert!(in_pass);
+                    let known = children.values_mut().find(|(number, _)| *number == polled);
+                    known.expect("a child of the slab").1 = Due::Yes;
                 }
                 None => in_pass = false,
             },
