@@ -252,13 +252,19 @@ impl<F, const OWN: bool> Slab<F, OWN> {
     }
 
     /// Queues the slots of this chunk that are to be polled again, as another one is polled next.
-    #[inline]
+    #[inline(always)]
     pub(super) fn queue_again(&mut self) {
-        let again = mem::take(&mut self.again);
-        if again != 0 {
-            let chunk = self.chunk.expect("a child of it was polled");
-            self.enqueue(chunk, again);
+        if self.again != 0 {
+            self.queue_some_again();
         }
+    }
+
+    /// Not inlined, as futures never ask for it, and streams once for many polls.
+    #[inline(never)]
+    fn queue_some_again(&mut self) {
+        let again = mem::take(&mut self.again);
+        let chunk = self.chunk.expect("a child of it was polled");
+        self.enqueue(chunk, again);
     }
 
     /// Has the slots polled in the next pass.
