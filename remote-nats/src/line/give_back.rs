@@ -129,7 +129,7 @@ impl Line {
 impl Core {
     /// Stores a message, unless there is one with its subject that is not older. A server that was killed may have messages again that were acknowledged, of which nobody hears:
     /// these are no reason not to.
-    pub(super) async fn store_over(
+    async fn store_over(
         &self,
         stream: &str,
         subject: &str,

@@ -4,16 +4,15 @@
 //! one of all (seen with 2.9.10). So it may have messages again that were acknowledged, and wait
 //! for acknowledgements of messages that are gone.
 
-use super::{ATTEMPTS, DELAY, EPOCH, Line, PUT_AT, WAS};
+use super::Line;
 use crate::{
     connection::Connection,
     error::unavailable,
     handle::Core,
-    jetstream::{ConsumerInfo, Stored},
+    jetstream::ConsumerInfo,
     names::{Key, LATER, WORKERS},
 };
 use anyscope_remote::EngineError;
-use async_nats::HeaderMap;
 use serde_json::Value;
 use std::mem;
 
@@ -185,38 +184,6 @@ impl Core {
         }
         // Who leads the consumer looks into its own copy.
         step_down(format!("CONSUMER.LEADER.STEPDOWN.{stream}.{consumer}")).await;
-        if there <= delivered {
-            self.store_passed_over(consumed, delivered).await?;
-        }
-        Ok(())
-    }
-
-    /// Stores those anew that the consumer has passed over, as it found nothing in its copy: none is leased.
-    async fn store_passed_over(
-        &self,
-        consumed: &Consumed<'_>,
-        delivered: u64,
-    ) -> Result<(), EngineError> {
-        let (connection, Consumed { stream, subject, .. }) = (&self.connection, consumed);
-        for _ in 0..AT_ONCE.1 {
-            let Some(passed) = connection.first(stream, subject, 1).await? else { break };
-            if passed.sequence > delivered {
-                break;
-            }
-            let mut headers = HeaderMap::new();
-            for name in [ATTEMPTS, EPOCH, PUT_AT, DELAY, WAS] {
-                if let Some(value) = passed.header(name) {
-                    headers.insert(name, value);
-                }
-            }
-            if passed.header(PUT_AT).is_none() {
-                headers.insert(PUT_AT, passed.time.to_string());
-            }
-            let older = |stored: &Stored| stored.sequence <= delivered;
-            let payload = passed.payload.into();
-            self.store_over(stream, &passed.subject, headers, payload, older).await?;
-            connection.delete_to(stream, &passed.subject, delivered).await?;
-        }
         Ok(())
     }
 }
