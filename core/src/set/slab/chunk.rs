@@ -88,6 +88,12 @@ impl Header {
         slot < usize::from(self.slots)
     }
 
+    /// The key of a slot.
+    #[inline(always)]
+    pub(super) fn key(&self, slot: usize) -> usize {
+        (self.index as usize) << SLOT_BITS | slot
+    }
+
     /// A bit for each slot there is.
     fn all(&self) -> usize {
         usize::MAX >> (usize::BITS - u32::from(self.slots))
@@ -292,8 +298,7 @@ unsafe fn wake_by_ref(data: *const ()) {
 unsafe fn wake_first(header: *const Header, slot: usize) {
     // SAFETY: kept by the caller.
     let header = unsafe { &*header };
-    let key = (header.index as usize) << SLOT_BITS | slot;
-    if !header.list.tell(key) && header.word.wake(slot) {
+    if !header.list.tell(header.key(slot)) && header.word.wake(slot) {
         // SAFETY: the chunk is not on the list, since no slot was woken and we have woken one.
         // The owner keeps it until it has taken it, or has closed the list.
         unsafe { header.list.push(header) };

@@ -5,7 +5,7 @@ use super::{
     guard::DropChild,
     queue::{Queue, at},
     ready_list,
-    slab::{OWN_KEY, SLOT_BITS, Slab},
+    slab::{OWN_KEY, Slab},
 };
 use core::{
     future::Future,
@@ -44,7 +44,7 @@ pub(crate) struct Place<F> {
 impl<F> Place<F> {
     /// The key of the child. Asks its chunk: not to be called for each.
     pub(crate) fn key(&self) -> usize {
-        (self.chunk.header().index as usize) << SLOT_BITS | self.slot
+        self.chunk.header().key(self.slot)
     }
 }
 

@@ -136,7 +136,7 @@ impl<F, const OWN: bool> Slab<F, OWN> {
     #[inline]
     pub(crate) fn insert(&mut self, child: F) -> usize {
         let (chunk, slot) = self.place(child);
-        (chunk.header().index as usize) << SLOT_BITS | slot
+        chunk.header().key(slot)
     }
 
     /// [`insert`](Self::insert) and [`wake`](Self::wake).
@@ -144,7 +144,7 @@ impl<F, const OWN: bool> Slab<F, OWN> {
     pub(crate) fn push(&mut self, child: F) -> usize {
         let (chunk, slot) = self.place(child);
         self.enqueue(chunk, 1 << slot);
-        (chunk.header().index as usize) << SLOT_BITS | slot
+        chunk.header().key(slot)
     }
 
     #[inline(always)]
