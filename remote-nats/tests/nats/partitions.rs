@@ -2,7 +2,7 @@
 
 use crate::{
     proxy::{CUTS, Cut, Proxy},
-    support::server_or_return,
+    support::{Server, server_or_return},
 };
 use anyscope::{Timer, flow, join, race, scope, smol::Smol, timeout};
 use anyscope_nats::Nats;
@@ -42,10 +42,8 @@ const LONG: Duration = Duration::from_secs(600);
 fn j90_a_worker_that_is_cut_off_stops() {
     let server = server_or_return!("");
     each(CUTS, async |cut| {
-        let proxy = Proxy::to(&server);
-        let (far, near) = (connect(proxy.address()).await, connect(server.address()).await);
-        let queue = queue("stops", cut);
-        let (mut told, goes) = (Told::default(), Goes::default());
+        let Sides { proxy, far, near, queue, mut told, goes } =
+            Sides::of(&server, "stops", cut).await;
         scope(&Smol, async |s| {
             let far = s.spawn(worker(&far, &queue, "far", LEASE, (&told, &goes)));
             let remote = Remote::<Named>::new(&near, &Smol, queue.clone()).caller_lease(LONG);
@@ -75,10 +73,8 @@ fn j90_a_worker_that_is_cut_off_stops() {
 fn j91_a_settle_that_comes_late_is_one_of_two() {
     let server = server_or_return!("");
     each([Cut::Held], async |cut| {
-        let proxy = Proxy::to(&server);
-        let (far, near) = (connect(proxy.address()).await, connect(server.address()).await);
-        let queue = queue("late", cut);
-        let (mut told, goes) = (Told::default(), Goes::default());
+        let Sides { proxy, far, near, queue, mut told, goes } =
+            Sides::of(&server, "late", cut).await;
         scope(&Smol, async |s| {
             let far = s.spawn(worker(&far, &queue, "far", LEASE, (&told, &goes)));
             let remote = Remote::<Named>::new(&near, &Smol, queue.clone()).caller_lease(LONG);
@@ -107,10 +103,8 @@ fn j91_a_settle_that_comes_late_is_one_of_two() {
 fn j92_a_caller_that_is_cut_off_has_its_outcome() {
     let server = server_or_return!("");
     each(CUTS, async |cut| {
-        let proxy = Proxy::to(&server);
-        let (far, near) = (connect(proxy.address()).await, connect(server.address()).await);
-        let queue = queue("caller", cut);
-        let (mut told, goes) = (Told::default(), Goes::default());
+        let Sides { proxy, far, near, queue, mut told, goes } =
+            Sides::of(&server, "caller", cut).await;
         scope(&Smol, async |s| {
             s.spawn_daemon(worker(&near, &queue, "near", LONG, (&told, &goes)));
             let remote = Remote::<Named>::new(&far, &Smol, queue.clone()).caller_lease(LONG);
@@ -135,10 +129,8 @@ fn j93_a_caller_that_is_cut_off_for_good_is_gone() {
     // If only answers are lost, the server hears of it.
     let cuts = CUTS.into_iter().filter(|cut| *cut != Cut::Answers);
     each(cuts, async |cut| {
-        let proxy = Proxy::to(&server);
-        let (far, near) = (connect(proxy.address()).await, connect(server.address()).await);
-        let queue = queue("good", cut);
-        let (mut told, goes) = (Told::default(), Goes::default());
+        let Sides { proxy, far, near, queue, mut told, goes } =
+            Sides::of(&server, "good", cut).await;
         scope(&Smol, async |s| {
             s.spawn_daemon(worker(&near, &queue, "near", LONGER, (&told, &goes)));
             let remote = Remote::<Named>::new(&far, &Smol, queue.clone()).caller_lease(LEASE);
@@ -322,6 +314,25 @@ const PATIENCE: Duration = Duration::from_secs(90);
 
 async fn soon<T>(work: impl Future<Output = T>) -> T {
     timeout(&Smol, PATIENCE, work).await.expect("what was waited for did not come")
+}
+
+/// A way to a server that can be cut, with a client behind it and one that is near.
+struct Sides {
+    proxy: Proxy,
+    far: Nats,
+    near: Nats,
+    queue: Queue,
+    told: Told,
+    goes: Goes,
+}
+
+impl Sides {
+    async fn of(server: &Server, name: &str, cut: Cut) -> Self {
+        let proxy = Proxy::to(server);
+        let (far, near) = (connect(proxy.address()).await, connect(server.address()).await);
+        let (told, goes) = (Told::default(), Goes::default());
+        Sides { proxy, far, near, queue: queue(name, cut), told, goes }
+    }
 }
 
 async fn connect(address: String) -> Nats {
