@@ -96,10 +96,15 @@ pub(crate) struct Republish {
 #[derive(Deserialize)]
 pub(crate) struct StreamState {
     pub(crate) messages: u64,
+    /// The number of the last message that was stored.
+    pub(crate) last_seq: u64,
 }
 
 #[derive(Deserialize)]
 pub(crate) struct ConsumerInfo {
+    /// When; another one with its name has another time.
+    #[serde(default)]
+    pub(crate) created: String,
     pub(crate) config: ConsumerConfig,
     pub(crate) delivered: Place,
     /// All up to here is acknowledged.
@@ -170,6 +175,15 @@ impl Connection {
             },
         });
         Ok(self.ask(&format!("CONSUMER.DURABLE.CREATE.{stream}.{name}"), &body).await?)
+    }
+
+    pub(crate) async fn delete_consumer(
+        &self,
+        stream: &str,
+        name: &str,
+    ) -> Result<(), EngineError> {
+        self.ask::<Value>(&format!("CONSUMER.DELETE.{stream}.{name}"), &Value::Null).await?;
+        Ok(())
     }
 
     /// Returns the last message with this subject, which may have wildcards. Asks the leader: what was stored before is seen.

@@ -23,8 +23,7 @@ impl Line {
         let (connection, names) = (&core.connection, &self.names);
         loop {
             let turn = connection.last(&names.state, &names.turn(key)).await?;
-            let in_turn =
-                turn.as_ref().and_then(|turn| id(std::str::from_utf8(&turn.payload).ok()?));
+            let in_turn = turn.as_ref().and_then(named);
             if let Some(in_turn) = in_turn.filter(|in_turn| Some(in_turn) != done)
                 && connection.last(&names.ends, &names.end(&in_turn)).await?.is_none()
             {
@@ -62,6 +61,16 @@ impl Line {
         }
     }
 
+    /// Returns the job whose turn it is, and the number of the message that says so.
+    pub(super) async fn in_turn(
+        &self,
+        core: &Core,
+        key: &Key,
+    ) -> Result<Option<(JobId, u64)>, EngineError> {
+        let turn = core.connection.last(&self.names.state, &self.names.turn(key)).await?;
+        Ok(turn.and_then(|turn| Some((named(&turn)?, turn.sequence))))
+    }
+
     async fn unpark(&self, core: &Core, job: &JobId, parked: Stored) -> Result<(), EngineError> {
         let (connection, names) = (&core.connection, &self.names);
         let epoch = parked.header(super::EPOCH).and_then(|epoch| epoch.parse().ok()).unwrap_or(0);
@@ -70,6 +79,11 @@ impl Line {
         connection.publish_after(&names.job(job), 0, headers, parked.payload.into()).await?;
         connection.delete(&names.wait, parked.sequence).await
     }
+}
+
+/// Returns whose turn it is, as this says.
+fn named(turn: &Stored) -> Option<JobId> {
+    id(std::str::from_utf8(&turn.payload).ok()?)
 }
 
 fn id(text: &str) -> Option<JobId> {

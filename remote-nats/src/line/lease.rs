@@ -215,7 +215,8 @@ impl Line {
         let delivered = delivery.delivered;
         let before = |name| delivery.number(name).unwrap_or(0);
         let attempt = u32::try_from(before(ATTEMPTS) + delivered).unwrap_or(u32::MAX);
-        let epoch = before(EPOCH) + delivered;
+        // Of a job that was lost and is put again, it goes on by the time when that was stored.
+        let epoch = before(EPOCH).max(delivery.stored_at) + delivered;
         let put_at = delivery.number(PUT_AT).unwrap_or(delivery.stored_at);
         let lease = LeaseId::new(&*delivery.reply);
         let held = Held {

@@ -14,6 +14,7 @@
 //! | `give_back` | ends leases without an outcome; brings back jobs whose delay is over |
 //! | `redrive` | dead letters that are put again |
 //! | `sweep` | repairs what crashes leave |
+//! | `passed` | what a consumer has passed over |
 //! | `watch` | waits for outcomes, and for ends of leases |
 //! | `signals` | what is told to workers |
 //! | `board` | what workers have, for those who look |
@@ -24,6 +25,7 @@ mod give_back;
 mod held;
 mod keys;
 mod lease;
+mod passed;
 mod pull;
 mod pullers;
 mod put;

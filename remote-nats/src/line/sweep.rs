@@ -9,10 +9,10 @@ use crate::{
     connection::Connection,
     error::unavailable,
     handle::Core,
-    jetstream::ConsumerInfo,
+    jetstream::{ConsumerInfo, StreamInfo},
     names::{Key, LATER, WORKERS},
 };
-use anyscope_remote::EngineError;
+use anyscope_remote::{EngineError, engine::JobId};
 use serde_json::Value;
 use std::mem;
 
@@ -21,6 +21,8 @@ use std::mem;
 pub(super) struct Swept {
     jobs: Found,
     delays: Found,
+    /// A job whose turn it is and that is nowhere, and the number of what says that it is its turn.
+    lost: Option<(JobId, u64)>,
 }
 
 #[derive(Default)]
@@ -29,12 +31,15 @@ struct Found {
     looked: u64,
     /// A message that the consumer did not see.
     unseen: Option<u64>,
+    /// Some were passed over.
+    passed: bool,
 }
 
 impl Swept {
     /// Whether it is to be looked again soon.
     pub(super) fn suspects(&self) -> bool {
-        [&self.jobs, &self.delays].iter().any(|found| found.unseen.is_some())
+        let consumers = [&self.jobs, &self.delays];
+        self.lost.is_some() || consumers.iter().any(|found| found.unseen.is_some() || found.passed)
     }
 }
 
@@ -43,7 +48,7 @@ const AT_ONCE: (u64, usize) = (10_000, 256);
 
 impl Line {
     pub(super) async fn sweep(&self, core: &Core, swept: &mut Swept) -> Result<(), EngineError> {
-        self.promote_oldest(core).await?;
+        self.promote_oldest(core, &mut swept.lost).await?;
         let names = &self.names;
         let connection = &core.connection;
         // Somebody may have given them copies.
@@ -54,58 +59,70 @@ impl Line {
             (&names.work, WORKERS, "job.*", &mut swept.jobs),
             (&names.wait, LATER, "later.*", &mut swept.delays),
         ] {
-            let Some(info) = connection.stream(stream).await? else { continue };
-            connection.note(stream, &info.config);
-            let copies = info.config.num_replicas;
-            // In the other stream there are also those that wait for their turn.
-            let messages = if consumer == WORKERS { info.state.messages } else { 0 };
+            // Before the stream, as that may go on.
             let Some(info) = connection.consumer(stream, consumer).await? else { continue };
+            let Some(StreamInfo { config, state }) = connection.stream(stream).await? else {
+                continue;
+            };
+            connection.note(stream, &config);
+            // In the other stream there are also those that wait for their turn.
+            let messages = if consumer == WORKERS { state.messages } else { 0 };
             let consumed = Consumed { stream, consumer, subject: &names.subject(kind) };
-            connection.delete_acknowledged(&consumed, &info).await?;
             connection.acknowledge_deleted(&consumed, &info, &mut found.looked).await?;
-            if copies > 1 {
+            found.passed = self.mend_passed(core, &consumed, &info, state.last_seq).await?;
+            if config.num_replicas > 1 {
                 core.move_stuck(&consumed, messages, &info, &mut found.unseen).await?;
             }
         }
         Ok(())
     }
 
-    /// Helps the job that is parked longest, if whoever should have done it is gone.
-    async fn promote_oldest(&self, core: &Core) -> Result<(), EngineError> {
+    /// Helps the job that is parked longest, if whoever should have done it is gone, or if the job is whose turn it is.
+    async fn promote_oldest(
+        &self,
+        core: &Core,
+        lost: &mut Option<(JobId, u64)>,
+    ) -> Result<(), EngineError> {
         let any = self.names.subject("park.*.*");
         let oldest = core.connection.first(&self.names.wait, &any, 1).await?;
-        match oldest.and_then(|oldest| Key::of_parked(&oldest.subject)) {
-            Some(key) => self.promote(core, &key, None).await,
+        let Some(key) = oldest.and_then(|oldest| Key::of_parked(&oldest.subject)) else {
+            *lost = None;
+            return Ok(());
+        };
+        self.promote(core, &key, None).await?;
+        let now = self.lost_in_turn(core, &key).await?;
+        // One that moves from one stream to another may be missed once.
+        let before = mem::replace(lost, now);
+        match lost.take_if(|now| before.as_ref() == Some(now)) {
+            Some((job, _)) => self.promote(core, &key, Some(&job)).await,
             None => Ok(()),
         }
+    }
+
+    /// Returns the job whose turn it is, if the server has lost it and nobody runs it.
+    async fn lost_in_turn(
+        &self,
+        core: &Core,
+        key: &Key,
+    ) -> Result<Option<(JobId, u64)>, EngineError> {
+        let Some((job, sequence)) = self.in_turn(core, key).await? else { return Ok(None) };
+        let is_somewhere = self.has(core, &job).await?
+            || self.end(core, &job).await?.is_some()
+            || self.running(core).await?.iter().any(|running| running.job == job);
+        Ok((!is_somewhere).then_some((job, sequence)))
     }
 }
 
 /// The messages of a stream that a consumer gets.
-struct Consumed<'a> {
-    stream: &'a str,
-    consumer: &'a str,
-    subject: &'a str,
+pub(super) struct Consumed<'a> {
+    pub(super) stream: &'a str,
+    pub(super) consumer: &'a str,
+    pub(super) subject: &'a str,
 }
 
 impl Connection {
-    /// Nobody gets these messages, but they count as jobs of the queue.
-    async fn delete_acknowledged(
-        &self,
-        consumed: &Consumed<'_>,
-        info: &ConsumerInfo,
-    ) -> Result<(), EngineError> {
-        let floor = info.ack_floor.stream_seq;
-        match self.first(consumed.stream, consumed.subject, 1).await? {
-            Some(first) if first.sequence <= floor => {
-                self.delete_to(consumed.stream, consumed.subject, floor).await
-            }
-            _ => Ok(()),
-        }
-    }
-
-    /// Nobody gets these messages either, but each keeps a place under the limit over all workers
-    /// for ever. The server does not say which they are, so all that are gone are acknowledged;
+    /// Nobody gets messages that are gone, but each that is leased keeps a place under the limit over
+    /// all workers for ever. The server does not say which they are, so all that are gone are acknowledged;
     /// for others that changes nothing.
     async fn acknowledge_deleted(
         &self,

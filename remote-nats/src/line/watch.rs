@@ -49,7 +49,7 @@ impl Line {
     }
 
     /// Whether the job is stored, and has no outcome. If it moves from one stream to another it may be missed.
-    async fn has(&self, core: &Core, job: &JobId) -> Result<bool, EngineError> {
+    pub(super) async fn has(&self, core: &Core, job: &JobId) -> Result<bool, EngineError> {
         let (connection, names) = (&core.connection, &self.names);
         let (work, later, parked) = (names.job(job), names.later(job), names.parked_any(job));
         let (works, waits, parked) = tokio::try_join!(

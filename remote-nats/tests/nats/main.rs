@@ -6,6 +6,7 @@ mod cluster;
 mod contract;
 mod fleet;
 mod leases;
+mod lost;
 mod partitions;
 mod processes;
 mod proxy;

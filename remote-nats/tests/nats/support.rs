@@ -100,7 +100,8 @@ impl Server {
         self.start_again();
     }
 
-    fn start_again(&mut self) {
+    /// Starts it on the same store.
+    pub(crate) fn start_again(&mut self) {
         self.child = spawn(&self.binary, &self.folder, &self.settings);
         self.wait();
     }
