@@ -111,11 +111,14 @@ impl Server {
         self.folder.path().join("store")
     }
 
+    pub(crate) fn log(&self) -> String {
+        fs::read_to_string(self.folder.path().join("log")).unwrap()
+    }
+
     fn wait(&mut self) {
         while TcpStream::connect((Ipv4Addr::LOCALHOST, self.port)).is_err() {
             if self.child.try_wait().unwrap().is_some() {
-                let log = fs::read_to_string(self.folder.path().join("log"));
-                panic!("the server does not start: {}", log.unwrap_or_default());
+                panic!("the server does not start: {}", self.log());
             }
             thread::sleep(Duration::from_millis(5));
         }
