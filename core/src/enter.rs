@@ -80,6 +80,8 @@ thread_local! {
 /// A guard: the thread is inside an executor until this is dropped.
 ///
 /// Drop guards in reverse order.
+///
+/// Returned by [`block`] and [`work`]; see there.
 #[must_use = "the thread counts as inside the executor only while the guard lives"]
 pub struct Entered {
     undo: Undo,

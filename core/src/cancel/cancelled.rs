@@ -55,6 +55,21 @@ impl Cancelled {
     }
 
     /// Returns why, if the caller that cancelled gave a reason.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use anyscope::{CancelToken, Cancelled};
+    ///
+    /// /// What a log says of work that was stopped.
+    /// fn why(cancelled: &Cancelled) -> &str {
+    ///     cancelled.reason().map_or("no reason given", |reason| reason.message())
+    /// }
+    ///
+    /// let token = CancelToken::new();
+    /// token.cancel("shutting down");
+    /// assert_eq!(why(&token.checkpoint().unwrap_err()), "shutting down");
+    /// ```
     pub fn reason(&self) -> Option<&CancelReason> {
         self.reason.as_ref()
     }

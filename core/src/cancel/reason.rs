@@ -33,6 +33,17 @@ struct Inner {
 
 impl CancelReason {
     /// Creates a reason with this message, asked for at the caller's line.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use anyscope::CancelReason;
+    ///
+    /// let failed = 3;
+    /// let reason = CancelReason::new(format!("{failed} requests failed"));
+    /// assert_eq!(reason.message(), "3 requests failed");
+    /// assert_eq!(reason.asked_at().unwrap().file(), file!());
+    /// ```
     #[track_caller]
     pub fn new(message: impl Into<Cow<'static, str>>) -> Self {
         CancelReason(Arc::new(Inner { message: message.into(), at: Some(Location::caller()) }))
@@ -44,12 +55,33 @@ impl CancelReason {
     }
 
     /// Returns the message.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use anyscope::CancelReason;
+    ///
+    /// let reason = CancelReason::from("shutting down");
+    /// assert_eq!(reason.message(), "shutting down");
+    /// assert!(reason.to_string().starts_with("shutting down (asked for at "), "{reason}");
+    /// ```
     pub fn message(&self) -> &str {
         &self.0.message
     }
 
     /// Returns where the cancel was asked for. None if no code asked for it: the scope failed, or
     /// was dropped.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use anyscope::CancelToken;
+    ///
+    /// let token = CancelToken::new();
+    /// token.cancel("closing"); // this line
+    /// let reason = token.reason().unwrap();
+    /// assert_eq!(reason.asked_at().unwrap().line(), line!() - 2);
+    /// ```
     pub fn asked_at(&self) -> Option<&'static Location<'static>> {
         self.0.at
     }

@@ -310,6 +310,8 @@ impl fmt::Debug for Restore {
 
 pin_project! {
     /// Future of [`Restore::run`].
+    ///
+    /// See [`shield_with`].
     #[must_use = "futures do nothing unless you `.await` or poll them"]
     pub struct Restored<F> {
         #[pin]

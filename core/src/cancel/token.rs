@@ -126,6 +126,20 @@ impl Drop for Node {
 
 impl CancelToken {
     /// Creates a token that is not cancelled and has no parent.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use anyscope::CancelToken;
+    ///
+    /// let token = CancelToken::new();
+    /// assert!(!token.is_cancelled() && token.reason().is_none());
+    ///
+    /// // Handed to whoever should be stopped with it.
+    /// let clone = token.clone();
+    /// clone.cancel("enough");
+    /// assert!(token.is_cancelled());
+    /// ```
     pub fn new() -> Self {
         Self::of(Member::alone(Node::new()), None)
     }

@@ -67,6 +67,17 @@ pub enum TryRecvError {
 
 impl<T> SendError<T> {
     /// Returns the item that was not sent.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use anyscope::channel::{Overflow, queue};
+    ///
+    /// let (sender, receiver) = queue(8, Overflow::DropOldest);
+    /// drop(receiver);
+    /// let error = sender.send(String::from("a line")).unwrap_err();
+    /// assert_eq!(error.into_inner(), "a line"); // nothing is lost
+    /// ```
     pub fn into_inner(self) -> T {
         self.0
     }
@@ -74,6 +85,19 @@ impl<T> SendError<T> {
 
 impl<T> TrySendError<T> {
     /// Returns the item that was not sent.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use anyscope::channel::handoff;
+    ///
+    /// # smol::block_on(async {
+    /// let (sender, mut receiver) = handoff();
+    /// let error = sender.try_send("job").unwrap_err(); // nobody waits for it yet
+    /// let both = smol::future::zip(sender.send(error.into_inner()), receiver.recv());
+    /// assert_eq!(both.await, (Ok(()), Some("job")));
+    /// # });
+    /// ```
     pub fn into_inner(self) -> T {
         match self {
             TrySendError::Full(item) | TrySendError::Closed(item) => item,
@@ -81,11 +105,32 @@ impl<T> TrySendError<T> {
     }
 
     /// Returns whether the channel is closed.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use anyscope::channel::handoff;
+    ///
+    /// let (sender, receiver) = handoff();
+    /// assert!(!sender.try_send(1).unwrap_err().is_closed()); // worth another try
+    /// drop(receiver);
+    /// assert!(sender.try_send(1).unwrap_err().is_closed()); // never again
+    /// ```
     pub fn is_closed(&self) -> bool {
         matches!(self, TrySendError::Closed(_))
     }
 
     /// Returns whether the consumer does not wait for an item right now.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use anyscope::channel::handoff;
+    ///
+    /// let (sender, _receiver) = handoff();
+    /// let error = sender.try_send(1).unwrap_err();
+    /// assert!(error.is_full() && !error.is_closed());
+    /// ```
     pub fn is_full(&self) -> bool {
         matches!(self, TrySendError::Full(_))
     }

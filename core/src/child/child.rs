@@ -58,6 +58,19 @@ impl Child {
     }
 
     /// Returns the name, if the child was given one and has not ended.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use anyscope::{Child, Spawn, scope, smol::Smol, spawn_fn};
+    ///
+    /// // An executor that logs what it gets.
+    /// let logged = spawn_fn(|child: Child| {
+    ///     assert_eq!(child.name(), Some("fetch"));
+    ///     Smol.spawn(child);
+    /// });
+    /// smol::block_on(scope(&logged, async |s| s.spawn_named("fetch", async {}).await)).unwrap();
+    /// ```
     pub fn name(&self) -> Option<&str> {
         // SAFETY: the executor's share keeps it.
         self.0.and_then(|child| unsafe { child.info() }.origin.name())
@@ -69,6 +82,18 @@ impl Child {
     }
 
     /// Returns where the child was spawned, if it has not ended.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use anyscope::{Child, Spawn, scope, smol::Smol, spawn_fn};
+    ///
+    /// let logged = spawn_fn(|child: Child| {
+    ///     assert_eq!(child.spawned_at().unwrap().file(), file!());
+    ///     Smol.spawn(child);
+    /// });
+    /// smol::block_on(scope(&logged, async |s| s.spawn(async {}).await)).unwrap();
+    /// ```
     pub fn spawned_at(&self) -> Option<&'static Location<'static>> {
         // SAFETY: as above.
         self.0.map(|child| unsafe { child.info() }.origin.spawned_at())
@@ -119,6 +144,8 @@ impl fmt::Debug for Child {
 }
 
 /// A [`Child`] that stays on its thread.
+///
+/// For what an executor does with one, see [`SpawnLocal`](crate::exec::SpawnLocal).
 #[must_use = "a child does nothing unless an executor polls it; dropping it cancels the child"]
 #[derive(Debug)]
 pub struct LocalChild {
@@ -133,11 +160,46 @@ impl LocalChild {
     }
 
     /// Returns the name; as [`Child::name`].
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use anyscope::{LocalChild, SpawnLocal};
+    ///
+    /// /// Passes on what has a name, and refuses all else.
+    /// struct Named<E>(E);
+    ///
+    /// impl<E: SpawnLocal> SpawnLocal for Named<E> {
+    ///     fn spawn_local(&self, child: LocalChild) {
+    ///         if child.name().is_some() {
+    ///             self.0.spawn_local(child);
+    ///         }
+    ///     }
+    /// }
+    /// ```
     pub fn name(&self) -> Option<&str> {
         self.child.name()
     }
 
     /// Returns where the child was spawned; as [`Child::spawned_at`].
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use anyscope::{LocalChild, SpawnLocal};
+    ///
+    /// /// Tells where each child comes from.
+    /// struct Logged<E>(E);
+    ///
+    /// impl<E: SpawnLocal> SpawnLocal for Logged<E> {
+    ///     fn spawn_local(&self, child: LocalChild) {
+    ///         if let Some(place) = child.spawned_at() {
+    ///             eprintln!("spawned at {place}");
+    ///         }
+    ///         self.0.spawn_local(child);
+    ///     }
+    /// }
+    /// ```
     pub fn spawned_at(&self) -> Option<&'static Location<'static>> {
         self.child.spawned_at()
     }

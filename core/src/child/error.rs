@@ -65,6 +65,21 @@ impl JoinError {
     }
 
     /// Returns whether the child panicked.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use anyscope::concurrent;
+    ///
+    /// # smol::block_on(async {
+    /// concurrent(async |s| {
+    ///     let child = s.spawn(async { panic!("disk full") });
+    ///     let error = child.await.unwrap_err();
+    ///     assert!(error.is_panic() && !error.is_cancelled());
+    /// })
+    /// .await;
+    /// # });
+    /// ```
     pub fn is_panic(&self) -> bool {
         matches!(self, JoinError::Panicked(_))
     }

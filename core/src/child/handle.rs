@@ -60,6 +60,8 @@ pub struct JoinHandle<'a, T, M = Anywhere> {
 }
 
 /// The handle of a child that stays on its thread.
+///
+/// It is used as a [`JoinHandle`].
 pub type LocalJoinHandle<'a, T> = JoinHandle<'a, T, SameThread>;
 
 // SAFETY: with `Anywhere` the future is `Send`, so any thread may drop it, and sending the handle
@@ -243,6 +245,22 @@ impl<'a, T, M> JoinHandle<'a, T, M> {
     }
 
     /// Returns the number of the child, unique within its scope.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use anyscope::concurrent;
+    /// use std::collections::BTreeMap;
+    ///
+    /// # smol::block_on(async {
+    /// concurrent(async |s| {
+    ///     let jobs = ["a", "b"].map(|job| s.spawn(async move { job.len() }));
+    ///     let by_id: BTreeMap<_, _> = jobs.into_iter().map(|child| (child.id(), child)).collect();
+    ///     assert!(by_id.keys().map(|id| id.number()).eq([0, 1]));
+    /// })
+    /// .await;
+    /// # });
+    /// ```
     pub fn id(&self) -> ChildId {
         self.info().id
     }
@@ -269,6 +287,20 @@ impl<'a, T, M> JoinHandle<'a, T, M> {
     }
 
     /// Returns where the child was spawned.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use anyscope::concurrent;
+    ///
+    /// # smol::block_on(async {
+    /// concurrent(async |s| {
+    ///     let child = s.spawn(async {});
+    ///     assert_eq!(child.spawned_at().line(), line!() - 1);
+    /// })
+    /// .await;
+    /// # });
+    /// ```
     pub fn spawned_at(&self) -> &'static Location<'static> {
         self.info().origin.spawned_at()
     }

@@ -59,6 +59,10 @@ unsafe impl Sync for KeepAlive {}
 
 impl KeepAlive {
     /// Keeps `value`. Does not compile if `value` is larger than a pointer; put it in a box then.
+    ///
+    /// # Examples
+    ///
+    /// See [`KeepAlive`].
     pub fn new<T: Send + 'static>(value: T) -> Self {
         Self::of(value, &Of::<T>::KEPT)
     }

@@ -131,6 +131,24 @@ pub(crate) struct Info<'a> {
 ///
 /// Daemons are numbered apart from the children that the scope waits for, each in the order of
 /// spawning.
+///
+/// # Examples
+///
+/// ```
+/// use anyscope::concurrent;
+///
+/// # smol::block_on(async {
+/// concurrent(async |s| {
+///     let child = s.spawn(async {});
+///     let daemon = s.spawn_daemon(std::future::pending::<()>());
+///     // Both are the first of their kind.
+///     assert_eq!((child.id().number(), daemon.id().number()), (0, 0));
+///     assert_ne!(child.id(), daemon.id());
+///     assert_eq!(child.id().to_string(), "#0");
+/// })
+/// .await;
+/// # });
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct ChildId {
     daemon: bool,
@@ -144,11 +162,42 @@ impl ChildId {
 
     /// Returns how many children of the scope were spawned before this one; for a daemon, how many
     /// daemons.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use anyscope::concurrent;
+    ///
+    /// # smol::block_on(async {
+    /// concurrent(async |s| {
+    ///     s.spawn(async {});
+    ///     let second = s.spawn(async {});
+    ///     assert_eq!(second.id().number(), 1);
+    /// })
+    /// .await;
+    /// # });
+    /// ```
     pub fn number(self) -> usize {
         self.number
     }
 
     /// Returns whether the child is a daemon.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use anyscope::concurrent;
+    ///
+    /// # smol::block_on(async {
+    /// concurrent(async |s| {
+    ///     s.spawn_daemon(std::future::pending::<()>());
+    ///     let mut daemons = 0;
+    ///     s.each_child(|child| daemons += usize::from(child.id.is_daemon()));
+    ///     assert_eq!(daemons, 1);
+    /// })
+    /// .await;
+    /// # });
+    /// ```
     pub fn is_daemon(self) -> bool {
         self.daemon
     }

@@ -65,6 +65,21 @@ impl Panic {
     }
 
     /// Returns the message, if the panic has one. Panics of `panic!` have one.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use anyscope::{JoinError, concurrent};
+    ///
+    /// # smol::block_on(async {
+    /// concurrent(async |s| {
+    ///     let child = s.spawn(async { panic!("no route to {}", "a.example") });
+    ///     let Err(JoinError::Panicked(panic)) = child.await else { unreachable!() };
+    ///     assert_eq!(panic.message(), Some("no route to a.example"));
+    /// })
+    /// .await;
+    /// # });
+    /// ```
     pub fn message(&self) -> Option<&str> {
         let payload: &(dyn Any + Send) = &*self.caught.payload;
         payload
@@ -74,6 +89,23 @@ impl Panic {
     }
 
     /// Returns the payload, as `std::panic::resume_unwind` takes it.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use anyscope::concurrent;
+    /// use std::panic::panic_any;
+    ///
+    /// # smol::block_on(async {
+    /// concurrent(async |s| {
+    ///     let child = s.spawn(async { panic_any(404_u16) });
+    ///     let panic = child.await.unwrap_err().try_into_panic().unwrap();
+    ///     assert_eq!(panic.message(), None);
+    ///     assert_eq!(panic.into_payload().downcast_ref(), Some(&404_u16));
+    /// })
+    /// .await;
+    /// # });
+    /// ```
     pub fn into_payload(self) -> Box<dyn Any + Send> {
         self.caught.payload
     }
@@ -83,6 +115,22 @@ impl Panic {
     /// # Panics
     ///
     /// Always, with the payload.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use anyscope::{JoinError, concurrent};
+    /// use std::panic::catch_unwind;
+    ///
+    /// // What a child panics with is passed on, as if there were no child.
+    /// let caught = catch_unwind(|| smol::block_on(concurrent(async |s| {
+    ///     match s.spawn(async { panic!("disk full") }).await {
+    ///         Err(JoinError::Panicked(panic)) => panic.resume(),
+    ///         other => other,
+    ///     }
+    /// })));
+    /// assert_eq!(caught.unwrap_err().downcast_ref(), Some(&"disk full"));
+    /// ```
     pub fn resume(self) -> ! {
         unwind::resume(self.caught.payload)
     }

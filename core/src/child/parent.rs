@@ -41,10 +41,14 @@ use core::{
 };
 
 /// Marks scopes, children and handles that may move between threads.
+///
+/// The [`JoinHandle`](super::JoinHandle) of such a child is `Send`.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Anywhere(());
 
 /// Marks scopes, children and handles that stay on their thread.
+///
+/// The [`JoinHandle`](super::JoinHandle) of such a child is a [`LocalJoinHandle`](super::LocalJoinHandle).
 #[derive(Clone, Copy, Debug, Default)]
 pub struct SameThread(PhantomData<*const ()>);
 

@@ -48,6 +48,24 @@ impl Child {
 
 impl LocalChild {
     /// Creates a local child of no scope; as [`Child::unscoped`].
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use anyscope::{LocalChild, SpawnLocal};
+    ///
+    /// /// Tells when each child has ended.
+    /// struct Logged<E>(E);
+    ///
+    /// impl<E: SpawnLocal> SpawnLocal for Logged<E> {
+    ///     fn spawn_local(&self, child: LocalChild) {
+    ///         self.0.spawn_local(LocalChild::unscoped(async move {
+    ///             child.await;
+    ///             println!("a child has ended");
+    ///         }));
+    ///     }
+    /// }
+    /// ```
     #[track_caller]
     pub fn unscoped(future: impl Future<Output = ()> + 'static) -> Self {
         LocalChild::new(orphan(future, Origin::here()))

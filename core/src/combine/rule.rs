@@ -20,6 +20,8 @@ pub struct FirstOk(());
 
 /// What becomes of an output `T`: it is kept until all members are done, or it decides at once.
 /// Sealed.
+///
+/// A bound for code that is generic over the rule of a [`Group`](super::Group): users of [`join`](super::join()) and its kin do not meet it.
 #[diagnostic::on_unimplemented(
     message = "the output `{T}` of this future is not a `Result`",
     label = "a future of it yields `{T}`",

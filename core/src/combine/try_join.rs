@@ -106,6 +106,19 @@ pub struct TryJoinError<E, K = usize> {
 
 impl<E> TryJoinError<E> {
     /// Returns the index of the future that failed.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use anyscope::try_join;
+    ///
+    /// # smol::block_on(async {
+    /// let hosts = ["10.0.0.1:80", "localhost", "10.0.0.3:80"];
+    /// let parse = async |host: &str| host.parse::<std::net::SocketAddr>();
+    /// let error = try_join(hosts.map(parse)).await.unwrap_err();
+    /// assert_eq!(hosts[error.index()], "localhost");
+    /// # });
+    /// ```
     pub fn index(&self) -> usize {
         self.key
     }
@@ -113,11 +126,37 @@ impl<E> TryJoinError<E> {
 
 impl<E, K> TryJoinError<E, K> {
     /// Returns the key of the future that failed: in a map its key, else its index.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use anyscope::try_join;
+    /// use std::{collections::BTreeMap, future::{Ready, ready}};
+    ///
+    /// # smol::block_on(async {
+    /// let sizes: BTreeMap<_, Ready<Result<u32, &str>>> =
+    ///     BTreeMap::from([("width", ready(Ok(8))), ("height", ready(Err("too tall")))]);
+    /// let error = try_join(sizes).await.unwrap_err();
+    /// assert_eq!((*error.key(), *error.error()), ("height", "too tall"));
+    /// # });
+    /// ```
     pub fn key(&self) -> &K {
         &self.key
     }
 
     /// Returns the error.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use anyscope::try_join;
+    ///
+    /// # smol::block_on(async {
+    /// let read = async |path: &str| std::fs::read(path).map(drop);
+    /// let error = try_join([read("Cargo.toml"), read("no such file")]).await.unwrap_err();
+    /// assert_eq!(error.error().kind(), std::io::ErrorKind::NotFound);
+    /// # });
+    /// ```
     pub fn error(&self) -> &E {
         &self.error
     }
@@ -141,6 +180,18 @@ impl<E, K> TryJoinError<E, K> {
     }
 
     /// Returns the key of the future that failed, and the error.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use anyscope::try_join;
+    ///
+    /// # smol::block_on(async {
+    /// let parse = async |text: &str| text.parse::<u32>().map_err(|error| error.to_string());
+    /// let (index, error) = try_join([parse("1"), parse("?")]).await.unwrap_err().into_parts();
+    /// assert_eq!((index, error.as_str()), (1, "invalid digit found in string"));
+    /// # });
+    /// ```
     pub fn into_parts(self) -> (K, E) {
         (self.key, self.error)
     }

@@ -58,6 +58,21 @@ pin_project! {
 
 impl<S, A> Adapt<S, A> {
     /// Returns the source. Nothing of it is held here.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use anyscope::flow;
+    /// use smol::stream::StreamExt;
+    ///
+    /// # smol::block_on(async {
+    /// let mut evens = flow::iter(1..=6).filter(|n| n % 2 == 0).into_stream();
+    /// assert_eq!(evens.next().await, Some(2));
+    /// // The rest, without the filter.
+    /// let rest = flow::source(evens.into_inner());
+    /// assert_eq!(rest.collect::<Vec<_>>().await, [3, 4, 5, 6]);
+    /// # });
+    /// ```
     pub fn into_inner(self) -> S {
         self.source
     }

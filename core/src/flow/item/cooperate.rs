@@ -56,6 +56,20 @@ pin_project! {
 
 impl<S, P> Cooperate<S, P> {
     /// Returns the source.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use anyscope::flow;
+    /// use smol::stream::StreamExt;
+    /// use std::task::Poll;
+    ///
+    /// # smol::block_on(async {
+    /// let mut numbers = flow::iter([1, 2, 3]).cooperate(|_| Poll::Ready(())).into_stream();
+    /// assert_eq!(numbers.next().await, Some(1));
+    /// assert_eq!(flow::source(numbers.into_inner()).collect::<Vec<_>>().await, [2, 3]);
+    /// # });
+    /// ```
     pub fn into_inner(self) -> S {
         self.source
     }

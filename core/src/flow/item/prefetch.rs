@@ -64,6 +64,20 @@ pin_project! {
 
 impl<S: Stream> Prefetch<S> {
     /// Returns how many items are kept.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use anyscope::flow;
+    /// use smol::stream::StreamExt;
+    ///
+    /// # smol::block_on(async {
+    /// let mut pages = flow::iter(1..=100).prefetch(10).into_stream();
+    /// assert_eq!(pages.kept(), 0);
+    /// assert_eq!(pages.next().await, Some(1));
+    /// assert!(pages.kept() <= 10);
+    /// # });
+    /// ```
     pub fn kept(&self) -> usize {
         self.kept.len()
     }

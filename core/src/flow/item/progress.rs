@@ -119,6 +119,19 @@ where
 
 impl<S: Stream, C, O> ReportProgress<S, C, O> {
     /// Returns the source. Nothing of it is held here.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use anyscope::flow::{self, NoClock};
+    /// use smol::stream::StreamExt;
+    ///
+    /// # smol::block_on(async {
+    /// let mut mails = flow::iter(["ann", "bob"]).progress(NoClock, |_| {}).into_stream();
+    /// assert_eq!(mails.next().await, Some("ann"));
+    /// assert_eq!(flow::source(mails.into_inner()).collect::<Vec<_>>().await, ["bob"]);
+    /// # });
+    /// ```
     pub fn into_inner(self) -> S {
         self.source
     }

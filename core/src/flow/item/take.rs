@@ -46,6 +46,20 @@ pin_project! {
 
 impl<S> Take<S> {
     /// Returns the source, unless all items that were wanted have come, or it has ended.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use anyscope::flow;
+    /// use smol::stream::StreamExt;
+    ///
+    /// # smol::block_on(async {
+    /// let mut first = flow::iter(1..).take(2).into_stream();
+    /// assert_eq!(first.next().await, Some(1));
+    /// // One is still wanted, so the source is still there.
+    /// assert!(first.into_inner().is_some());
+    /// # });
+    /// ```
     pub fn into_inner(self) -> Option<S> {
         self.source
     }

@@ -66,6 +66,20 @@ pin_project! {
 
 impl<S> UntilError<S> {
     /// Returns the source, unless it has ended.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use anyscope::flow;
+    /// use smol::stream::StreamExt;
+    ///
+    /// # smol::block_on(async {
+    /// let mut lines = flow::iter([Ok(1), Ok(2), Err("broken")]).until_error().into_stream();
+    /// assert_eq!(lines.next().await, Some(Ok(1)));
+    /// let rest = flow::source(lines.into_parts().unwrap());
+    /// assert_eq!(rest.collect::<Vec<_>>().await, [Ok(2), Err("broken")]);
+    /// # });
+    /// ```
     pub fn into_parts(self) -> Option<S> {
         self.source
     }

@@ -179,6 +179,20 @@ impl<S: Source<Item: IntoFlow<Source = T>>, T: Source> Flatten<S, T> {
     }
 
     /// Returns how many inner flows are open.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use anyscope::flow;
+    /// use smol::stream::StreamExt;
+    ///
+    /// # smol::block_on(async {
+    /// let pages = flow::iter([10, 20, 30].map(|n| flow::iter([n, n + 1])));
+    /// let mut items = pages.flatten(2).into_stream();
+    /// assert_eq!((items.open(), items.next().await), (0, Some(10)));
+    /// assert_eq!(items.open(), 2); // the third waits for a place
+    /// # });
+    /// ```
     pub fn open(&self) -> usize {
         self.inner.slab.len()
     }

@@ -211,6 +211,8 @@ pub trait IntoMerge {
 }
 
 /// The sources of a [`Merge`]. Sealed: implemented by the types that [`IntoMerge`] names.
+///
+/// See [`merge`](super::merge()).
 pub trait Inputs: sealed::Inputs {}
 
 impl<I: sealed::Inputs> Inputs for I {}

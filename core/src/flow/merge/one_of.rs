@@ -1,6 +1,22 @@
 //! Items that come from one of several sources of different types.
 
 /// Items that may be errors: a [`Result`], or one of several results.
+///
+/// # Examples
+///
+/// ```
+/// use anyscope::flow::{OneOf2, TryItem};
+///
+/// /// Counts the errors, whatever kind of results these are.
+/// fn errors<I: TryItem>(items: &[I]) -> usize {
+///     items.iter().filter(|item| item.is_error()).count()
+/// }
+///
+/// assert_eq!(errors(&[Ok(1), Err("broken")]), 1);
+/// let merged: [OneOf2<Result<u8, &str>, Result<u16, &str>>; 2] =
+///     [OneOf2::First(Ok(1)), OneOf2::Second(Err("broken"))];
+/// assert_eq!(errors(&merged), 1);
+/// ```
 pub trait TryItem {
     /// The type of the items that are not errors.
     type Ok;

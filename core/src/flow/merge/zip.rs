@@ -285,6 +285,20 @@ impl<A: Source, B: Source> ZipStrict<A, B> {
     /// Returns the sources, and an item that waits for its partner if there is one.
     ///
     /// After a poll this needs sources that are [`Unpin`].
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use anyscope::flow;
+    /// use smol::stream::StreamExt;
+    ///
+    /// # smol::block_on(async {
+    /// let mut pairs = flow::iter([1, 2, 3]).zip_strict(flow::iter(["a", "b", "c"])).into_stream();
+    /// assert_eq!(pairs.next().await, Some(Ok((1, "a"))));
+    /// let parts = pairs.into_parts();
+    /// assert_eq!(flow::source(parts.one).collect::<Vec<_>>().await, [2, 3]);
+    /// # });
+    /// ```
     pub fn into_parts(self) -> ZipParts<A, B> {
         self.zip.into_parts()
     }

@@ -10,6 +10,8 @@ use core::{convert::Infallible, fmt};
 /// Makes an item of the outcome of a piece of work whose output is a `T`.
 ///
 /// Implemented for [`AsOutcome`] and [`Flattened`] only.
+///
+/// See [`map_on`](crate::flow::Flow::map_on) and [`try_map_on`](crate::flow::Flow::try_map_on).
 pub trait Deliver<T>: Sealed {
     /// The items of the flow.
     type Item;

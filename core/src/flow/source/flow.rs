@@ -163,6 +163,8 @@ impl<S: Source> Flow<S> {
 }
 
 /// The stream of an iterator: always ready.
+///
+/// Source of [`iter`].
 #[derive(Clone, Debug)]
 pub struct Iter<I> {
     iter: Option<I>,

@@ -93,11 +93,42 @@ enum State {
 
 impl<S: Stream, T: Timer> Deadline<S, T> {
     /// Returns whether the deadline came before the end.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use anyscope::{Clock, flow, sim::Sim};
+    /// use smol::stream::StreamExt;
+    /// use std::time::Duration;
+    ///
+    /// Sim::new(7).run(async |sim| {
+    ///     let at = sim.now() + Duration::from_secs(5);
+    ///     let mut items = flow::stream(sim.marble("a-b-c-d-|")).deadline(&sim, at).into_stream();
+    ///     assert_eq!((&mut items).count().await, 4); // a, b, c, and the error
+    ///     assert!(items.has_elapsed());
+    /// }).unwrap();
+    /// ```
     pub fn has_elapsed(&self) -> bool {
         self.state != State::Open
     }
 
     /// Returns the source, and an item of it that was not taken yet.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use anyscope::{Clock, flow, smol::Smol};
+    /// use smol::stream::StreamExt;
+    /// use std::time::Duration;
+    ///
+    /// # smol::block_on(async {
+    /// let at = Smol.now() + Duration::from_secs(60);
+    /// let mut items = flow::iter([1, 2, 3]).deadline(&Smol, at).into_stream();
+    /// assert_eq!(items.next().await, Some(Ok(1)));
+    /// let (rest, _untaken) = items.into_parts(); // without the deadline
+    /// assert_eq!(flow::source(rest).collect::<Vec<_>>().await, [2, 3]);
+    /// # });
+    /// ```
     pub fn into_parts(self) -> (S, Option<S::Item>) {
         (self.reader.into_inner(), self.parked)
     }

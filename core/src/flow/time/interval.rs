@@ -77,6 +77,16 @@ pub struct Interval<T: Timer> {
 
 impl<T: Timer> Interval<T> {
     /// Returns the distance of two items.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use anyscope::{flow, smol::Smol};
+    /// use std::time::Duration;
+    ///
+    /// let beats = flow::interval(&Smol, Duration::from_secs(5)).into_stream();
+    /// assert_eq!(beats.period(), Duration::from_secs(5));
+    /// ```
     pub fn period(&self) -> Duration {
         self.period
     }

@@ -23,6 +23,8 @@ pub trait IntoPace<T: Timer> {
 }
 
 /// How items are spaced on a timer; see [`IntoPace`].
+///
+/// See [`throttle`](crate::flow::Flow::throttle).
 pub struct Pace<T>(Kind<T>);
 
 enum Kind<T> {

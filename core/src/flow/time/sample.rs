@@ -119,6 +119,22 @@ impl<S: Stream, T: Timer> Sample<S, T> {
     }
 
     /// Returns the source, and an item of it that was not yielded yet.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use anyscope::{flow, sim::Sim};
+    /// use smol::stream::StreamExt;
+    /// use std::time::Duration;
+    ///
+    /// Sim::new(7).run(async |sim| {
+    ///     let samples = flow::stream(sim.marble("ab--cd|")).sample(&sim, Duration::from_secs(3));
+    ///     let mut samples = samples.into_stream();
+    ///     assert_eq!(samples.next().await, Some('b'));
+    ///     let (rest, _unyielded) = samples.into_parts(); // from here on, every item
+    ///     assert_eq!(flow::source(rest).collect::<Vec<_>>().await, ['c', 'd']);
+    /// }).unwrap();
+    /// ```
     pub fn into_parts(self) -> (S, Option<S::Item>) {
         (self.reader.into_inner(), self.latest)
     }

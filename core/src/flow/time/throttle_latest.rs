@@ -119,6 +119,22 @@ impl<S: Stream, T: Timer> ThrottleLatest<S, T> {
     }
 
     /// Returns the source, and an item of it that was not yielded yet.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use anyscope::{flow, sim::Sim};
+    /// use smol::stream::StreamExt;
+    /// use std::time::Duration;
+    ///
+    /// Sim::new(7).run(async |sim| {
+    ///     let newest = flow::stream(sim.marble("a-bc|"));
+    ///     let mut newest = newest.throttle_latest(&sim, Duration::from_secs(3)).into_stream();
+    ///     assert_eq!(newest.next().await, Some('a'));
+    ///     let (rest, _unyielded) = newest.into_parts(); // from here on, every item
+    ///     assert_eq!(flow::source(rest).collect::<Vec<_>>().await, ['b', 'c']);
+    /// }).unwrap();
+    /// ```
     pub fn into_parts(self) -> (S, Option<S::Item>) {
         (self.reader.into_inner(), self.latest)
     }

@@ -89,6 +89,22 @@ pin_project! {
 
 impl<S: Stream, T: Timer> TimeoutEach<S, T> {
     /// Returns the source, and what it has yielded that was not taken yet.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use anyscope::{flow, smol::Smol};
+    /// use smol::stream::StreamExt;
+    /// use std::time::Duration;
+    ///
+    /// # smol::block_on(async {
+    /// let lines = flow::iter(["hello", "a", "b"]).timeout_each(&Smol, Duration::from_secs(60));
+    /// let mut lines = lines.into_stream();
+    /// assert_eq!(lines.next().await, Some(Ok("hello"))); // only the greeting has a time limit
+    /// let (rest, _untaken) = lines.into_parts();
+    /// assert_eq!(flow::source(rest).collect::<Vec<_>>().await, ["a", "b"]);
+    /// # });
+    /// ```
     pub fn into_parts(self) -> (S, Option<Result<S::Item, Elapsed>>) {
         (self.reader.into_inner(), self.parked)
     }

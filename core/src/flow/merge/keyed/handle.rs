@@ -13,6 +13,8 @@ use core::{error::Error, fmt, task::Waker};
 /// A handle that inserts and removes sources of a [`KeyedMerge`](super::KeyedMerge), on any thread.
 ///
 /// Created by [`merge_keyed`](super::merge_keyed). The merge does not end while a handle exists.
+///
+/// See [`insert`](Self::insert), [`replace`](Self::replace) and [`remove`](Self::remove).
 pub struct KeyedHandle<K, S> {
     shared: Arc<Shared<K, S>>,
 }
@@ -121,6 +123,18 @@ impl<K, S> KeyedHandle<K, S> {
     }
 
     /// Returns whether the merge was dropped.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use anyscope::flow;
+    ///
+    /// let (feeds, events) = flow::merge_keyed();
+    /// feeds.insert("a", flow::iter([1])).unwrap();
+    /// assert!(!feeds.is_closed());
+    /// drop(events);
+    /// assert!(feeds.is_closed());
+    /// ```
     pub fn is_closed(&self) -> bool {
         self.shared.closed.load(Ordering::Relaxed)
     }
@@ -179,6 +193,17 @@ impl<K, S> fmt::Debug for KeyedHandle<K, S> {
 }
 
 /// The error of an insert into a merge that was dropped. Contains the source.
+///
+/// # Examples
+///
+/// ```
+/// use anyscope::flow;
+///
+/// let (feeds, events) = flow::merge_keyed();
+/// drop(events);
+/// let error = feeds.insert("a", flow::iter([1])).unwrap_err();
+/// assert!(error.to_string().ends_with("is gone"), "{error}");
+/// ```
 pub struct MergeGone<S>(pub S);
 
 impl<S> fmt::Debug for MergeGone<S> {

@@ -145,6 +145,20 @@ impl<K, T, S> KeyedEvent<K, T, S> {
     }
 
     /// Returns the key.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use anyscope::flow;
+    ///
+    /// # smol::block_on(async {
+    /// let (feeds, events) = flow::merge_keyed();
+    /// feeds.insert("a", flow::iter([1])).unwrap();
+    /// drop(feeds);
+    /// let keys: Vec<_> = events.map(|event| *event.key()).collect().await;
+    /// assert_eq!(keys, ["a", "a"]); // an item, and the end
+    /// # });
+    /// ```
     pub fn key(&self) -> &K {
         match self {
             KeyedEvent::Item(key, _)
@@ -174,11 +188,43 @@ type Event<K, S> = KeyedEvent<K, <S as Stream>::Item, S>;
 
 impl<K: Ord + Clone, S: Source> KeyedMerge<K, S> {
     /// Returns the number of sources, without those in commands that have not taken effect.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use anyscope::flow;
+    /// use smol::stream::StreamExt;
+    ///
+    /// # smol::block_on(async {
+    /// let (feeds, events) = flow::merge_keyed();
+    /// let mut events = events.into_stream();
+    /// feeds.insert("a", flow::iter(1..)).unwrap();
+    /// feeds.insert("b", flow::iter(1..)).unwrap();
+    /// events.next().await; // takes both commands
+    /// assert_eq!(events.len(), 2);
+    /// # });
+    /// ```
     pub fn len(&self) -> usize {
         self.pool.slab.len()
     }
 
     /// Returns whether there is no source.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use anyscope::flow;
+    /// use smol::stream::StreamExt;
+    ///
+    /// # smol::block_on(async {
+    /// let (feeds, events) = flow::merge_keyed();
+    /// let mut events = events.into_stream();
+    /// feeds.insert("a", flow::iter([1])).unwrap();
+    /// assert!(events.is_empty(), "the command has not taken effect");
+    /// events.next().await;
+    /// assert!(!events.is_empty());
+    /// # });
+    /// ```
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }

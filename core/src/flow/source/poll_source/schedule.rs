@@ -32,6 +32,17 @@ impl Default for Schedule {
 ///
 /// Creating a source panics if `least` exceeds `most`, `on_item` is not from 0 to 1,
 /// or `on_empty` is below 1 or infinite.
+///
+/// # Examples
+///
+/// ```
+/// use anyscope::flow::poll_source::{Adaptive, Schedule};
+/// use std::time::Duration;
+///
+/// // Never waits longer than 20 ms, whatever happens; all else as usual.
+/// let quick = Adaptive { most: Duration::from_millis(20), ..Adaptive::default() };
+/// assert_eq!(Schedule::from(quick), Schedule::Adaptive(quick));
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Adaptive {
     /// The first wait: 10 ms.
@@ -62,6 +73,8 @@ impl Default for Adaptive {
 }
 
 /// A wait that is always the same.
+///
+/// See [`poll_source`](fn@super::poll_source).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Fixed {
     /// The wait: 10 ms.
@@ -80,6 +93,15 @@ impl Default for Fixed {
 ///
 /// Creating a source panics if `start` exceeds `most`, or `factor` is below 1 or
 /// infinite.
+///
+/// # Examples
+///
+/// ```
+/// use anyscope::flow::poll_source::{Exponential, Schedule};
+///
+/// let slow: Schedule = Exponential { factor: 3.0, ..Exponential::default() }.into();
+/// assert!(matches!(slow, Schedule::Exponential(_)));
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Exponential {
     /// The first wait: 1 ms.
@@ -105,6 +127,18 @@ impl Default for Exponential {
 /// # Panics
 ///
 /// Creating a source panics if there are no levels.
+///
+/// # Examples
+///
+/// ```
+/// use anyscope::flow::poll_source::{Progressive, Schedule};
+/// use std::time::Duration;
+///
+/// // A second at first, and a minute from the sixth empty poll on.
+/// let levels = vec![Duration::from_secs(1), Duration::from_secs(60)].into();
+/// let patient: Schedule = Progressive { levels, ..Progressive::default() }.into();
+/// assert!(matches!(patient, Schedule::Progressive(_)));
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Progressive {
     /// The waits: 1, 5, 10, 50 and 100 ms. The last level has no end.

@@ -95,6 +95,26 @@ pin_project! {
 
 impl<T: Timer, F, I> PollSource<T, F, I> {
     /// Returns the function, and an item of it that was not taken yet.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use anyscope::{flow, smol::Smol};
+    /// use smol::stream::StreamExt;
+    /// use std::task::Poll;
+    ///
+    /// # smol::block_on(async {
+    /// let mut n = 0;
+    /// let readings = flow::poll_source(&Smol, flow::poll_source::Fixed::default(), move || {
+    ///     n += 1;
+    ///     Poll::Ready(Some(n))
+    /// });
+    /// let mut readings = readings.into_stream();
+    /// assert_eq!(readings.next().await, Some(1));
+    /// let (mut poll, _left) = readings.into_parts();
+    /// assert_eq!(poll(), Poll::Ready(Some(2)));
+    /// # });
+    /// ```
     pub fn into_parts(self) -> (F, Option<I>) {
         (self.f, self.parked)
     }

@@ -282,6 +282,22 @@ where
     M: Iterator<Item = I::Item>,
 {
     /// Returns how many pieces of work are under way.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use anyscope::flow;
+    /// use smol::stream::StreamExt;
+    /// use std::future::pending;
+    ///
+    /// # smol::block_on(async {
+    /// let work = async |n: u32| if n == 0 { (0, Some(1)) } else { pending().await };
+    /// let mut pages = flow::expand([0], 8, work).into_stream();
+    /// assert_eq!(pages.next().await, Some(0));
+    /// assert!(smol::future::poll_once(pages.next()).await.is_none());
+    /// assert_eq!(pages.running(), 1);
+    /// # });
+    /// ```
     pub fn running(&self) -> usize {
         self.map.running()
     }

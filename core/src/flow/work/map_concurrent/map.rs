@@ -121,11 +121,43 @@ where
     }
 
     /// Returns how many pieces of work are under way.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use anyscope::flow;
+    /// use smol::{future::poll_once, stream::StreamExt};
+    /// use std::future::pending;
+    ///
+    /// # smol::block_on(async {
+    /// let work = async |n: u32| if n == 1 { n } else { pending().await };
+    /// let mut done = flow::iter([1, 2, 3]).map_concurrent(2, work).into_stream();
+    /// assert_eq!(done.next().await, Some(1));
+    /// assert!(poll_once(done.next()).await.is_none());
+    /// assert_eq!(done.running(), 2);
+    /// # });
+    /// ```
     pub fn running(&self) -> usize {
         self.children.len()
     }
 
     /// Returns how many values are ready and not delivered.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use anyscope::flow;
+    /// use smol::{future::poll_once, stream::StreamExt};
+    /// use std::future::pending;
+    ///
+    /// # smol::block_on(async {
+    /// // The second is ready, and stays where it is until the first is.
+    /// let work = async |n: u32| if n == 2 { n } else { pending().await };
+    /// let mut done = flow::iter([1, 2]).map_concurrent(2, work).into_stream();
+    /// assert!(poll_once(done.next()).await.is_none());
+    /// assert_eq!((done.running(), done.undelivered()), (1, 1));
+    /// # });
+    /// ```
     pub fn undelivered(&self) -> usize {
         self.done.values().count()
     }
