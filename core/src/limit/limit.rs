@@ -32,6 +32,15 @@ impl Limit {
     /// # Panics
     ///
     /// Panics if `limit` is zero. In a `const` that is a compile error.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use anyscope::Limit;
+    ///
+    /// const CONNECTIONS: Limit = Limit::new(8); // `Limit::new(0)` does not compile here
+    /// assert_eq!(CONNECTIONS.get(), 8);
+    /// ```
     #[track_caller]
     pub const fn new(limit: usize) -> Self {
         match NonZeroUsize::new(limit) {
@@ -43,6 +52,15 @@ impl Limit {
     }
 
     /// Returns the limit as a number: `usize::MAX` if there is none.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use anyscope::Limit;
+    ///
+    /// assert_eq!(Limit::new(8).get(), 8);
+    /// assert_eq!(Limit::Unbounded.get(), usize::MAX);
+    /// ```
     pub const fn get(self) -> usize {
         match self {
             Limit::AtMost(limit) => limit.get(),

@@ -43,6 +43,17 @@ impl LiveLimit {
     /// # Panics
     ///
     /// Panics if `limit` is `0`.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use anyscope::{Limit, LiveLimit};
+    ///
+    /// let limit = LiveLimit::new(8);
+    /// assert_eq!(limit.get(), Limit::new(8));
+    /// let none_yet = LiveLimit::new(Limit::Unbounded);
+    /// none_yet.set(100);
+    /// ```
     #[track_caller]
     pub fn new(limit: impl IntoLimit<Limit = Limit>) -> Self {
         let limit = AtomicUsize::new(limit.into_limit().get());
@@ -149,6 +160,8 @@ impl fmt::Debug for LiveLimit {
 /// How much an operation may do at once: a [`Limit`], or a [`LiveLimit`] that changes.
 ///
 /// Operations convert their [`impl IntoLimit`](IntoLimit) into this.
+///
+/// See [`IntoLimit`].
 #[derive(Clone, Debug)]
 pub struct Capacity(Kind);
 

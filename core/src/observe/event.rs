@@ -60,6 +60,8 @@ pub enum Event<'a> {
 }
 
 /// Which child an [`Event`] is about.
+///
+/// See [`each_child`](crate::Scope::each_child).
 #[derive(Clone, Copy)]
 #[non_exhaustive]
 pub struct ChildInfo<'a> {

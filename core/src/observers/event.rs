@@ -32,6 +32,15 @@ pub enum Who {
 
 impl Who {
     /// Returns the number of the scope; of a child, that of the scope that it is in.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use anyscope::observe::Who;
+    ///
+    /// let child = Who::Child { scope: 7, number: 2, is_daemon: false };
+    /// assert_eq!((child.scope(), Who::Scope(7).scope()), (7, 7));
+    /// ```
     pub fn scope(self) -> u64 {
         match self {
             Who::Scope(scope) | Who::Child { scope, .. } => scope,
@@ -51,6 +60,8 @@ impl fmt::Display for Who {
 }
 
 /// What an event is about, with the mark that the observer gave it.
+///
+/// See [`Observer`](super::Observer).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Subject {
     /// The scope or child.
@@ -60,6 +71,8 @@ pub struct Subject {
 }
 
 /// A scope or child that begins.
+///
+/// See [`Observer`](super::Observer).
 #[derive(Clone, Copy, Debug)]
 #[non_exhaustive]
 pub struct Begin<'a> {
@@ -85,6 +98,25 @@ impl<'a> Begin<'a> {
 }
 
 /// How a poll ended.
+///
+/// # Examples
+///
+/// ```
+/// use anyscope::observe::{Observer, PollEnd, Subject};
+///
+/// /// Prints what everybody waits for.
+/// struct Waits;
+///
+/// impl Observer for Waits {
+///     fn poll_ends(&self, subject: Subject, end: PollEnd) {
+///         match end {
+///             PollEnd::Pending(Some(parked)) => println!("{} waits for {parked}", subject.who),
+///             PollEnd::Pending(None) => println!("{} waits for something else", subject.who),
+///             _ => {}
+///         }
+///     }
+/// }
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum PollEnd {
@@ -122,6 +154,27 @@ impl fmt::Debug for Parked {
 }
 
 /// What happens to a scope or a child between begin and end, besides its polls.
+///
+/// # Examples
+///
+/// ```
+/// use anyscope::{concurrent, observe::{Happening, Observer, Subject, tree::Tree}};
+/// use std::sync::{Arc, Mutex};
+///
+/// #[derive(Clone, Default)]
+/// struct Log(Arc<Mutex<Vec<String>>>);
+///
+/// impl Observer for Log {
+///     fn happens(&self, _: Subject, what: Happening<'_>) {
+///         self.0.lock().unwrap().push(what.to_string());
+///     }
+/// }
+///
+/// let log = Log::default();
+/// let tree = Tree::builder().observer(log.clone()).build();
+/// smol::block_on(tree.watch(concurrent(async |s| s.cancel("closing"))));
+/// assert!(log.0.lock().unwrap()[0].starts_with("cancelled: closing"));
+/// ```
 #[derive(Clone, Copy)]
 #[non_exhaustive]
 pub enum Happening<'a> {
@@ -177,6 +230,8 @@ impl fmt::Debug for Happening<'_> {
 }
 
 /// How a scope or a child has ended.
+///
+/// See [`Observer`](super::Observer), which is told how everything ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Outcome {

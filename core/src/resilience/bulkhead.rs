@@ -69,6 +69,22 @@ impl Bulkhead {
     /// # Panics
     ///
     /// Panics if `limit` is 0: nothing could ever run. For a number that comes from outside, use [`Limit::try_from`](crate::Limit).
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use anyscope::{limit::Backlog, resilience::Bulkhead};
+    ///
+    /// # smol::block_on(async {
+    /// let none_waits = Bulkhead::new(1, 0);
+    /// let _running = none_waits.enter().await.unwrap();
+    /// assert!(none_waits.enter().await.unwrap_err().is_full());
+    ///
+    /// // Of 100 who wait, the newest comes first.
+    /// let newest = Bulkhead::new(8, Backlog::lifo(100));
+    /// assert_eq!(newest.running(), 0);
+    /// # });
+    /// ```
     #[track_caller]
     pub fn new(limit: impl IntoLimit, backlog: impl Into<Backlog>) -> Self {
         Bulkhead { semaphore: Semaphore::with_backlog(limit, backlog), bypass: None }
@@ -84,6 +100,21 @@ impl Bulkhead {
     /// # Examples
     ///
     /// See [`Bulkhead`].
+    ///
+    /// ```
+    /// use anyscope::{context::{self, Context}, resilience::Bulkhead};
+    ///
+    /// # smol::block_on(async {
+    /// struct HealthCheck;
+    ///
+    /// let bulkhead = Bulkhead::new(1, 0)
+    ///     .bypass_when(|| context::with_current(|here| here.get::<HealthCheck>().is_some()));
+    /// let _busy = bulkhead.enter().await.unwrap();
+    /// assert!(bulkhead.run(async { 200 }).await.is_err());
+    /// let check = Context::new().with(HealthCheck).around(bulkhead.run(async { 200 }));
+    /// assert_eq!(check.await, Ok(200));
+    /// # });
+    /// ```
     #[must_use]
     pub fn bypass_when(mut self, bypass: impl Fn() -> bool + Send + Sync + 'static) -> Self {
         self.bypass = Some(Arc::new(bypass));
@@ -107,6 +138,8 @@ impl Bulkhead {
     /// [`bypass_when`](Self::bypass_when) was given, before there is any room to give.
     ///
     /// # Examples
+    ///
+    /// See [`Bulkhead`].
     ///
     /// See [`Bulkhead`].
     pub async fn run<F: Future>(&self, call: F) -> Result<F::Output, BulkheadError> {
@@ -198,6 +231,23 @@ impl Bulkhead {
     /// # Cancel safety
     ///
     /// As [`enter`](Self::enter).
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use anyscope::{resilience::{Bulkhead, BulkheadError}, smol::Smol};
+    /// use std::time::Duration;
+    ///
+    /// # smol::block_on(async {
+    /// let bulkhead = Bulkhead::new(1, 10);
+    /// let running = bulkhead.enter().await.unwrap();
+    /// let moment = Duration::from_millis(1);
+    /// let late = bulkhead.enter_within(&Smol, moment).await.unwrap_err();
+    /// assert_eq!(late, BulkheadError::TimedOut);
+    /// drop(running);
+    /// assert!(bulkhead.enter_within(&Smol, moment).await.is_ok());
+    /// # });
+    /// ```
     pub async fn enter_within<T: Timer>(
         &self,
         timer: &T,
@@ -225,11 +275,38 @@ impl Bulkhead {
     }
 
     /// Returns how many calls run, without those that [bypass](Self::bypass_when) it.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use anyscope::resilience::Bulkhead;
+    ///
+    /// # smol::block_on(async {
+    /// let bulkhead = Bulkhead::new(2, 0);
+    /// let seen = bulkhead.run(async { bulkhead.running() }).await;
+    /// assert_eq!((seen, bulkhead.running()), (Ok(1), 0));
+    /// # });
+    /// ```
     pub fn running(&self) -> usize {
         self.semaphore.in_use()
     }
 
     /// Returns how many calls wait.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use anyscope::resilience::Bulkhead;
+    /// use smol::future::poll_once;
+    ///
+    /// # smol::block_on(async {
+    /// let bulkhead = Bulkhead::new(1, 10);
+    /// let _running = bulkhead.enter().await.unwrap();
+    /// let mut second = Box::pin(bulkhead.enter());
+    /// assert!(poll_once(&mut second).await.is_none());
+    /// assert_eq!(bulkhead.waiting(), 1);
+    /// # });
+    /// ```
     pub fn waiting(&self) -> usize {
         self.semaphore.waiting()
     }
@@ -280,11 +357,39 @@ pub enum BulkheadError {
 
 impl BulkheadError {
     /// Returns whether there was no room.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use anyscope::resilience::Bulkhead;
+    ///
+    /// # smol::block_on(async {
+    /// let bulkhead = Bulkhead::new(1, 0);
+    /// let _running = bulkhead.enter().await.unwrap();
+    /// assert!(bulkhead.enter().await.unwrap_err().is_full());
+    /// bulkhead.close();
+    /// assert!(!bulkhead.enter().await.unwrap_err().is_full());
+    /// # });
+    /// ```
     pub fn is_full(&self) -> bool {
         *self == BulkheadError::Full
     }
 
     /// Returns whether there was no room in time.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use anyscope::{resilience::Bulkhead, smol::Smol};
+    /// use std::time::Duration;
+    ///
+    /// # smol::block_on(async {
+    /// let bulkhead = Bulkhead::new(1, 10);
+    /// let _running = bulkhead.enter().await.unwrap();
+    /// let late = bulkhead.run_within(&Smol, Duration::from_millis(1), async {}).await;
+    /// assert!(late.unwrap_err().is_timed_out());
+    /// # });
+    /// ```
     pub fn is_timed_out(&self) -> bool {
         *self == BulkheadError::TimedOut
     }

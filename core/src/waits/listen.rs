@@ -3,6 +3,8 @@
 use core::{cell::Cell, fmt, marker::PhantomData};
 
 /// A function that is told what a future of this crate waits for.
+///
+/// See [`listen_to_waits`](super::observe::listen_to_waits).
 pub type WaitListener = fn(fmt::Arguments<'_>);
 
 std::thread_local! {

@@ -38,6 +38,16 @@ pub struct Aimd {
 impl Aimd {
     /// Returns a builder, which begins with the limit 20, stays between 1 and 200, backs off by 0.9,
     /// and takes 5 seconds for too long.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use anyscope::limit::adaptive::{Aimd, Algorithm};
+    ///
+    /// let aimd = Aimd::builder().initial(8).max(64).build()?;
+    /// assert_eq!(aimd.limit().get(), 8);
+    /// # Ok::<(), anyscope::limit::adaptive::InvalidConfig>(())
+    /// ```
     pub const fn builder() -> AimdBuilder {
         AimdBuilder {
             bounds: Bounds::new(20, 200),
@@ -82,15 +92,40 @@ pub struct AimdBuilder {
 }
 
 impl AimdBuilder {
-    bounds_setters!();
+    bounds_setters!("Aimd");
 
     /// Sets what the limit is multiplied with after a drop.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use anyscope::{Instant, limit::adaptive::{Aimd, Algorithm, Ratio, Sample}};
+    /// use std::time::Duration;
+    ///
+    /// let mut halves = Aimd::builder().initial(40).backoff(Ratio::percent(50)).build()?;
+    /// let call = Sample::new(Instant::NEVER, Duration::from_millis(10), 40);
+    /// assert_eq!(halves.on_sample(call.dropped()).get(), 20);
+    /// # Ok::<(), anyscope::limit::adaptive::InvalidConfig>(())
+    /// ```
     pub const fn backoff(mut self, ratio: Ratio) -> Self {
         self.backoff = ratio;
         self
     }
 
     /// Sets the time that a call may take: one that takes longer counts as dropped.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use anyscope::{Instant, limit::adaptive::{Aimd, Algorithm, Sample}};
+    /// use std::time::Duration;
+    ///
+    /// let mut aimd = Aimd::builder().initial(20).timeout(Duration::from_secs(1)).build()?;
+    /// // It was served, but after two seconds.
+    /// let late = Sample::new(Instant::NEVER, Duration::from_secs(2), 20);
+    /// assert_eq!(aimd.on_sample(late).get(), 18);
+    /// # Ok::<(), anyscope::limit::adaptive::InvalidConfig>(())
+    /// ```
     pub const fn timeout(mut self, timeout: Duration) -> Self {
         self.timeout = timeout;
         self

@@ -4,6 +4,8 @@ use crate::time::Instant;
 use core::{num::NonZeroUsize, time::Duration};
 
 /// What an algorithm learns from one call.
+///
+/// See [`Algorithm`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Sample {
@@ -19,11 +21,33 @@ pub struct Sample {
 
 impl Sample {
     /// Returns the sample of a call that took `rtt` until `now`, and succeeded.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use anyscope::{Clock, limit::adaptive::Sample, smol::Smol};
+    /// use std::time::Duration;
+    ///
+    /// // A call that has just ended, and while it ran there were 20, itself included.
+    /// let sample = Sample::new(Smol.now(), Duration::from_millis(10), 20);
+    /// assert_eq!((sample.in_flight, sample.dropped), (20, false));
+    /// ```
     pub const fn new(now: Instant, rtt: Duration, in_flight: usize) -> Self {
         Sample { now, rtt, in_flight, dropped: false }
     }
 
     /// Returns the sample of the same call, if it was dropped.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use anyscope::{Instant, limit::adaptive::{Aimd, Algorithm, Sample}};
+    /// use std::time::Duration;
+    ///
+    /// let mut aimd = Aimd::default();
+    /// let call = Sample::new(Instant::NEVER, Duration::from_millis(10), 20);
+    /// assert_eq!(aimd.on_sample(call.dropped()).get(), 18); // before, it was 20
+    /// ```
     #[must_use]
     pub const fn dropped(mut self) -> Self {
         self.dropped = true;

@@ -50,6 +50,8 @@ impl<A: Algorithm> AdaptiveLimit<A> {
 /// [`try_start`](AdaptiveLimit::try_start).
 ///
 /// One that is dropped without a word was [ignored](Self::ignore): it was cancelled, or panicked.
+///
+/// See [`AdaptiveLimit::start`].
 #[must_use = "say how the call ended; dropped at once, it is ignored"]
 pub struct Call<A, C> {
     slot: Slot<A>,
@@ -72,6 +74,17 @@ impl<A: Algorithm, C: Clock> Call<A, C> {
     ///
     /// The panic of a waker that a raised limit fires propagates once the limit is raised, and so
     /// does the panic of an algorithm of your own.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use anyscope::{AdaptiveLimit, limit::adaptive::Aimd, smol::Smol};
+    ///
+    /// let adaptive = AdaptiveLimit::new(Aimd::default());
+    /// let calls: Vec<_> = (0..20).map(|_| adaptive.start(&Smol)).collect();
+    /// calls.into_iter().for_each(|call| call.success());
+    /// assert!(adaptive.get().get() > 20);
+    /// ```
     pub fn success(self) {
         self.end(Outcome::Success);
     }
@@ -81,12 +94,36 @@ impl<A: Algorithm, C: Clock> Call<A, C> {
     /// # Panics
     ///
     /// As [`success`](Self::success).
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use anyscope::{AdaptiveLimit, limit::adaptive::Aimd, smol::Smol};
+    ///
+    /// let adaptive = AdaptiveLimit::new(Aimd::default());
+    /// let call = adaptive.start(&Smol);
+    /// // .. and the service has answered 503 ..
+    /// call.dropped();
+    /// assert_eq!(adaptive.get().get(), 18); // was 20
+    /// ```
     pub fn dropped(self) {
         self.end(Outcome::Dropped);
     }
 
     /// Says that the call shows nothing about the service, and only that it has ended: it was
     /// cancelled, its answer came from a cache, the request was wrong.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use anyscope::{AdaptiveLimit, limit::adaptive::Aimd, smol::Smol};
+    ///
+    /// let adaptive = AdaptiveLimit::new(Aimd::default());
+    /// let call = adaptive.start(&Smol);
+    /// // .. and the answer was in the cache ..
+    /// call.ignore();
+    /// assert_eq!((adaptive.in_flight(), adaptive.get().get()), (0, 20));
+    /// ```
     pub fn ignore(self) {
         self.end(Outcome::Ignored);
     }
@@ -96,6 +133,25 @@ impl<A: Algorithm, C: Clock> Call<A, C> {
     /// # Panics
     ///
     /// As [`success`](Self::success).
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use anyscope::{AdaptiveLimit, limit::adaptive::{Aimd, Outcome}, smol::Smol};
+    ///
+    /// /// What the status of an answer says about the service.
+    /// fn outcome(status: u16) -> Outcome {
+    ///     match status {
+    ///         200..300 => Outcome::Success,
+    ///         429 | 503 | 504 => Outcome::Dropped,
+    ///         _ => Outcome::Ignored,
+    ///     }
+    /// }
+    ///
+    /// let adaptive = AdaptiveLimit::new(Aimd::default());
+    /// adaptive.start(&Smol).end(outcome(503));
+    /// assert_eq!(adaptive.get().get(), 18); // was 20
+    /// ```
     pub fn end(self, outcome: Outcome) {
         let Call { slot, clock, start, in_flight } = self;
         let dropped = match outcome {

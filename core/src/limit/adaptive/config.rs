@@ -7,6 +7,16 @@ use core::{error::Error, fmt, time::Duration};
 ///
 /// Returned by the `build` of each builder, and by `AdaptiveLimit::partition`. Its message says what
 /// to change.
+///
+/// # Examples
+///
+/// ```
+/// use anyscope::limit::adaptive::{InvalidConfig, Vegas};
+///
+/// let wrong = Vegas::builder().initial(100).max(10).build().unwrap_err();
+/// assert_eq!(wrong, InvalidConfig::InitialOutOfRange { initial: 100, min: 1, max: 10 });
+/// assert_eq!(wrong.to_string(), "`initial` is 100; use a limit from `min` 1 to `max` 10");
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum InvalidConfig {
@@ -135,20 +145,52 @@ pub(super) fn check_count(what: &'static str, count: u32) -> Result<(), InvalidC
 
 /// The setters that all builders of limits have.
 macro_rules! bounds_setters {
-    () => {
+    ($algorithm:literal) => {
         /// Sets the limit to begin with.
+        ///
+        /// # Examples
+        ///
+        /// ```
+        #[doc = concat!("use anyscope::limit::adaptive::{Algorithm, ", $algorithm, "};")]
+        ///
+        #[doc = concat!("let algorithm = ", $algorithm, "::builder().initial(8).build()?;")]
+        /// assert_eq!(algorithm.limit().get(), 8);
+        /// # Ok::<(), anyscope::limit::adaptive::InvalidConfig>(())
+        /// ```
         pub const fn initial(mut self, limit: usize) -> Self {
             self.bounds.initial = limit;
             self
         }
 
         /// Sets the least limit; without it, 1.
+        ///
+        /// # Examples
+        ///
+        /// ```
+        /// use anyscope::{Instant, limit::adaptive::{Algorithm, Sample}};
+        #[doc = concat!("use anyscope::limit::adaptive::", $algorithm, ";")]
+        /// use std::time::Duration;
+        ///
+        #[doc = concat!("let mut algorithm = ", $algorithm, "::builder().initial(4).min(4).build()?;")]
+        /// let dropped = Sample::new(Instant::NEVER, Duration::from_millis(10), 4).dropped();
+        /// assert_eq!(algorithm.on_sample(dropped).get(), 4);
+        /// # Ok::<(), anyscope::limit::adaptive::InvalidConfig>(())
+        /// ```
         pub const fn min(mut self, limit: usize) -> Self {
             self.bounds.min = limit;
             self
         }
 
         /// Sets the greatest limit. More than `u32::MAX` counts as `u32::MAX`.
+        ///
+        /// # Examples
+        ///
+        /// ```
+        #[doc = concat!("use anyscope::limit::adaptive::", $algorithm, ";")]
+        ///
+        #[doc = concat!("assert!(", $algorithm, "::builder().initial(8).max(8).build().is_ok());")]
+        #[doc = concat!("assert!(", $algorithm, "::builder().initial(8).max(4).build().is_err());")]
+        /// ```
         pub const fn max(mut self, limit: usize) -> Self {
             self.bounds.max = limit;
             self

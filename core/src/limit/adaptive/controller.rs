@@ -70,6 +70,16 @@ struct Shared<A> {
 
 impl<A: Algorithm> AdaptiveLimit<A> {
     /// Creates a limit that begins with that of `algorithm`, and follows it.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use anyscope::{AdaptiveLimit, limit::adaptive::Vegas};
+    ///
+    /// let adaptive = AdaptiveLimit::new(Vegas::builder().initial(8).build()?);
+    /// assert_eq!(adaptive.get().get(), 8);
+    /// # Ok::<(), anyscope::limit::adaptive::InvalidConfig>(())
+    /// ```
     pub fn new(algorithm: A) -> Self {
         let limit = LiveLimit::new(algorithm.limit());
         let algorithm = TryLock::new(algorithm);
@@ -122,11 +132,35 @@ impl<A: Algorithm> AdaptiveLimit<A> {
 
 impl<A> AdaptiveLimit<A> {
     /// Returns the limit as it is now.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use anyscope::{AdaptiveLimit, limit::adaptive::Aimd, smol::Smol};
+    ///
+    /// let adaptive = AdaptiveLimit::new(Aimd::default());
+    /// assert_eq!(adaptive.get().get(), 20);
+    /// adaptive.start(&Smol).dropped();
+    /// assert_eq!(adaptive.get().get(), 18);
+    /// ```
     pub fn get(&self) -> NonZeroUsize {
         NonZeroUsize::new(self.shared.limit.now()).unwrap_or(NonZeroUsize::MIN)
     }
 
     /// Returns how many calls are in flight, of those that the limit was told of.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use anyscope::{AdaptiveLimit, limit::adaptive::Aimd, smol::Smol};
+    ///
+    /// let adaptive = AdaptiveLimit::new(Aimd::default());
+    /// let (first, second) = (adaptive.start(&Smol), adaptive.start(&Smol));
+    /// assert_eq!(adaptive.in_flight(), 2);
+    /// first.success();
+    /// drop(second); // cancelled
+    /// assert_eq!(adaptive.in_flight(), 0);
+    /// ```
     pub fn in_flight(&self) -> usize {
         self.shared.in_flight.load(Ordering::Relaxed)
     }

@@ -41,6 +41,16 @@ pub struct Gradient2 {
 impl Gradient2 {
     /// Returns a builder, which begins with the limit 20, stays between 1 and 200, and has a
     /// smoothing of 0.2, a queue of 4, a long window of 600 samples and a tolerance of 1.5.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use anyscope::limit::adaptive::{Algorithm, Gradient2};
+    ///
+    /// let gradient = Gradient2::builder().initial(10).max(50).build()?;
+    /// assert_eq!(gradient.limit().get(), 10);
+    /// # Ok::<(), anyscope::limit::adaptive::InvalidConfig>(())
+    /// ```
     pub const fn builder() -> Gradient2Builder {
         Gradient2Builder {
             bounds: Bounds::new(20, 200),
@@ -111,15 +121,42 @@ pub struct Gradient2Builder {
 }
 
 impl Gradient2Builder {
-    bounds_setters!();
+    bounds_setters!("Gradient2");
 
     /// Sets how far a sample moves the limit: one is all the way.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use anyscope::{Instant, limit::adaptive::{Algorithm, Gradient2, Ratio, Sample}};
+    /// use std::time::Duration;
+    ///
+    /// let call = Sample::new(Instant::NEVER, Duration::from_millis(10), 20);
+    /// let mut smooth = Gradient2::default();
+    /// let mut at_once = Gradient2::builder().smoothing(Ratio::ONE).build()?;
+    /// assert_eq!(smooth.on_sample(call).get(), 20); // a fifth of the way to 24
+    /// assert_eq!(at_once.on_sample(call).get(), 24);
+    /// # Ok::<(), anyscope::limit::adaptive::InvalidConfig>(())
+    /// ```
     pub const fn smoothing(mut self, ratio: Ratio) -> Self {
         self.smoothing = ratio;
         self
     }
 
     /// Sets how many calls may wait at the service: what the limit grows by, before smoothing.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use anyscope::{Instant, limit::adaptive::{Algorithm, Gradient2, Ratio, Sample}};
+    /// use std::time::Duration;
+    ///
+    /// let builder = Gradient2::builder().smoothing(Ratio::ONE);
+    /// let call = Sample::new(Instant::NEVER, Duration::from_millis(10), 20);
+    /// assert_eq!(builder.queue(1).build()?.on_sample(call).get(), 21);
+    /// assert_eq!(builder.queue(8).build()?.on_sample(call).get(), 28);
+    /// # Ok::<(), anyscope::limit::adaptive::InvalidConfig>(())
+    /// ```
     pub const fn queue(mut self, calls: u32) -> Self {
         self.queue = calls;
         self
@@ -127,18 +164,66 @@ impl Gradient2Builder {
 
     /// Sets over how many samples the usual latency is an average. Fewer make it get used to a
     /// change sooner, also to a change that is the limit's own doing.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use anyscope::{Instant, limit::adaptive::{Algorithm, Gradient2, Sample}};
+    /// use std::time::Duration;
+    ///
+    /// let call = |millis| Sample::new(Instant::NEVER, Duration::from_millis(millis), 20);
+    /// let limit_after = |mut gradient: Gradient2| {
+    ///     (0..20).for_each(|_| drop(gradient.on_sample(call(10))));
+    ///     (0..20).for_each(|_| drop(gradient.on_sample(call(40)))); // slower from now on
+    ///     gradient.limit().get()
+    /// };
+    /// let soon = limit_after(Gradient2::builder().long_window(10).build()?);
+    /// let late = limit_after(Gradient2::builder().long_window(1000).build()?);
+    /// assert!(soon > late, "it has got used to it");
+    /// # Ok::<(), anyscope::limit::adaptive::InvalidConfig>(())
+    /// ```
     pub const fn long_window(mut self, samples: u32) -> Self {
         self.long_window = samples;
         self
     }
 
     /// Sets how many times the usual latency is still taken for usual.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use anyscope::{Instant, limit::adaptive::{Algorithm, Gradient2, Ratio, Sample}};
+    /// use std::time::Duration;
+    ///
+    /// let call = |millis| Sample::new(Instant::NEVER, Duration::from_millis(millis), 20);
+    /// let limit_after = |mut gradient: Gradient2| {
+    ///     (0..20).for_each(|_| drop(gradient.on_sample(call(10))));
+    ///     gradient.on_sample(call(18)) // nearly twice as long as usual
+    /// };
+    /// let patient = limit_after(Gradient2::builder().tolerance(Ratio::percent(200)).build()?);
+    /// let strict = limit_after(Gradient2::builder().tolerance(Ratio::ONE).build()?);
+    /// assert!(patient > strict);
+    /// # Ok::<(), anyscope::limit::adaptive::InvalidConfig>(())
+    /// ```
     pub const fn tolerance(mut self, ratio: Ratio) -> Self {
         self.tolerance = ratio;
         self
     }
 
     /// Sets what the limit is multiplied with after a drop; without it, drops count for nothing.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use anyscope::{Instant, limit::adaptive::{Algorithm, Gradient2, Ratio, Sample}};
+    /// use std::time::Duration;
+    ///
+    /// let dropped = Sample::new(Instant::NEVER, Duration::from_millis(10), 20).dropped();
+    /// assert_eq!(Gradient2::default().on_sample(dropped).get(), 20);
+    /// let mut gradient = Gradient2::builder().backoff(Ratio::percent(90)).build()?;
+    /// assert_eq!(gradient.on_sample(dropped).get(), 18);
+    /// # Ok::<(), anyscope::limit::adaptive::InvalidConfig>(())
+    /// ```
     pub const fn backoff(mut self, ratio: Ratio) -> Self {
         self.backoff = Some(ratio);
         self
@@ -151,6 +236,16 @@ impl Gradient2Builder {
     /// Returns [`InvalidConfig`] if the bounds do not fit together, the long window is zero, or a
     /// ratio makes no sense: a tolerance below one, a smoothing of zero or above one, a backoff that
     /// is not between zero and one.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use anyscope::limit::adaptive::{Gradient2, Ratio};
+    ///
+    /// assert!(Gradient2::builder().min(4).initial(8).max(64).build().is_ok());
+    /// let wrong = Gradient2::builder().tolerance(Ratio::percent(50)).build().unwrap_err();
+    /// assert_eq!(wrong.to_string(), "`tolerance` is 0.5; use a ratio of at least 1, such as 1.5");
+    /// ```
     pub fn build(self) -> Result<Gradient2, InvalidConfig> {
         self.bounds.check()?;
         check_smoothing(self.smoothing)?;

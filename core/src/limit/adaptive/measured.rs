@@ -25,6 +25,19 @@ impl<A: Algorithm> AdaptiveLimit<A> {
     ///
     /// The panic of a waker that a raised limit fires propagates, as that of `future`, and that of an
     /// algorithm of your own.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use anyscope::{AdaptiveLimit, limit::adaptive::Aimd, smol::Smol};
+    ///
+    /// # smol::block_on(async {
+    /// let adaptive = AdaptiveLimit::new(Aimd::default());
+    /// let answer = adaptive.call(&Smol, async { Ok::<_, std::io::Error>("pong") }).await;
+    /// assert_eq!(answer.unwrap(), "pong");
+    /// assert_eq!(adaptive.in_flight(), 0);
+    /// # });
+    /// ```
     // The classifier is a function of the output, which cannot be said in fewer words.
     #[allow(clippy::type_complexity)]
     pub fn call<C, F, T, E>(

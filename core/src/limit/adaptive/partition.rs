@@ -55,6 +55,8 @@ impl<A: Algorithm> AdaptiveLimit<A> {
 
 /// A share of an [`AdaptiveLimit`], for one kind of callers; see
 /// [`partition`](AdaptiveLimit::partition). Clones have the share together.
+///
+/// See [`AdaptiveLimit::partition`].
 pub struct Partition<A> {
     shared: Arc<Shared<A>>,
 }
@@ -68,6 +70,21 @@ struct Shared<A> {
 impl<A: Algorithm> Partition<A> {
     /// Counts a call that starts now, unless the limit is reached and so is this share of it; otherwise
     /// as [`AdaptiveLimit::try_start`].
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use anyscope::{AdaptiveLimit, limit::adaptive::{Aimd, Ratio}, smol::Smol};
+    ///
+    /// let adaptive = AdaptiveLimit::new(Aimd::builder().initial(2).build()?);
+    /// let live = adaptive.partition(Ratio::percent(50))?;
+    /// let _others = [adaptive.start(&Smol), adaptive.start(&Smol)];
+    /// // The limit is reached, but not this share of it.
+    /// let call = live.try_start(&Smol).unwrap();
+    /// assert!(live.try_start(&Smol).is_none()); // answer with 503
+    /// call.success();
+    /// # Ok::<(), anyscope::limit::adaptive::InvalidConfig>(())
+    /// ```
     pub fn try_start<C: Clock>(&self, clock: C) -> Option<Call<A, C>> {
         let Shared { adaptive, busy, .. } = &*self.shared;
         let in_flight = match adaptive.enter(|others, limit| others < limit) {
@@ -91,12 +108,36 @@ impl<A: Algorithm> Partition<A> {
 
 impl<A> Partition<A> {
     /// Returns how many calls it may have in flight at any time, as the limit is now.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use anyscope::{AdaptiveLimit, limit::adaptive::{Aimd, Ratio}};
+    ///
+    /// let adaptive = AdaptiveLimit::new(Aimd::default()); // begins with 20
+    /// let batch = adaptive.partition(Ratio::percent(10))?;
+    /// assert_eq!(batch.promised(), 2);
+    /// # Ok::<(), anyscope::limit::adaptive::InvalidConfig>(())
+    /// ```
     pub fn promised(&self) -> usize {
         let limit = Fixed::at_most(self.shared.adaptive.get().get());
         limit.share_rounded_up(self.shared.share.parts(), Ratio::PARTS).limit().get()
     }
 
     /// Returns how many calls of this partition are in flight.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use anyscope::{AdaptiveLimit, limit::adaptive::{Aimd, Ratio}, smol::Smol};
+    ///
+    /// let adaptive = AdaptiveLimit::new(Aimd::default());
+    /// let batch = adaptive.partition(Ratio::percent(10))?;
+    /// let _ours = batch.try_start(&Smol).unwrap();
+    /// let _other = adaptive.start(&Smol);
+    /// assert_eq!((batch.in_flight(), adaptive.in_flight()), (1, 2));
+    /// # Ok::<(), anyscope::limit::adaptive::InvalidConfig>(())
+    /// ```
     pub fn in_flight(&self) -> usize {
         self.shared.busy.load(Ordering::Relaxed)
     }

@@ -32,6 +32,15 @@ impl Ratio {
     pub const ONE: Ratio = Ratio(Self::PARTS);
 
     /// Returns so many hundredths.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use anyscope::limit::adaptive::Ratio;
+    ///
+    /// assert_eq!(Ratio::percent(90).to_string(), "0.9");
+    /// assert_eq!(Ratio::percent(150).to_string(), "1.5");
+    /// ```
     pub const fn percent(percent: u32) -> Self {
         Ratio(percent as u64 * (Self::PARTS / 100))
     }
@@ -41,6 +50,15 @@ impl Ratio {
     /// # Panics
     ///
     /// Panics if `denominator` is zero. In a `const` that is a compile error.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use anyscope::limit::adaptive::Ratio;
+    ///
+    /// const TWO_THIRDS: Ratio = Ratio::new(2, 3); // `Ratio::new(2, 0)` does not compile here
+    /// assert!(TWO_THIRDS > Ratio::percent(66));
+    /// ```
     #[track_caller]
     pub const fn new(numerator: u32, denominator: u32) -> Self {
         assert!(denominator != 0, "a ratio to 0 is no number; use a denominator of at least 1");
@@ -96,6 +114,20 @@ impl fmt::Debug for Ratio {
 /// An error: a ratio is not a number, negative, or too large.
 ///
 /// Returned by `Ratio::try_from`.
+///
+/// # Examples
+///
+/// ```
+/// use anyscope::limit::adaptive::Ratio;
+///
+/// /// A number from a configuration.
+/// fn backoff(text: &str) -> Result<Ratio, Box<dyn std::error::Error>> {
+///     Ok(Ratio::try_from(text.parse::<f64>()?)?)
+/// }
+///
+/// assert_eq!(backoff("0.9").unwrap(), Ratio::percent(90));
+/// assert!(backoff("-1").is_err());
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct InvalidRatio(());
 

@@ -65,6 +65,16 @@ impl Vegas {
     /// Returns a builder, which begins with the limit 20, stays between 1 and 1000, and smooths
     /// nothing. `alpha` is 3 times the logarithm of the limit to base 10, `beta` 6 times, all other
     /// amounts once; the multiplier of probes is 30.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use anyscope::limit::adaptive::{Algorithm, Vegas};
+    ///
+    /// let vegas = Vegas::builder().initial(10).max(50).build()?;
+    /// assert_eq!(vegas.limit().get(), 10);
+    /// # Ok::<(), anyscope::limit::adaptive::InvalidConfig>(())
+    /// ```
     pub const fn builder() -> VegasBuilder {
         VegasBuilder {
             bounds: Bounds::new(20, 1000),
@@ -206,15 +216,44 @@ pub struct VegasBuilder {
 }
 
 impl VegasBuilder {
-    bounds_setters!();
+    bounds_setters!("Vegas");
 
     /// Sets how far a sample moves the limit: one is all the way.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use anyscope::{Instant, limit::adaptive::{Algorithm, Ratio, Sample, Vegas}};
+    /// use std::time::Duration;
+    ///
+    /// let call = |millis| Sample::new(Instant::NEVER, Duration::from_millis(millis), 20);
+    /// let mut vegas = Vegas::builder().smoothing(Ratio::percent(50)).build()?;
+    /// vegas.on_sample(call(10)); // so long when nothing waits
+    /// assert_eq!(vegas.on_sample(call(10)).get(), 23); // half of the way to 26
+    /// # Ok::<(), anyscope::limit::adaptive::InvalidConfig>(())
+    /// ```
     pub const fn smoothing(mut self, ratio: Ratio) -> Self {
         self.smoothing = ratio;
         self
     }
 
     /// Sets below how many waiting calls the limit grows by [`increase`](Self::increase).
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use anyscope::{Instant, limit::adaptive::{Algorithm, Amount, Sample, Vegas}};
+    /// use std::time::Duration;
+    ///
+    /// let call = |millis| Sample::new(Instant::NEVER, Duration::from_millis(millis), 20);
+    /// let limit_after = |mut vegas: Vegas| {
+    ///     vegas.on_sample(call(10)); // so long when nothing waits
+    ///     vegas.on_sample(call(13)).get() // 5 of the 20 wait
+    /// };
+    /// assert_eq!(limit_after(Vegas::builder().alpha(Amount::Calls(4)).build()?), 20);
+    /// assert_eq!(limit_after(Vegas::builder().alpha(Amount::Calls(6)).build()?), 21);
+    /// # Ok::<(), anyscope::limit::adaptive::InvalidConfig>(())
+    /// ```
     pub const fn alpha(mut self, calls: Amount) -> Self {
         self.alpha = calls;
         self
@@ -222,6 +261,22 @@ impl VegasBuilder {
 
     /// Sets above how many waiting calls the limit shrinks by [`decrease`](Self::decrease), and by
     /// how much it grows when next to none wait.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use anyscope::{Instant, limit::adaptive::{Algorithm, Amount, Sample, Vegas}};
+    /// use std::time::Duration;
+    ///
+    /// let call = |millis| Sample::new(Instant::NEVER, Duration::from_millis(millis), 20);
+    /// let limit_after = |mut vegas: Vegas| {
+    ///     vegas.on_sample(call(10)); // so long when nothing waits
+    ///     vegas.on_sample(call(13)).get() // 5 of the 20 wait
+    /// };
+    /// assert_eq!(limit_after(Vegas::builder().beta(Amount::Calls(4)).build()?), 19);
+    /// assert_eq!(limit_after(Vegas::builder().beta(Amount::Calls(6)).build()?), 20);
+    /// # Ok::<(), anyscope::limit::adaptive::InvalidConfig>(())
+    /// ```
     pub const fn beta(mut self, calls: Amount) -> Self {
         self.beta = calls;
         self
@@ -229,18 +284,58 @@ impl VegasBuilder {
 
     /// Sets up to how many waiting calls are next to none: the limit then grows by
     /// [`beta`](Self::beta).
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use anyscope::{Instant, limit::adaptive::{Algorithm, Amount, Sample, Vegas}};
+    /// use std::time::Duration;
+    ///
+    /// let call = |millis| Sample::new(Instant::NEVER, Duration::from_millis(millis), 20);
+    /// let builder = Vegas::builder().beta(Amount::Calls(6)).threshold(Amount::Calls(5));
+    /// let mut vegas = builder.build()?;
+    /// vegas.on_sample(call(10)); // so long when nothing waits
+    /// assert_eq!(vegas.on_sample(call(13)).get(), 26); // 5 that wait are next to none
+    /// # Ok::<(), anyscope::limit::adaptive::InvalidConfig>(())
+    /// ```
     pub const fn threshold(mut self, calls: Amount) -> Self {
         self.threshold = calls;
         self
     }
 
     /// Sets by how much the limit grows when few calls wait.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use anyscope::{Instant, limit::adaptive::{Algorithm, Amount, Sample, Vegas}};
+    /// use std::time::Duration;
+    ///
+    /// let call = |millis| Sample::new(Instant::NEVER, Duration::from_millis(millis), 20);
+    /// let mut vegas = Vegas::builder().increase(Amount::Calls(4)).build()?;
+    /// vegas.on_sample(call(10)); // so long when nothing waits
+    /// assert_eq!(vegas.on_sample(call(11)).get(), 24); // 2 of the 20 wait
+    /// # Ok::<(), anyscope::limit::adaptive::InvalidConfig>(())
+    /// ```
     pub const fn increase(mut self, calls: Amount) -> Self {
         self.increase = calls;
         self
     }
 
     /// Sets by how much the limit shrinks when many calls wait, and after a drop.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use anyscope::{Instant, limit::adaptive::{Algorithm, Amount, Ratio, Sample, Vegas}};
+    /// use std::time::Duration;
+    ///
+    /// let tenth = Amount::Share(Ratio::percent(10));
+    /// let mut vegas = Vegas::builder().decrease(tenth).build()?;
+    /// let dropped = Sample::new(Instant::NEVER, Duration::from_millis(10), 20).dropped();
+    /// assert_eq!(vegas.on_sample(dropped).get(), 18);
+    /// # Ok::<(), anyscope::limit::adaptive::InvalidConfig>(())
+    /// ```
     pub const fn decrease(mut self, calls: Amount) -> Self {
         self.decrease = calls;
         self
@@ -249,6 +344,17 @@ impl VegasBuilder {
     /// Sets after how many times the limit of samples the shortest time is measured anew; see
     /// [Probes](Vegas#probes). With [`Windowed`](super::Windowed) around it, a window is one sample:
     /// a few are enough then.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use anyscope::limit::adaptive::{Algorithm, Vegas, Windowed};
+    ///
+    /// // A sample stands for a second of calls here, so few of them are enough.
+    /// let windowed = Windowed::new(Vegas::builder().probe_multiplier(3).build()?);
+    /// assert_eq!(windowed.limit().get(), 20);
+    /// # Ok::<(), anyscope::limit::adaptive::InvalidConfig>(())
+    /// ```
     pub const fn probe_multiplier(mut self, times: u32) -> Self {
         self.probe_multiplier = times;
         self
@@ -260,6 +366,16 @@ impl VegasBuilder {
     ///
     /// Returns [`InvalidConfig`] if the bounds do not fit together, the smoothing is zero or above
     /// one, or the multiplier of probes is zero.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use anyscope::limit::adaptive::Vegas;
+    ///
+    /// assert!(Vegas::builder().min(4).initial(8).max(64).build().is_ok());
+    /// let wrong = Vegas::builder().min(100).max(10).build().unwrap_err();
+    /// assert_eq!(wrong.to_string(), "`min` is above `max`; lower the one or raise the other");
+    /// ```
     pub fn build(self) -> Result<Vegas, InvalidConfig> {
         self.bounds.check()?;
         check_smoothing(self.smoothing)?;

@@ -55,6 +55,15 @@ struct Window {
 
 impl<A> Windowed<A> {
     /// Puts windows of one second and at least 10 calls around `algorithm`.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use anyscope::limit::adaptive::{Algorithm, Vegas, Windowed};
+    ///
+    /// let windowed = Windowed::new(Vegas::default());
+    /// assert_eq!(windowed.limit(), Vegas::default().limit());
+    /// ```
     pub const fn new(algorithm: A) -> Self {
         Windowed::<()>::builder().around(algorithm)
     }
@@ -63,6 +72,17 @@ impl<A> Windowed<A> {
 impl Windowed<()> {
     /// Returns a builder, which begins with windows of one second and at least 10 calls, takes no
     /// notice of calls below 100 microseconds, and tolerates no drops.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use anyscope::limit::adaptive::{Vegas, Windowed};
+    /// use std::time::Duration;
+    ///
+    /// let second = Duration::from_secs(1);
+    /// let windows = Windowed::builder().min_window(second).max_window(10 * second).samples(100);
+    /// assert!(windows.build(Vegas::default()).is_ok());
+    /// ```
     pub const fn builder() -> WindowedBuilder {
         WindowedBuilder {
             min_window: Duration::from_secs(1),
@@ -140,24 +160,82 @@ pub struct WindowedBuilder {
 
 impl WindowedBuilder {
     /// Sets how long a window lasts at least.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use anyscope::{Instant, limit::adaptive::{Aimd, Algorithm, Sample, Windowed}};
+    /// use std::time::Duration;
+    ///
+    /// let window = Duration::from_millis(100);
+    /// let mut aimd = Windowed::builder().min_window(window).samples(1).build(Aimd::default())?;
+    /// let millis = Duration::from_millis;
+    /// let call_at = |at| Sample::new(Instant::from_epoch(millis(at)), millis(10), 20);
+    /// assert_eq!(aimd.on_sample(call_at(0)).get(), 20);
+    /// assert_eq!(aimd.on_sample(call_at(50)).get(), 20); // in the window of the first
+    /// assert_eq!(aimd.on_sample(call_at(150)).get(), 21); // it is over
+    /// # Ok::<(), anyscope::limit::adaptive::InvalidConfig>(())
+    /// ```
     pub const fn min_window(mut self, time: Duration) -> Self {
         self.min_window = time;
         self
     }
 
     /// Sets how long a window lasts at most.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use anyscope::limit::adaptive::{Aimd, Windowed};
+    /// use std::time::Duration;
+    ///
+    /// let second = Duration::from_secs(1);
+    /// // Twice the shortest call, as long as that is in between.
+    /// let windows = Windowed::builder().min_window(second).max_window(30 * second);
+    /// assert!(windows.build(Aimd::default()).is_ok());
+    /// let wrong = windows.max_window(second / 2).build(Aimd::default()).unwrap_err();
+    /// assert!(wrong.to_string().starts_with("`min_window` is above `max_window`"));
+    /// ```
     pub const fn max_window(mut self, time: Duration) -> Self {
         self.max_window = time;
         self
     }
 
     /// Sets how many calls a window has at least.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use anyscope::{Instant, limit::adaptive::{Aimd, Algorithm, Sample, Windowed}};
+    /// use std::time::Duration;
+    ///
+    /// let mut aimd = Windowed::builder().samples(3).build(Aimd::default())?;
+    /// let second = Duration::from_secs(1);
+    /// let call_at = |at| Sample::new(Instant::from_epoch(at * second), second, 20);
+    /// let limits = [0, 2, 4].map(|at| aimd.on_sample(call_at(at)).get());
+    /// assert_eq!(limits, [20, 20, 21]); // the window is over when it has three
+    /// # Ok::<(), anyscope::limit::adaptive::InvalidConfig>(())
+    /// ```
     pub const fn samples(mut self, calls: u32) -> Self {
         self.samples = calls;
         self
     }
 
     /// Sets how long a call has to take to count.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use anyscope::{Instant, limit::adaptive::{Aimd, Algorithm, Sample, Windowed}};
+    /// use std::time::Duration;
+    ///
+    /// let least = Duration::from_millis(1); // less is an answer of the cache
+    /// let mut aimd = Windowed::builder().min_rtt(least).samples(1).build(Aimd::default())?;
+    /// let call_at = |secs| Sample::new(Instant::from_epoch(Duration::from_secs(secs)), least / 2, 20);
+    /// let limits = [0, 2, 4].map(|at| aimd.on_sample(call_at(at)).get());
+    /// assert_eq!(limits, [20; 3]);
+    /// # Ok::<(), anyscope::limit::adaptive::InvalidConfig>(())
+    /// ```
     pub const fn min_rtt(mut self, time: Duration) -> Self {
         self.min_rtt = time;
         self
@@ -165,6 +243,25 @@ impl WindowedBuilder {
 
     /// Sets which share of the calls of a window may be dropped before the window counts as dropped;
     /// without it, none. For a service where a few calls always time out.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use anyscope::{Instant, limit::adaptive::{Aimd, Algorithm, Ratio, Sample, Windowed}};
+    /// use std::time::Duration;
+    ///
+    /// let windows = Windowed::builder().samples(2);
+    /// let limit_after = |mut aimd: Windowed<Aimd>| {
+    ///     let second = Duration::from_secs(1);
+    ///     let call_at = |at| Sample::new(Instant::from_epoch(at * second), second, 20);
+    ///     aimd.on_sample(call_at(0));
+    ///     aimd.on_sample(call_at(2).dropped()).get() // one of two
+    /// };
+    /// assert_eq!(limit_after(windows.build(Aimd::default())?), 18);
+    /// let half = windows.tolerate_drops(Ratio::percent(50));
+    /// assert_eq!(limit_after(half.build(Aimd::default())?), 21);
+    /// # Ok::<(), anyscope::limit::adaptive::InvalidConfig>(())
+    /// ```
     pub const fn tolerate_drops(mut self, share: Ratio) -> Self {
         self.tolerated = share;
         self
@@ -176,6 +273,18 @@ impl WindowedBuilder {
     ///
     /// Returns [`InvalidConfig`] if a window is zero, or needs no calls, if the least window is above
     /// the greatest, or if all drops are tolerated.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use anyscope::limit::adaptive::{AdaptiveLimit, Aimd, Windowed};
+    ///
+    /// let windowed = Windowed::builder().samples(50).build(Aimd::default())?;
+    /// let adaptive = AdaptiveLimit::new(windowed);
+    /// assert_eq!(adaptive.get().get(), 20);
+    /// assert!(Windowed::builder().samples(0).build(Aimd::default()).is_err());
+    /// # Ok::<(), anyscope::limit::adaptive::InvalidConfig>(())
+    /// ```
     pub fn build<A: Algorithm>(self, algorithm: A) -> Result<Windowed<A>, InvalidConfig> {
         check_time("min_window", self.min_window)?;
         check_count("samples", self.samples)?;

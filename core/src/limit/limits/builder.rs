@@ -6,6 +6,8 @@ use alloc::vec::Vec;
 use core::fmt;
 
 /// Makes [`Limits`]; see [`Limits::builder`].
+///
+/// See [`Limits`](super::Limits).
 #[must_use = "call `build`"]
 pub struct LimitsBuilder<K> {
     pools: Vec<(K, Pool)>,
@@ -18,6 +20,16 @@ impl<K: PartialEq> LimitsBuilder<K> {
     }
 
     /// Adds something of which there are so many, and which comes back when a permit is dropped.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use anyscope::limit::Limits;
+    ///
+    /// let limits = Limits::builder().resource("connections", 10).resource("megabytes", 512).build()?;
+    /// assert_eq!(limits.available("megabytes"), Some(512));
+    /// # Ok::<(), anyscope::limit::InvalidLimits>(())
+    /// ```
     pub fn resource(self, key: K, capacity: u32) -> Self {
         let mut this = self;
         if capacity == 0 {
@@ -27,6 +39,20 @@ impl<K: PartialEq> LimitsBuilder<K> {
     }
 
     /// Adds something that may happen only so often.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use anyscope::{limit::{Limits, Rate}, sim::Sim};
+    ///
+    /// Sim::new(7).run(async |sim| {
+    ///     let limits = Limits::builder().rate("requests", Rate::per_second(2)).build().unwrap();
+    ///     for _ in 0..5 {
+    ///         drop(limits.acquire(&sim, [("requests", 1)]).await.unwrap()); // none comes back
+    ///     }
+    ///     assert_eq!(sim.elapsed().as_millis(), 1500);
+    /// }).unwrap();
+    /// ```
     pub fn rate(self, key: K, rate: Rate) -> Self {
         self.add(key, Pool::rate(rate))
     }
@@ -36,6 +62,15 @@ impl<K: PartialEq> LimitsBuilder<K> {
     /// # Errors
     ///
     /// Returns [`InvalidLimits`] if a capacity is zero, or two have the same key.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use anyscope::limit::{InvalidLimits, Limits};
+    ///
+    /// let twice = Limits::builder().resource("a", 1).resource("a", 2).build();
+    /// assert!(matches!(twice, Err(InvalidLimits::DuplicateKey { index: 1, .. })));
+    /// ```
     pub fn build(self) -> Result<Limits<K>, InvalidLimits> {
         match self.invalid {
             None => Ok(Limits::new(self.pools)),

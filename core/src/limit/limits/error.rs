@@ -4,6 +4,15 @@ use crate::limit::rate::{InvalidAmount, NotYet};
 use core::{error::Error, fmt};
 
 /// An error of [`LimitsBuilder::build`](super::LimitsBuilder::build).
+///
+/// # Examples
+///
+/// ```
+/// use anyscope::limit::Limits;
+///
+/// let wrong = Limits::builder().resource("connections", 0).build().unwrap_err();
+/// assert!(wrong.to_string().starts_with("the capacity of limit 0 (from 0) is 0"));
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum InvalidLimits {
@@ -39,6 +48,20 @@ impl fmt::Display for InvalidLimits {
 impl Error for InvalidLimits {}
 
 /// An error: something that can never be granted was asked for.
+///
+/// # Examples
+///
+/// ```
+/// use anyscope::{limit::{InvalidAsk, Limits}, sim::Sim};
+///
+/// Sim::new(7).run(async |sim| {
+///     let limits = Limits::builder().resource("connections", 10).build().unwrap();
+///     let wrong = limits.acquire(&sim, [("connections", 1), ("threads", 1)]).await.unwrap_err();
+///     assert!(matches!(wrong, InvalidAsk::UnknownKey { index: 1, .. }));
+///     let wrong = limits.acquire(&sim, [("connections", 11)]).await.unwrap_err();
+///     assert!(matches!(wrong, InvalidAsk::Amount { .. }));
+/// }).unwrap();
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum InvalidAsk {
@@ -90,6 +113,22 @@ impl Error for InvalidAsk {
 }
 
 /// An error of [`Limits::try_acquire`](super::Limits::try_acquire).
+///
+/// # Examples
+///
+/// ```
+/// use anyscope::{limit::{Limits, TryLimitsError}, smol::Smol};
+///
+/// let limits = Limits::builder().resource("connections", 10).build()?;
+/// let _eight = limits.try_acquire(&Smol, [("connections", 8)]).unwrap();
+/// match limits.try_acquire(&Smol, [("connections", 3)]) {
+///     Err(TryLimitsError::NotYet(_)) => {} // later
+///     other => unreachable!("{other:?}"),
+/// }
+/// let never = limits.try_acquire(&Smol, [("connections", 11)]).unwrap_err();
+/// assert!(matches!(never, TryLimitsError::Invalid(_)));
+/// # Ok::<(), anyscope::limit::InvalidLimits>(())
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum TryLimitsError {
     /// It would have to wait.

@@ -60,6 +60,10 @@ pub struct Limits<K> {
 
 impl<K: PartialEq> Limits<K> {
     /// Begins to make limits: add each with its key, then `build`.
+    ///
+    /// # Examples
+    ///
+    /// See [`Limits`].
     pub fn builder() -> LimitsBuilder<K> {
         LimitsBuilder::new()
     }
@@ -95,6 +99,22 @@ impl<K: PartialEq> Limits<K> {
     /// # Examples
     ///
     /// See [`Limits`].
+    ///
+    /// ```
+    /// use anyscope::{Timer, join, limit::Limits, sim::Sim};
+    /// use std::time::Duration;
+    ///
+    /// Sim::new(7).run(async |sim| {
+    ///     let limits = Limits::builder().resource("cpus", 4).resource("gigabytes", 16).build().unwrap();
+    ///     let job = async || {
+    ///         let _held = limits.acquire(&sim, [("cpus", 1), ("gigabytes", 10)]).await.unwrap();
+    ///         sim.sleep(Duration::from_secs(1)).await;
+    ///     };
+    ///     // There are enough processors for both, but not enough memory.
+    ///     join((job(), job())).await;
+    ///     assert_eq!(sim.elapsed().as_secs(), 2);
+    /// }).unwrap();
+    /// ```
     pub fn acquire<Q, T: Timer + Clock>(
         &self,
         timer: T,
@@ -117,6 +137,20 @@ impl<K: PartialEq> Limits<K> {
     ///
     /// Returns when it is possible at the earliest: [`Instant::NEVER`](crate::Instant::NEVER) if a resource has to come back
     /// before, or others wait. Or that it never is, as [`acquire`](Self::acquire).
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use anyscope::{limit::Limits, smol::Smol};
+    ///
+    /// let limits = Limits::builder().resource("cpus", 4).resource("gigabytes", 16).build()?;
+    /// let held = limits.try_acquire(&Smol, [("cpus", 1), ("gigabytes", 10)]).unwrap();
+    /// // All or nothing: no processor is taken, as there is not enough memory.
+    /// assert!(limits.try_acquire(&Smol, [("cpus", 1), ("gigabytes", 10)]).is_err());
+    /// assert_eq!(limits.available("cpus"), Some(3));
+    /// drop(held);
+    /// # Ok::<(), anyscope::limit::InvalidLimits>(())
+    /// ```
     pub fn try_acquire<Q>(
         &self,
         clock: impl Clock,
@@ -160,6 +194,23 @@ impl<K: PartialEq> Limits<K> {
     }
 
     /// Returns how many wait at the moment.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use anyscope::{limit::Limits, sim::Sim};
+    /// use smol::future::poll_once;
+    ///
+    /// Sim::new(7).run(async |sim| {
+    ///     let limits = Limits::builder().resource("cpus", 1).build().unwrap();
+    ///     let held = limits.acquire(&sim, [("cpus", 1)]).await.unwrap();
+    ///     let mut second = Box::pin(limits.acquire(&sim, [("cpus", 1)]));
+    ///     assert!(poll_once(&mut second).await.is_none());
+    ///     assert_eq!(limits.waiting(), 1);
+    ///     drop(held);
+    ///     assert!(second.await.is_ok());
+    /// }).unwrap();
+    /// ```
     pub fn waiting(&self) -> usize {
         self.line.waiting()
     }

@@ -17,6 +17,8 @@ use core::{fmt, mem};
 
 /// What [`Limits`](super::Limits) have granted. When it is dropped, resources come back; what was used
 /// of rates does not.
+///
+/// See [`Limits`](super::Limits).
 #[must_use = "resources come back when this is dropped"]
 pub struct LimitsPermit<K> {
     line: Arc<Line<Table<K>>>,
@@ -49,6 +51,16 @@ impl<K> LimitsPermit<K> {
     /// # Examples
     ///
     /// See [`Limits`](super::Limits).
+    ///
+    /// ```
+    /// use anyscope::{limit::Limits, smol::Smol};
+    ///
+    /// let limits = Limits::builder().resource("megabytes", 512).build()?;
+    /// let mut permit = limits.try_acquire(&Smol, [("megabytes", 500)]).unwrap();
+    /// permit.refund(&Smol, "megabytes", 400).unwrap(); // it is smaller than was feared
+    /// assert_eq!(limits.available("megabytes"), Some(412));
+    /// # Ok::<(), anyscope::limit::InvalidLimits>(())
+    /// ```
     pub fn refund<Q>(&mut self, clock: impl Clock, key: Q, unused: u32) -> Result<(), InvalidAsk>
     where
         K: PartialEq<Q>,

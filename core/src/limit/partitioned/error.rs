@@ -3,6 +3,15 @@
 use core::{error::Error, fmt};
 
 /// An error of [`PartitionedBuilder::build`](super::PartitionedBuilder::build).
+///
+/// # Examples
+///
+/// ```
+/// use anyscope::limit::{InvalidPartitions, Partitioned};
+///
+/// let wrong = Partitioned::builder(10).share("live", 7).share("batch", 4).build().unwrap_err();
+/// assert!(matches!(wrong, InvalidPartitions::SharesAboveLimit { shares: 11, limit: 10, .. }));
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum InvalidPartitions {
@@ -41,6 +50,18 @@ impl fmt::Display for InvalidPartitions {
 impl Error for InvalidPartitions {}
 
 /// An error: no part has this key.
+///
+/// # Examples
+///
+/// ```
+/// use anyscope::limit::Partitioned;
+///
+/// # smol::block_on(async {
+/// let limit = Partitioned::builder(10).share("live", 7).build().unwrap();
+/// let wrong = limit.acquire("batch").await.unwrap_err();
+/// assert!(wrong.to_string().starts_with("no part of this limit has this key"));
+/// # });
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct UnknownPartition(pub(super) ());
 
@@ -53,6 +74,18 @@ impl fmt::Display for UnknownPartition {
 impl Error for UnknownPartition {}
 
 /// An error of [`Partitioned::try_acquire`](super::Partitioned::try_acquire).
+///
+/// # Examples
+///
+/// ```
+/// use anyscope::limit::{Partitioned, TryPartitionError};
+///
+/// let limit = Partitioned::builder(1).share("live", 1).build()?;
+/// let _held = limit.try_acquire("live").unwrap();
+/// assert!(matches!(limit.try_acquire("live"), Err(TryPartitionError::Full)));
+/// assert!(matches!(limit.try_acquire("batch"), Err(TryPartitionError::Unknown(_))));
+/// # Ok::<(), anyscope::limit::InvalidPartitions>(())
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum TryPartitionError {
     /// It would have to wait.

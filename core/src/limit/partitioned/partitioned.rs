@@ -58,6 +58,10 @@ impl<K: PartialEq> Partitioned<K> {
     /// # Panics
     ///
     /// Panics if `limit` is `0`.
+    ///
+    /// # Examples
+    ///
+    /// See [`Partitioned`].
     #[track_caller]
     pub fn builder(limit: impl IntoLimit<Limit = Limit>) -> PartitionedBuilder<K> {
         PartitionedBuilder::new(limit.into_limit())
@@ -87,6 +91,20 @@ impl<K: PartialEq> Partitioned<K> {
     /// # Examples
     ///
     /// See [`Partitioned`].
+    ///
+    /// ```
+    /// use anyscope::limit::Partitioned;
+    /// use smol::future::poll_once;
+    ///
+    /// # smol::block_on(async {
+    /// let limit = Partitioned::builder(1).share("live", 1).build().unwrap();
+    /// let first = limit.acquire("live").await.unwrap();
+    /// let mut second = Box::pin(limit.acquire("live"));
+    /// assert!(poll_once(&mut second).await.is_none());
+    /// drop(first);
+    /// assert_eq!(*second.await.unwrap().key(), "live");
+    /// # });
+    /// ```
     pub fn acquire<Q>(&self, key: Q) -> AcquirePartition<K>
     where
         K: PartialEq<Q>,
@@ -101,6 +119,19 @@ impl<K: PartialEq> Partitioned<K> {
     /// # Errors
     ///
     /// Returns [`TryPartitionError`] if it would have to wait, or no part has this key.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use anyscope::limit::Partitioned;
+    ///
+    /// let limit = Partitioned::builder(1).share("live", 1).build()?;
+    /// let held = limit.try_acquire("live").unwrap();
+    /// assert!(limit.try_acquire("live").is_err()); // answer with 503
+    /// drop(held);
+    /// assert!(limit.try_acquire("live").is_ok());
+    /// # Ok::<(), anyscope::limit::InvalidPartitions>(())
+    /// ```
     pub fn try_acquire<Q>(&self, key: Q) -> Result<PartitionPermit<K>, TryPartitionError>
     where
         K: PartialEq<Q>,
@@ -113,6 +144,18 @@ impl<K: PartialEq> Partitioned<K> {
     }
 
     /// Returns how many places of the part with this key are taken; none if there is no such part.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use anyscope::limit::Partitioned;
+    ///
+    /// let limit = Partitioned::builder(10).share("live", 7).share("batch", 3).build()?;
+    /// let _held = limit.try_acquire("live").unwrap();
+    /// assert_eq!((limit.taken_by("live"), limit.taken_by("batch")), (Some(1), Some(0)));
+    /// assert_eq!(limit.taken_by("other"), None);
+    /// # Ok::<(), anyscope::limit::InvalidPartitions>(())
+    /// ```
     pub fn taken_by<Q>(&self, key: Q) -> Option<usize>
     where
         K: PartialEq<Q>,
@@ -157,11 +200,37 @@ impl<K> Partitioned<K> {
     }
 
     /// Returns how many places are taken in all.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use anyscope::limit::Partitioned;
+    ///
+    /// let limit = Partitioned::builder(10).share("live", 7).share("batch", 3).build()?;
+    /// let _held = (limit.try_acquire("live").unwrap(), limit.try_acquire("batch").unwrap());
+    /// assert_eq!(limit.taken(), 2);
+    /// # Ok::<(), anyscope::limit::InvalidPartitions>(())
+    /// ```
     pub fn taken(&self) -> usize {
         self.line.counts(|taken| taken.all)
     }
 
     /// Returns how many wait at the moment.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use anyscope::limit::Partitioned;
+    /// use smol::future::poll_once;
+    ///
+    /// # smol::block_on(async {
+    /// let limit = Partitioned::builder(1).share("live", 1).build().unwrap();
+    /// let _held = limit.acquire("live").await.unwrap();
+    /// let mut second = Box::pin(limit.acquire("live"));
+    /// poll_once(&mut second).await;
+    /// assert_eq!(limit.waiting(), 1);
+    /// # });
+    /// ```
     pub fn waiting(&self) -> usize {
         self.line.waiting()
     }

@@ -9,6 +9,8 @@ use crate::{
 use core::{fmt, time::Duration};
 
 /// A place in one part of a [`Partitioned`](super::Partitioned) limit, until it is dropped.
+///
+/// See [`Partitioned`](super::Partitioned).
 #[must_use = "the place is free again when this is dropped"]
 pub struct PartitionPermit<K> {
     line: Arc<Line<Shares<K>>>,
@@ -21,6 +23,17 @@ impl<K> PartitionPermit<K> {
     }
 
     /// Returns the key of the part.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use anyscope::limit::Partitioned;
+    ///
+    /// let limit = Partitioned::builder(10).share("live", 7).share("batch", 3).build()?;
+    /// let held = ["live", "batch"].map(|key| limit.try_acquire(key).unwrap());
+    /// assert_eq!(held.each_ref().map(|permit| *permit.key()), ["live", "batch"]);
+    /// # Ok::<(), anyscope::limit::InvalidPartitions>(())
+    /// ```
     pub fn key(&self) -> &K {
         &self.line.book.parts[self.part].0
     }

@@ -84,6 +84,8 @@ impl<T: Timer + Clock> Future for AcquireRateMany<T> {
 }
 
 /// What a [`RateLimit`](super::RateLimit) has granted. Dropping it gives nothing back: it was used.
+///
+/// See [`refund`](Self::refund) and [`settle`](Self::settle).
 pub struct RateGrant {
     line: Arc<Line<Rated>>,
     amount: u32,
@@ -96,6 +98,15 @@ impl RateGrant {
     }
 
     /// Returns how much was granted.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use anyscope::{limit::{Rate, RateLimit}, smol::Smol};
+    ///
+    /// let bytes = RateLimit::new(Rate::per_second(1000));
+    /// assert_eq!(bytes.try_acquire_many(&Smol, 400).unwrap().amount(), 400);
+    /// ```
     pub fn amount(&self) -> u32 {
         self.amount
     }

@@ -63,6 +63,18 @@ impl fmt::Display for InvalidRate {
 impl Error for InvalidRate {}
 
 /// An error: an amount that can never be granted, however long one waits.
+///
+/// # Examples
+///
+/// ```
+/// use anyscope::{limit::{InvalidAmount, Rate, RateLimit}, sim::Sim};
+///
+/// Sim::new(7).run(async |sim| {
+///     let limit = RateLimit::new(Rate::per_second(100).burst(10));
+///     let wrong = limit.acquire_many(&sim, 11).await.unwrap_err();
+///     assert!(matches!(wrong, InvalidAmount::Above { amount: 11, most: 10, .. }));
+/// }).unwrap();
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum InvalidAmount {
@@ -108,6 +120,20 @@ impl fmt::Display for InvalidAmount {
 impl Error for InvalidAmount {}
 
 /// An error: it would have to wait.
+///
+/// # Examples
+///
+/// ```
+/// use anyscope::{Clock, limit::{Rate, RateLimit}, sim::Sim};
+///
+/// Sim::new(7).run(async |sim| {
+///     let limit = RateLimit::new(Rate::per_second(4).burst(1));
+///     limit.try_acquire(&sim).unwrap();
+///     let not_yet = limit.try_acquire(&sim).unwrap_err();
+///     // For a `Retry-After`, for example.
+///     assert_eq!((not_yet.at - sim.now()).as_millis(), 250);
+/// }).unwrap();
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct NotYet {
@@ -134,6 +160,19 @@ impl fmt::Display for NotYet {
 impl Error for NotYet {}
 
 /// An error of `try_acquire_many`.
+///
+/// # Examples
+///
+/// ```
+/// use anyscope::{limit::{Rate, RateLimit, TryRateError}, sim::Sim};
+///
+/// Sim::new(7).run(async |sim| {
+///     let limit = RateLimit::new(Rate::per_second(10));
+///     limit.try_acquire_many(&sim, 10).unwrap();
+///     assert!(matches!(limit.try_acquire_many(&sim, 10), Err(TryRateError::NotYet(_))));
+///     assert!(matches!(limit.try_acquire_many(&sim, 11), Err(TryRateError::Invalid(_))));
+/// }).unwrap();
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum TryRateError {
     /// It would have to wait.

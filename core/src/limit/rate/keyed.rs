@@ -70,6 +70,19 @@ const FEW: usize = 64;
 
 impl<K: Hash + Eq + Clone> KeyedRateLimit<K> {
     /// Creates a limit of `rate` for each key.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use anyscope::{limit::{KeyedRateLimit, Rate}, sim::Sim};
+    ///
+    /// Sim::new(7).run(async |sim| {
+    ///     let per_user = KeyedRateLimit::new(Rate::per_second(1).burst(1));
+    ///     assert!(per_user.try_acquire(&sim, &"ann").is_ok());
+    ///     assert!(per_user.try_acquire(&sim, &"bob").is_ok());
+    ///     assert!(per_user.try_acquire(&sim, &"ann").is_err());
+    /// }).unwrap();
+    /// ```
     pub fn new(rate: Rate) -> Self {
         let map = Map { lists: BTreeMap::new(), keys: 0, crowded: FEW };
         let shared = Shared { rate, hasher: Hasher::default(), map: Lock::new(map) };
@@ -77,16 +90,48 @@ impl<K: Hash + Eq + Clone> KeyedRateLimit<K> {
     }
 
     /// Returns the rate of each key.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use anyscope::limit::{KeyedRateLimit, Rate};
+    ///
+    /// let per_user = KeyedRateLimit::<String>::new(Rate::per_second(5));
+    /// assert_eq!(per_user.rate(), Rate::per_second(5));
+    /// ```
     pub fn rate(&self) -> Rate {
         self.shared.rate
     }
 
     /// Returns the number of keys that are not forgotten.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use anyscope::{limit::{KeyedRateLimit, Rate}, smol::Smol};
+    ///
+    /// let per_user = KeyedRateLimit::new(Rate::per_second(1));
+    /// for user in ["ann", "bob", "ann"] {
+    ///     drop(per_user.try_acquire(&Smol, &user));
+    /// }
+    /// assert_eq!(per_user.len(), 2);
+    /// ```
     pub fn len(&self) -> usize {
         self.shared.map.with(|map| map.keys)
     }
 
     /// Returns whether all keys are forgotten.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use anyscope::{limit::{KeyedRateLimit, Rate}, smol::Smol};
+    ///
+    /// let per_user = KeyedRateLimit::new(Rate::per_second(1));
+    /// assert!(per_user.is_empty());
+    /// per_user.try_acquire(&Smol, &"ann").unwrap();
+    /// assert!(!per_user.is_empty());
+    /// ```
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
@@ -117,6 +162,21 @@ impl<K: Hash + Eq + Clone> KeyedRateLimit<K> {
     /// # Errors
     ///
     /// As [`RateLimit::acquire_many`].
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use anyscope::{limit::{KeyedRateLimit, Rate}, sim::Sim};
+    ///
+    /// Sim::new(7).run(async |sim| {
+    ///     let bytes = KeyedRateLimit::new(Rate::per_second(1000).burst(500));
+    ///     bytes.acquire_many(&sim, &"ann", 500).await.unwrap();
+    ///     bytes.acquire_many(&sim, &"bob", 500).await.unwrap();
+    ///     assert_eq!(sim.elapsed().as_millis(), 0);
+    ///     bytes.acquire_many(&sim, &"ann", 100).await.unwrap();
+    ///     assert_eq!(sim.elapsed().as_millis(), 100);
+    /// }).unwrap();
+    /// ```
     pub fn acquire_many<T: Timer + Clock>(
         &self,
         timer: T,
@@ -131,6 +191,19 @@ impl<K: Hash + Eq + Clone> KeyedRateLimit<K> {
     /// # Errors
     ///
     /// Returns when it would be possible.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use anyscope::{Clock, limit::{KeyedRateLimit, Rate}, sim::Sim};
+    ///
+    /// Sim::new(7).run(async |sim| {
+    ///     let per_user = KeyedRateLimit::new(Rate::per_second(1).burst(1));
+    ///     per_user.try_acquire(&sim, &"ann").unwrap();
+    ///     let not_yet = per_user.try_acquire(&sim, &"ann").unwrap_err();
+    ///     assert_eq!((not_yet.at - sim.now()).as_secs(), 1); // answer with 429, and when to come again
+    /// }).unwrap();
+    /// ```
     pub fn try_acquire(&self, clock: impl Clock, key: &K) -> Result<RateGrant, NotYet> {
         self.limit(&clock, key).try_acquire(clock)
     }
@@ -140,6 +213,19 @@ impl<K: Hash + Eq + Clone> KeyedRateLimit<K> {
     /// # Errors
     ///
     /// As [`RateLimit::try_acquire_many`].
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use anyscope::{limit::{KeyedRateLimit, Rate}, sim::Sim};
+    ///
+    /// Sim::new(7).run(async |sim| {
+    ///     let bytes = KeyedRateLimit::new(Rate::per_second(1000));
+    ///     assert!(bytes.try_acquire_many(&sim, &"ann", 800).is_ok());
+    ///     assert!(bytes.try_acquire_many(&sim, &"ann", 800).is_err());
+    ///     assert!(bytes.try_acquire_many(&sim, &"bob", 800).is_ok());
+    /// }).unwrap();
+    /// ```
     pub fn try_acquire_many(
         &self,
         clock: impl Clock,
@@ -156,6 +242,22 @@ impl<K: Hash + Eq + Clone> KeyedRateLimit<K> {
     /// A key that is known costs a hash, a lock for a look into a tree, and a comparison. When a new
     /// one makes more than twice as many as were left the last time, and more than 64, all are looked
     /// at.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use anyscope::{limit::{KeyedRateLimit, Rate}, sim::Sim};
+    ///
+    /// Sim::new(7).run(async |sim| {
+    ///     let per_user = KeyedRateLimit::new(Rate::per_second(1));
+    ///     // Looked up once, for a connection that makes many requests.
+    ///     let ann = per_user.limit(&sim, &"ann");
+    ///     for _ in 0..3 {
+    ///         ann.acquire(&sim).await;
+    ///     }
+    ///     assert_eq!(sim.elapsed().as_secs(), 2);
+    /// }).unwrap();
+    /// ```
     pub fn limit(&self, clock: impl Clock, key: &K) -> RateLimit {
         let hash = self.shared.hasher.hash_one(key);
         let mut known = self.shared.map.with(|map| map.lists.get(&hash).cloned());
@@ -186,6 +288,22 @@ impl<K: Hash + Eq + Clone> KeyedRateLimit<K> {
 
     /// Forgets the keys whose limits are as new and are not used by anyone. Happens by itself when
     /// there are more and more keys.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use anyscope::{Timer, limit::{KeyedRateLimit, Rate}, sim::Sim};
+    /// use std::time::Duration;
+    ///
+    /// Sim::new(7).run(async |sim| {
+    ///     let per_user = KeyedRateLimit::new(Rate::per_second(1));
+    ///     per_user.try_acquire(&sim, &"ann").unwrap();
+    ///     sim.sleep(Duration::from_secs(10)).await;
+    ///     per_user.try_acquire(&sim, &"bob").unwrap();
+    ///     per_user.forget_idle(&sim);
+    ///     assert_eq!(per_user.len(), 1); // bob: ann's limit is as new
+    /// }).unwrap();
+    /// ```
     pub fn forget_idle(&self, clock: impl Clock) {
         let now = clock.now();
         let forgotten = self.shared.map.with(|map| map.forget_idle(now));

@@ -66,17 +66,58 @@ pub(super) struct Rated {
 
 impl RateLimit {
     /// Creates a limit that has granted nothing yet.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use anyscope::{limit::{Rate, RateLimit}, sim::Sim};
+    ///
+    /// Sim::new(7).run(async |sim| {
+    ///     let limit = RateLimit::new(Rate::per_second(10));
+    ///     for _ in 0..10 {
+    ///         limit.acquire(&sim).await; // none of them waits
+    ///     }
+    ///     assert_eq!(sim.elapsed().as_millis(), 0);
+    ///     limit.acquire(&sim).await;
+    ///     assert_eq!(sim.elapsed().as_millis(), 100);
+    /// }).unwrap();
+    /// ```
     pub fn new(rate: Rate) -> Self {
         let book = Rated { rate, bucket: Bucket::new(rate) };
         RateLimit { line: Arc::new(Line::new(book, ())) }
     }
 
     /// Returns the rate.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use anyscope::limit::{Rate, RateLimit};
+    ///
+    /// let limit = RateLimit::new(Rate::per_second(10));
+    /// assert_eq!(limit.rate().count(), 10);
+    /// ```
     pub fn rate(&self) -> Rate {
         self.line.book.rate
     }
 
     /// Returns how many wait for their turn at the moment.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use anyscope::{limit::{Rate, RateLimit}, sim::Sim};
+    /// use smol::future::poll_once;
+    ///
+    /// Sim::new(7).run(async |sim| {
+    ///     let limit = RateLimit::new(Rate::per_second(1));
+    ///     limit.acquire(&sim).await;
+    ///     let mut second = Box::pin(limit.acquire(&sim));
+    ///     assert!(poll_once(&mut second).await.is_none());
+    ///     assert_eq!(limit.waiting(), 1);
+    ///     second.await;
+    /// }).unwrap();
+    /// ```
     pub fn waiting(&self) -> usize {
         self.line.waiting()
     }
@@ -98,6 +139,8 @@ impl RateLimit {
     /// in a tree. Of those who wait, one has a sleep.
     ///
     /// # Examples
+    ///
+    /// See [`RateLimit`].
     ///
     /// See [`RateLimit`].
     pub fn acquire<T: Timer + Clock>(&self, timer: T) -> AcquireRate<T> {

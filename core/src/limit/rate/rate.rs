@@ -57,6 +57,16 @@ impl Rate {
     /// # Panics
     ///
     /// Panics if `count` is zero, or more than one a nanosecond.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use anyscope::limit::Rate;
+    /// use std::time::Duration;
+    ///
+    /// const RATE: Rate = Rate::per_second(50); // `Rate::per_second(0)` does not compile here
+    /// assert_eq!(RATE, Rate::new(50, Duration::from_secs(1)));
+    /// ```
     #[track_caller]
     pub const fn per_second(count: u32) -> Rate {
         Rate::new(count, Duration::from_secs(1))
@@ -70,6 +80,17 @@ impl Rate {
     /// # Panics
     ///
     /// Panics where [`try_new`](Self::try_new) returns an error.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use anyscope::limit::Rate;
+    /// use std::time::Duration;
+    ///
+    /// // One in a minute, steadily: not all of an hour's in its first second.
+    /// let rate = Rate::new(60, Duration::from_secs(3600)).burst(1);
+    /// assert_eq!((rate.count(), rate.most_at_once()), (60, 1));
+    /// ```
     #[track_caller]
     pub const fn new(count: u32, per: Duration) -> Rate {
         valid(Rate::try_new(count, per))
@@ -128,6 +149,21 @@ impl Rate {
     ///
     /// Returns [`InvalidRate`] if `count` is not a number, infinite, zero, negative, or too large or
     /// small to be kept.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use anyscope::limit::{InvalidRate, Rate};
+    /// use std::time::Duration;
+    ///
+    /// /// A number from a configuration.
+    /// fn rate(text: &str) -> Result<Rate, Box<dyn std::error::Error>> {
+    ///     Ok(Rate::try_per_second(text.parse()?)?)
+    /// }
+    ///
+    /// assert_eq!(rate("0.5").unwrap().per(), Duration::from_secs(2)); // of one
+    /// assert!(rate("0").unwrap_err().is::<InvalidRate>());
+    /// ```
     pub fn try_per_second(count: f64) -> Result<Rate, InvalidRate> {
         if count.is_nan() {
             return Err(InvalidRate::NotANumber);
@@ -151,6 +187,16 @@ impl Rate {
     ///
     /// Returns [`InvalidRate`] if `count` or `per` is zero, if it is more than one a nanosecond, or if
     /// `per` is longer than 146 years.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use anyscope::limit::Rate;
+    /// use std::time::Duration;
+    ///
+    /// assert!(Rate::try_new(100, Duration::from_secs(60)).is_ok());
+    /// assert!(Rate::try_new(0, Duration::from_secs(60)).is_err());
+    /// ```
     pub const fn try_new(count: u32, per: Duration) -> Result<Rate, InvalidRate> {
         Rate::build(Kind::Steady, count, nanos(per), count)
     }
@@ -160,6 +206,16 @@ impl Rate {
     /// # Errors
     ///
     /// As [`try_new`](Self::try_new).
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use anyscope::limit::Rate;
+    /// use std::time::Duration;
+    ///
+    /// assert!(Rate::try_window(60, Duration::from_secs(60)).is_ok());
+    /// assert!(Rate::try_window(60, Duration::ZERO).is_err());
+    /// ```
     pub const fn try_window(count: u32, per: Duration) -> Result<Rate, InvalidRate> {
         Rate::build(Kind::Window, count, nanos(per), count)
     }
@@ -170,6 +226,18 @@ impl Rate {
     ///
     /// Returns [`InvalidRate`] if `burst` is zero, if it takes longer than 146 years to fill, or if the
     /// rate is a window, whose burst is its count.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use anyscope::limit::Rate;
+    /// use std::time::Duration;
+    ///
+    /// assert_eq!(Rate::per_second(100).try_burst(10)?.most_at_once(), 10);
+    /// // A window lets through what it has, whenever that is.
+    /// assert!(Rate::window(60, Duration::from_secs(60)).try_burst(10).is_err());
+    /// # Ok::<(), anyscope::limit::InvalidRate>(())
+    /// ```
     pub const fn try_burst(self, burst: u32) -> Result<Rate, InvalidRate> {
         match self.kind {
             Kind::Window => Err(InvalidRate::BurstOfWindow),
@@ -201,16 +269,46 @@ impl Rate {
     }
 
     /// Returns how much is granted in each [`per`](Self::per).
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use anyscope::limit::Rate;
+    /// use std::time::Duration;
+    ///
+    /// let rate = Rate::window(60, Duration::from_secs(10));
+    /// assert_eq!(format!("{} in {:?}", rate.count(), rate.per()), "60 in 10s");
+    /// ```
     pub const fn count(self) -> u32 {
         self.count
     }
 
     /// Returns the time in which [`count`](Self::count) is granted.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use anyscope::limit::Rate;
+    /// use std::time::Duration;
+    ///
+    /// assert_eq!(Rate::per_second(50).per(), Duration::from_secs(1));
+    /// assert_eq!(Rate::try_per_second(0.1)?.per(), Duration::from_secs(10));
+    /// # Ok::<(), anyscope::limit::InvalidRate>(())
+    /// ```
     pub const fn per(self) -> Duration {
         Duration::from_nanos(self.per)
     }
 
     /// Returns the most that is ever granted at once, and that one request may be for.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use anyscope::limit::Rate;
+    ///
+    /// assert_eq!(Rate::per_second(100).most_at_once(), 100);
+    /// assert_eq!(Rate::per_second(100).burst(10).most_at_once(), 10);
+    /// ```
     pub const fn most_at_once(self) -> u32 {
         self.burst
     }

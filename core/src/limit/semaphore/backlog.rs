@@ -34,11 +34,49 @@ pub struct Backlog {
 
 impl Backlog {
     /// Returns a backlog of `most`, of whom the first to come is served first. With 0, none waits.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use anyscope::{join, limit::{Backlog, Semaphore}};
+    /// use std::cell::RefCell;
+    ///
+    /// # smol::block_on(async {
+    /// let semaphore = Semaphore::with_backlog(1, Backlog::fifo(10));
+    /// let order = RefCell::new(vec![]);
+    /// let call = async |n| {
+    ///     let _permit = semaphore.acquire().await.unwrap();
+    ///     smol::future::yield_now().await;
+    ///     order.borrow_mut().push(n);
+    /// };
+    /// join([call(1), call(2), call(3)]).await;
+    /// assert_eq!(order.into_inner(), [1, 2, 3]);
+    /// # });
+    /// ```
     pub const fn fifo(most: usize) -> Self {
         Backlog { most, newest_first: false }
     }
 
     /// Returns a backlog of `most`, of whom the last to come is served first. With 0, none waits.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use anyscope::{join, limit::{Backlog, Semaphore}};
+    /// use std::cell::RefCell;
+    ///
+    /// # smol::block_on(async {
+    /// let semaphore = Semaphore::with_backlog(1, Backlog::lifo(10));
+    /// let order = RefCell::new(vec![]);
+    /// let call = async |n| {
+    ///     let _permit = semaphore.acquire().await.unwrap();
+    ///     smol::future::yield_now().await;
+    ///     order.borrow_mut().push(n);
+    /// };
+    /// join([call(1), call(2), call(3)]).await;
+    /// assert_eq!(order.into_inner(), [1, 3, 2]); // the newest has waited least
+    /// # });
+    /// ```
     pub const fn lifo(most: usize) -> Self {
         Backlog { most, newest_first: true }
     }

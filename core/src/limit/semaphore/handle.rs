@@ -65,6 +65,15 @@ impl Semaphore {
     /// # Cost
     ///
     /// One allocation. With a live limit, one more for each change of it.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use anyscope::limit::Semaphore;
+    ///
+    /// let semaphore = Semaphore::new(3);
+    /// assert_eq!(semaphore.available(), 3);
+    /// ```
     #[track_caller]
     pub fn new(limit: impl IntoLimit) -> Self {
         Semaphore::with_backlog(limit, Backlog::default())
@@ -114,6 +123,20 @@ impl Semaphore {
     /// # Examples
     ///
     /// See [`Semaphore`].
+    ///
+    /// ```
+    /// use anyscope::limit::Semaphore;
+    /// use smol::future::poll_once;
+    ///
+    /// # smol::block_on(async {
+    /// let semaphore = Semaphore::new(1);
+    /// let permit = semaphore.acquire().await.unwrap();
+    /// let mut second = Box::pin(semaphore.acquire());
+    /// assert!(poll_once(&mut second).await.is_none()); // it waits
+    /// drop(permit);
+    /// assert!(second.await.is_ok());
+    /// # });
+    /// ```
     #[inline]
     pub fn acquire(&self) -> Acquire<'_> {
         self.acquire_many(1)
@@ -181,6 +204,26 @@ impl Semaphore {
     /// # Errors
     ///
     /// Those of [`acquire_many`](Self::acquire_many).
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use anyscope::{limit::Semaphore, scope, smol::Smol};
+    ///
+    /// # smol::block_on(async {
+    /// let megabytes = Semaphore::new(100);
+    /// scope(&Smol, async |s| {
+    ///     for size in [80, 10, 40] {
+    ///         let permit = megabytes.acquire_many_owned(size).await.unwrap();
+    ///         s.spawn(async move {
+    ///             println!("{} megabytes", permit.count());
+    ///         });
+    ///     }
+    /// })
+    /// .await;
+    /// assert_eq!(megabytes.available(), 100);
+    /// # });
+    /// ```
     pub fn acquire_many_owned(&self, count: usize) -> AcquireOwned {
         AcquireOwned::new(self.clone(), count)
     }
@@ -255,6 +298,18 @@ impl Semaphore {
     /// # Errors
     ///
     /// Those of [`try_acquire_many`](Self::try_acquire_many).
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use anyscope::limit::Semaphore;
+    ///
+    /// let megabytes = Semaphore::new(100);
+    /// let large = megabytes.try_acquire_many_owned(80).unwrap();
+    /// assert!(megabytes.try_acquire_many_owned(30).is_err());
+    /// std::thread::spawn(move || drop(large)).join().unwrap();
+    /// assert!(megabytes.try_acquire_many_owned(30).is_ok());
+    /// ```
     pub fn try_acquire_many_owned(&self, count: usize) -> Result<OwnedPermit, TryAcquireError> {
         self.try_take(count)?;
         Ok(OwnedPermit::new(self.clone(), count))
@@ -294,6 +349,17 @@ impl Semaphore {
     }
 
     /// Returns whether it was closed.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use anyscope::limit::Semaphore;
+    ///
+    /// let semaphore = Semaphore::new(1);
+    /// assert!(!semaphore.is_closed());
+    /// semaphore.clone().close();
+    /// assert!(semaphore.is_closed());
+    /// ```
     pub fn is_closed(&self) -> bool {
         self.shared.is_closed()
     }
@@ -323,16 +389,56 @@ impl Semaphore {
 
     /// Returns how many permits are in use, those that were [forgotten](Permit::forget) included. More than the limit, if that
     /// was lowered.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use anyscope::limit::{LiveLimit, Semaphore};
+    ///
+    /// let limit = LiveLimit::new(10);
+    /// let semaphore = Semaphore::new(&limit);
+    /// let _eight = semaphore.try_acquire_many(8).unwrap();
+    /// limit.set(5); // nothing is taken away from who has it
+    /// assert_eq!((semaphore.in_use(), semaphore.available()), (8, 0));
+    /// ```
     pub fn in_use(&self) -> usize {
         self.shared.in_use()
     }
 
     /// Returns how many wait for permits.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use anyscope::limit::Semaphore;
+    /// use smol::future::poll_once;
+    ///
+    /// # smol::block_on(async {
+    /// let semaphore = Semaphore::new(1);
+    /// let _permit = semaphore.acquire().await.unwrap();
+    /// let mut second = Box::pin(semaphore.acquire());
+    /// poll_once(&mut second).await;
+    /// assert_eq!(semaphore.waiting(), 1);
+    /// drop(second);
+    /// assert_eq!(semaphore.waiting(), 0);
+    /// # });
+    /// ```
     pub fn waiting(&self) -> usize {
         self.shared.waiting()
     }
 
     /// Returns how many permits there are, as the limit is now.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use anyscope::limit::{Limit, LiveLimit, Semaphore};
+    ///
+    /// let limit = LiveLimit::new(10);
+    /// let semaphore = Semaphore::new(&limit);
+    /// limit.set(20);
+    /// assert_eq!(semaphore.limit(), Limit::new(20));
+    /// ```
     pub fn limit(&self) -> Limit {
         self.shared.limit().limit()
     }

@@ -41,6 +41,18 @@ impl<'a> Permit<'a> {
     }
 
     /// Returns how many permits these are. 0 for who [bypasses](crate::resilience::Bulkhead::bypass_when) a bulkhead.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use anyscope::limit::Semaphore;
+    ///
+    /// # smol::block_on(async {
+    /// let megabytes = Semaphore::new(100);
+    /// let permit = megabytes.acquire_many(80).await.unwrap();
+    /// assert_eq!(permit.count(), 80);
+    /// # });
+    /// ```
     pub fn count(&self) -> usize {
         self.count
     }
@@ -70,12 +82,39 @@ impl<'a> Permit<'a> {
     }
 
     /// Never returns the permits: from now on the semaphore has so many fewer.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use anyscope::limit::Semaphore;
+    ///
+    /// let licences = Semaphore::new(3);
+    /// licences.try_acquire().unwrap().forget(); // one has expired
+    /// assert_eq!((licences.available(), licences.in_use()), (2, 1));
+    /// ```
     pub fn forget(mut self) {
         self.held.end(self.semaphore.shared().address());
         mem::forget(self);
     }
 
     /// Returns a permit that does not borrow.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use anyscope::{limit::Semaphore, scope, smol::Smol};
+    ///
+    /// # smol::block_on(async {
+    /// let semaphore = Semaphore::new(1);
+    /// let permit = semaphore.acquire().await.unwrap();
+    /// scope(&Smol, async |s| {
+    ///     let permit = permit.into_owned(); // for a child that outlives this borrow
+    ///     s.spawn(async move { drop(permit) });
+    /// })
+    /// .await;
+    /// assert_eq!(semaphore.available(), 1);
+    /// # });
+    /// ```
     pub fn into_owned(mut self) -> OwnedPermit {
         let owned = OwnedPermit::new(self.semaphore.clone(), self.count);
         self.held.end(self.semaphore.shared().address());
@@ -91,23 +130,69 @@ impl OwnedPermit {
     }
 
     /// Returns how many permits these are.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use anyscope::limit::Semaphore;
+    ///
+    /// let permit = Semaphore::new(100).try_acquire_many_owned(80).unwrap();
+    /// assert_eq!(permit.count(), 80);
+    /// ```
     pub fn count(&self) -> usize {
         self.count
     }
 
     /// Splits `count` permits off; see [`Permit::split`].
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use anyscope::limit::Semaphore;
+    ///
+    /// let semaphore = Semaphore::new(3);
+    /// let mut three = semaphore.try_acquire_many_owned(3).unwrap();
+    /// let one = three.split(1).unwrap();
+    /// drop(three); // two of them
+    /// assert_eq!((one.count(), semaphore.available()), (1, 2));
+    /// ```
     pub fn split(&mut self, count: usize) -> Option<OwnedPermit> {
         let count = split(&mut self.count, count)?;
         Some(OwnedPermit { semaphore: self.semaphore.clone(), count })
     }
 
     /// Never returns the permits: from now on the semaphore has so many fewer.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use anyscope::limit::Semaphore;
+    ///
+    /// let semaphore = Semaphore::new(3);
+    /// semaphore.try_acquire_owned().unwrap().forget();
+    /// assert_eq!(semaphore.available(), 2);
+    /// ```
     pub fn forget(mut self) {
         // The handle is dropped all the same.
         self.count = 0;
     }
 
     /// Returns the semaphore.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use anyscope::limit::{OwnedPermit, Semaphore};
+    ///
+    /// /// Says how crowded it is, with nothing but a permit.
+    /// fn crowd(permit: &OwnedPermit) -> usize {
+    ///     permit.semaphore().in_use()
+    /// }
+    ///
+    /// let semaphore = Semaphore::new(3);
+    /// let permit = semaphore.try_acquire_owned().unwrap();
+    /// assert_eq!(crowd(&permit), 1);
+    /// ```
     pub fn semaphore(&self) -> &Semaphore {
         &self.semaphore
     }

@@ -49,6 +49,17 @@ enum Time {
 
 impl Recorder {
     /// Returns a recorder that keeps the last 4096 events of each thread, by the clock of the system.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use anyscope::{concurrent, observe::{recorder::Recorder, tree::Tree}};
+    ///
+    /// let recorder = Recorder::new();
+    /// let tree = Tree::builder().observer(recorder.clone()).build();
+    /// smol::block_on(tree.watch(concurrent(async |_| {})));
+    /// assert!(!recorder.recording().events().is_empty());
+    /// ```
     pub fn new() -> Self {
         Self::builder().build()
     }
@@ -212,6 +223,8 @@ impl fmt::Debug for Recorder {
 }
 
 /// Makes a [`Recorder`].
+///
+/// See [`Recorder::builder`].
 #[must_use = "a builder does nothing until `build`"]
 pub struct Builder {
     events: NonZeroUsize,
@@ -222,18 +235,56 @@ pub struct Builder {
 impl Builder {
     /// Keeps at least so many events of each thread: the next power of two, and no more than 2²⁴. The oldest are lost first, and
     /// [counted](Recording::lost). 4096 unless set.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use anyscope::{concurrent, observe::{recorder::Recorder, tree::Tree}};
+    /// use std::num::NonZeroUsize;
+    ///
+    /// let recorder = Recorder::builder().events(NonZeroUsize::new(16).unwrap()).build();
+    /// let tree = Tree::builder().observer(recorder.clone()).build();
+    /// smol::block_on(tree.watch(concurrent(async |s| (0..100).for_each(|_| drop(s.spawn(async {}))))));
+    /// let recording = recorder.recording();
+    /// assert!(recording.events().len() <= 16 && recording.lost() > 0);
+    /// ```
     pub fn events(self, events: NonZeroUsize) -> Self {
         Builder { events, ..self }
     }
 
     /// Keeps the names of at most so many scopes and children, and no more than 2²⁴. Those that have ended make room for
     /// others; while none has, who begins has no name. 8192 unless set.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use anyscope::observe::recorder::Recorder;
+    /// use std::num::NonZeroUsize;
+    ///
+    /// // For a server with 100 000 connections, each with a name.
+    /// let recorder = Recorder::builder().names(NonZeroUsize::new(1 << 17).unwrap()).build();
+    /// assert!(recorder.recording().lives().is_empty());
+    /// ```
     pub fn names(self, names: NonZeroUsize) -> Self {
         Builder { names, ..self }
     }
 
     /// Takes the time from this clock: that of a simulation, for example. A clock that panics switches the recorder off, as
     /// any observer that panics.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use anyscope::{Timer, concurrent, observe::{recorder::Recorder, tree::Tree}, sim::Sim};
+    /// use std::time::Duration;
+    ///
+    /// Sim::new(7).run(|sim| async move {
+    ///     let recorder = Recorder::builder().clock(sim.clone()).build();
+    ///     let tree = Tree::builder().observer(recorder.clone()).build();
+    ///     tree.watch(concurrent(async |_| sim.sleep(Duration::from_secs(60)).await)).await;
+    ///     assert_eq!(recorder.recording().events().last().unwrap().at.as_secs(), 60);
+    /// }).unwrap();
+    /// ```
     pub fn clock(self, clock: impl Clock + Send + Sync + 'static) -> Self {
         let start = clock.now();
         let age = move || clock.now().saturating_duration_since(start);
@@ -241,6 +292,10 @@ impl Builder {
     }
 
     /// Returns the recorder. It records nothing until it is given to a tree.
+    ///
+    /// # Examples
+    ///
+    /// See [`Recorder::builder`].
     pub fn build(self) -> Recorder {
         let Builder { events, names, time } = self;
         let (events, names) = (events.get().min(MOST), names.get().min(MOST));

@@ -59,6 +59,19 @@ pub struct Event {
 }
 
 /// What has happened.
+///
+/// # Examples
+///
+/// ```
+/// use anyscope::observe::recorder::{Recording, What};
+///
+/// /// How many attempts have failed, of all retries together.
+/// fn failed_attempts(recording: &Recording) -> usize {
+///     recording.events().iter().filter(|event| matches!(event.what, What::Retry { .. })).count()
+/// }
+///
+/// assert_eq!(failed_attempts(&Recording::new(vec![], vec![], vec![])), 0);
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum What {
@@ -139,21 +152,79 @@ impl Recording {
     }
 
     /// Returns the events, by time.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use anyscope::{concurrent, observe::{recorder::{Recorder, What}, tree::Tree}};
+    ///
+    /// let recorder = Recorder::new();
+    /// let tree = Tree::builder().observer(recorder.clone()).build();
+    /// smol::block_on(tree.watch(concurrent(async |s| s.cancel("enough"))));
+    /// let recording = recorder.recording();
+    /// let is_cancel = |what: &What| matches!(what, What::Cancelled { reason } if reason.contains("enough"));
+    /// assert!(recording.events().iter().any(|event| is_cancel(&event.what)));
+    /// ```
     pub fn events(&self) -> &[Event] {
         &self.events
     }
 
     /// Returns the scopes and children whose names are known, in the order in which they began.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use anyscope::{concurrent, observe::{recorder::Recorder, tree::Tree}};
+    ///
+    /// let recorder = Recorder::new();
+    /// let tree = Tree::builder().observer(recorder.clone()).build();
+    /// smol::block_on(tree.watch(concurrent(async |s| {
+    ///     s.spawn_named("reader", async {});
+    ///     s.spawn_named("writer", async {});
+    /// })));
+    /// let recording = recorder.recording();
+    /// let names: Vec<_> = recording.lives()[1..].iter().map(|life| life.name.as_deref()).collect();
+    /// assert_eq!(names, [Some("reader"), Some("writer")]); // after their scope
+    /// ```
     pub fn lives(&self) -> &[Life] {
         &self.lives
     }
 
     /// Returns the names of the threads, or what they are called here.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use anyscope::{concurrent, observe::{recorder::Recorder, tree::Tree}};
+    ///
+    /// let recorder = Recorder::new();
+    /// let tree = Tree::builder().observer(recorder.clone()).build();
+    /// let work = tree.watch(concurrent(async |_| {}));
+    /// let named = std::thread::Builder::new().name("worker 1".into());
+    /// named.spawn(|| smol::block_on(work)).unwrap().join().unwrap();
+    /// assert_eq!(recorder.recording().threads(), ["worker 1"]);
+    /// ```
     pub fn threads(&self) -> &[String] {
         &self.threads
     }
 
     /// Returns how many events there were that are not here: all before the first of their thread.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use anyscope::observe::recorder::Recording;
+    ///
+    /// /// The first line of a report.
+    /// fn head(recording: &Recording) -> String {
+    ///     match recording.lost() {
+    ///         0 => "all that has happened".into(),
+    ///         lost => format!("the end of it: {lost} events are lost"),
+    ///     }
+    /// }
+    ///
+    /// assert_eq!(head(&Recording::new(vec![], vec![], vec![])), "all that has happened");
+    /// ```
     pub fn lost(&self) -> u64 {
         self.lost
     }
@@ -168,6 +239,19 @@ impl Recording {
     /// # Examples
     ///
     /// See the [module](super).
+    ///
+    /// ```
+    /// use anyscope::{concurrent, observe::{recorder::Recorder, tree::Tree}};
+    ///
+    /// let recorder = Recorder::new();
+    /// let tree = Tree::builder().observer(recorder.clone()).build();
+    /// smol::block_on(tree.watch(concurrent(async |s| {
+    ///     s.spawn_named("feed", async {});
+    /// })));
+    /// let json = recorder.recording().to_chrome_trace();
+    /// assert!(json.contains("feed"));
+    /// std::fs::write(std::env::temp_dir().join("trace.json"), json).unwrap(); // open it in Perfetto
+    /// ```
     pub fn to_chrome_trace(&self) -> String {
         chrome::trace(self)
     }

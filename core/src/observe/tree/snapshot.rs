@@ -82,6 +82,8 @@ pub struct ScopeView {
 }
 
 /// A child as it was seen.
+///
+/// See [`Snapshot::children`].
 #[cfg_attr(feature = "serde", derive(serde::Serialize))]
 #[derive(Clone, Debug)]
 #[non_exhaustive]
@@ -117,6 +119,25 @@ pub struct ChildView {
 }
 
 /// What an executor does with a child.
+///
+/// # Examples
+///
+/// ```
+/// use anyscope::{concurrent, observe::tree::{State, Tree}};
+/// use smol::future::yield_now;
+///
+/// # smol::block_on(async {
+/// let tree = Tree::new();
+/// tree.watch(concurrent(async |s| {
+///     s.spawn(std::future::pending::<()>());
+///     assert_eq!(tree.snapshot().scopes[0].children[0].state, State::Queued);
+///     yield_now().await;
+///     assert_eq!(tree.snapshot().scopes[0].children[0].state, State::Waiting);
+///     s.cancel("seen");
+/// }))
+/// .await;
+/// # });
+/// ```
 #[cfg_attr(feature = "serde", derive(serde::Serialize))]
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
@@ -130,6 +151,26 @@ pub enum State {
 }
 
 /// What a child or a body waits for.
+///
+/// # Examples
+///
+/// ```
+/// use anyscope::{concurrent, limit::Semaphore, observe::tree::Tree};
+///
+/// # smol::block_on(async {
+/// let (tree, permits) = (Tree::new(), &Semaphore::new(1));
+/// tree.watch(concurrent(async |s| {
+///     let _held = permits.acquire().await;
+///     s.spawn(async { drop(permits.acquire().await) });
+///     smol::future::yield_now().await;
+///     let wait = &tree.snapshot().scopes[0].children[0].waits[0];
+///     assert_eq!(wait.text, "1 permit of a semaphore of 1");
+///     assert_eq!(wait.holders.len(), 1); // the body
+///     s.cancel("seen");
+/// }))
+/// .await;
+/// # });
+/// ```
 #[cfg_attr(feature = "serde", derive(serde::Serialize))]
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
@@ -147,6 +188,8 @@ pub struct Wait {
 }
 
 /// Who holds what another one waits for.
+///
+/// See [`Wait`].
 #[cfg_attr(feature = "serde", derive(serde::Serialize))]
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
@@ -164,6 +207,25 @@ pub struct Holder {
 
 impl Snapshot {
     /// Returns all scopes, each before those that are in it.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use anyscope::{concurrent, observe::tree::Tree};
+    ///
+    /// # smol::block_on(async {
+    /// let tree = Tree::new();
+    /// tree.watch(concurrent(async |_| {
+    ///     concurrent(async |_| {
+    ///         let seen = tree.snapshot();
+    ///         assert_eq!(seen.all_scopes().count(), 2);
+    ///         assert_eq!(seen.scopes.len(), 1); // the other one is in it
+    ///     })
+    ///     .await;
+    /// }))
+    /// .await;
+    /// # });
+    /// ```
     pub fn all_scopes(&self) -> impl Iterator<Item = &ScopeView> {
         let mut stack: Vec<_> = self.scopes.iter().rev().collect();
         core::iter::from_fn(move || {
@@ -177,6 +239,24 @@ impl Snapshot {
     }
 
     /// Returns all children of all scopes.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use anyscope::{concurrent, observe::tree::Tree};
+    /// use std::future::pending;
+    ///
+    /// # smol::block_on(async {
+    /// let tree = Tree::new();
+    /// tree.watch(concurrent(async |s| {
+    ///     s.spawn_named("feed", pending::<()>());
+    ///     let seen = tree.snapshot();
+    ///     assert!(seen.children().all(|child| child.polls == 0), "not yet");
+    ///     s.cancel("seen");
+    /// }))
+    /// .await;
+    /// # });
+    /// ```
     pub fn children(&self) -> impl Iterator<Item = &ChildView> {
         self.all_scopes().flat_map(|scope| &scope.children)
     }
@@ -184,6 +264,26 @@ impl Snapshot {
 
 impl ChildView {
     /// Returns its name, if it was given one.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use anyscope::{concurrent, observe::tree::Tree};
+    /// use std::future::pending;
+    ///
+    /// # smol::block_on(async {
+    /// let tree = Tree::new();
+    /// tree.watch(concurrent(async |s| {
+    ///     s.spawn_named("feed", pending::<()>());
+    ///     s.spawn(pending::<()>());
+    ///     let seen = tree.snapshot();
+    ///     let names: Vec<_> = seen.children().map(|child| child.name()).collect();
+    ///     assert_eq!(names, [Some("feed"), None]);
+    ///     s.cancel("seen");
+    /// }))
+    /// .await;
+    /// # });
+    /// ```
     pub fn name(&self) -> Option<&str> {
         self.name.as_deref()
     }

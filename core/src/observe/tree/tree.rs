@@ -43,6 +43,17 @@ type DroppedLive = dyn Fn(&ScopeView) + Send + Sync;
 
 impl Tree {
     /// Returns a tree with nothing in it, whose time is that of the system.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use anyscope::{concurrent, observe::tree::Tree};
+    ///
+    /// let tree = Tree::new();
+    /// let sum = smol::block_on(tree.watch(concurrent(async |s| s.spawn(async { 1 }).await.unwrap())));
+    /// assert_eq!(sum, 1);
+    /// assert!(tree.snapshot().scopes.is_empty(), "all of it has ended");
+    /// ```
     pub fn new() -> Self {
         Self::builder().build()
     }
@@ -231,6 +242,8 @@ impl fmt::Debug for Tree {
 }
 
 /// Makes a [`Tree`].
+///
+/// See [`Tree::builder`].
 #[must_use = "a builder does nothing until `build`"]
 pub struct Builder {
     age: Arc<dyn Fn() -> Duration + Send + Sync>,
@@ -242,6 +255,22 @@ pub struct Builder {
 
 impl Builder {
     /// Takes the time from this clock: that of a simulation, for example.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use anyscope::{Timer, concurrent, observe::tree::Tree, sim::Sim};
+    /// use std::time::Duration;
+    ///
+    /// Sim::new(7).run(|sim| async move {
+    ///     let tree = Tree::builder().clock(sim.clone()).build();
+    ///     tree.watch(concurrent(async |_| {
+    ///         sim.sleep(Duration::from_secs(60)).await;
+    ///         assert_eq!(tree.snapshot().scopes[0].age.as_secs(), 60);
+    ///     }))
+    ///     .await;
+    /// }).unwrap();
+    /// ```
     pub fn clock(self, clock: impl Clock + Send + Sync + 'static) -> Self {
         let start = clock.now();
         let age = move || clock.now().saturating_duration_since(start);
@@ -250,6 +279,20 @@ impl Builder {
 
     /// Measures the time in polls of each child, by the clock of the system: it is the time of a processor, also in a
     /// simulation. Costs two reads of that clock for each poll. Not by default.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use anyscope::{concurrent, observe::tree::Tree};
+    ///
+    /// let tree = Tree::builder().time_polls(true).build();
+    /// smol::block_on(tree.watch(concurrent(async |s| {
+    ///     s.spawn(std::future::pending::<()>());
+    ///     smol::future::yield_now().await;
+    ///     assert!(tree.snapshot().scopes[0].children[0].busy.is_some());
+    ///     s.cancel("seen");
+    /// })));
+    /// ```
     pub fn time_polls(self, is_timed: bool) -> Self {
         Builder { is_timed, ..self }
     }
@@ -303,6 +346,10 @@ impl Builder {
     }
 
     /// Returns the tree.
+    ///
+    /// # Examples
+    ///
+    /// See [`Tree::builder`].
     pub fn build(self) -> Tree {
         let Builder { age, start, is_timed, observers, dropped_live } = self;
         let observers = if observers.is_empty() { None } else { Some(Arc::new(observers)) };

@@ -19,6 +19,8 @@ pub struct Unmoved<'s> {
 }
 
 /// A child that was not polled between two looks.
+///
+/// See [`Snapshot::unmoved_since`](super::Snapshot::unmoved_since).
 #[derive(Clone, Copy, Debug)]
 #[non_exhaustive]
 pub struct UnmovedChild<'s> {
@@ -88,6 +90,25 @@ impl Snapshot {
 
 impl Unmoved<'_> {
     /// Returns whether everybody was polled.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use anyscope::{concurrent, observe::tree::Tree};
+    ///
+    /// # smol::block_on(async {
+    /// let tree = Tree::new();
+    /// tree.watch(concurrent(async |s| {
+    ///     s.spawn(std::future::pending::<()>());
+    ///     smol::future::yield_now().await;
+    ///     let before = tree.snapshot();
+    ///     smol::future::yield_now().await;
+    ///     assert!(!tree.snapshot().unmoved_since(&before).is_empty());
+    ///     s.cancel("it hangs");
+    /// }))
+    /// .await;
+    /// # });
+    /// ```
     pub fn is_empty(&self) -> bool {
         self.scopes.is_empty() && self.children.is_empty()
     }

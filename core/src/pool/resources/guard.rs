@@ -109,6 +109,27 @@ impl<M: Manage> Guard<M> {
     ///
     /// Returns at once. The destroy runs on the executor of the pool, and the place is free for another
     /// resource.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use anyscope::{pool::{ResourcePool, resources::Guard}, smol::Smol};
+    ///
+    /// # smol::block_on(async {
+    /// # use anyscope::pool::Manage;
+    /// # struct Buffers;
+    /// # impl Manage for Buffers {
+    /// #     type Resource = Vec<u8>;
+    /// #     type Error = std::convert::Infallible;
+    /// #     async fn create(&self) -> Result<Vec<u8>, Self::Error> { Ok(Vec::new()) }
+    /// # }
+    /// // `Buffers` is that of the example above.
+    /// let pool = ResourcePool::builder(Buffers).build(&Smol);
+    /// let broken = pool.get().await.unwrap();
+    /// Guard::discard(broken);
+    /// assert_eq!(pool.status().idle, 0);
+    /// # });
+    /// ```
     pub fn discard(mut guard: Self) {
         let resource = guard.resource.take().expect(IS_THERE);
         guard.shared.end_lent(resource);

@@ -5,6 +5,8 @@ use alloc::{collections::VecDeque, vec::Vec};
 use core::time::Duration;
 
 /// Which of several idle resources a [`ResourcePool`](super::ResourcePool) lends next.
+///
+/// See [`order`](super::ResourcePoolBuilder::order).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Order {
     /// The one that was used last. What is not needed stays idle, until its time is over: so a pool

@@ -91,6 +91,10 @@ impl<K: Ord + Clone, M: Manage> KeyedResourcePool<K, M> {
     /// # Panics
     ///
     /// Panics if `max` is `0`.
+    ///
+    /// # Examples
+    ///
+    /// See [`KeyedResourcePool`].
     #[track_caller]
     pub fn new<E>(
         exec: &E,
@@ -125,6 +129,10 @@ impl<K: Ord + Clone, M: Manage> KeyedResourcePool<K, M> {
     ///
     /// As [`ResourcePool::get`]; propagates a panic of the settings, or of a comparison of keys. Panics if a
     /// comparison uses these pools.
+    ///
+    /// # Examples
+    ///
+    /// See [`KeyedResourcePool`].
     pub async fn get(&self, key: &K) -> Result<Guard<M>, GetError<M::Error>> {
         let pool = self.pool(key).ok_or(GetError::Closed)?;
         let place = pool.place().await?;
@@ -146,6 +154,10 @@ impl<K: Ord + Clone, M: Manage> KeyedResourcePool<K, M> {
     /// # Panics
     ///
     /// As [`get`](Self::get).
+    ///
+    /// # Examples
+    ///
+    /// See [`KeyedResourcePool`].
     pub async fn try_get(&self, key: &K) -> Result<Guard<M>, TryGetError<M::Error>> {
         let pool = self.pool(key).ok_or(TryGetError::Closed)?;
         let place = pool.try_place()?;
@@ -167,6 +179,10 @@ impl<K: Ord + Clone, M: Manage> KeyedResourcePool<K, M> {
     /// # Panics
     ///
     /// As [`ResourcePool::close`].
+    ///
+    /// # Examples
+    ///
+    /// See [`KeyedResourcePool`].
     pub async fn close(&self, grace: Grace) -> CloseReport {
         let pools = self.inner.keys.close();
         // All are closed, whatever a waker does that is fired meanwhile.
@@ -183,11 +199,59 @@ impl<K: Ord + Clone, M: Manage> KeyedResourcePool<K, M> {
     /// # Panics
     ///
     /// As [`get`](Self::get).
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use anyscope::{pool::{KeyedResourcePool, ResourcePool}, smol::Smol};
+    ///
+    /// # smol::block_on(async {
+    /// # use anyscope::pool::Manage;
+    /// # struct Connect(String);
+    /// # impl Manage for Connect {
+    /// #     type Resource = String;
+    /// #     type Error = std::convert::Infallible;
+    /// #     async fn create(&self) -> Result<String, Self::Error> { Ok(self.0.clone()) }
+    /// # }
+    /// // `Connect` is that of the example above.
+    /// let hosts = KeyedResourcePool::new(&Smol, 3, |host: &String| {
+    ///     ResourcePool::builder(Connect(host.clone()))
+    /// });
+    /// let host = "a.example".to_owned();
+    /// assert!(hosts.status(&host).is_none());
+    /// let _lent = hosts.get(&host).await.unwrap();
+    /// assert_eq!(hosts.status(&host).unwrap().lent, 1);
+    /// # });
+    /// ```
     pub fn status(&self, key: &K) -> Option<Status> {
         self.inner.keys.get(key).map(|pool| pool.status())
     }
 
     /// Returns how many keys have a pool.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use anyscope::{pool::{KeyedResourcePool, ResourcePool}, smol::Smol};
+    ///
+    /// # smol::block_on(async {
+    /// # use anyscope::pool::Manage;
+    /// # struct Connect(String);
+    /// # impl Manage for Connect {
+    /// #     type Resource = String;
+    /// #     type Error = std::convert::Infallible;
+    /// #     async fn create(&self) -> Result<String, Self::Error> { Ok(self.0.clone()) }
+    /// # }
+    /// // `Connect` is that of the example above.
+    /// let hosts = KeyedResourcePool::new(&Smol, 3, |host: &String| {
+    ///     ResourcePool::builder(Connect(host.clone()))
+    /// });
+    /// for host in ["a.example", "b.example", "a.example"] {
+    ///     drop(hosts.get(&host.to_owned()).await.unwrap());
+    /// }
+    /// assert_eq!(hosts.keys(), 2);
+    /// # });
+    /// ```
     pub fn keys(&self) -> usize {
         self.inner.keys.len()
     }

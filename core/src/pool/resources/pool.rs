@@ -289,16 +289,76 @@ impl<M: Manage> ResourcePool<M> {
     }
 
     /// Returns whether the pool was closed.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use anyscope::{Grace, pool::ResourcePool, smol::Smol};
+    ///
+    /// # smol::block_on(async {
+    /// # use anyscope::pool::Manage;
+    /// # struct Buffers;
+    /// # impl Manage for Buffers {
+    /// #     type Resource = Vec<u8>;
+    /// #     type Error = std::convert::Infallible;
+    /// #     async fn create(&self) -> Result<Vec<u8>, Self::Error> { Ok(Vec::new()) }
+    /// # }
+    /// // `Buffers` is that of the example at `Guard`.
+    /// let pool = ResourcePool::builder(Buffers).build(&Smol);
+    /// assert!(!pool.is_closed());
+    /// pool.close(Grace::Forever).await;
+    /// assert!(pool.is_closed());
+    /// # });
+    /// ```
     pub fn is_closed(&self) -> bool {
         self.owner.shared.is_closed()
     }
 
     /// Returns what the pool has at this moment.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use anyscope::{pool::ResourcePool, smol::Smol};
+    ///
+    /// # smol::block_on(async {
+    /// # use anyscope::pool::Manage;
+    /// # struct Buffers;
+    /// # impl Manage for Buffers {
+    /// #     type Resource = Vec<u8>;
+    /// #     type Error = std::convert::Infallible;
+    /// #     async fn create(&self) -> Result<Vec<u8>, Self::Error> { Ok(Vec::new()) }
+    /// # }
+    /// // `Buffers` is that of the example at `Guard`.
+    /// let pool = ResourcePool::builder(Buffers).max(4).build(&Smol);
+    /// let _lent = pool.get().await.unwrap();
+    /// drop(pool.get().await.unwrap());
+    /// let status = pool.status();
+    /// assert_eq!((status.lent, status.idle, status.waiting), (1, 1, 0));
+    /// # });
+    /// ```
     pub fn status(&self) -> Status {
         self.owner.shared.status()
     }
 
     /// Returns the manager.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use anyscope::{pool::ResourcePool, smol::Smol};
+    ///
+    /// # use anyscope::pool::Manage;
+    /// struct Connect(&'static str);
+    /// # impl Manage for Connect {
+    /// #     type Resource = ();
+    /// #     type Error = std::convert::Infallible;
+    /// #     async fn create(&self) -> Result<(), Self::Error> { Ok(()) }
+    /// # }
+    /// // .. and what it manages: see `Manage` ..
+    /// let pool = ResourcePool::builder(Connect("db.example")).build(&Smol);
+    /// assert_eq!(pool.manager().0, "db.example");
+    /// ```
     pub fn manager(&self) -> &M {
         &self.owner.shared.manager
     }

@@ -6,6 +6,8 @@ use crate::limit::Limit;
 ///
 /// Every resource that was created is counted once: it is `idle`, `lent` or `destroying`, or it was
 /// `destroyed` or `taken`.
+///
+/// See [`ResourcePool::status`](super::ResourcePool::status).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Status {
@@ -46,6 +48,19 @@ pub struct CloseReport {
 
 impl CloseReport {
     /// Returns whether nothing is left.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use anyscope::pool::resources::CloseReport;
+    ///
+    /// /// What the program says as it ends.
+    /// fn last_words(report: CloseReport) -> String {
+    ///     if report.is_clean() { "bye".into() } else { format!("{} connections are lent", report.lent) }
+    /// }
+    ///
+    /// assert_eq!(last_words(CloseReport::default()), "bye");
+    /// ```
     pub fn is_clean(&self) -> bool {
         self.lent == 0 && self.creating == 0 && self.destroying == 0
     }

@@ -43,6 +43,8 @@ pub struct Builder<E, T = NoTimer, P = OnPanic, D = Repeat<Duration>> {
 pub struct InSubmitter(());
 
 /// In place of a timer, for a restart at once, and for a shutdown that waits as long as it takes.
+///
+/// See [`Pool::builder`](super::Pool::builder) and [`Pool::shutdown`](super::Pool::shutdown), which have none unless they are told of one.
 #[derive(Clone, Copy, Debug)]
 pub struct NoTimer(());
 
@@ -98,6 +100,24 @@ impl<E, T, P, D> Builder<E, T, P, D> {
     /// Sets how many jobs may be queued: 100, unless this is called. Jobs that run do not count.
     ///
     /// With 0, [`start`](Self::start) returns an error.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use anyscope::{pool::{Pool, worker}, smol::Smol};
+    /// use std::future::pending;
+    ///
+    /// # smol::block_on(async {
+    /// let pool = Pool::builder(&Smol)
+    ///     .workers(1)
+    ///     .queue(2)
+    ///     .start(async |_| worker((), async |_: &mut (), _: u32| pending::<()>().await))
+    ///     .unwrap();
+    /// // One may be running by then, and two are queued.
+    /// let taken: Vec<_> = (0..10).map_while(|n| pool.try_submit(n).ok()).collect();
+    /// assert!(matches!(taken.len(), 2 | 3));
+    /// # });
+    /// ```
     pub fn queue(mut self, jobs: usize) -> Self {
         self.queue = jobs;
         self
@@ -148,6 +168,18 @@ impl<E: Spawn, T, P, D> Builder<E, T, P, D> {
     /// unless this is called.
     ///
     /// With 0, [`start`](Self::start) returns an error.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use anyscope::{pool::{Pool, worker}, smol::Smol};
+    ///
+    /// let pool = Pool::builder(&Smol)
+    ///     .workers(4)
+    ///     .start(async |_| worker((), async |_: &mut (), n: u32| n + 1))?;
+    /// assert_eq!(pool.workers(), 4);
+    /// # Ok::<(), anyscope::pool::BuildError>(())
+    /// ```
     pub fn workers(mut self, workers: usize) -> Self {
         self.workers = workers;
         self
@@ -280,6 +312,10 @@ impl<E: Spawn, T, P, D> Builder<E, T, P, D> {
     /// # Errors
     ///
     /// Fails if the pool was to have no workers, or no room in its queue.
+    ///
+    /// # Examples
+    ///
+    /// See [`Pool`].
     ///
     /// # Examples
     ///

@@ -5,6 +5,20 @@ use alloc::{string::String, sync::Arc};
 use core::{error::Error, fmt};
 
 /// Why a pool takes no more jobs.
+///
+/// # Examples
+///
+/// ```
+/// use anyscope::{pool::{Pool, PoolClosed, Shutdown, caller}, smol::Smol};
+///
+/// let pool = Pool::builder(&Smol).start(async |_| caller(())).unwrap();
+/// smol::block_on(pool.shutdown(Shutdown::Drain));
+/// match pool.closed() {
+///     Some(PoolClosed::ShutDown) => {} // as was asked for
+///     Some(PoolClosed::Failed(worker)) => panic!("{worker}"),
+///     other => panic!("{other:?}"),
+/// }
+/// ```
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub enum PoolClosed {
@@ -19,6 +33,8 @@ pub enum PoolClosed {
 }
 
 /// How a worker failed for the last time.
+///
+/// See [`start_error`](Self::start_error).
 #[derive(Clone, Debug)]
 pub struct WorkerFailed {
     pub(super) index: usize,
@@ -37,16 +53,60 @@ pub(super) enum Failure {
 
 impl WorkerFailed {
     /// Returns the index of the worker.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use anyscope::{Restart, pool::{Pool, PoolClosed, worker}, smol::Smol};
+    /// use std::time::Duration;
+    ///
+    /// # smol::block_on(async {
+    /// let pool = Pool::builder(&Smol)
+    ///     .workers(1)
+    ///     .restart(Restart::on_failure(Smol).at_most(0, Duration::MAX))
+    ///     .start(async |_| worker((), async |_: &mut (), n: u32| assert_ne!(n, 0)))
+    ///     .unwrap();
+    /// assert!(pool.call(0).await.unwrap_err().is_panic());
+    /// assert!(pool.call(1).await.unwrap_err().is_closed());
+    /// let Some(PoolClosed::Failed(failed)) = pool.closed() else { unreachable!() };
+    /// assert_eq!((failed.index(), failed.is_start()), (0, false));
+    /// # });
+    /// ```
     pub fn index(&self) -> usize {
         self.index
     }
 
     /// Returns whether it failed when it was made, and not in a job.
+    ///
+    /// # Examples
+    ///
+    /// See [`index`](Self::index).
     pub fn is_start(&self) -> bool {
         !matches!(self.failure, Failure::Panicked(_))
     }
 
     /// Returns the error of the function that makes workers, if it returned one.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use anyscope::{Restart, pool::{Pool, PoolClosed, worker}, smol::Smol};
+    /// use std::{io, time::Duration};
+    ///
+    /// # smol::block_on(async {
+    /// let pool = Pool::builder(&Smol)
+    ///     .restart(Restart::on_failure(Smol).at_most(0, Duration::MAX))
+    ///     .start(async |_| {
+    ///         let socket = Err::<(), _>(io::Error::from(io::ErrorKind::ConnectionRefused));
+    ///         socket.map(|socket| worker(socket, async |_: &mut (), _: u32| {}))
+    ///     })
+    ///     .unwrap();
+    /// assert!(pool.call(1).await.is_err());
+    /// let Some(PoolClosed::Failed(failed)) = pool.closed() else { unreachable!() };
+    /// let error = failed.start_error().unwrap().downcast_ref::<io::Error>().unwrap();
+    /// assert_eq!(error.kind(), io::ErrorKind::ConnectionRefused);
+    /// # });
+    /// ```
     pub fn start_error(&self) -> Option<&(dyn Error + Send + Sync + 'static)> {
         match &self.failure {
             Failure::Start(error) => Some(&**error),
@@ -141,11 +201,27 @@ pub enum JobError {
 
 impl JobError {
     /// Returns whether the job panicked.
+    ///
+    /// # Examples
+    ///
+    /// See [`JobError`].
     pub fn is_panic(&self) -> bool {
         matches!(self, JobError::Panicked(_))
     }
 
     /// Returns whether the pool ended before the job did.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use anyscope::{pool::{Pool, Shutdown, caller}, smol::Smol};
+    ///
+    /// # smol::block_on(async {
+    /// let pool = Pool::builder(&Smol).start(async |_| caller(())).unwrap();
+    /// pool.shutdown(Shutdown::Drain).await;
+    /// assert!(pool.run(async { "too late" }).await.unwrap_err().is_closed());
+    /// # });
+    /// ```
     pub fn is_closed(&self) -> bool {
         matches!(self, JobError::Closed(_))
     }
@@ -169,6 +245,21 @@ impl fmt::Display for JobError {
 impl Error for JobError {}
 
 /// The error of a submit: the pool takes no more jobs. Contains the job.
+///
+/// # Examples
+///
+/// ```
+/// use anyscope::{pool::{Pool, Shutdown, worker}, smol::Smol};
+///
+/// # smol::block_on(async {
+/// let pool = Pool::builder(&Smol)
+///     .start(async |_| worker((), async |_: &mut (), line: String| line.len()))
+///     .unwrap();
+/// pool.shutdown(Shutdown::Drain).await;
+/// let refused = pool.submit("a line".to_owned()).await.unwrap_err();
+/// assert_eq!(refused.into_job(), "a line"); // it can go elsewhere
+/// # });
+/// ```
 pub struct SubmitError<J> {
     job: J,
     closed: PoolClosed,
@@ -180,16 +271,50 @@ impl<J> SubmitError<J> {
     }
 
     /// Returns why the pool takes no more jobs.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use anyscope::{pool::{Pool, PoolClosed, Shutdown, worker}, smol::Smol};
+    ///
+    /// # smol::block_on(async {
+    /// let pool = Pool::builder(&Smol)
+    ///     .start(async |_| worker((), async |_: &mut (), n: u32| n))
+    ///     .unwrap();
+    /// pool.shutdown(Shutdown::Drain).await;
+    /// let refused = pool.submit(1).await.unwrap_err();
+    /// assert!(matches!(refused.closed(), PoolClosed::ShutDown));
+    /// # });
+    /// ```
     pub fn closed(&self) -> &PoolClosed {
         &self.closed
     }
 
     /// Returns the job that was not taken.
+    ///
+    /// # Examples
+    ///
+    /// See [`SubmitError`].
     pub fn into_job(self) -> J {
         self.job
     }
 
     /// Returns the job, and why it was not taken.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use anyscope::{pool::{Pool, PoolClosed, Shutdown, worker}, smol::Smol};
+    ///
+    /// # smol::block_on(async {
+    /// let pool = Pool::builder(&Smol)
+    ///     .start(async |_| worker((), async |_: &mut (), n: u32| n))
+    ///     .unwrap();
+    /// pool.shutdown(Shutdown::Drain).await;
+    /// let (job, why) = pool.submit(1).await.unwrap_err().into_parts();
+    /// assert!(job == 1 && matches!(why, PoolClosed::ShutDown));
+    /// # });
+    /// ```
     pub fn into_parts(self) -> (J, PoolClosed) {
         (self.job, self.closed)
     }
@@ -245,6 +370,10 @@ pub enum TrySubmitError<J> {
 
 impl<J> TrySubmitError<J> {
     /// Returns the job that was not taken.
+    ///
+    /// # Examples
+    ///
+    /// See [`TrySubmitError`].
     pub fn into_job(self) -> J {
         match self {
             TrySubmitError::Full(job) => job,
@@ -253,11 +382,30 @@ impl<J> TrySubmitError<J> {
     }
 
     /// Returns whether the queue is full.
+    ///
+    /// # Examples
+    ///
+    /// See [`TrySubmitError`].
     pub fn is_full(&self) -> bool {
         matches!(self, TrySubmitError::Full(_))
     }
 
     /// Returns whether the pool takes no more jobs.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use anyscope::pool::{Pool, Shutdown, worker};
+    ///
+    /// # smol::block_on(async {
+    /// let pool = Pool::inline()
+    ///     .start(async |_| worker((), async |_: &mut (), n: u32| n))
+    ///     .unwrap();
+    /// pool.shutdown(Shutdown::Drain).await;
+    /// let refused = pool.try_submit(1).unwrap_err();
+    /// assert!(refused.is_closed() && !refused.is_full()); // no use to try again
+    /// # });
+    /// ```
     pub fn is_closed(&self) -> bool {
         matches!(self, TrySubmitError::Closed(_))
     }
@@ -286,6 +434,15 @@ impl<J> fmt::Display for TrySubmitError<J> {
 impl<J> Error for TrySubmitError<J> {}
 
 /// The error of a builder: with these numbers no job would ever be done.
+///
+/// # Examples
+///
+/// ```
+/// use anyscope::{pool::{BuildError, Pool, caller}, smol::Smol};
+///
+/// let none = Pool::builder(&Smol).workers(0).start(async |_| caller(())).unwrap_err();
+/// assert_eq!(none, BuildError::NoWorkers);
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum BuildError {

@@ -192,6 +192,21 @@ impl<J, O> Pool<J, O> {
     /// # Examples
     ///
     /// See [`Ticket`].
+    ///
+    /// ```
+    /// use anyscope::{pool::{Pool, worker}, smol::Smol};
+    ///
+    /// # smol::block_on(async {
+    /// let pool = Pool::builder(&Smol)
+    ///     .start(async |_| worker((), async |_: &mut (), n: u32| n * n))
+    ///     .unwrap();
+    /// let mut tickets = Vec::new();
+    /// for n in [1, 2, 3] {
+    ///     tickets.push(pool.submit(n).await.unwrap()); // waits when the queue is full
+    /// }
+    /// assert_eq!(tickets.pop().unwrap().await.unwrap(), 9);
+    /// # });
+    /// ```
     pub fn submit(&self, job: J) -> Submit<'_, J, O> {
         Submit::new(self, job, Route::Any)
     }
@@ -262,6 +277,22 @@ impl<J, O> Pool<J, O> {
     /// # Errors
     ///
     /// Those of [`try_submit`](Self::try_submit).
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use anyscope::{pool::{Pool, worker}, smol::Smol};
+    ///
+    /// let pool = Pool::builder(&Smol)
+    ///     .start(async |_| worker(vec![], async |seen: &mut Vec<u32>, n: u32| {
+    ///         seen.push(n);
+    ///         seen.clone()
+    ///     }))
+    ///     .unwrap();
+    /// let _first = pool.try_submit_to_key("ada", 1).unwrap();
+    /// let second = pool.try_submit_to_key("ada", 2).unwrap(); // in order, on the same worker
+    /// assert_eq!(smol::block_on(second).unwrap(), [1, 2]);
+    /// ```
     pub fn try_submit_to_key<K: Hash + ?Sized>(
         &self,
         key: &K,
@@ -384,6 +415,15 @@ impl<J, O> Pool<J, O> {
     }
 
     /// Returns how many workers the pool has.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use anyscope::{Spawn, pool::{Pool, caller}, smol::Smol};
+    ///
+    /// let pool = Pool::builder(&Smol).start(async |_| caller(())).unwrap();
+    /// assert_eq!(pool.workers(), Smol.parallelism().get());
+    /// ```
     pub fn workers(&self) -> usize {
         self.workers
     }

@@ -12,6 +12,8 @@ use core::{
 use pin_project_lite::pin_project;
 
 /// What becomes of the jobs that a pool has when it is shut down.
+///
+/// See [`Pool::shutdown`](super::Pool::shutdown).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Shutdown {
     /// They are done.
@@ -21,6 +23,8 @@ pub enum Shutdown {
 }
 
 /// What was done with the jobs that a pool had when it was shut down.
+///
+/// See [`Pool::shutdown`](super::Pool::shutdown).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Report {

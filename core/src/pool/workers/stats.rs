@@ -30,6 +30,8 @@ pub struct Stats {
 }
 
 /// What a worker has done and has to do.
+///
+/// See [`Pool::stats`](super::Pool::stats).
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct WorkerStats {
@@ -46,6 +48,8 @@ pub struct WorkerStats {
 }
 
 /// What a worker of a pool does.
+///
+/// See [`Pool::stats`](super::Pool::stats).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum WorkerState {

@@ -5,6 +5,8 @@ use core::hash::{Hash, Hasher};
 /// Which worker of a pool gets a job that was submitted without a key.
 ///
 /// A job with a key goes to the worker of its key, whatever the strategy is.
+///
+/// See [`strategy`](super::Builder::strategy).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Strategy {

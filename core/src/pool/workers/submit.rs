@@ -19,6 +19,8 @@ use core::{
 };
 
 /// A submit that waits for room in the queue; see [`Pool::submit`].
+///
+/// See [`cancel`](Self::cancel).
 #[must_use = "futures do nothing unless you `.await` or poll them"]
 pub struct Submit<'p, J, O> {
     pool: &'p Pool<J, O>,

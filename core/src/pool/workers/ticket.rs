@@ -96,6 +96,22 @@ impl<O> Ticket<O> {
     }
 
     /// Returns whether the job has ended, in whatever way.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use anyscope::pool::{Pool, worker};
+    ///
+    /// # smol::block_on(async {
+    /// let pool = Pool::inline()
+    ///     .start(async |_| worker((), async |_: &mut (), n: u32| n))
+    ///     .unwrap();
+    /// let ticket = pool.submit(1).await.unwrap();
+    /// assert!(!ticket.is_finished());
+    /// pool.call(2).await.unwrap(); // after the first
+    /// assert!(ticket.is_finished());
+    /// # });
+    /// ```
     pub fn is_finished(&self) -> bool {
         self.slot.is_done()
     }

@@ -12,6 +12,8 @@ use core::fmt;
 /// # Examples
 ///
 /// See [`CircuitBreaker::try_enter`](super::CircuitBreaker::try_enter).
+///
+/// See [`CircuitBreaker::enter`](super::CircuitBreaker::enter).
 #[must_use = "dropped without a word, the call counts as cancelled"]
 pub struct Admission<'a, C: Clock> {
     shared: &'a Shared,
@@ -46,16 +48,57 @@ impl<'a, C: Clock> Admission<'a, C> {
     }
 
     /// The call has succeeded.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use anyscope::{resilience::breaker::{BreakerState, CircuitBreaker}, smol::Smol};
+    /// use std::time::Duration;
+    ///
+    /// let breaker = CircuitBreaker::builder().minimum_calls(1).open_for(Duration::ZERO).build()?;
+    /// breaker.try_enter(&Smol)?.failure();
+    /// assert_eq!(breaker.state(), BreakerState::Open);
+    /// breaker.try_enter(&Smol)?.success(); // the probe
+    /// assert_eq!(breaker.state(), BreakerState::Closed);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn success(self) {
         self.end(false);
     }
 
     /// The call has failed.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use anyscope::{resilience::breaker::CircuitBreaker, smol::Smol};
+    ///
+    /// let breaker = CircuitBreaker::builder().minimum_calls(2).build()?;
+    /// for _ in 0..2 {
+    ///     breaker.try_enter(&Smol)?.failure(); // the connection was refused
+    /// }
+    /// assert!(breaker.try_enter(&Smol).is_err());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn failure(self) {
         self.end(true);
     }
 
     /// As [`success`](Self::success) or [`failure`](Self::failure).
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use anyscope::{resilience::breaker::{BreakerState, CircuitBreaker}, smol::Smol};
+    ///
+    /// let breaker = CircuitBreaker::builder().minimum_calls(1).build()?;
+    /// for status in [200, 404, 500] {
+    ///     let call = breaker.try_enter(&Smol)?;
+    ///     call.end(status >= 500);
+    /// }
+    /// assert_eq!(breaker.state(), BreakerState::Closed); // one of three failed
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn end(mut self, failed: bool) {
         self.ends(failed);
     }

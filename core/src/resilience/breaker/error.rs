@@ -55,6 +55,17 @@ pub enum BreakerError<E> {
 
 impl<E> BreakerError<E> {
     /// Returns the error of the call, if it was made.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use anyscope::{resilience::breaker::CircuitBreaker, smol::Smol};
+    ///
+    /// let breaker = CircuitBreaker::builder().build()?;
+    /// let failed = smol::block_on(breaker.call(&Smol, async { Err::<(), _>("no route") }));
+    /// assert_eq!(failed.unwrap_err().into_failed(), Some("no route"));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn into_failed(self) -> Option<E> {
         match self {
             BreakerError::Failed(error) => Some(error),
@@ -63,6 +74,20 @@ impl<E> BreakerError<E> {
     }
 
     /// Returns whether the call was not made.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use anyscope::{resilience::breaker::CircuitBreaker, smol::Smol};
+    ///
+    /// let breaker = CircuitBreaker::builder().build()?;
+    /// breaker.force_open();
+    /// let fetched = smol::block_on(breaker.call(&Smol, async { Ok::<_, String>("fresh") }));
+    /// // What was not even tried comes from the cache.
+    /// let page = fetched.or_else(|error| if error.is_rejected() { Ok("cached") } else { Err(error) });
+    /// assert_eq!(page.ok(), Some("cached"));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn is_rejected(&self) -> bool {
         matches!(self, BreakerError::Rejected(_))
     }
@@ -88,6 +113,15 @@ impl<E: Error + 'static> Error for BreakerError<E> {
 }
 
 /// Settings with which a breaker could not work.
+///
+/// # Examples
+///
+/// ```
+/// use anyscope::resilience::breaker::{CircuitBreaker, InvalidBreaker};
+///
+/// let wrong = CircuitBreaker::builder().failure_rate(0).build().unwrap_err();
+/// assert_eq!(wrong, InvalidBreaker::Rate(0));
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum InvalidBreaker {

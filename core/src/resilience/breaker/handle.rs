@@ -187,6 +187,20 @@ impl CircuitBreaker {
     /// # Cancel safety
     ///
     /// Dropping the returned future takes no place.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use anyscope::{resilience::breaker::CircuitBreaker, smol::Smol};
+    ///
+    /// # smol::block_on(async {
+    /// let breaker = CircuitBreaker::builder().build().unwrap();
+    /// let call = breaker.enter(&Smol).await; // as soon as one may be made
+    /// let answer = async { Ok::<_, String>("pong") }.await;
+    /// call.end(answer.is_err());
+    /// assert_eq!(answer.unwrap(), "pong");
+    /// # });
+    /// ```
     pub async fn enter<'a, T: Timer + Clock>(&'a self, timer: &'a T) -> Admission<'a, &'a T> {
         if let Ok(admission) = self.try_enter(timer) {
             return admission;
@@ -228,11 +242,36 @@ impl CircuitBreaker {
     }
 
     /// Returns the state. A breaker whose time to be open has passed is open until the next call comes.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use anyscope::resilience::breaker::{BreakerState, CircuitBreaker};
+    ///
+    /// let breaker = CircuitBreaker::builder().build()?;
+    /// assert_eq!(breaker.state(), BreakerState::Closed);
+    /// breaker.force_open();
+    /// assert_eq!(breaker.state().to_string(), "forced open");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn state(&self) -> BreakerState {
         self.shared.machine.with(|machine| machine.state())
     }
 
     /// Opens it until it is [`reset`](Self::reset). Calls that were let through run on, and do not count.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use anyscope::{resilience::breaker::CircuitBreaker, smol::Smol};
+    ///
+    /// let breaker = CircuitBreaker::builder().build()?;
+    /// breaker.force_open(); // the other side is being upgraded
+    /// assert!(breaker.try_enter(&Smol).is_err());
+    /// breaker.reset();
+    /// assert!(breaker.try_enter(&Smol).is_ok());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn force_open(&self) {
         self.shared.step(|machine| {
             let transition = machine.force_open();
@@ -241,6 +280,19 @@ impl CircuitBreaker {
     }
 
     /// Closes it, and forgets all calls. Calls that were let through before do not count.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use anyscope::{resilience::breaker::{BreakerState, CircuitBreaker}, smol::Smol};
+    ///
+    /// let breaker = CircuitBreaker::builder().minimum_calls(1).build()?;
+    /// breaker.try_enter(&Smol)?.failure();
+    /// assert_eq!(breaker.state(), BreakerState::Open);
+    /// breaker.reset(); // it is known to work again
+    /// assert_eq!(breaker.state(), BreakerState::Closed);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn reset(&self) {
         self.shared.step(|machine| {
             let transition = Some(machine.reset());

@@ -42,6 +42,10 @@ impl<K: Ord + Clone> KeyedBreakers<K> {
     ///
     /// Returns [`InvalidBreaker`] if these settings are wrong. If they are right only the first time, keys with wrong ones get the
     /// default settings.
+    ///
+    /// # Examples
+    ///
+    /// See [`KeyedBreakers`].
     pub fn new(
         most: usize,
         make: impl Fn() -> Builder + Send + Sync + 'static,
@@ -56,6 +60,10 @@ impl<K: Ord + Clone> KeyedBreakers<K> {
     /// # Panics
     ///
     /// A panic of a comparison of keys propagates, and changes nothing.
+    ///
+    /// # Examples
+    ///
+    /// See [`KeyedBreakers`].
     pub fn get<C: Clock>(&self, clock: &C, key: K) -> CircuitBreaker {
         let mut made = None;
         loop {

@@ -18,6 +18,8 @@ use crate::time::Instant;
 use core::{fmt, time::Duration};
 
 /// In which state a breaker is.
+///
+/// See [`CircuitBreaker::state`](super::CircuitBreaker::state).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum BreakerState {
     /// Calls are made, and counted.

@@ -5,6 +5,8 @@ use core::time::Duration;
 
 /// After which time [`hedge`](super::hedge()) makes the next request: a [`Duration`], a [`Percentile`] of
 /// the past, or what you say.
+///
+/// See [`hedge`](super::hedge()).
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is no time after which a second request is made",
     note = "pass a `Duration`, or a `&Percentile` that learns from the past"

@@ -162,6 +162,21 @@ impl<T, L, F, Fut, E, O, Sleep> Hedge<T, L, F, Fut, E, O, Sleep> {
     }
 
     /// Takes further requests from this budget, and not from that in the context.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use anyscope::{resilience::{RetryBudget, hedge}, smol::Smol};
+    /// use std::time::Duration;
+    ///
+    /// # smol::block_on(async {
+    /// // No request more than the first, however slow that is.
+    /// let none = RetryBudget::new(0);
+    /// let down = async || Err::<(), _>("down");
+    /// let failed = hedge(&Smol, Duration::ZERO, down).at_most(3).budget(&none).await.unwrap_err();
+    /// assert_eq!(failed.errors, ["down"]);
+    /// # });
+    /// ```
     pub fn budget(mut self, budget: &RetryBudget) -> Self {
         self.budget = Some(budget.clone());
         self

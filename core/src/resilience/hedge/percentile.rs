@@ -64,6 +64,16 @@ const STRIDE: u32 = 16;
 impl Percentile {
     /// Creates an estimate of the time that `percent` of the requests keep; `at_first` is the answer before
     /// there is any. More than 100 percent are 100: the slowest of all.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use anyscope::resilience::Percentile;
+    /// use std::time::Duration;
+    ///
+    /// let usual = Percentile::new(95, Duration::from_millis(100));
+    /// assert_eq!(usual.get(), Duration::from_millis(100)); // nothing is known yet
+    /// ```
     pub fn new(percent: u32, at_first: Duration) -> Self {
         let times = Times { counts: vec![0; CLASSES].into(), total: 0 };
         Percentile {
@@ -76,6 +86,10 @@ impl Percentile {
     }
 
     /// Returns the estimate.
+    ///
+    /// # Examples
+    ///
+    /// See [`Percentile`].
     pub fn get(&self) -> Duration {
         match self.shared.estimate.load(Ordering::Relaxed) as u32 {
             LONGEST => Duration::MAX,
@@ -84,6 +98,19 @@ impl Percentile {
     }
 
     /// Counts a request that took so long.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use anyscope::resilience::Percentile;
+    /// use std::time::Duration;
+    ///
+    /// let usual = Percentile::new(50, Duration::from_secs(1));
+    /// for millis in 1..=200 {
+    ///     usual.record(Duration::from_millis(millis));
+    /// }
+    /// assert!(usual.get() < Duration::from_millis(150));
+    /// ```
     pub fn record(&self, took: Duration) {
         let Shared { percent, estimate, times } = &*self.shared;
         times.try_with(|times| {

@@ -68,6 +68,20 @@ impl<E, R> Attempts<E, R> {
     }
 
     /// Returns all failures that were kept, in order.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use anyscope::{resilience::retry, smol::Smol};
+    /// use std::time::Duration;
+    ///
+    /// # smol::block_on(async {
+    /// let down = || async { Err::<(), _>("down") };
+    /// let error = retry(&Smol, [Duration::ZERO; 2], down).await.unwrap_err();
+    /// let all: Vec<_> = error.failures().map(|failure| failure.to_string()).collect();
+    /// assert_eq!(all, ["down", "down", "down"]);
+    /// # });
+    /// ```
     pub fn failures(&self) -> impl Iterator<Item = &Failure<E, R>> {
         self.earlier.iter().chain(&self.last)
     }
@@ -172,6 +186,8 @@ impl fmt::Display for GaveUp {
 
 /// Failures in order: the first 8 and the last 8 of them, so that a retry that never gives up needs
 /// no more and no more memory.
+///
+/// See [`Attempts`].
 #[derive(Clone, PartialEq)]
 pub struct Earlier<F> {
     first: Vec<F>,
@@ -193,11 +209,28 @@ impl<F> Earlier<F> {
     }
 
     /// Returns the failures that were kept.
+    ///
+    /// # Examples
+    ///
+    /// See [`Attempts`].
     pub fn iter(&self) -> impl Iterator<Item = &F> {
         self.first.iter().chain(self.later.iter().flat_map(|later| &later.last))
     }
 
     /// Returns how many failures were not kept: those in the middle.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use anyscope::{resilience::retry, smol::Smol};
+    /// use std::time::Duration;
+    ///
+    /// # smol::block_on(async {
+    /// let down = || async { Err::<(), _>("down") };
+    /// let error = retry(&Smol, [Duration::ZERO; 99], down).await.unwrap_err();
+    /// assert_eq!((error.made, error.earlier.iter().count(), error.earlier.omitted()), (100, 16, 83));
+    /// # });
+    /// ```
     pub fn omitted(&self) -> usize {
         self.later.as_ref().map_or(0, |later| later.omitted)
     }

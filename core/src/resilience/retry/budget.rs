@@ -86,6 +86,15 @@ struct Rules {
 impl RetryBudget {
     /// Creates a budget of so many retries. With 0 there is none, unless something puts it in; and then
     /// there is room for none.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use anyscope::resilience::RetryBudget;
+    ///
+    /// let budget = RetryBudget::new(100);
+    /// assert_eq!(budget.available(), 100);
+    /// ```
     pub fn new(most: usize) -> Self {
         Self::with(Rules { most: most.saturating_mul(RETRY), deposit: 0, per_milli: 0 })
     }
@@ -97,6 +106,25 @@ impl RetryBudget {
 
     /// Returns another budget of the same kind, full, into which each first attempt puts so many percent
     /// of a retry: 20 allows one retry for five calls.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use anyscope::{resilience::{RetryBudget, retry}, smol::Smol};
+    /// use std::time::Duration;
+    ///
+    /// # smol::block_on(async {
+    /// let budget = RetryBudget::new(1).percent(50);
+    /// let down = || async { Err::<(), _>("down") };
+    /// retry(&Smol, [Duration::ZERO; 9], down).budget(&budget).await.unwrap_err();
+    /// assert_eq!(budget.available(), 0);
+    /// // Two other calls allow one more retry.
+    /// budget.deposit();
+    /// assert_eq!(budget.available(), 0);
+    /// budget.deposit();
+    /// assert_eq!(budget.available(), 1);
+    /// # });
+    /// ```
     #[must_use = "a budget does not change its rules: this returns another one"]
     pub fn percent(self, percent: u32) -> Self {
         let deposit = (percent as usize).saturating_mul(RETRY / 100);
@@ -105,17 +133,55 @@ impl RetryBudget {
 
     /// Returns another budget of the same kind, full, into which time puts so many retries each second,
     /// on the clock of those who retry. Use one clock for all.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use anyscope::{Timer, resilience::{RetryBudget, retry}, sim::Sim};
+    /// use std::time::Duration;
+    ///
+    /// Sim::new(7).run(async |sim| {
+    ///     const SECOND: Duration = Duration::from_secs(1);
+    ///     let budget = RetryBudget::new(1).percent(0).per_second(1);
+    ///     let down = || async { Err::<(), _>("down") };
+    ///     for made in [2, 2] {
+    ///         let failed = retry(&sim, [Duration::ZERO; 9], down).budget(&budget).await.unwrap_err();
+    ///         assert_eq!(failed.made, made); // the budget has one retry
+    ///         sim.sleep(SECOND).await; // and one more by then
+    ///     }
+    /// }).unwrap();
+    /// ```
     #[must_use = "a budget does not change its rules: this returns another one"]
     pub fn per_second(self, retries: u32) -> Self {
         Self::with(Rules { per_milli: retries as usize, ..self.bucket.rules })
     }
 
     /// Returns how many retries could be made now, without those that the time since the last one puts in.
+    ///
+    /// # Examples
+    ///
+    /// See [`RetryBudget`].
     pub fn available(&self) -> usize {
         self.bucket.balance.load(Ordering::Relaxed) / RETRY
     }
 
     /// Puts in what a first attempt does: for loops that are not a [`retry`](super::retry()).
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use anyscope::{resilience::{RetryBudget, retry}, sim::Sim};
+    /// use std::time::Duration;
+    ///
+    /// Sim::new(7).run(async |sim| {
+    ///     let budget = RetryBudget::new(1).percent(100);
+    ///     let down = || async { Err::<(), _>("down") };
+    ///     retry(&sim, [Duration::ZERO; 9], down).budget(&budget).await.unwrap_err();
+    ///     assert_eq!(budget.available(), 0);
+    ///     budget.deposit(); // a call that this program makes without `retry`
+    ///     assert_eq!(budget.available(), 1);
+    /// }).unwrap();
+    /// ```
     pub fn deposit(&self) {
         if self.bucket.rules.deposit > 0 {
             self.put(self.bucket.rules.deposit);

@@ -116,6 +116,8 @@ where
 }
 
 /// What can be tried again: a closure that returns a future. Implemented for all of them.
+///
+/// See [`retry`](super::retry()).
 #[diagnostic::on_unimplemented(
     message = "`{Self}` cannot be tried again",
     label = "pass a closure that makes the future",
@@ -280,6 +282,21 @@ impl<T, D, F, Fut, E, W, U, O, R, Sleep> Retry<T, D, F, Fut, E, W, U, O, R, Slee
     ///
     /// When the moment has passed already, there is one attempt, which is polled once.
     /// [`Instant::NEVER`] is no limit.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use anyscope::{Clock, resilience::{GaveUp, retry}, sim::Sim};
+    /// use std::time::Duration;
+    ///
+    /// Sim::new(7).run(async |sim| {
+    ///     const SECOND: Duration = Duration::from_secs(1);
+    ///     let at = sim.now() + 5 * SECOND;
+    ///     let down = || async { Err::<(), _>("down") };
+    ///     let failed = retry(&sim, [SECOND; 99], down).deadline(at).await.unwrap_err();
+    ///     assert_eq!((failed.why, sim.elapsed()), (GaveUp::Deadline, 4 * SECOND));
+    /// }).unwrap();
+    /// ```
     pub fn deadline(mut self, at: Instant) -> Self {
         self.limits.total = Total::Until(at);
         self

@@ -4,6 +4,8 @@ use super::attempts::Failure;
 use core::{convert::Infallible, time::Duration};
 
 /// Which errors are followed by a retry.
+///
+/// See [`when`](super::Retry::when).
 pub trait Retries<E>: sealed::Sealed {
     #[doc(hidden)]
     fn retries(&mut self, error: &E, attempt: usize) -> bool;
@@ -31,6 +33,8 @@ impl<E, W: FnMut(&E, usize) -> bool> Retries<E> for Chosen<W> {
 }
 
 /// Which values are good enough.
+///
+/// See [`until`](super::Retry::until).
 pub trait Accepts<V>: sealed::Sealed {
     /// What is kept of a value that is not.
     type Rejected;
@@ -65,12 +69,16 @@ impl<V, U: FnMut(&V) -> bool> Accepts<V> for Accepted<U> {
 }
 
 /// Who is told of retries.
+///
+/// See [`on_retry`](super::Retry::on_retry).
 pub trait Tells<E, R>: sealed::Sealed {
     #[doc(hidden)]
     fn tell(&mut self, attempt: usize, failure: &Failure<E, R>, delay: Duration);
 }
 
 /// Nobody is told of retries.
+///
+/// See [`on_retry`](super::Retry::on_retry).
 #[derive(Clone, Copy, Debug)]
 pub struct Nobody(pub(super) ());
 

@@ -59,16 +59,53 @@ pub struct SingleFlight<K, V> {
 
 impl<K, V> SingleFlight<K, V> {
     /// Creates one in which nobody asks for anything.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use anyscope::resilience::SingleFlight;
+    ///
+    /// let flights: SingleFlight<String, u32> = SingleFlight::new();
+    /// assert!(flights.is_empty());
+    /// ```
     pub fn new() -> Self {
         SingleFlight { table: Table::new(), hasher: RandomState::new() }
     }
 
     /// Returns for how many keys there is a call.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use anyscope::resilience::SingleFlight;
+    /// use smol::future::poll_once;
+    /// use std::future::pending;
+    ///
+    /// # smol::block_on(async {
+    /// let flights = SingleFlight::new();
+    /// let mut call = Box::pin(flights.run("a", || pending::<u32>()));
+    /// assert!(poll_once(&mut call).await.is_none());
+    /// assert_eq!(flights.len(), 1);
+    /// # });
+    /// ```
     pub fn len(&self) -> usize {
         self.table.len()
     }
 
     /// Returns whether there is no call.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use anyscope::resilience::SingleFlight;
+    ///
+    /// # smol::block_on(async {
+    /// let flights = SingleFlight::new();
+    /// let empty = flights.run("a", async || flights.is_empty()).await;
+    /// assert!(!empty, "this call was under way");
+    /// assert!(flights.is_empty());
+    /// # });
+    /// ```
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
@@ -91,6 +128,8 @@ impl<K: Hash + Eq, V: Clone> SingleFlight<K, V> {
     /// ready or has panicked.
     ///
     /// # Examples
+    ///
+    /// See [`SingleFlight`].
     ///
     /// See [`SingleFlight`].
     pub fn run<F, Fut>(&self, key: K, f: F) -> Flying<'_, K, V, F, Fut>
@@ -123,6 +162,8 @@ impl<K, V> fmt::Debug for SingleFlight<K, V> {
 
 pin_project! {
     /// Future of [`SingleFlight::run`].
+    ///
+    /// Shown at [`SingleFlight`].
     #[must_use = "futures do nothing unless you `.await` or poll them"]
     pub struct Flying<'a, K, V, F, Fut> {
         // Dropped before the seat, as another one may begin anew then.
