@@ -151,6 +151,19 @@ pub type TryBlockScope<'scope, 'env, E, Err> = BlockScope<'scope, 'env, E, FailF
 
 impl<'env, E: ?Sized, P: Policy> BlockScope<'_, 'env, E, P> {
     /// Returns the executor, for instance to use its timer.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use anyscope::{block_scope, smol::Smol, timeout};
+    /// use std::{future::pending, time::Duration};
+    ///
+    /// block_scope(&Smol, async |s| {
+    ///     // Its timer, where nobody has passed one.
+    ///     let waited = timeout(s.executor(), Duration::from_millis(1), pending::<()>()).await;
+    ///     assert!(waited.is_err());
+    /// });
+    /// ```
     pub fn executor(&self) -> &'env E {
         self.kind.exec
     }

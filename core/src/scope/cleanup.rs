@@ -271,6 +271,8 @@ impl<P: Policy, K> Drop for Report<P, K> {
 
 pin_project! {
     /// Ready when the time of all finalizers is over, which begins with the first poll.
+    ///
+    /// See [`ScopeHandle::cleanup_budget`](crate::ScopeHandle::cleanup_budget).
     pub struct Budget<T: Timer> {
         #[pin]
         sleep: Option<T::Sleep>,
@@ -299,6 +301,8 @@ impl<T: Timer> Future for Budget<T> {
 
 pin_project! {
     /// Calls the release of a resource with it, and is the future that it returns.
+    ///
+    /// See [`ScopeHandle::acquire`](crate::ScopeHandle::acquire).
     pub struct Release<R, C, F> {
         // The one until the first poll, the other from then on.
         call: Option<(C, alloc::sync::Arc<R>)>,

@@ -114,6 +114,23 @@ impl<'a, K: Kind, P: Policy> ScopeHandle<'a, K, P> {
     }
 
     /// Returns whether a [deadline](Self::deadline) of this scope has passed.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use anyscope::{Clock, concurrent, sim::Sim};
+    /// use std::{future::pending, time::Duration};
+    ///
+    /// Sim::new(7).run(async |sim| {
+    ///     concurrent(async |s| {
+    ///         s.deadline(&sim, sim.now() + Duration::from_secs(1));
+    ///         assert!(!s.has_elapsed());
+    ///         assert!(s.spawn(pending::<()>()).await.is_err());
+    ///         assert!(s.has_elapsed()); // and was not cancelled for something else
+    ///     })
+    ///     .await;
+    /// }).unwrap();
+    /// ```
     pub fn has_elapsed(&self) -> bool {
         self.shared.has_elapsed()
     }
@@ -174,11 +191,43 @@ impl<'a, K: Kind, P: Policy> ScopeHandle<'a, K, P> {
     }
 
     /// Returns whether all children have ended; see [`len`](Self::len).
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use anyscope::concurrent;
+    ///
+    /// # smol::block_on(async {
+    /// concurrent(async |s| {
+    ///     let child = s.spawn(async {});
+    ///     assert!(!s.is_empty());
+    ///     child.await.unwrap();
+    ///     assert!(s.is_empty());
+    /// })
+    /// .await;
+    /// # });
+    /// ```
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
 
     /// Returns how many children were ever spawned here. Wraps around.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use anyscope::concurrent;
+    ///
+    /// # smol::block_on(async {
+    /// concurrent(async |s| {
+    ///     for n in 0..3 {
+    ///         s.spawn(async move { n }).await.unwrap();
+    ///     }
+    ///     assert_eq!((s.spawned(), s.len()), (3, 0)); // all have ended
+    /// })
+    /// .await;
+    /// # });
+    /// ```
     pub fn spawned(&self) -> usize {
         self.shared.spawned()
     }
@@ -186,6 +235,24 @@ impl<'a, K: Kind, P: Policy> ScopeHandle<'a, K, P> {
     /// Returns how many failures of children were dropped because they came after the scope's
     /// result was decided: after the body of a fail-fast scope returned a value following a
     /// cancel.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use anyscope::try_concurrent;
+    ///
+    /// # smol::block_on(async {
+    /// let ended = try_concurrent(async |s| {
+    ///     s.spawn(async { Err::<(), _>("disk full") });
+    ///     Ok(s.clone())
+    /// });
+    /// // The failure was in time, and so it is the result of the scope.
+    /// assert_eq!(ended.await.unwrap_err().into_first(), Some("disk full"));
+    ///
+    /// let scope = try_concurrent(async |s| Ok::<_, &str>(s.clone())).await.unwrap();
+    /// assert_eq!(scope.late_failures(), 0);
+    /// # });
+    /// ```
     pub fn late_failures(&self) -> usize {
         self.shared.late_failures()
     }
@@ -214,6 +281,22 @@ impl<'a, K: Kind, P: Policy> ScopeHandle<'a, K, P> {
     }
 
     /// Returns whether the scope has ended. Then no child can be spawned.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use anyscope::concurrent;
+    ///
+    /// # smol::block_on(async {
+    /// let handle = concurrent(async |s| {
+    ///     assert!(!s.is_closed());
+    ///     s.clone()
+    /// })
+    /// .await;
+    /// assert!(handle.is_closed());
+    /// assert!(handle.spawn(async {}).await.is_err());
+    /// # });
+    /// ```
     pub fn is_closed(&self) -> bool {
         self.shared.is_ended()
     }

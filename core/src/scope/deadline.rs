@@ -130,6 +130,8 @@ impl fmt::Debug for DeadlineHandle {
 
 pin_project! {
     /// Ready with true when the deadline has passed, or with false when it never will.
+    ///
+    /// See [`ScopeHandle::deadline`](crate::ScopeHandle::deadline).
     pub struct Watch<T: Timer> {
         // None if there is no time to wait for, or the time is not known yet.
         #[pin]

@@ -74,6 +74,10 @@ impl<E> ScopeError<E> {
     }
 
     /// Returns a reference to the first error, if a child or the body failed.
+    ///
+    /// # Examples
+    ///
+    /// See [`into_first`](Self::into_first).
     pub fn first(&self) -> Option<&E> {
         match self {
             ScopeError::Failed { first, .. } => Some(first),

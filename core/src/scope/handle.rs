@@ -191,6 +191,24 @@ impl<'a, K: Unlimited, P: Policy> ScopeHandle<'a, K, P> {
     /// # Examples
     ///
     /// See [`Restart`].
+    ///
+    /// ```
+    /// use anyscope::{Restart, concurrent, smol::Smol};
+    /// use std::{sync::atomic::{AtomicU32, Ordering::Relaxed}, time::Duration};
+    ///
+    /// # smol::block_on(async {
+    /// let runs = &AtomicU32::new(0);
+    /// concurrent(async |s| {
+    ///     let restart = Restart::on_failure(Smol).at_most(5, Duration::MAX);
+    ///     let connection = s.supervise(restart, || async {
+    ///         if runs.fetch_add(1, Relaxed) < 2 { Err("refused") } else { Ok("connected") }
+    ///     });
+    ///     assert_eq!(connection.await.unwrap(), Ok("connected"));
+    /// })
+    /// .await;
+    /// assert_eq!(runs.load(Relaxed), 3);
+    /// # });
+    /// ```
     #[track_caller]
     pub fn supervise<T, W, D, F, Fut, N>(
         &self,

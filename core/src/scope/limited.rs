@@ -162,10 +162,28 @@ where
 pub type LimitedScope<E, P = Supervise> = ScopeHandle<'static, Limited<E>, P>;
 
 /// A [`LimitedScope`] in which the first failure ends everything.
+///
+/// See [`try_scope_limited`].
 pub type TryLimitedScope<E, Err> = LimitedScope<E, FailFast<Err>>;
 
 impl<E, P: Policy> LimitedScope<E, P> {
     /// Returns the executor, for its timer, its blocking threads and the like.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use anyscope::{scope_limited, smol::Smol, timeout};
+    /// use std::{future::pending, time::Duration};
+    ///
+    /// # smol::block_on(async {
+    /// scope_limited(&Smol, 4, async |s| {
+    ///     // Its timer, where nobody has passed one.
+    ///     let waited = timeout(s.executor(), Duration::from_millis(1), pending::<()>()).await;
+    ///     assert!(waited.is_err());
+    /// })
+    /// .await;
+    /// # });
+    /// ```
     pub fn executor(&self) -> &E {
         &self.kind.exec
     }
@@ -202,6 +220,24 @@ impl<E, P: Policy> LimitedScope<E, P> {
     /// # Examples
     ///
     /// See [`Room`].
+    ///
+    /// ```
+    /// use anyscope::{scope_limited, smol::Smol};
+    ///
+    /// # smol::block_on(async {
+    /// let sums = smol::channel::unbounded();
+    /// scope_limited(&Smol, 2, async |s| {
+    ///     for n in 0..5 {
+    ///         // Nothing is accepted that would have to wait afterwards.
+    ///         let room = s.room().await.unwrap();
+    ///         let sums = sums.0.clone();
+    ///         room.spawn(async move { sums.try_send(n).unwrap() });
+    ///     }
+    /// })
+    /// .await;
+    /// assert_eq!(sums.1.len(), 5);
+    /// # });
+    /// ```
     pub fn room(&self) -> RoomFuture<'_, E, P> {
         RoomFuture::new(self)
     }
@@ -280,6 +316,22 @@ impl<E: Spawn, P: Policy + Send + Sync + 'static> LimitedScope<E, P> {
     /// # Errors
     ///
     /// Those of [`try_spawn`](Self::try_spawn).
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use anyscope::{scope_limited, smol::Smol};
+    ///
+    /// # smol::block_on(async {
+    /// scope_limited(&Smol, 1, async |s| {
+    ///     let first = s.try_spawn_named("first", std::future::pending::<()>()).unwrap();
+    ///     assert_eq!(first.name(), Some("first"));
+    ///     assert!(s.try_spawn_named("second", async {}).is_err());
+    ///     s.cancel("shown");
+    /// })
+    /// .await;
+    /// # });
+    /// ```
     #[track_caller]
     pub fn try_spawn_named<F>(
         &self,
@@ -344,6 +396,22 @@ impl<E: Spawn, P: Policy + Send + Sync + 'static> LimitedScope<E, P> {
     /// # Errors, cancel safety
     ///
     /// Those of [`spawn`](Self::spawn).
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use anyscope::{scope_limited, smol::Smol};
+    ///
+    /// # smol::block_on(async {
+    /// scope_limited(&Smol, 1, async |s| {
+    ///     for page in 1..=3 {
+    ///         let child = s.spawn_named(format!("page {page}"), async {}).await.unwrap();
+    ///         assert!(child.name().unwrap().starts_with("page"));
+    ///     }
+    /// })
+    /// .await;
+    /// # });
+    /// ```
     #[track_caller]
     pub fn spawn_named<F>(
         &self,

@@ -415,6 +415,22 @@ impl<E: SpawnBlocking, P: Policy + Send + Sync + 'static> Scope<E, P> {
 
 impl<E, P: Policy + 'static> Scope<E, P, SameThread> {
     /// Starts a child of this scope on another executor of this thread.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use anyscope::{BlockOn, scope_local, smol::SmolLocal};
+    /// use std::rc::Rc;
+    ///
+    /// let executor = SmolLocal::new();
+    /// let handle = executor.handle();
+    /// let name = Rc::new("not Send");
+    /// let length = executor.block_on(scope_local(&handle, async |s| {
+    ///     // Or any other executor of this thread:
+    ///     s.spawn_on(&handle, async move { name.len() }).await.unwrap()
+    /// }));
+    /// assert_eq!(length, 8);
+    /// ```
     #[track_caller]
     pub fn spawn_on<X, F>(&self, other: &X, future: F) -> LocalJoinHandle<'static, P::Value>
     where

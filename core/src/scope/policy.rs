@@ -12,6 +12,8 @@ use core::{convert::Infallible, fmt};
 /// What a scope does when a child ends. Implemented by [`Supervise`] and [`FailFast`].
 ///
 /// Sealed for now: its methods will change when user code can implement policies.
+///
+/// See [`ScopeHandle`](crate::ScopeHandle), for code that is generic over it.
 pub trait Policy: sealed::Sealed + Default {
     /// The error of a child of the scope.
     type Error;
@@ -30,6 +32,8 @@ pub trait Policy: sealed::Sealed + Default {
 }
 
 /// A [`Policy`] that accepts children that return an `O`.
+///
+/// A bound of [`ScopeHandle::spawn`](crate::ScopeHandle::spawn).
 #[diagnostic::on_unimplemented(
     message = "a child of this scope cannot return `{O}`",
     note = "children of a fail-fast scope (`try_scope` and its kin) return a `Result<T, E>` with the `E` of the scope: convert the error, or wrap the value in `Ok`"
@@ -44,6 +48,8 @@ pub trait Accept<O>: Policy {
 }
 
 /// A [`Policy`] for scopes whose body returns a `B`.
+///
+/// A bound of [`scope`](crate::scope()) and its kin.
 #[diagnostic::on_unimplemented(
     message = "the body of this scope cannot return `{B}`",
     note = "the body of a fail-fast scope (`try_scope` and its kin) returns a `Result<T, E>`"
@@ -70,11 +76,15 @@ pub enum Ended {
 /// Children fail independently: only the handle of a child learns how it ended.
 ///
 /// Only a panic that no handle receives ends the scope.
+///
+/// See [`concurrent`](crate::concurrent()).
 #[derive(Debug, Default)]
 pub struct Supervise(());
 
 /// The first failure ends the scope: siblings and body are dropped, and the scope returns the
 /// failure.
+///
+/// See [`try_concurrent`](crate::try_concurrent()).
 pub struct FailFast<E> {
     errors: Stack<E>,
 }

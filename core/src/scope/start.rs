@@ -174,6 +174,8 @@ where
 pin_project! {
     /// A child, in a scope of policy `P`, that has to become ready. Ends with `None` if it failed
     /// before that, and stores the failure for the starter.
+    ///
+    /// See [`ScopeHandle::start`](crate::ScopeHandle::start).
     pub struct Starting<V, F, P: Policy> {
         #[pin]
         future: Option<F>,

@@ -3,14 +3,20 @@
 use core::{convert::Infallible, future::Future};
 
 /// Marks sets and maps of futures: each yields one output, and is dropped then.
+///
+/// See [`FutureSet`](crate::FutureSet).
 #[derive(Clone, Copy, Debug)]
 pub struct Futures(());
 
 /// Marks sets and maps of streams: each yields its items, and is dropped when it ends.
+///
+/// See [`StreamSet`](crate::StreamSet).
 #[derive(Clone, Copy, Debug)]
 pub struct Streams(());
 
 /// [`Futures`] or [`Streams`]. Sealed.
+///
+/// See [`FutureSet`](crate::FutureSet) and [`StreamSet`](crate::StreamSet).
 pub trait Kind: sealed::Names {}
 
 impl Kind for Futures {}

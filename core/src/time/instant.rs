@@ -34,22 +34,69 @@ impl Instant {
 
     /// Returns the moment `since_epoch` after the clock's epoch, or [`NEVER`](Self::NEVER) if that
     /// is too far away to be represented.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use anyscope::Instant;
+    /// use std::time::Duration;
+    ///
+    /// const START: Instant = Instant::from_epoch(Duration::ZERO);
+    /// assert!(START < Instant::from_epoch(Duration::from_nanos(1)));
+    /// assert_eq!(Instant::from_epoch(Duration::MAX), Instant::NEVER);
+    /// ```
     pub const fn from_epoch(since_epoch: Duration) -> Self {
         let nanos = since_epoch.as_nanos();
         Instant(if nanos > u64::MAX as u128 { u64::MAX } else { nanos as u64 })
     }
 
     /// Returns the time since the clock's epoch.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use anyscope::{Clock, Timer, sim::Sim};
+    /// use std::time::Duration;
+    ///
+    /// Sim::new(7).run(async |sim| {
+    ///     let before = sim.now().since_epoch();
+    ///     sim.sleep(Duration::from_secs(5)).await;
+    ///     assert_eq!(sim.now().since_epoch() - before, Duration::from_secs(5));
+    /// }).unwrap();
+    /// ```
     pub const fn since_epoch(self) -> Duration {
         Duration::from_nanos(self.0)
     }
 
     /// Returns `self + duration`, or [`NEVER`](Self::NEVER) on overflow. As `+`, but `const`.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use anyscope::Instant;
+    /// use std::time::Duration;
+    ///
+    /// const SOON: Instant = Instant::from_epoch(Duration::ZERO).saturating_add(Duration::from_secs(5));
+    /// assert_eq!(SOON.since_epoch().as_secs(), 5);
+    /// assert_eq!(SOON.saturating_add(Duration::MAX), Instant::NEVER);
+    /// ```
     pub const fn saturating_add(self, duration: Duration) -> Self {
         Self::from_epoch(self.since_epoch().saturating_add(duration))
     }
 
     /// Returns `self - earlier`, or zero if `earlier` is later. As `-`, but `const`.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use anyscope::Instant;
+    /// use std::time::Duration;
+    ///
+    /// const START: Instant = Instant::from_epoch(Duration::from_secs(1));
+    /// const END: Instant = Instant::from_epoch(Duration::from_secs(3));
+    /// assert_eq!(END.saturating_duration_since(START).as_secs(), 2);
+    /// assert_eq!(START.saturating_duration_since(END), Duration::ZERO);
+    /// ```
     pub const fn saturating_duration_since(self, earlier: Self) -> Duration {
         Duration::from_nanos(self.0.saturating_sub(earlier.0))
     }

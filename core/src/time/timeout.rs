@@ -175,6 +175,21 @@ pin_project! {
 impl<T: Timer, F> Deadline<T, F> {
     /// Returns whether the moment had passed when the future was last polled, as
     /// [`Timeout::expired`] does.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use anyscope::{Clock, deadline, sim::Sim};
+    /// use std::{future::pending, pin::pin, time::Duration};
+    ///
+    /// Sim::new(7).run(async |sim| {
+    ///     let at = sim.now() + Duration::from_secs(1);
+    ///     let mut waiting = pin!(deadline(&sim, at, pending::<()>()));
+    ///     assert!(!waiting.expired());
+    ///     assert!(waiting.as_mut().await.is_err());
+    ///     assert!(waiting.expired());
+    /// }).unwrap();
+    /// ```
     pub fn expired(&self) -> bool {
         self.timed.expired
     }

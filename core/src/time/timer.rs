@@ -36,6 +36,8 @@ pub trait Clock {
 }
 
 /// A clock that stands still, for observers that do not ask how long it takes.
+///
+/// See [`Flow::progress`](crate::flow::Flow::progress).
 #[derive(Clone, Copy, Debug, Default)]
 pub struct NoClock;
 

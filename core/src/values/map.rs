@@ -63,6 +63,16 @@ struct Value {
 
 impl Context {
     /// Returns a context without values.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use anyscope::context::Context;
+    ///
+    /// const NOTHING: Context = Context::new();
+    /// assert!(NOTHING.is_empty());
+    /// assert_eq!(NOTHING.with("eu-1").get(), Some(&"eu-1"));
+    /// ```
     pub const fn new() -> Self {
         Context { inner: None }
     }
@@ -92,6 +102,10 @@ impl Context {
 
     /// Returns a context with this [`Hook`] too: it runs around the polls of all that has the context
     /// around it, inside the hooks that are there already.
+    ///
+    /// # Examples
+    ///
+    /// See [`Hook`](super::Hook).
     #[must_use = "a context does not change: this returns another one"]
     pub fn with_hook(&self, hook: impl Hook) -> Self {
         let mut inner = self.inner.as_deref().cloned().unwrap_or_default();
@@ -113,6 +127,25 @@ impl Context {
     }
 
     /// Returns the value of this type, if there is one.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use anyscope::context::{self, Context};
+    ///
+    /// struct RequestId(u64);
+    ///
+    /// /// For a line of a log, wherever it is written.
+    /// fn request() -> String {
+    ///     context::with_current(|here| match here.get() {
+    ///         Some(RequestId(id)) => format!("request {id}"),
+    ///         None => "no request".into(),
+    ///     })
+    /// }
+    ///
+    /// assert_eq!(Context::new().with(RequestId(7)).enter(request), "request 7");
+    /// assert_eq!(request(), "no request");
+    /// ```
     pub fn get<T: Any>(&self) -> Option<&T> {
         let id = TypeId::of::<T>();
         let value = self.inner.as_ref()?.values.iter().find(|value| value.id == id)?;
@@ -138,6 +171,15 @@ impl Context {
     }
 
     /// Returns whether there are neither values nor hooks.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use anyscope::context::{self, Context};
+    ///
+    /// assert!(context::current().is_empty());
+    /// assert!(!Context::new().with(7).is_empty());
+    /// ```
     pub fn is_empty(&self) -> bool {
         self.inner.is_none()
     }
@@ -161,6 +203,20 @@ impl fmt::Debug for Name {
 }
 
 /// A [`Context`] has no value of the type that was required.
+///
+/// # Examples
+///
+/// ```
+/// use anyscope::context::{self, MissingValue};
+///
+/// struct Tenant(&'static str);
+///
+/// fn tenant() -> Result<&'static str, MissingValue> {
+///     context::with_current(|here| Ok(here.require::<Tenant>()?.0))
+/// }
+///
+/// assert!(tenant().unwrap_err().type_name().ends_with("Tenant"));
+/// ```
 #[derive(Clone)]
 pub struct MissingValue {
     name: &'static str,
@@ -169,6 +225,10 @@ pub struct MissingValue {
 
 impl MissingValue {
     /// Returns the name of the type.
+    ///
+    /// # Examples
+    ///
+    /// See [`MissingValue`].
     pub fn type_name(&self) -> &'static str {
         self.name
     }

@@ -4,7 +4,7 @@ use core::{cell::Cell, fmt, marker::PhantomData};
 
 /// A function that is told what a future of this crate waits for.
 ///
-/// See [`listen_to_waits`](super::observe::listen_to_waits).
+/// See [`listen_to_waits`](crate::observe::listen_to_waits).
 pub type WaitListener = fn(fmt::Arguments<'_>);
 
 std::thread_local! {

@@ -30,6 +30,19 @@ impl<S, F> Each<S, F> {
     }
 
     /// Returns the source and the function.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use anyscope::flow;
+    ///
+    /// # smol::block_on(async {
+    /// let pages = flow::iter([10, 20]).flat_map(1, |n| flow::iter([n, n + 1])).into_stream();
+    /// // Nothing has been opened, so all of it is in the outer source.
+    /// let (numbers, _open_page) = pages.into_parts().outer.into_parts();
+    /// assert_eq!(flow::source(numbers).collect::<Vec<_>>().await, [10, 20]);
+    /// # });
+    /// ```
     pub fn into_parts(self) -> (S, F) {
         (self.source, self.f)
     }

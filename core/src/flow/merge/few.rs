@@ -107,6 +107,8 @@ pin_project! {
     /// so few this is cheaper than to find out. But a source that was not woken must not make
     /// progress without a wish for items: it could take an item ahead. So for progress, each source
     /// has a waker of its own.
+    ///
+    /// See [`merge`](super::merge()).
     pub struct Few<L> {
         #[pin]
         pub(super) sources: L,

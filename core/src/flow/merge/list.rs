@@ -122,6 +122,8 @@ impl<B: Slots<S>, S: Source> Sources for Alike<B, S> {
 
 pin_project! {
     /// The sources of a merge of an array, a vector or an iterator.
+    ///
+    /// See [`merge`](super::merge()).
     pub struct List<B, S: Source> {
         #[pin]
         kind: Kind<B, S>,
@@ -140,8 +142,12 @@ pin_project! {
 }
 
 /// The sources of a merge of an array.
+///
+/// See [`merge`](super::merge()).
 pub type Array<S, const N: usize> = List<[Option<S>; N], S>;
 /// The sources of a merge of a vector or an iterator.
+///
+/// See [`merge`](super::merge()).
 pub type Boxed<S> = List<Pin<Box<[Option<S>]>>, S>;
 
 impl<B: Slots<S>, S: Source> List<B, S> {

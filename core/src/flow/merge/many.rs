@@ -15,6 +15,8 @@ use core::{
 };
 
 /// Sources, each of which is polled only when its own waker has fired.
+///
+/// See [`merge`](super::merge()).
 pub struct Many<S: Source> {
     pool: Pool<S, Queued, false>,
     rules: Rules,

@@ -45,7 +45,7 @@ impl<T, E> TryItem for Result<T, E> {
 
 macro_rules! one_of {
     ($($(#[$example:meta])* $name:ident, $count:literal: $($variant:ident $T:ident $same:ident),+;)+) => {$(
-        #[doc = concat!("A value from one of ", $count, " sources of different types.")]
+        #[doc = concat!("A value from one of ", $count, " sources of different types: see [`merge`](super::merge()).")]
         #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
         #[allow(missing_docs)]
         pub enum $name<$($T),+> {

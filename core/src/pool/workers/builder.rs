@@ -316,10 +316,6 @@ impl<E: Spawn, T, P, D> Builder<E, T, P, D> {
     /// # Examples
     ///
     /// See [`Pool`].
-    ///
-    /// # Examples
-    ///
-    /// See [`Pool`].
     pub fn start<F, Fut, W>(self, make: F) -> Result<Pool<W::Job, W::Output>, BuildError>
     where
         E: Clone + Send + Sync + 'static,

@@ -96,6 +96,17 @@ pub struct NoneOk<E> {
 
 impl<E> NoneOk<E> {
     /// Returns whether there was no child at all.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use anyscope::{concurrent_with, joiner::first_ok};
+    ///
+    /// # smol::block_on(async {
+    /// let none = concurrent_with(first_ok::<(), &str>(), async |_| {}).await.unwrap_err();
+    /// assert!(none.is_empty()); // there was nothing to ask
+    /// # });
+    /// ```
     pub fn is_empty(&self) -> bool {
         self.errors.is_empty() && self.cancelled == 0
     }

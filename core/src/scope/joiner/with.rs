@@ -119,6 +119,8 @@ where
 ///
 /// Cheap to clone (that of a `block_scope_with` is a reference), so that children can spawn siblings. Children that are spawned through
 /// [`scope`](Self::scope) are not the joiner's.
+///
+/// See [`scope_with`] and [`concurrent_with`].
 pub struct JoinScope<'a, K: Kind, O> {
     scope: ScopeHandle<'a, K, Reported>,
     reports: Arc<Reports<O>>,
@@ -143,17 +145,65 @@ impl<'a, K: Kind, O> JoinScope<'a, K, O> {
 
     /// Returns the handle of the scope beneath, for finalizers, daemons, graces and all else. What
     /// its children return is `Ok`.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use anyscope::{concurrent_with, joiner::settle};
+    /// use std::sync::Mutex;
+    ///
+    /// # smol::block_on(async {
+    /// let log = Mutex::new(vec![]);
+    /// let sums = concurrent_with(settle(), async |s| {
+    ///     s.scope().defer(async { Ok(log.lock().unwrap().push("closed")) });
+    ///     s.spawn(async { 1 + 1 });
+    /// });
+    /// assert_eq!(sums.await, [Ok(2)]);
+    /// assert_eq!(log.into_inner().unwrap(), ["closed"]);
+    /// # });
+    /// ```
     pub fn scope(&self) -> &ScopeHandle<'a, K, FailFast<Infallible>> {
         &self.scope
     }
 
     /// Cancels all children, present and future, and drops the body. The joiner hears of each.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use anyscope::{concurrent_with, joiner::settle};
+    /// use std::future::pending;
+    ///
+    /// # smol::block_on(async {
+    /// let outcomes = concurrent_with(settle(), async |s| {
+    ///     s.spawn(pending::<u32>());
+    ///     s.cancel("closing");
+    /// })
+    /// .await;
+    /// assert_eq!(outcomes[0].as_ref().unwrap_err().reason().unwrap().message(), "closing");
+    /// # });
+    /// ```
     #[track_caller]
     pub fn cancel(&self, reason: impl Into<CancelReason>) {
         self.scope.cancel(reason);
     }
 
     /// Returns a token that is cancelled when this scope shuts down.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use anyscope::{concurrent_with, joiner::settle};
+    ///
+    /// # smol::block_on(async {
+    /// let outcomes = concurrent_with(settle(), async |s| {
+    ///     let token = s.token();
+    ///     // For code that knows nothing of scopes.
+    ///     s.spawn(async move { (0..1000).take_while(|_| token.checkpoint().is_ok()).count() });
+    /// });
+    /// assert_eq!(outcomes.await, [Ok(1000)]);
+    /// # });
+    /// ```
     pub fn token(&self) -> CancelToken {
         self.scope.token()
     }
@@ -193,6 +243,21 @@ impl<'a, K: Unlimited, O> JoinScope<'a, K, O> {
     ///
     /// The handle tells when the child has ended, and can cancel it; the output is the joiner's.
     /// In a scope that was cancelled or has ended, the child is never polled.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use anyscope::{concurrent_with, joiner::settle};
+    ///
+    /// # smol::block_on(async {
+    /// let outcomes = concurrent_with(settle(), async |s| {
+    ///     let first = s.spawn(async { "first" });
+    ///     first.await.unwrap(); // it has ended; what it returned is the joiner's
+    ///     s.spawn(async { "second" });
+    /// });
+    /// assert_eq!(outcomes.await, [Ok("first"), Ok("second")]);
+    /// # });
+    /// ```
     #[track_caller]
     pub fn spawn<F>(&self, future: F) -> JoinHandle<'a, (), K::Mode>
     where
@@ -203,6 +268,20 @@ impl<'a, K: Unlimited, O> JoinScope<'a, K, O> {
     }
 
     /// Spawns a child with a name; see [`Scope::spawn_named`](crate::Scope::spawn_named).
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use anyscope::{concurrent_with, joiner::settle};
+    ///
+    /// # smol::block_on(async {
+    /// let outcomes = concurrent_with(settle(), async |s| {
+    ///     let mirror = s.spawn_named("mirror 1", async { 200 });
+    ///     assert_eq!(mirror.name(), Some("mirror 1")); // in a panic, and in a tree of what runs
+    /// });
+    /// assert_eq!(outcomes.await, [Ok(200)]);
+    /// # });
+    /// ```
     #[track_caller]
     pub fn spawn_named<F>(
         &self,
@@ -231,6 +310,8 @@ impl<K: Kind, O> fmt::Debug for JoinScope<'_, K, O> {
 
 pin_project! {
     /// The body of a scope with a joiner. It cannot fail: what it returns is the joiner's.
+    ///
+    /// See [`concurrent_with`].
     pub struct Returns<Fut> {
         #[pin]
         pub(super) body: Fut,

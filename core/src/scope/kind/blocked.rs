@@ -15,6 +15,8 @@ use core::{fmt, future::Future, marker::PhantomData};
 
 /// The kind of a [`BlockScope`]: children run on an executor `E` and may borrow, and the calling
 /// thread waits for them.
+///
+/// See [`block_scope`](crate::block_scope()).
 pub struct Blocked<'env, E: ?Sized> {
     pub(in crate::scope) exec: &'env E,
     /// Invariant, as in std.

@@ -20,6 +20,8 @@ use core::{fmt, future::Future, marker::PhantomData};
 
 /// The kind of a [`Concurrent`]: children are polled by the scope's own future and may borrow. With
 /// `M` = [`SameThread`] they stay on one thread.
+///
+/// See [`concurrent`](crate::concurrent()).
 #[derive(Clone)]
 pub struct InTask<'env, M = Anywhere> {
     mode: PhantomData<M>,

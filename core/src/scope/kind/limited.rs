@@ -18,6 +18,8 @@ use core::{fmt, future::Future};
 
 /// The kind of a [`LimitedScope`]: as [`OnExecutor`](super::OnExecutor), but a child is spawned
 /// only if there is room for it, or when there is.
+///
+/// See [`scope_limited`](crate::scope_limited()).
 #[derive(Clone)]
 pub struct Limited<E> {
     pub(in crate::scope) exec: E,

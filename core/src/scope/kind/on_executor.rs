@@ -22,6 +22,8 @@ use core::{fmt, future::Future, marker::PhantomData};
 
 /// The kind of a [`Scope`]: children run on an executor `E` and own what they use. With `M` =
 /// [`SameThread`] they stay on one thread.
+///
+/// See [`scope`](crate::scope()).
 #[derive(Clone)]
 pub struct OnExecutor<E, M = Anywhere> {
     pub(in crate::scope) exec: E,

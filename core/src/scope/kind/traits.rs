@@ -11,6 +11,8 @@ use crate::{
 use core::future::Future;
 
 /// A kind of scope. Sealed.
+///
+/// See [`ScopeHandle`](crate::ScopeHandle).
 pub trait Kind: Sized + Sealed {
     /// [`Anywhere`](crate::Anywhere) or [`SameThread`](crate::SameThread): whether children and
     /// handles may move between threads.
@@ -23,6 +25,8 @@ pub trait Kind: Sized + Sealed {
 }
 
 /// A kind of scope in which a child is spawned at once: every kind without a limit.
+///
+/// See [`ScopeHandle`](crate::ScopeHandle).
 #[diagnostic::on_unimplemented(
     message = "a scope with a limit spawns a child only when there is room for it",
     label = "this scope has a limit",
@@ -48,6 +52,8 @@ pub trait ChildOf<'a, K: Kind, P: Policy>: Future + Sized {
 
 /// A future that a scope of kind `K` with policy `P` can keep for its end; the counterpart of
 /// [`ChildOf`].
+///
+/// See [`ScopeHandle::defer`](crate::ScopeHandle::defer).
 pub trait FinalizerOf<'a, K: Kind, P: Policy>: Future + Sized {
     /// Keeps `future` as a finalizer.
     #[doc(hidden)]

@@ -33,12 +33,16 @@ impl<'a, O> Restarted<'a, O> {
 
 /// Who is told of the restarts of a child that returns an `O`. Sealed: [`Observed`] and
 /// [`Unobserved`].
+///
+/// See [`on_restart`](super::Restart::on_restart).
 pub trait ObservesRestarts<O>: sealed::Sealed {
     #[doc(hidden)]
     fn tell(&mut self, restarted: &Restarted<'_, O>);
 }
 
 /// Nobody is told of restarts.
+///
+/// See [`on_restart`](super::Restart::on_restart).
 #[derive(Clone, Copy, Debug)]
 pub struct Unobserved(pub(super) ());
 

@@ -126,6 +126,19 @@ impl<T: Timer + Clock, W, D, N> Restart<T, W, D, N> {
     /// # Examples
     ///
     /// See [`Restart`].
+    ///
+    /// ```
+    /// use anyscope::{Restart, exponential, sim::Sim};
+    /// use std::time::Duration;
+    ///
+    /// Sim::new(7).run(async |sim| {
+    ///     const SECOND: Duration = Duration::from_secs(1);
+    ///     let restart = Restart::on_failure(&sim).backoff(exponential(SECOND, 60 * SECOND).take(3));
+    ///     let down = || async { Err::<(), _>("down") };
+    ///     assert!(restart.run(down).await.is_err()); // after the last delay
+    ///     assert_eq!(sim.elapsed(), (1 + 2 + 4) * SECOND);
+    /// }).unwrap();
+    /// ```
     pub fn backoff<I, Kind>(self, delays: I) -> Restart<T, W, I::Delays, N>
     where
         I: IntoDelays<Kind, Delays: Clone>,
@@ -146,6 +159,23 @@ impl<T: Timer + Clock, W, D, N> Restart<T, W, D, N> {
     /// # Examples
     ///
     /// See [`Restart`].
+    ///
+    /// ```
+    /// use anyscope::{Restart, smol::Smol};
+    /// use std::{cell::Cell, time::Duration};
+    ///
+    /// # smol::block_on(async {
+    /// let runs = &Cell::new(0);
+    /// // No more than 2 in a minute; then it is up to those above.
+    /// let restart = Restart::on_failure(Smol).at_most(2, Duration::from_secs(60));
+    /// let failed = restart.run(|| async {
+    ///     runs.set(runs.get() + 1);
+    ///     Err::<(), _>("down")
+    /// });
+    /// assert!(failed.await.is_err());
+    /// assert_eq!(runs.get(), 3);
+    /// # });
+    /// ```
     pub fn at_most(mut self, restarts: usize, period: Duration) -> Self {
         self.most = Some((restarts, period));
         self
@@ -255,6 +285,8 @@ impl<T: Timer + Clock, W, D, N> Restart<T, W, D, N> {
 
 /// Which outputs of a child are followed by a restart. Implemented by [`OnFailure`], for children
 /// that return a `Result`, and by [`OnPanic`] and [`Always`].
+///
+/// See [`Restart::on_failure`], [`Restart::on_panic`] and [`Restart::always`].
 #[diagnostic::on_unimplemented(
     message = "a child that returns `{O}` cannot be restarted by `{Self}`",
     note = "`Restart::on_failure` is for children that return a `Result`; there are `Restart::on_panic` and `Restart::always` for others"

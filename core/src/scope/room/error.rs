@@ -41,6 +41,10 @@ impl TrySpawnError<()> {
 
 impl<F> TrySpawnError<F> {
     /// Returns the future, unpolled.
+    ///
+    /// # Examples
+    ///
+    /// See [`TrySpawnError`].
     pub fn into_future(self) -> F {
         match self {
             TrySpawnError::Full(future) | TrySpawnError::Closed(future) => future,
@@ -48,6 +52,23 @@ impl<F> TrySpawnError<F> {
     }
 
     /// Returns whether there was no room.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use anyscope::{scope_limited, smol::Smol};
+    ///
+    /// # smol::block_on(async {
+    /// let handle = scope_limited(&Smol, 1, async |s| {
+    ///     s.try_spawn(std::future::pending::<()>()).unwrap();
+    ///     assert!(s.try_spawn(async {}).unwrap_err().is_full()); // later, perhaps
+    ///     s.cancel("shown");
+    ///     s.clone()
+    /// })
+    /// .await;
+    /// assert!(!handle.try_spawn(async {}).unwrap_err().is_full()); // never again
+    /// # });
+    /// ```
     pub fn is_full(&self) -> bool {
         matches!(self, TrySpawnError::Full(_))
     }

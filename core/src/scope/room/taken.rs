@@ -75,6 +75,22 @@ impl<E: Spawn, P: Policy + Send + Sync + 'static> Room<'_, E, P> {
     ///
     /// In a scope that was cancelled meanwhile, the child is never polled: `future` is dropped at
     /// once, and the handle says [`Cancelled`](crate::JoinError::Cancelled).
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use anyscope::{scope_limited, smol::Smol};
+    ///
+    /// # smol::block_on(async {
+    /// scope_limited(&Smol, 1, async |s| {
+    ///     let room = s.room().await.unwrap();
+    ///     assert!(s.try_room().is_err());
+    ///     // .. now ask for the work that it is for ..
+    ///     assert_eq!(room.spawn(async { 42 }).await.unwrap(), 42);
+    /// })
+    /// .await;
+    /// # });
+    /// ```
     #[track_caller]
     pub fn spawn<F>(self, future: F) -> JoinHandle<'static, P::Value>
     where
@@ -86,6 +102,10 @@ impl<E: Spawn, P: Policy + Send + Sync + 'static> Room<'_, E, P> {
     }
 
     /// Spawns a child with a name; see [`Scope::spawn_named`](crate::Scope::spawn_named).
+    ///
+    /// # Examples
+    ///
+    /// See [`Room`].
     #[track_caller]
     pub fn spawn_named<F>(
         self,
@@ -126,6 +146,8 @@ impl<E, P: Policy + fmt::Debug> fmt::Debug for Room<'_, E, P> {
 }
 
 /// Future of [`LimitedScope::room`].
+///
+/// See [`ScopeHandle::room`](crate::ScopeHandle::room).
 #[must_use = "futures do nothing unless you `.await` or poll them"]
 pub struct RoomFuture<'s, E, P: Policy> {
     scope: &'s LimitedScope<E, P>,

@@ -429,6 +429,8 @@ impl<T> Error for TryPushError<T> {}
 
 /// No wake slot is free, and the set has room for more than four children, too many to share a
 /// waker.
+///
+/// See [`FixedPollSet`](super::FixedPollSet).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct NoWakeSlot(());
 

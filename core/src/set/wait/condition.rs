@@ -85,18 +85,26 @@ impl When {
 }
 
 /// [`When::First`].
+///
+/// See [`When`].
 #[derive(Clone, Copy, Debug)]
 pub struct First(());
 
 /// [`When::FirstError`].
+///
+/// See [`When`].
 #[derive(Clone, Copy, Debug)]
 pub struct FirstError(());
 
 /// [`When::Batch`].
+///
+/// See [`When`].
 #[derive(Clone, Copy, Debug)]
 pub struct Batch(());
 
 /// [`When::All`].
+///
+/// See [`When`].
 #[derive(Clone, Copy, Debug)]
 pub struct All(());
 
@@ -167,6 +175,8 @@ impl<I> sealed::Judge<I> for Count {
 }
 
 /// The condition of a `wait_until`, with a predicate for what the set or map gathers.
+///
+/// See [`FutureSet::wait_until`](crate::set::PollSet::wait_until).
 #[derive(Clone, Copy)]
 pub struct Until<P>(pub(super) P);
 
@@ -177,6 +187,8 @@ impl<I, P: FnMut(&I) -> bool> sealed::Judge<I> for Until<P> {
 }
 
 /// The condition of the `wait_until` of a map.
+///
+/// See [`FutureMap::wait_until`](crate::set::PollMap::wait_until).
 #[derive(Clone, Copy)]
 pub struct UntilKeyed<P>(pub(super) P);
 

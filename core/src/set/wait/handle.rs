@@ -18,6 +18,8 @@ use core::{error::Error, fmt};
 /// # Examples
 ///
 /// See [`FutureMap::handle`](super::PollMap::handle).
+///
+/// See [`insert`](Self::insert).
 pub struct MapHandle<K, F> {
     inbox: Arc<Inbox<K, F>>,
 }
@@ -141,11 +143,38 @@ impl<F> SetHandle<F> {
     }
 
     /// Says that no handle of this set adds anything any more; as [`MapHandle::close`].
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use anyscope::FutureSet;
+    /// use std::future::ready;
+    ///
+    /// # smol::block_on(async {
+    /// let mut set = FutureSet::new();
+    /// let handle = set.handle();
+    /// let spare = handle.clone();
+    /// handle.push(ready(7)).unwrap();
+    /// handle.close(); // `spare` need not be dropped
+    /// assert_eq!(set.as_completed().collect::<Vec<_>>().await, [7]);
+    /// assert!(spare.push(ready(8)).is_err());
+    /// # });
+    /// ```
     pub fn close(&self) {
         self.inbox.close();
     }
 
     /// Returns whether the set is gone, or was [closed](Self::close).
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// let mut set = anyscope::FutureSet::<std::future::Ready<()>>::new();
+    /// let handle = set.handle();
+    /// assert!(!handle.is_closed());
+    /// drop(set);
+    /// assert!(handle.is_closed());
+    /// ```
     pub fn is_closed(&self) -> bool {
         self.inbox.is_closed()
     }

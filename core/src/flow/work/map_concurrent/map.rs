@@ -19,6 +19,8 @@ use pin_project_lite::pin_project;
 
 pin_project! {
     /// Source of [`Flow::map_concurrent`] and similar operations.
+    ///
+    /// See [`Flow::map_concurrent`](crate::flow::Flow::map_concurrent).
     #[must_use = "streams do nothing unless polled"]
     pub struct MapConcurrent<
         S,
