@@ -4,9 +4,11 @@ use crate::{
     error::translate,
     inbox::{Inbox, Signals},
     jobs::{self, Time},
+    lookout::Lookout,
     oneshot::{Receiver, Reply, oneshot},
     schema,
     thread::{Message, Task, run},
+    watch::Bell,
 };
 use anyscope_remote::{
     EngineError, ErrorKind,
@@ -29,6 +31,9 @@ use std::{
 ///
 /// A handle has a thread, with a connection; its clones share it. All that is asked while it writes is written in the next transaction, so the wait for the disk is
 /// paid once for many. The drop of the last one waits for what was asked.
+///
+/// What another process writes is seen some milliseconds after it has. While nobody writes, a handle for which somebody waits looks ten times a second, and on Linux
+/// it is told of the first write (inotify). Elsewhere, or where a user has no more of those, it looks fifty times a second.
 ///
 /// The file must be on a disk of this machine: SQLite's write-ahead log does not work over a network. Its clock is the machine's; while that is set
 /// back, leases run longer.
@@ -74,6 +79,7 @@ struct Shared {
     payload_limit: usize,
     page_limit: i64,
     keep: Duration,
+    bell: Bell,
     /// Always there, until the drop.
     to_thread: Option<mpsc::Sender<Message>>,
     thread: Option<JoinHandle<()>>,
@@ -83,6 +89,7 @@ struct Shared {
 impl Drop for Shared {
     fn drop(&mut self) {
         self.to_thread = None;
+        self.bell.ring();
         if let Some(thread) = self.thread.take() {
             // It may be dropped by a waker, which the thread calls.
             if thread.thread().id() != thread::current().id() {
@@ -150,6 +157,7 @@ impl Sqlite {
 
     fn send(&self, message: Message) -> Result<(), EngineError> {
         let sent = self.shared.to_thread.as_ref().map(|thread| thread.send(message));
+        self.shared.bell.ring();
         if matches!(sent, Some(Ok(()))) { Ok(()) } else { gone() }
     }
 
@@ -403,9 +411,10 @@ impl Builder {
             None => i64::MAX,
         };
         let (to_thread, inbox) = mpsc::channel();
+        let (lookout, bell) = Lookout::new(db.path().map(Path::new));
         let thread = thread::Builder::new()
             .name("anyscope-sqlite".to_owned())
-            .spawn(move || run(db, &inbox))
+            .spawn(move || run(db, &inbox, lookout))
             .map_err(|error| EngineError::new(ErrorKind::Other, error))?;
         Ok(Sqlite {
             shared: Arc::new(Shared {
@@ -414,6 +423,7 @@ impl Builder {
                 payload_limit,
                 page_limit,
                 keep,
+                bell,
                 to_thread: Some(to_thread),
                 thread: Some(thread),
             }),

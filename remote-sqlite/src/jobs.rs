@@ -16,7 +16,7 @@ pub(crate) fn after(now: Time, duration: Duration) -> Time {
     now.saturating_add(i64::try_from(duration.as_micros()).unwrap_or(i64::MAX))
 }
 
-fn span(from: Time, to: Time) -> Duration {
+pub(crate) fn span(from: Time, to: Time) -> Duration {
     Duration::from_micros(u64::try_from(to.saturating_sub(from)).unwrap_or(0))
 }
 

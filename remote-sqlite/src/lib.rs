@@ -7,6 +7,7 @@
 // |---|---|
 // | `handle` | what users have: the engine, and how it is opened |
 // | `thread` | has the connection; writes what is asked together |
+// | `lookout`, `watch` | how it waits for others who write |
 // | `waits` | those who wait for something in the file |
 // | `jobs` | what is asked of the tables |
 // | `schema` | the tables |
@@ -19,9 +20,11 @@ mod error;
 mod handle;
 mod inbox;
 mod jobs;
+mod lookout;
 mod oneshot;
 mod schema;
 mod thread;
 mod waits;
+mod watch;
 
 pub use handle::{Builder, Durability, Sqlite};

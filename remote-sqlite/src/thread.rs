@@ -5,6 +5,7 @@
 use crate::{
     error::translate,
     jobs::{self, Time},
+    lookout::Lookout,
     oneshot::Reply,
     waits::{Claims, Waits},
 };
@@ -19,7 +20,7 @@ use std::{
         Arc,
         mpsc::{Receiver, RecvTimeoutError},
     },
-    time::{Duration, SystemTime},
+    time::SystemTime,
 };
 
 /// What is asked of the thread.
@@ -58,19 +59,14 @@ pub(crate) trait Task: Send {
 /// So many requests are done in one transaction, at most.
 const BATCH: usize = 512;
 
-/// How soon it is looked whether other processes have written, after they have, and when they have not for a while.
-const SOON: Duration = Duration::from_millis(1);
-const LATE: Duration = Duration::from_millis(4);
-
-pub(crate) fn run(mut db: Connection, inbox: &Receiver<Message>) {
+pub(crate) fn run(mut db: Connection, inbox: &Receiver<Message>, mut lookout: Lookout) {
     let mut waits = Waits::default();
-    let mut pace = SOON;
     let mut version = None;
     loop {
         let first = if waits.is_empty() {
             inbox.recv().map_err(|_| RecvTimeoutError::Disconnected)
         } else {
-            inbox.recv_timeout(pace)
+            lookout.wait(inbox, waits.until_due(now()))
         };
         let mut changed = false;
         match first {
@@ -95,6 +91,7 @@ pub(crate) fn run(mut db: Connection, inbox: &Receiver<Message>) {
             // All handles are gone, and so is everybody who waits.
             Err(RecvTimeoutError::Disconnected) => return,
         }
+        lookout.before_look();
         // It is another number when another connection has written.
         let seen = db
             .prepare_cached("pragma data_version")
@@ -102,7 +99,7 @@ pub(crate) fn run(mut db: Connection, inbox: &Receiver<Message>) {
         let elsewhere = seen.as_ref().ok() != version.as_ref();
         version = seen.ok();
         changed |= elsewhere;
-        pace = if changed { SOON } else { (pace * 2).min(LATE) };
+        lookout.looked(changed);
         waits.look(&mut db, changed);
     }
 }

@@ -7,11 +7,15 @@ use crate::{
     oneshot::Reply,
     thread::{Message, now},
 };
-use anyscope_remote::engine::{Again, Ask, JobId, Leased, Queue};
+use anyscope_remote::{
+    EngineError,
+    engine::{Again, Ask, JobId, Leased, Queue},
+};
 use rusqlite::{Connection, TransactionBehavior};
 use std::{
     collections::HashMap,
     sync::{Arc, Weak},
+    time::Duration,
 };
 
 /// All who wait.
@@ -45,6 +49,12 @@ impl Waits {
             && self.outcomes.is_empty()
             && self.released.is_empty()
             && self.inboxes.is_empty()
+    }
+
+    /// How long until something is to be done although nobody writes.
+    pub(crate) fn until_due(&self, now: Time) -> Duration {
+        let ends = self.leases.iter().map(|wait| wait.end);
+        jobs::span(now, ends.chain(self.next).min().unwrap_or(Time::MAX))
     }
 
     /// Adds somebody. Look after this: what is waited for may be there.
@@ -157,9 +167,12 @@ impl Waits {
     fn look_for_jobs(&mut self, db: &mut Connection, now: Time) {
         self.leases.retain(|wait| !wait.to.is_closed());
         if let Err(error) = self.claim_alone(db, now) {
+            // All of them end with it, and each may be the one that is looked at.
+            let why = error.to_string();
             let kind = translate(error).kind();
-            let failed = std::mem::take(&mut self.leases);
-            failed.into_iter().for_each(|wait| drop(wait.to.send(Err(kind.into()))));
+            for wait in std::mem::take(&mut self.leases) {
+                drop(wait.to.send(Err(EngineError::new(kind, why.clone()))));
+            }
         }
     }
 

@@ -1,7 +1,7 @@
 //! What a job costs.
 
 use super::worker::{QUEUE, Task, Worker, open, serve};
-use anyscope::{flow, scope, smol::Smol};
+use anyscope::{Timer, flow, scope, smol::Smol};
 use anyscope_remote::{
     Remote,
     engine::{Engine, Envelope, JobId},
@@ -46,6 +46,12 @@ pub(crate) fn measure(figures: &mut Figures) {
             "called, one by one, two processes, power (us)".into(),
             1e6 / smol::block_on(call(&engine, 1)),
         );
+        for taken in smol::block_on(call_after_a_pause(&engine)) {
+            add(
+                "called after 200 ms without any, two processes, power (us)".into(),
+                taken.as_secs_f64() * 1e6,
+            );
+        }
         for taken in smol::block_on(cancel(&engine)) {
             add(
                 "from a dropped call to the token, two processes, power (us)".into(),
@@ -85,6 +91,19 @@ async fn call(engine: &Sqlite, at_once: usize) -> f64 {
     let failed = all.filter(|outcome| outcome.is_err()).count().await;
     assert_eq!(failed, 0);
     number as f64 / begun.elapsed().as_secs_f64()
+}
+
+/// How long a call takes when nobody has written for a while.
+async fn call_after_a_pause(engine: &Sqlite) -> Vec<Duration> {
+    let remote = Remote::<Task>::new(engine, &Smol, QUEUE);
+    let mut taken = Vec::new();
+    for _ in 0..20 {
+        Smol.sleep(Duration::from_millis(200)).await;
+        let begun = Instant::now();
+        remote.call(Task::Nothing).await.unwrap();
+        taken.push(begun.elapsed());
+    }
+    taken
 }
 
 /// How long it takes until the token of a handler is cancelled.
