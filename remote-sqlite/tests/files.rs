@@ -1,8 +1,8 @@
 //! What a file may be, and how full.
 
-use anyscope::{Timer, join, smol::Smol};
+use anyscope::{Timer, join, scope, smol::Smol};
 use anyscope_remote::{
-    EngineError, ErrorKind,
+    EngineError, ErrorKind, Job, Json, Remote, Workers,
     engine::{Ask, End, Engine, Envelope, JobId, Put, Queue, Settler, WorkerName},
 };
 use anyscope_sqlite::{Durability, Sqlite};
@@ -43,6 +43,59 @@ fn j46_files_of_others_are_refused() {
         .unwrap();
     assert_eq!(kind(&text), ErrorKind::Incompatible);
     assert_eq!(kind(&folder.path().join("no/such/folder")), ErrorKind::Other);
+}
+
+/// Given a file to which a later version has added a table, a column, and fields of jobs and outcomes, then they are passed over; given a job in another format, then a
+/// worker ends, and says which.
+#[test]
+fn j112_a_later_version_may_add_to_a_file() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("jobs.db");
+    let engine = Sqlite::open(&path).unwrap();
+    let db = Connection::open(&path).unwrap();
+    db.execute_batch(
+        "alter table jobs add column region text; create table workers (name text); create index regions on jobs (region)",
+    )
+    .unwrap();
+    let change = |column: &str, id: &JobId, with: fn(&mut Vec<u8>)| {
+        let get = format!("select {column} from jobs where id = ?1");
+        let mut bytes: Vec<u8> = db.query_row(&get, [id.as_str()], |row| row.get(0)).unwrap();
+        with(&mut bytes);
+        let set = format!("update jobs set {column} = ?2 where id = ?1");
+        assert_eq!(db.execute(&set, (id.as_str(), bytes)).unwrap(), 1);
+    };
+    // Behind the format: a tag, a length, and so many bytes.
+    let add = |bytes: &mut Vec<u8>| drop(bytes.splice(1..1, [200, 2, 0, 0, 0, 1, 2]));
+    let remote = Remote::<Double>::new(&engine, &Smol, "later");
+    smol::block_on(scope(&Smol, async |s| {
+        let more = remote.submit(Double(4)).await.unwrap();
+        change("envelope", more.id(), add);
+        let workers = || {
+            let other = Sqlite::open(&path).unwrap();
+            Workers::new(&other, "later").serve(&Smol, &Smol, async |Double(n), _| Ok(2 * n))
+        };
+        let worker = s.spawn(workers());
+        assert_eq!(remote.attach(&more).await.unwrap(), 8);
+        change("outcome", more.id(), add);
+        assert_eq!(remote.attach(&more).await.unwrap(), 8);
+        worker.cancel().await.unwrap_err();
+
+        let other = remote.submit(Double(5)).await.unwrap();
+        change("envelope", other.id(), |bytes| bytes[0] = 9);
+        let error = workers().await.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Incompatible);
+        assert!(error.to_string().contains("written in format 9"), "{error}");
+    }));
+}
+
+#[derive(serde::Serialize, serde::Deserialize)]
+struct Double(u32);
+
+impl Job for Double {
+    const NAME: &'static str = "double";
+    type Output = u32;
+    type Error = String;
+    type Codec = Json;
 }
 
 /// Given a file that may not become larger, then a job that does not fit is refused by name, and those that are stored are done.
