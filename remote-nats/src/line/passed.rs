@@ -1,6 +1,6 @@
 //! Messages that a consumer has passed over.
 //!
-//! A consumer gives nobody what is below its floor. After servers were killed, some of that was acknowledged before and is there again. But of the rest nobody has heard: a server
+//! A consumer gives nobody what is below its floor, or what was delivered if nothing is leased. After servers were killed, some of that was acknowledged before and is there again. But of the rest nobody has heard: a server
 //! that throws its copy of a stream away (seen with 2.9.10) numbers from an earlier moment on, and then the consumer is ahead of it. The former goes. The latter is stored anew, or, where
 //! that would be passed over too, the consumer is made anew as soon as nothing is leased.
 
@@ -28,7 +28,12 @@ impl Line {
         last: u64,
     ) -> Result<bool, EngineError> {
         let connection = &core.connection;
-        let passed = connection.below(consumed, info.ack_floor.stream_seq).await?;
+        // Where nothing is leased, nothing is left of what was delivered; a floor that a server has lost stays behind.
+        let floor = match info.num_ack_pending {
+            0 => info.delivered.stream_seq,
+            _ => info.ack_floor.stream_seq,
+        };
+        let passed = connection.below(consumed, floor).await?;
         let unheard = self.drop_done(core, consumed, &passed).await?;
         let ahead = info.delivered.stream_seq > last;
         let mut anew = ahead;

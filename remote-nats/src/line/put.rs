@@ -58,6 +58,12 @@ impl Line {
             // At once, as it is seldom known; a worker looks at the outcome too.
             let subject = names.job(&job.id);
             let publish = connection.publish_after(&subject, 0, headers, bytes);
+            if job.is_new {
+                return Ok(match publish.await? {
+                    Published::Stored(sequence) => Some((&names.work, sequence)),
+                    Published::Conflict => None,
+                });
+            }
             let (published, ended, waits) = try_join!(publish, ended, waits)?;
             let Published::Stored(sequence) = published else { return Ok(None) };
             if ended.is_some() || waits.is_some() {

@@ -184,6 +184,29 @@ fn j88_a_job_that_is_lost_is_put_again() {
     }));
 }
 
+/// Given a job with an id that was made for it, then nobody asks the server whether it knows it; of one with an id of the caller's own it is asked.
+#[test]
+fn j108_of_a_new_job_nobody_asks() {
+    let server = server_or_return!("");
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    let client = runtime.block_on(async_nats::connect(server.address())).unwrap();
+    smol::block_on(soon(async {
+        let engine = connect(&server).await;
+        let remote = Remote::<Attempt>::new(&engine, &Smol, QUEUE);
+        // Makes the streams.
+        remote.submit(Attempt).await.unwrap();
+        let asked = "$JS.API.DIRECT.GET.anyscope-leases-wait.>";
+        let mut asked = runtime.block_on(client.subscribe(asked)).unwrap();
+        runtime.block_on(client.flush()).unwrap();
+        runtime.block_on(client.request("$JS.API.INFO", "".into())).unwrap();
+        remote.submit(Attempt).await.unwrap();
+        remote.submit_as(JobId::parse("own").unwrap(), Attempt).await.unwrap();
+        let first = poll_fn(|cx| futures_core::Stream::poll_next(Pin::new(&mut asked), cx)).await;
+        assert!(first.unwrap().subject.ends_with(".later.own"));
+        assert_eq!(engine.status(&QUEUE.into()).await.unwrap().ready, 3);
+    }));
+}
+
 /// Passes requests to JetStream on, but for every third one that asks for messages.
 async fn forward(client: async_nats::Client, mut requests: async_nats::Subscriber) {
     let mut asked = 0;

@@ -5,12 +5,12 @@ use crate::{
     support::{Server, server_or_return},
 };
 use anyscope::{Timer, smol::Smol, timeout};
-use anyscope_nats::Nats;
+use anyscope_nats::{Builder, Nats};
 use anyscope_remote::{
     ErrorKind,
     engine::{Again, Ask, End, Engine, Envelope, JobId, Leased, Queue, Settler, WorkerName},
 };
-use std::{fs, time::Duration};
+use std::{fs, future::poll_fn, pin::Pin, time::Duration};
 
 fn ask(free: usize) -> Ask {
     Ask::new(free, LEASE, 10 * LEASE, WorkerName::new("w"))
@@ -134,30 +134,58 @@ fn j103_a_consumer_is_not_made_anew_while_a_job_is_leased() {
 }
 
 /// Given a stream that has gone on since, so that no consumer is ahead, then what it has passed over is leased, after what it has not; and what was acknowledged before and is there
-/// again is not.
+/// again is not. The same where the server has lost how far all was acknowledged.
 #[test]
 fn j104_what_was_passed_over_is_stored_anew() {
     let mut server = server_or_return!("");
+    let runtime = tokio::runtime::Runtime::new().unwrap();
     let queue = Queue::from("passed");
-    smol::block_on(async {
-        let engine = Nats::builder(server.address()).connect().await.unwrap();
-        put(&engine, &queue, &["a", "b", "c"]).await;
-        all_are_done(&engine, &queue, &["a", "b", "c"]).await;
-        drop(engine);
-        reset(&mut server, "anyscope-passed-work");
-        // As after a kill: it has its outcome.
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-        runtime.block_on(async {
-            let client = async_nats::connect(server.address()).await.unwrap();
-            let job = Envelope::new(JobId::parse("a").unwrap(), "a", 1, Vec::new()).to_bytes();
-            client.request("anyscope.passed.job.a", job.into()).await.unwrap();
+    for domain in [None, Some("floorless")] {
+        smol::block_on(async {
+            let engine = Nats::builder(server.address()).connect().await.unwrap();
+            put(&engine, &queue, &["a", "b", "c"]).await;
+            all_are_done(&engine, &queue, &["a", "b", "c"]).await;
         });
-        let engine = Nats::builder(server.address()).connect().await.unwrap();
-        let after = ["d", "e", "f", "g", "h"];
-        put(&engine, &queue, &after).await;
-        all_are_done(&engine, &queue, &after).await;
-        until_empty(&engine, &queue).await;
-    });
+        reset(&mut server, "anyscope-passed-work");
+        let client = runtime.block_on(async_nats::connect(server.address())).unwrap();
+        // As after a kill: it has its outcome.
+        let job = Envelope::new(JobId::parse("a").unwrap(), "a", 1, Vec::new()).to_bytes();
+        runtime.block_on(client.request("anyscope.passed.job.a", job.into())).unwrap();
+        let requests = runtime.block_on(client.subscribe("$JS.floorless.API.>")).unwrap();
+        runtime.spawn(forget_floor(client, requests));
+        smol::block_on(async {
+            let builder = Nats::builder(server.address());
+            let builder = domain.into_iter().fold(builder, Builder::domain);
+            let engine = builder.connect().await.unwrap();
+            let after = ["d", "e", "f", "g", "h"];
+            put(&engine, &queue, &after).await;
+            all_are_done(&engine, &queue, &after).await;
+            until_empty(&engine, &queue).await;
+        });
+        server = server_or_return!("");
+    }
+}
+
+/// Passes requests to JetStream on; but nothing is known of what consumers have acknowledged.
+async fn forget_floor(client: async_nats::Client, mut requests: async_nats::Subscriber) {
+    while let Some(request) =
+        poll_fn(|cx| futures_core::Stream::poll_next(Pin::new(&mut requests), cx)).await
+    {
+        let subject = request.subject.replace("$JS.floorless.", "$JS.");
+        let (reply, headers) = (request.reply.unwrap(), request.headers.unwrap_or_default());
+        if subject.contains("CONSUMER.INFO") {
+            let answer = client.request(subject, request.payload).await.unwrap();
+            let mut answer: serde_json::Value = serde_json::from_slice(&answer.payload).unwrap();
+            if answer.get("error").is_none() {
+                answer["ack_floor"]["stream_seq"] = 0.into();
+            }
+            client.publish(reply, answer.to_string().into()).await.unwrap();
+            continue;
+        }
+        let passed =
+            client.publish_with_reply_and_headers(subject, reply, headers, request.payload);
+        passed.await.unwrap();
+    }
 }
 
 /// Given a server that has thrown away its copy of jobs that wait for a delay, then those that are given back later come back all the same.

@@ -45,6 +45,8 @@ impl Caller {
             match self.engine.put(&self.queue, vec![envelope.clone()]).await {
                 Ok(put) => return Ok(put.first().copied().unwrap_or(Put::Stored)),
                 Err(error) if error.passes() => {
+                    // It may be stored all the same.
+                    envelope.is_new = false;
                     backoff.after(&error);
                     backoff.wait().await;
                 }

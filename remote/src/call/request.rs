@@ -37,6 +37,7 @@ impl<J: Job> Request<J> {
     pub(super) fn new(caller: Arc<Caller>, job: &J) -> Self {
         let envelope = J::Codec::encode(job).map(|payload| {
             let mut envelope = Envelope::new(JobId::unique(), J::NAME, J::VERSION, payload);
+            envelope.is_new = true;
             envelope.headers = Headers::current();
             envelope
         });
@@ -108,7 +109,7 @@ impl<J: Job> Request<J> {
     ///
     /// As [`submit`](Self::submit).
     pub async fn submit_as(self, id: JobId) -> Result<Ticket, CallError<J::Error>> {
-        self.envelope(|envelope| envelope.id = id).submit().await
+        self.envelope(|envelope| (envelope.id, envelope.is_new) = (id, false)).submit().await
     }
 
     /// Until when there is time.

@@ -61,7 +61,8 @@ async fn outcome_of(
             if was_away {
                 caller.attend_again().await?;
             }
-            let envelope = Envelope { budget: left(caller, at), ..envelope.clone() };
+            let (budget, is_new) = (left(caller, at), envelope.is_new && !was_away);
+            let envelope = Envelope { budget, is_new, ..envelope.clone() };
             caller.put(envelope).await?;
             pending().await
         };

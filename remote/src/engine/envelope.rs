@@ -30,6 +30,8 @@ pub struct Envelope {
     pub caller: Option<CallerId>,
     /// What follows the work, as the context of a trace.
     pub headers: Headers,
+    /// Its id was made for it, and it was not put before: an engine need not look whether it knows it. Said at a put only, and not stored.
+    pub is_new: bool,
 }
 
 impl Envelope {
@@ -45,6 +47,7 @@ impl Envelope {
             key: None,
             caller: None,
             headers: Headers::new(),
+            is_new: false,
         }
     }
 
@@ -119,7 +122,8 @@ impl Envelope {
         else {
             return Err(Malformed::Broken);
         };
-        Ok(Envelope { id, name, version, payload, budget, attempts, key, caller, headers })
+        let is_new = false;
+        Ok(Envelope { id, name, version, payload, budget, attempts, key, caller, headers, is_new })
     }
 }
 
