@@ -45,11 +45,17 @@ pub trait Codec<T> {
 }
 
 /// Why a value does not become bytes, or bytes no value.
+///
+/// See [`Codec`].
 #[derive(Debug)]
 pub struct CodecError(Box<dyn Error + Send + Sync>);
 
 impl CodecError {
     /// Creates an error with this cause.
+    ///
+    /// # Examples
+    ///
+    /// See [`Codec`].
     pub fn new(cause: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
         CodecError(cause.into())
     }
@@ -70,6 +76,18 @@ impl Error for CodecError {
 /// Values as JSON, by serde.
 ///
 /// Its errors say where something is wrong, and quote nothing: payloads may have secrets.
+///
+/// # Examples
+///
+/// ```
+/// use anyscope_remote::{Codec, Json};
+///
+/// assert_eq!(Json::encode(&vec![1, 2]).unwrap(), b"[1,2]");
+/// let numbers: Vec<u32> = Json::decode(b"[1,2]").unwrap();
+/// assert_eq!(numbers, [1, 2]);
+/// let wrong = <Json as Codec<Vec<u32>>>::decode(b"[1,\"secret\"]").unwrap_err();
+/// assert!(!wrong.to_string().contains("secret"));
+/// ```
 #[cfg(feature = "json")]
 #[cfg_attr(docsrs, doc(cfg(feature = "json")))]
 #[derive(Debug)]

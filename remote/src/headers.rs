@@ -26,16 +26,37 @@ pub struct Headers(Vec<(String, String)>);
 
 impl Headers {
     /// Creates none.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use anyscope_remote::Headers;
+    ///
+    /// assert_eq!(Headers::new().iter().count(), 0);
+    /// ```
     pub fn new() -> Self {
         Headers::default()
     }
 
     /// Returns those in the context around this code.
+    ///
+    /// # Examples
+    ///
+    /// See [`Headers`].
     pub fn current() -> Self {
         context::with_current(|context| context.get::<Headers>().cloned().unwrap_or_default())
     }
 
     /// Returns these with one more. One of the same name is replaced.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use anyscope_remote::Headers;
+    ///
+    /// let headers = Headers::new().with("tenant", "acme").with("tenant", "umbrella");
+    /// assert_eq!(headers.get("tenant"), Some("umbrella"));
+    /// ```
     pub fn with(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
         let name = name.into();
         self.0.retain(|(known, _)| *known != name);
@@ -44,11 +65,29 @@ impl Headers {
     }
 
     /// Returns the value with this name.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use anyscope_remote::Headers;
+    ///
+    /// let headers = Headers::new().with("tenant", "acme");
+    /// assert_eq!((headers.get("tenant"), headers.get("traceparent")), (Some("acme"), None));
+    /// ```
     pub fn get(&self, name: &str) -> Option<&str> {
         self.iter().find(|(known, _)| *known == name).map(|(_, value)| value)
     }
 
     /// Returns all of them.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use anyscope_remote::Headers;
+    ///
+    /// let headers = Headers::new().with("tenant", "acme");
+    /// assert!(headers.iter().eq([("tenant", "acme")]));
+    /// ```
     pub fn iter(&self) -> impl Iterator<Item = (&str, &str)> {
         self.0.iter().map(|(name, value)| (name.as_str(), value.as_str()))
     }

@@ -4,6 +4,28 @@ use crate::{CodecError, engine::EngineError};
 use std::{error::Error, fmt};
 
 /// Why a job has no value. `E` is its own [error](crate::Job::Error).
+///
+/// # Examples
+///
+/// ```
+/// use anyscope::smol::Smol;
+/// use anyscope_remote::{CallError, LastAttempt};
+///
+/// # smol::block_on(async {
+/// /// What a server answers.
+/// fn status(error: &CallError<String>) -> u16 {
+///     match error {
+///         CallError::Failed(_) => 422,
+///         CallError::Dead { last: LastAttempt::WorkerLost, .. } => 502,
+///         CallError::DeadlinePassed => 504,
+///         CallError::Cancelled(_) => 499,
+///         _ => 500,
+///     }
+/// }
+///
+/// assert_eq!(status(&CallError::Failed("no such picture".to_owned())), 422);
+/// # });
+/// ```
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum CallError<E> {
@@ -27,6 +49,8 @@ pub enum CallError<E> {
 }
 
 /// How the last attempt of a dead letter ended.
+///
+/// See [`CallError`].
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum LastAttempt<E> {

@@ -69,6 +69,28 @@ impl<J: Job> Remote<J> {
     /// # Panics
     ///
     /// Panics if the name cannot be that of a queue; see [`Queue`].
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use anyscope::smol::Smol;
+    /// use anyscope_remote::{Memory, Remote};
+    ///
+    /// # use anyscope_remote::{Job, Json};
+    /// # #[derive(serde::Serialize, serde::Deserialize)]
+    /// # struct Square(u64);
+    /// # impl Job for Square {
+    /// #     const NAME: &'static str = "square";
+    /// #     type Output = u64;
+    /// #     type Error = String;
+    /// #     type Codec = Json;
+    /// # }
+    /// // `Square` is the job of the example at `Remote`.
+    /// let engine = Memory::new(&Smol);
+    /// let squares = Remote::<Square>::new(&engine, &Smol, "squares");
+    /// // A call goes to whoever serves this queue, on whatever machine.
+    /// drop(squares.call(Square(7)));
+    /// ```
     #[track_caller]
     pub fn new<X>(engine: &impl Engine, exec: &X, queue: impl Into<Queue>) -> Self
     where
@@ -85,6 +107,29 @@ impl<J: Job> Remote<J> {
     /// # Panics
     ///
     /// Panics if `lease` is zero.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use anyscope::smol::Smol;
+    /// use anyscope_remote::{Memory, Remote};
+    /// use std::time::Duration;
+    ///
+    /// # use anyscope_remote::{Job, Json};
+    /// # #[derive(serde::Serialize, serde::Deserialize)]
+    /// # struct Square(u64);
+    /// # impl Job for Square {
+    /// #     const NAME: &'static str = "square";
+    /// #     type Output = u64;
+    /// #     type Error = String;
+    /// #     type Codec = Json;
+    /// # }
+    /// // `Square` is the job of the example at `Remote`.
+    /// let squares = Remote::<Square>::new(&Memory::new(&Smol), &Smol, "squares");
+    /// // When this process is killed, its jobs are cancelled five seconds later.
+    /// let squares = squares.caller_lease(Duration::from_secs(5));
+    /// # drop(squares);
+    /// ```
     #[track_caller]
     pub fn caller_lease(self, lease: Duration) -> Self {
         assert!(!lease.is_zero(), "a lease of no time is over before it begins");
@@ -113,6 +158,37 @@ impl<J: Job> Remote<J> {
     ///
     /// Dropping the future cancels the job, as far as it can be told: one that waits is not begun, one that runs is cancelled. So does the end
     /// of the caller's process, after the [caller's lease](Self::caller_lease).
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use anyscope::{scope, smol::Smol};
+    /// use anyscope_remote::{CallError, Memory, Remote, Workers};
+    ///
+    /// # smol::block_on(async {
+    /// # use anyscope_remote::{Job, Json};
+    /// # #[derive(serde::Serialize, serde::Deserialize)]
+    /// # struct Square(u64);
+    /// # impl Job for Square {
+    /// #     const NAME: &'static str = "square";
+    /// #     type Output = u64;
+    /// #     type Error = String;
+    /// #     type Codec = Json;
+    /// # }
+    /// // `Square` is the job of the example at `Remote`.
+    /// let engine = Memory::new(&Smol);
+    /// scope(&Smol, async |s| {
+    ///     s.spawn_daemon(Workers::new(&engine, "squares").attempts(1, []).serve(&Smol, &Smol, async |Square(n), _| {
+    ///         n.checked_mul(n).ok_or_else(|| "too large".to_owned())
+    ///     }));
+    ///     let squares = Remote::<Square>::new(&engine, &Smol, "squares");
+    ///     assert_eq!(squares.call(Square(7)).await.unwrap(), 49);
+    ///     let failed = squares.call(Square(u64::MAX)).await.unwrap_err();
+    ///     assert!(matches!(failed, CallError::Dead { attempts: 1, .. }));
+    /// })
+    /// .await;
+    /// # });
+    /// ```
     pub fn call(&self, job: J) -> Call<J> {
         self.request(job).call()
     }
@@ -141,6 +217,35 @@ impl<J: Job> Remote<J> {
     /// # Cancel safety
     ///
     /// If the future is dropped, the job may have been stored or not. To be able to say it again, use [`submit_as`](Self::submit_as).
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use anyscope::{scope, smol::Smol};
+    /// use anyscope_remote::{Memory, Remote, Workers};
+    ///
+    /// # smol::block_on(async {
+    /// # use anyscope_remote::{Job, Json};
+    /// # #[derive(serde::Serialize, serde::Deserialize)]
+    /// # struct Square(u64);
+    /// # impl Job for Square {
+    /// #     const NAME: &'static str = "square";
+    /// #     type Output = u64;
+    /// #     type Error = String;
+    /// #     type Codec = Json;
+    /// # }
+    /// // `Square` is the job of the example at `Remote`.
+    /// let engine = Memory::new(&Smol);
+    /// let squares = Remote::<Square>::new(&engine, &Smol, "squares");
+    /// let ticket = squares.submit(Square(7)).await.unwrap(); // it is stored now
+    /// let text = ticket.to_string(); // for a database, or an answer to a browser
+    /// scope(&Smol, async |s| {
+    ///     s.spawn_daemon(Workers::new(&engine, "squares").serve(&Smol, &Smol, async |Square(n), _| Ok(n * n)));
+    ///     assert_eq!(squares.attach(&text.parse().unwrap()).await.unwrap(), 49);
+    /// })
+    /// .await;
+    /// # });
+    /// ```
     pub async fn submit(&self, job: J) -> Result<Ticket, CallError<J::Error>> {
         self.request(job).submit().await
     }
@@ -154,6 +259,34 @@ impl<J: Job> Remote<J> {
     /// # Cancel safety
     ///
     /// Dropping the future loses nothing: call this again.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use anyscope::smol::Smol;
+    /// use anyscope_remote::{Memory, Remote, engine::{Engine, JobId, Queue}};
+    ///
+    /// # smol::block_on(async {
+    /// # use anyscope_remote::{Job, Json};
+    /// # #[derive(serde::Serialize, serde::Deserialize)]
+    /// # struct Square(u64);
+    /// # impl Job for Square {
+    /// #     const NAME: &'static str = "square";
+    /// #     type Output = u64;
+    /// #     type Error = String;
+    /// #     type Codec = Json;
+    /// # }
+    /// // `Square` is the job of the example at `Remote`.
+    /// let engine = Memory::new(&Smol);
+    /// let squares = Remote::<Square>::new(&engine, &Smol, "squares");
+    /// let order = JobId::parse("order-4711").unwrap();
+    /// for _ in 0..2 {
+    ///     // A webhook that comes twice is done once.
+    ///     squares.submit_as(order.clone(), Square(7)).await.unwrap();
+    /// }
+    /// assert_eq!(engine.status(&Queue::from("squares")).await.unwrap().ready, 1);
+    /// # });
+    /// ```
     pub async fn submit_as(&self, id: JobId, job: J) -> Result<Ticket, CallError<J::Error>> {
         self.request(job).submit_as(id).await
     }
@@ -170,6 +303,10 @@ impl<J: Job> Remote<J> {
     /// # Cancel safety
     ///
     /// Dropping the future has no effect on the job.
+    ///
+    /// # Examples
+    ///
+    /// See [`submit`](Self::submit).
     pub async fn attach(&self, ticket: &Ticket) -> Result<J::Output, CallError<J::Error>> {
         wait::decode::<J>(self.of(ticket).outcome(ticket.id()).await?)
     }
@@ -184,6 +321,31 @@ impl<J: Job> Remote<J> {
     /// # Cancel safety
     ///
     /// If the future is dropped, the job may be cancelled or not.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use anyscope::smol::Smol;
+    /// use anyscope_remote::{CallError, Memory, Remote};
+    ///
+    /// # smol::block_on(async {
+    /// # use anyscope_remote::{Job, Json};
+    /// # #[derive(serde::Serialize, serde::Deserialize)]
+    /// # struct Square(u64);
+    /// # impl Job for Square {
+    /// #     const NAME: &'static str = "square";
+    /// #     type Output = u64;
+    /// #     type Error = String;
+    /// #     type Codec = Json;
+    /// # }
+    /// // `Square` is the job of the example at `Remote`.
+    /// let squares = Remote::<Square>::new(&Memory::new(&Smol), &Smol, "squares");
+    /// let ticket = squares.submit(Square(7)).await.unwrap();
+    /// assert!(squares.cancel(&ticket).await.unwrap()); // nobody had begun it
+    /// let outcome = squares.attach(&ticket).await;
+    /// assert!(matches!(outcome, Err(CallError::Cancelled(_))));
+    /// # });
+    /// ```
     pub async fn cancel(&self, ticket: &Ticket) -> Result<bool, EngineError> {
         let caller = self.of(ticket);
         let asked = Outcome::Cancelled("cancelled by its ticket".to_owned());
@@ -232,6 +394,34 @@ impl<J: Job> Remote<J> {
     /// # Cancel safety
     ///
     /// Dropping the future loses nothing: call this again.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use anyscope::smol::Smol;
+    /// use anyscope_remote::{Memory, Remote, engine::{Engine, Queue}};
+    /// use smol::future::poll_once;
+    ///
+    /// # smol::block_on(async {
+    /// # use anyscope_remote::{Job, Json};
+    /// # #[derive(serde::Serialize, serde::Deserialize)]
+    /// # struct Square(u64);
+    /// # impl Job for Square {
+    /// #     const NAME: &'static str = "square";
+    /// #     type Output = u64;
+    /// #     type Error = String;
+    /// #     type Codec = Json;
+    /// # }
+    /// // `Square` is the job of the example at `Remote`.
+    /// let engine = Memory::new(&Smol);
+    /// let squares = Remote::<Square>::new(&engine, &Smol, "squares");
+    /// let mut call = Box::pin(squares.call(Square(7)));
+    /// poll_once(&mut call).await;
+    /// drop(call); // at the end of the program, say
+    /// squares.close().await;
+    /// assert_eq!(engine.status(&Queue::from("squares")).await.unwrap().ready, 0);
+    /// # });
+    /// ```
     pub async fn close(&self) {
         self.caller.scope.close().await;
         let Caller { engine, time, presence, .. } = &*self.caller;

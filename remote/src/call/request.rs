@@ -24,6 +24,8 @@ use std::{
 };
 
 /// A job with all that may be said about it; from [`Remote::request`](crate::Remote::request).
+///
+/// See [`Remote::request`](crate::Remote::request).
 #[must_use = "a request does nothing unless it is called or submitted"]
 pub struct Request<J> {
     caller: Arc<Caller>,
@@ -55,22 +57,135 @@ impl<J: Job> Request<J> {
     /// [`DeadlinePassed`](CallError::DeadlinePassed).
     ///
     /// A job that is called by a handler has the time that is left of the handler's own, at most.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use anyscope::sim::Sim;
+    /// use anyscope_remote::{CallError, Memory, Remote};
+    /// use std::time::Duration;
+    ///
+    /// Sim::new(7).run(async |sim| {
+    ///     # use anyscope_remote::{Job, Json};
+    ///     # #[derive(serde::Serialize, serde::Deserialize)]
+    ///     # struct Square(u64);
+    ///     # impl Job for Square {
+    ///     #     const NAME: &'static str = "square";
+    ///     #     type Output = u64;
+    ///     #     type Error = String;
+    ///     #     type Codec = Json;
+    ///     # }
+    ///     // `Square` is the job of the example at `Remote`. Nobody serves this queue.
+    ///     let squares = Remote::<Square>::new(&Memory::new(&sim), &sim, "squares");
+    ///     let late = squares.request(Square(7)).within(Duration::from_secs(60)).call().await;
+    ///     assert!(matches!(late, Err(CallError::DeadlinePassed)));
+    ///     assert_eq!(sim.elapsed().as_secs(), 60);
+    /// }).unwrap();
+    /// ```
     pub fn within(mut self, time: Duration) -> Self {
         self.within = Some(time);
         self
     }
 
     /// Lets jobs with this key run one after the other, in the order in which they were put.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use anyscope::smol::Smol;
+    /// use anyscope_remote::{Memory, Remote, engine::{Engine, Queue}};
+    ///
+    /// # smol::block_on(async {
+    /// # use anyscope_remote::{Job, Json};
+    /// # #[derive(serde::Serialize, serde::Deserialize)]
+    /// # struct Square(u64);
+    /// # impl Job for Square {
+    /// #     const NAME: &'static str = "square";
+    /// #     type Output = u64;
+    /// #     type Error = String;
+    /// #     type Codec = Json;
+    /// # }
+    /// // `Square` is the job of the example at `Remote`.
+    /// let engine = Memory::new(&Smol);
+    /// let squares = Remote::<Square>::new(&engine, &Smol, "squares");
+    /// for n in [1, 2, 3] {
+    ///     squares.request(Square(n)).key("customer-7").submit().await.unwrap();
+    /// }
+    /// // One of them can be begun; the others wait for it.
+    /// let status = engine.status(&Queue::from("squares")).await.unwrap();
+    /// assert_eq!((status.ready, status.delayed), (1, 2));
+    /// # });
+    /// ```
     pub fn key(self, key: impl Into<String>) -> Self {
         self.envelope(|envelope| envelope.key = Some(key.into()))
     }
 
     /// Lets it be tried so often, whatever the [workers](crate::Workers::attempts) say.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use anyscope::{scope, smol::Smol};
+    /// use anyscope_remote::{CallError, Memory, Remote, Workers};
+    /// use std::num::NonZeroU32;
+    ///
+    /// # smol::block_on(async {
+    /// # use anyscope_remote::{Job, Json};
+    /// # #[derive(serde::Serialize, serde::Deserialize)]
+    /// # struct Square(u64);
+    /// # impl Job for Square {
+    /// #     const NAME: &'static str = "square";
+    /// #     type Output = u64;
+    /// #     type Error = String;
+    /// #     type Codec = Json;
+    /// # }
+    /// // `Square` is the job of the example at `Remote`.
+    /// let engine = Memory::new(&Smol);
+    /// scope(&Smol, async |s| {
+    ///     let workers = Workers::new(&engine, "squares"); // five, if one does not say it
+    ///     s.spawn_daemon(workers.serve(&Smol, &Smol, async |Square(_), _| Err("no ink".to_owned())));
+    ///     let squares = Remote::<Square>::new(&engine, &Smol, "squares");
+    ///     let once = squares.request(Square(7)).attempts(NonZeroU32::MIN).call().await;
+    ///     assert!(matches!(once, Err(CallError::Dead { attempts: 1, .. })));
+    /// })
+    /// .await;
+    /// # });
+    /// ```
     pub fn attempts(self, attempts: NonZeroU32) -> Self {
         self.envelope(|envelope| envelope.attempts = Some(attempts))
     }
 
     /// Sends a header with it, beside those [around this code](Headers::current).
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use anyscope::{scope, smol::Smol};
+    /// use anyscope_remote::{Memory, Remote, Workers};
+    ///
+    /// # smol::block_on(async {
+    /// # use anyscope_remote::{Job, Json};
+    /// # #[derive(serde::Serialize, serde::Deserialize)]
+    /// # struct Square(u64);
+    /// # impl Job for Square {
+    /// #     const NAME: &'static str = "square";
+    /// #     type Output = u64;
+    /// #     type Error = String;
+    /// #     type Codec = Json;
+    /// # }
+    /// // `Square` is the job of the example at `Remote`.
+    /// let engine = Memory::new(&Smol);
+    /// scope(&Smol, async |s| {
+    ///     s.spawn_daemon(Workers::new(&engine, "squares").serve(&Smol, &Smol, async |Square(n), cx| {
+    ///         assert_eq!(cx.headers().get("tenant"), Some("acme"));
+    ///         Ok(n * n)
+    ///     }));
+    ///     let squares = Remote::<Square>::new(&engine, &Smol, "squares");
+    ///     assert_eq!(squares.request(Square(7)).header("tenant", "acme").call().await.unwrap(), 49);
+    /// })
+    /// .await;
+    /// # });
+    /// ```
     pub fn header(self, name: impl Into<String>, value: impl Into<String>) -> Self {
         self.envelope(|envelope| {
             envelope.headers = std::mem::take(&mut envelope.headers).with(name, value);
@@ -78,6 +193,10 @@ impl<J: Job> Request<J> {
     }
 
     /// Puts the job and waits for its outcome; see [`Remote::call`](crate::Remote::call).
+    ///
+    /// # Examples
+    ///
+    /// See [`Remote::request`](crate::Remote::request).
     pub fn call(self) -> Call<J> {
         let at = self.at();
         let Request { caller, envelope, .. } = self;
@@ -94,6 +213,10 @@ impl<J: Job> Request<J> {
     /// # Errors
     ///
     /// As [`Remote::submit`](crate::Remote::submit).
+    ///
+    /// # Examples
+    ///
+    /// See [`key`](Self::key).
     pub async fn submit(self) -> Result<Ticket, CallError<J::Error>> {
         let at = self.at();
         let mut envelope = self.envelope?;
@@ -108,6 +231,10 @@ impl<J: Job> Request<J> {
     /// # Errors
     ///
     /// As [`submit`](Self::submit).
+    ///
+    /// # Examples
+    ///
+    /// See [`Remote::submit_as`](crate::Remote::submit_as).
     pub async fn submit_as(self, id: JobId) -> Result<Ticket, CallError<J::Error>> {
         self.envelope(|envelope| (envelope.id, envelope.is_new) = (id, false)).submit().await
     }

@@ -24,16 +24,38 @@ pub struct Ticket {
 
 impl Ticket {
     /// Creates the ticket of a job that was put under this id, now or later.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use anyscope_remote::{Ticket, engine::JobId};
+    ///
+    /// let ticket = Ticket::new("thumbs", JobId::parse("order-4711").unwrap());
+    /// assert_eq!(ticket.to_string(), "thumbs/order-4711");
+    /// ```
     pub fn new(queue: impl Into<Queue>, id: JobId) -> Self {
         Ticket { queue: queue.into(), id }
     }
 
     /// Returns the queue.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use anyscope_remote::Ticket;
+    ///
+    /// let ticket: Ticket = "thumbs/order-4711".parse().unwrap();
+    /// assert_eq!(ticket.queue().as_str(), "thumbs");
+    /// ```
     pub fn queue(&self) -> &Queue {
         &self.queue
     }
 
     /// Returns the id of the job.
+    ///
+    /// # Examples
+    ///
+    /// See [`Ticket`].
     pub fn id(&self) -> &JobId {
         &self.id
     }

@@ -40,6 +40,10 @@ use std::time::Duration;
 /// # Panics
 ///
 /// Panics where the engine does not do what it should.
+///
+/// # Examples
+///
+/// See the [module](self).
 pub async fn check<E, X>(engine: &E, exec: &X)
 where
     E: Engine,

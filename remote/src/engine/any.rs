@@ -36,6 +36,10 @@ pub struct AnyEngine(Arc<dyn Erased>);
 
 impl AnyEngine {
     /// Creates one of `engine`.
+    ///
+    /// # Examples
+    ///
+    /// See [`AnyEngine`].
     pub fn new(engine: impl Engine) -> Self {
         AnyEngine(Arc::new(engine))
     }

@@ -8,6 +8,8 @@ use crate::{Headers, wire};
 use std::{fmt, num::NonZeroU32, time::Duration};
 
 /// A job as an engine stores it. What is in it is between callers and workers; an engine needs its `id`, its `key` and its `caller`.
+///
+/// See [`from_bytes`](Self::from_bytes).
 #[derive(Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Envelope {
@@ -36,6 +38,16 @@ pub struct Envelope {
 
 impl Envelope {
     /// Creates an envelope with a payload, and nothing else.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use anyscope_remote::engine::{Envelope, JobId};
+    ///
+    /// let mut envelope = Envelope::new(JobId::unique(), "thumbnail", 1, b"{}".to_vec());
+    /// envelope.key = Some("customer-7".into());
+    /// assert_eq!((envelope.name.as_str(), envelope.version), ("thumbnail", 1));
+    /// ```
     pub fn new(id: JobId, name: impl Into<String>, version: u32, payload: Vec<u8>) -> Self {
         Envelope {
             id,
@@ -56,6 +68,10 @@ impl Envelope {
     /// # Panics
     ///
     /// Panics if a part of it has 4 GiB or more.
+    ///
+    /// # Examples
+    ///
+    /// See [`from_bytes`](Self::from_bytes).
     pub fn to_bytes(&self) -> Vec<u8> {
         let mut writer = wire::Writer::new();
         writer.text(ID, self.id.as_str());

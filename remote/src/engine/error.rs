@@ -3,6 +3,8 @@
 use std::{error::Error, fmt};
 
 /// Why an engine did not do what it was asked.
+///
+/// See [`new`](Self::new).
 #[derive(Debug)]
 pub struct EngineError {
     kind: ErrorKind,
@@ -10,6 +12,8 @@ pub struct EngineError {
 }
 
 /// What kind of error it is, and with it what is done about it.
+///
+/// See [`EngineError::kind`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum ErrorKind {
@@ -37,6 +41,25 @@ pub enum ErrorKind {
 
 impl EngineError {
     /// Creates an error with a cause, which must have no credentials in it: it is shown to people.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use anyscope_remote::{EngineError, ErrorKind};
+    /// use std::io;
+    ///
+    /// /// In an adapter: what of its client's errors may pass, and what may not.
+    /// fn from_io(error: io::Error) -> EngineError {
+    ///     let kind = match error.kind() {
+    ///         io::ErrorKind::PermissionDenied => ErrorKind::Denied,
+    ///         _ => ErrorKind::Unavailable, // it is asked again, later
+    ///     };
+    ///     EngineError::new(kind, error)
+    /// }
+    ///
+    /// let refused = from_io(io::ErrorKind::ConnectionRefused.into());
+    /// assert_eq!(refused.kind(), ErrorKind::Unavailable);
+    /// ```
     pub fn new(kind: ErrorKind, cause: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
         EngineError { kind, cause: Some(cause.into()) }
     }
@@ -46,11 +69,34 @@ impl EngineError {
     /// # Errors
     ///
     /// [`TooLarge`](ErrorKind::TooLarge) if it is not.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use anyscope_remote::{EngineError, ErrorKind};
+    ///
+    /// let job = vec![0; 2_000_000];
+    /// let error = EngineError::check_size(job.len(), 1_000_000).unwrap_err();
+    /// assert!(matches!(error.kind(), ErrorKind::TooLarge { .. }));
+    /// ```
     pub fn check_size(size: usize, limit: usize) -> Result<(), EngineError> {
         if size > limit { Err(ErrorKind::TooLarge { size, limit }.into()) } else { Ok(()) }
     }
 
     /// Returns what kind of error it is.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use anyscope_remote::{EngineError, ErrorKind};
+    ///
+    /// /// Whether it is of use to ask once more.
+    /// fn is_worth_it(error: &EngineError) -> bool {
+    ///     matches!(error.kind(), ErrorKind::Unavailable | ErrorKind::Full)
+    /// }
+    ///
+    /// assert!(is_worth_it(&EngineError::new(ErrorKind::Unavailable, "connection lost")));
+    /// ```
     pub fn kind(&self) -> ErrorKind {
         self.kind
     }
@@ -99,6 +145,8 @@ impl Error for EngineError {
 }
 
 /// Why bytes are not what was written.
+///
+/// See [`Envelope::from_bytes`](super::Envelope::from_bytes).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Malformed {

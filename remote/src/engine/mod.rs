@@ -47,6 +47,27 @@ use std::{future::Future, time::Duration};
 /// # Cancel safety
 ///
 /// What is asked by a future that is dropped may or may not be done; [`lease`](Self::lease) says more.
+///
+/// # Examples
+///
+/// ```
+/// use anyscope::smol::Smol;
+/// use anyscope_remote::{Memory, engine::{Ask, End, Engine, Envelope, JobId, Queue, Settler, WorkerName}};
+/// use std::time::Duration;
+///
+/// # smol::block_on(async {
+/// const SECOND: Duration = Duration::from_secs(1);
+///
+/// let (engine, queue, id) = (Memory::new(&Smol), Queue::from("squares"), JobId::unique());
+/// engine.put(&queue, vec![Envelope::new(id.clone(), "square", 1, b"7".to_vec())]).await.unwrap();
+/// let ask = Ask::new(1, 30 * SECOND, SECOND, WorkerName::new("worker 1"));
+/// let leased = engine.lease(&queue, ask).await.unwrap().remove(0);
+/// assert_eq!(leased.envelope.payload, b"7");
+/// let (by, end) = (Settler::Worker(leased.lease), End::new(b"49".to_vec()));
+/// engine.settle(&queue, &id, by, end).await.unwrap();
+/// assert_eq!(engine.outcome(&queue, &id).await.unwrap(), b"49");
+/// # });
+/// ```
 pub trait Engine: Clone + Send + Sync + 'static {
     /// Stores jobs, all or none of them. One whose id is known, with or without an outcome, is not stored again.
     ///

@@ -13,6 +13,8 @@ use std::{
 };
 
 /// An error: this cannot be the name of a queue, or the id of a job.
+///
+/// See [`Queue::parse`](super::Queue::parse) and [`JobId::parse`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct BadName(&'static str);
 
@@ -32,6 +34,16 @@ macro_rules! name {
 
         impl $name {
             /// Returns it as a text.
+            ///
+            /// # Examples
+            ///
+            /// ```
+            #[doc = concat!("use anyscope_remote::engine::", stringify!($name), ";")]
+            ///
+            #[doc = concat!("fn show(it: &", stringify!($name), ") -> String {")]
+            ///     format!("`{}`", it.as_str())
+            /// }
+            /// ```
             pub fn as_str(&self) -> &str {
                 &self.0
             }
@@ -72,6 +84,15 @@ impl Queue {
     /// # Errors
     ///
     /// If it cannot be a name of a queue.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use anyscope_remote::engine::Queue;
+    ///
+    /// assert_eq!(Queue::parse("thumbs-large").unwrap().as_str(), "thumbs-large");
+    /// assert!(Queue::parse("../etc").is_err());
+    /// ```
     pub fn parse(name: &str) -> Result<Self, BadName> {
         let fits = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_' || byte == b'-';
         if name.is_empty() || name.len() > 64 || !name.bytes().all(fits) {
@@ -100,11 +121,21 @@ impl From<&'static str> for Queue {
 
 name! {
     /// The id of a job: 1 to 128 bytes of text without control characters. Unique in its queue.
+    ///
+    /// See [`parse`](Self::parse).
     JobId
 }
 
 impl JobId {
     /// Returns an id that no other call of this returns, in any process.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use anyscope_remote::engine::JobId;
+    ///
+    /// assert_ne!(JobId::unique(), JobId::unique());
+    /// ```
     pub fn unique() -> Self {
         JobId(unique().into())
     }
@@ -135,11 +166,24 @@ impl JobId {
 
 name! {
     /// One lease of one job. Made and read by the engine only.
+    ///
+    /// See [`new`](Self::new).
     LeaseId
 }
 
 impl LeaseId {
     /// Creates an id; for engines.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use anyscope_remote::engine::LeaseId;
+    ///
+    /// // In an engine: whatever finds the lease again.
+    /// let (row, epoch) = (17, 3);
+    /// let lease = LeaseId::new(format!("{row}:{epoch}"));
+    /// assert_eq!(lease.as_str(), "17:3");
+    /// ```
     pub fn new(id: impl Into<Arc<str>>) -> Self {
         LeaseId(id.into())
     }
@@ -147,6 +191,18 @@ impl LeaseId {
 
 name! {
     /// Who calls: a [`Remote`](crate::Remote), as long as it is there.
+    ///
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use anyscope_remote::engine::CallerId;
+    ///
+    /// let caller = CallerId::unique();
+    /// assert_ne!(caller, CallerId::unique());
+    /// assert_eq!(caller, CallerId::new(caller.as_str()));
+    /// ```
+    /// See [`unique`](Self::unique).
     CallerId
 }
 
@@ -157,6 +213,10 @@ impl CallerId {
     }
 
     /// Creates an id from what [`as_str`](Self::as_str) returned; for engines.
+    ///
+    /// # Examples
+    ///
+    /// See [`unique`](Self::unique).
     pub fn new(id: impl Into<Arc<str>>) -> Self {
         CallerId(id.into())
     }
@@ -164,11 +224,21 @@ impl CallerId {
 
 name! {
     /// The name of a worker, for people who look: by default the number of its process, and which one of it.
+    ///
+    /// See [`new`](Self::new).
     WorkerName
 }
 
 impl WorkerName {
     /// Creates a name.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use anyscope_remote::engine::WorkerName;
+    ///
+    /// assert_eq!(WorkerName::new("gpu-3").as_str(), "gpu-3");
+    /// ```
     pub fn new(name: impl Into<Arc<str>>) -> Self {
         WorkerName(name.into())
     }

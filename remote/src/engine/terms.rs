@@ -8,6 +8,8 @@ use anyscope_core::Limit;
 use std::{fmt, time::Duration};
 
 /// What became of a job that was [put](super::Engine::put).
+///
+/// See [`Engine`](super::Engine).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Put {
     /// It is stored now.
@@ -17,6 +19,8 @@ pub enum Put {
 }
 
 /// What a worker asks for.
+///
+/// See [`Engine`](super::Engine).
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct Ask {
@@ -34,12 +38,18 @@ pub struct Ask {
 
 impl Ask {
     /// Asks for up to `free` jobs, without a limit over all workers.
+    ///
+    /// # Examples
+    ///
+    /// See [`Engine`](super::Engine).
     pub fn new(free: usize, lease: Duration, wait: Duration, worker: WorkerName) -> Self {
         Ask { free, everywhere: Limit::Unbounded, lease, wait, worker }
     }
 }
 
 /// A job that is leased to a worker.
+///
+/// See [`Engine`](super::Engine).
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct Leased {
@@ -58,6 +68,18 @@ pub struct Leased {
 
 impl Leased {
     /// Creates one.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use anyscope_remote::engine::{Envelope, JobId, LeaseId, Leased};
+    /// use std::time::Duration;
+    ///
+    /// // In an engine, of what it has stored:
+    /// let envelope = Envelope::new(JobId::unique(), "square", 1, b"7".to_vec());
+    /// let leased = Leased::new(LeaseId::new("17:3"), envelope, 2, 3, Duration::from_secs(5));
+    /// assert_eq!((leased.attempt, leased.epoch), (2, 3));
+    /// ```
     pub fn new(
         lease: LeaseId,
         envelope: Envelope,
@@ -70,6 +92,8 @@ impl Leased {
 }
 
 /// Whether a lease is still held.
+///
+/// See [`Engine`](super::Engine).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Held {
     /// It was extended.
@@ -82,6 +106,8 @@ pub enum Held {
 }
 
 /// Who settles.
+///
+/// See [`Engine`](super::Engine).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Settler {
     /// The worker with this lease. The lease ends with it.
@@ -91,6 +117,8 @@ pub enum Settler {
 }
 
 /// An outcome, for the engine to keep. What is in it is between workers and callers.
+///
+/// See [`Engine`](super::Engine).
 #[derive(Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct End {
@@ -102,11 +130,24 @@ pub struct End {
 
 impl End {
     /// Creates one that is no dead letter.
+    ///
+    /// # Examples
+    ///
+    /// See [`Engine`](super::Engine).
     pub fn new(bytes: Vec<u8>) -> Self {
         End { bytes, dead: false }
     }
 
     /// Creates one of a dead letter.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use anyscope_remote::engine::End;
+    ///
+    /// assert!(End::dead(b"why".to_vec()).dead);
+    /// assert!(!End::new(b"49".to_vec()).dead);
+    /// ```
     pub fn dead(bytes: Vec<u8>) -> Self {
         End { bytes, dead: true }
     }
@@ -121,6 +162,8 @@ impl fmt::Debug for End {
 }
 
 /// Who was first to settle a job.
+///
+/// See [`Engine`](super::Engine).
 #[derive(Clone, PartialEq, Eq)]
 pub enum Settled {
     /// This settler was; its outcome is stored.
@@ -142,6 +185,8 @@ impl fmt::Debug for Settled {
 }
 
 /// How a lease is given back.
+///
+/// See [`now`](Self::now) and [`after`](Self::after).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Again {
@@ -153,17 +198,50 @@ pub struct Again {
 
 impl Again {
     /// At once, and it was no attempt.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use anyscope::smol::Smol;
+    /// use anyscope_remote::{Memory, engine::{Again, Ask, Engine, Envelope, JobId, Queue, WorkerName}};
+    /// use std::time::Duration;
+    ///
+    /// # smol::block_on(async {
+    /// const SECOND: Duration = Duration::from_secs(1);
+    ///
+    /// let (engine, queue) = (Memory::new(&Smol), Queue::from("squares"));
+    /// engine.put(&queue, vec![Envelope::new(JobId::unique(), "square", 1, vec![])]).await.unwrap();
+    /// let ask = Ask::new(1, 30 * SECOND, SECOND, WorkerName::new("worker 1"));
+    /// for _ in 0..2 {
+    ///     let leased = engine.lease(&queue, ask.clone()).await.unwrap().remove(0);
+    ///     assert_eq!(leased.attempt, 1); // the first one, still
+    ///     engine.give_back(&queue, &leased.lease, Again::now()).await.unwrap();
+    /// }
+    /// # });
+    /// ```
     pub fn now() -> Self {
         Again { after: Duration::ZERO, counts: false }
     }
 
     /// After this delay, and it was an attempt.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use anyscope_remote::engine::Again;
+    /// use std::time::Duration;
+    ///
+    /// let again = Again::after(Duration::from_secs(5)); // the attempt has failed
+    /// assert!(again.counts && !Again::now().counts);
+    /// ```
     pub fn after(delay: Duration) -> Self {
         Again { after: delay, counts: true }
     }
 }
 
 /// What a worker is told about a job that it runs.
+///
+/// See [`Engine`](super::Engine).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Signal {
@@ -172,6 +250,20 @@ pub enum Signal {
 }
 
 /// What a queue has at a moment.
+///
+/// # Examples
+///
+/// ```
+/// use anyscope::smol::Smol;
+/// use anyscope_remote::{Memory, engine::{Engine, Envelope, JobId, Queue}};
+///
+/// # smol::block_on(async {
+/// let (engine, queue) = (Memory::new(&Smol), Queue::from("squares"));
+/// engine.put(&queue, vec![Envelope::new(JobId::unique(), "square", 1, vec![])]).await.unwrap();
+/// let status = engine.status(&queue).await.unwrap();
+/// assert_eq!((status.ready, status.running.len(), status.dead), (1, 0, 0));
+/// # });
+/// ```
 #[derive(Clone, Debug, Default)]
 #[non_exhaustive]
 pub struct Status {
@@ -188,6 +280,8 @@ pub struct Status {
 }
 
 /// One lease.
+///
+/// See [`new`](Self::new).
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct Running {
@@ -205,6 +299,18 @@ pub struct Running {
 
 impl Running {
     /// Creates one.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use anyscope_remote::engine::{JobId, Running, WorkerName};
+    /// use std::time::Duration;
+    ///
+    /// // In an engine, for its status:
+    /// let job = JobId::parse("order-4711").unwrap();
+    /// let lease = Running::new(job, "thumbnail".into(), WorkerName::new("gpu-3"), 1, Duration::from_secs(5));
+    /// assert_eq!(lease.worker.as_str(), "gpu-3");
+    /// ```
     pub fn new(
         job: JobId,
         name: String,
@@ -217,6 +323,8 @@ impl Running {
 }
 
 /// A job that could not be done, as it is kept for people.
+///
+/// See [`Remote::redrive`](crate::Remote::redrive).
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct DeadLetter {
@@ -228,10 +336,23 @@ pub struct DeadLetter {
 
 impl DeadLetter {
     /// Creates one.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use anyscope_remote::engine::{DeadLetter, End, Envelope, JobId};
+    ///
+    /// // In an engine, of what it has kept:
+    /// let envelope = Envelope::new(JobId::unique(), "square", 1, b"7".to_vec());
+    /// let letter = DeadLetter::new(envelope, End::dead(b"why".to_vec()));
+    /// assert!(letter.end.dead);
+    /// ```
     pub fn new(envelope: Envelope, end: End) -> Self {
         DeadLetter { envelope, end }
     }
 }
 
 /// Of these callers those that are not there; what [`Engine::gone`](super::Engine::gone) returns.
+///
+/// See [`Engine`](super::Engine).
 pub type Gone = Vec<CallerId>;

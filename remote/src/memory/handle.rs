@@ -126,6 +126,17 @@ impl Shared {
 
 impl Memory {
     /// Creates an engine without limits, that keeps outcomes for an hour. Its clock is that of `exec`.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use anyscope::{sim::Sim, smol::Smol};
+    /// use anyscope_remote::Memory;
+    ///
+    /// let engine = Memory::new(&Smol); // for a program
+    /// let tested = Memory::new(&Sim::new(7).handle()); // in virtual time
+    /// # drop((engine, tested));
+    /// ```
     pub fn new<X>(exec: &X) -> Self
     where
         X: Spawn + Timer<Sleep: Send + 'static> + Clock + Clone + Send + Sync + 'static,
@@ -134,6 +145,18 @@ impl Memory {
     }
 
     /// Returns a builder, to set limits.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use anyscope::smol::Smol;
+    /// use anyscope_remote::Memory;
+    /// use std::time::Duration;
+    ///
+    /// let minute = Duration::from_secs(60);
+    /// let engine = Memory::builder().queue_limit(1000).keep(10 * minute).build(&Smol);
+    /// # drop(engine);
+    /// ```
     pub fn builder() -> Builder {
         Builder {
             queue_limit: usize::MAX,
@@ -195,6 +218,10 @@ impl Memory {
     }
 
     /// Returns the same engine, as it is reached over `link`.
+    ///
+    /// # Examples
+    ///
+    /// See [`Memory`].
     pub fn over(&self, link: &Link) -> Self {
         Memory { shared: self.shared.clone(), link: Some(link.clone()) }
     }
@@ -207,6 +234,8 @@ impl fmt::Debug for Memory {
 }
 
 /// Sets what an engine in memory takes; from [`Memory::builder`].
+///
+/// See [`Memory::builder`].
 #[derive(Clone, Debug)]
 #[must_use = "a builder does nothing unless it is built"]
 pub struct Builder {
@@ -217,24 +246,75 @@ pub struct Builder {
 
 impl Builder {
     /// Sets how many jobs without an outcome a queue may have. A `put` above it is [`Full`](crate::ErrorKind::Full): calls wait.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use anyscope::smol::Smol;
+    /// use anyscope_remote::{ErrorKind, Memory, engine::{Engine, Envelope, JobId, Queue}};
+    ///
+    /// # smol::block_on(async {
+    /// let (engine, queue) = (Memory::builder().queue_limit(1).build(&Smol), Queue::from("squares"));
+    /// let job = || Envelope::new(JobId::unique(), "square", 1, vec![]);
+    /// engine.put(&queue, vec![job()]).await.unwrap();
+    /// let full = engine.put(&queue, vec![job()]).await.unwrap_err(); // a call would wait
+    /// assert_eq!(full.kind(), ErrorKind::Full);
+    /// # });
+    /// ```
     pub fn queue_limit(mut self, jobs: usize) -> Self {
         self.queue_limit = jobs;
         self
     }
 
     /// Sets how many bytes a job or an outcome may have.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use anyscope::smol::Smol;
+    /// use anyscope_remote::{ErrorKind, Memory, engine::{Engine, Envelope, JobId, Queue}};
+    ///
+    /// # smol::block_on(async {
+    /// let engine = Memory::builder().payload_limit(1000).build(&Smol);
+    /// let large = Envelope::new(JobId::unique(), "square", 1, vec![0; 2000]);
+    /// let refused = engine.put(&Queue::from("squares"), vec![large]).await.unwrap_err();
+    /// assert!(matches!(refused.kind(), ErrorKind::TooLarge { .. }));
+    /// # });
+    /// ```
     pub fn payload_limit(mut self, bytes: usize) -> Self {
         self.payload_limit = bytes;
         self
     }
 
     /// Sets how long outcomes are kept, so that callers may come late and ids are not run again.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use anyscope::{Timer, sim::Sim};
+    /// use anyscope_remote::{Memory, engine::{End, Engine, Envelope, JobId, Put, Queue, Settler}};
+    /// use std::time::Duration;
+    ///
+    /// Sim::new(7).run(async |sim| {
+    ///     const MINUTE: Duration = Duration::from_secs(60);
+    ///     let (engine, queue) = (Memory::builder().keep(MINUTE).build(&sim), Queue::from("squares"));
+    ///     let job = Envelope::new(JobId::unique(), "square", 1, vec![]);
+    ///     engine.settle(&queue, &job.id, Settler::Caller, End::new(vec![])).await.unwrap();
+    ///     assert_eq!(engine.put(&queue, vec![job.clone()]).await.unwrap(), [Put::Known]);
+    ///     sim.sleep(2 * MINUTE).await; // it is forgotten by then
+    ///     assert_eq!(engine.put(&queue, vec![job]).await.unwrap(), [Put::Stored]);
+    /// }).unwrap();
+    /// ```
     pub fn keep(mut self, time: Duration) -> Self {
         self.keep = time;
         self
     }
 
     /// Creates the engine.
+    ///
+    /// # Examples
+    ///
+    /// See [`Memory::builder`].
     pub fn build<X>(self, exec: &X) -> Memory
     where
         X: Spawn + Timer<Sleep: Send + 'static> + Clock + Clone + Send + Sync + 'static,

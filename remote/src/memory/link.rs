@@ -11,6 +11,8 @@ use std::{
 ///
 /// Over a link, a request and its answer are messages that go on when whoever asked is dropped. A message that is lost is
 /// [`Unavailable`](crate::ErrorKind::Unavailable) after a second. A clone is the same link.
+///
+/// See [`Memory`](crate::Memory).
 #[derive(Clone)]
 pub struct Link(Arc<Mutex<State>>);
 
@@ -54,6 +56,10 @@ pub(super) const PATIENCE: Duration = Duration::from_secs(1);
 
 impl Link {
     /// Creates a link on which nothing happens but what is asked for.
+    ///
+    /// # Examples
+    ///
+    /// See [`Memory`](crate::Memory).
     pub fn new() -> Self {
         Link(Arc::new(Mutex::new(State { requests: true, answers: true, faults: None })))
     }
@@ -63,22 +69,75 @@ impl Link {
     }
 
     /// Cuts it both ways: for a client that is cut off, and, before its future is dropped, for one that is killed.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use anyscope::smol::Smol;
+    /// use anyscope_remote::{ErrorKind, Memory, engine::{Engine, Queue}, memory::Link};
+    ///
+    /// # smol::block_on(async {
+    /// let (link, queue) = (Link::new(), Queue::from("squares"));
+    /// let engine = Memory::new(&Smol).over(&link);
+    /// assert!(engine.status(&queue).await.is_ok());
+    /// link.cut();
+    /// assert_eq!(engine.status(&queue).await.unwrap_err().kind(), ErrorKind::Unavailable);
+    /// # });
+    /// ```
     pub fn cut(&self) {
         self.cut_requests();
         self.cut_answers();
     }
 
     /// Cuts it on the way to the engine.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use anyscope::sim::Sim;
+    /// use anyscope_remote::{Memory, engine::{Engine, Envelope, JobId, Put, Queue}, memory::Link};
+    ///
+    /// Sim::new(7).run(async |sim| {
+    ///     let (link, queue) = (Link::new(), Queue::from("squares"));
+    ///     let engine = Memory::new(&sim).over(&link);
+    ///     let job = Envelope::new(JobId::unique(), "square", 1, vec![]);
+    ///     link.cut_requests();
+    ///     engine.put(&queue, vec![job.clone()]).await.unwrap_err();
+    ///     link.mend();
+    ///     assert_eq!(engine.put(&queue, vec![job]).await.unwrap(), [Put::Stored]); // the first was not heard
+    /// }).unwrap();
+    /// ```
     pub fn cut_requests(&self) {
         self.lock().requests = false;
     }
 
     /// Cuts it on the way back: the engine does what it is asked, and nobody hears of it.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use anyscope::sim::Sim;
+    /// use anyscope_remote::{Memory, engine::{Engine, Envelope, JobId, Put, Queue}, memory::Link};
+    ///
+    /// Sim::new(7).run(async |sim| {
+    ///     let (link, queue) = (Link::new(), Queue::from("squares"));
+    ///     let engine = Memory::new(&sim).over(&link);
+    ///     let job = Envelope::new(JobId::unique(), "square", 1, vec![]);
+    ///     link.cut_answers();
+    ///     engine.put(&queue, vec![job.clone()]).await.unwrap_err();
+    ///     link.mend();
+    ///     assert_eq!(engine.put(&queue, vec![job]).await.unwrap(), [Put::Known]); // the first was heard
+    /// }).unwrap();
+    /// ```
     pub fn cut_answers(&self) {
         self.lock().answers = false;
     }
 
     /// Mends it.
+    ///
+    /// # Examples
+    ///
+    /// See [`cut_requests`](Self::cut_requests).
     pub fn mend(&self) {
         let mut state = self.lock();
         state.requests = true;
@@ -86,12 +145,28 @@ impl Link {
     }
 
     /// Lets `faults` happen, as `choose` says: it is passed a number of options, and returns one of them.
+    ///
+    /// # Examples
+    ///
+    /// See [`Faults`].
     pub fn faults(&self, faults: Faults, choose: impl Fn(usize) -> usize + Send + Sync + 'static) {
         let old = self.lock().faults.replace(Chooser { faults, choose: Arc::new(choose) });
         drop(old);
     }
 
     /// Lets no more faults happen. What is cut stays so.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use anyscope::sim::Sim;
+    /// use anyscope_remote::memory::{Faults, Link};
+    ///
+    /// let (link, sim) = (Link::new(), Sim::new(7).handle());
+    /// link.faults(Faults { lost: 2, ..Faults::default() }, move |options| sim.choose(options));
+    /// // .. half of all messages are lost ..
+    /// link.no_faults();
+    /// ```
     pub fn no_faults(&self) {
         let old = self.lock().faults.take();
         drop(old);

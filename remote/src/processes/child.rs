@@ -46,11 +46,19 @@ pub(super) fn is_astray() -> bool {
 
 impl Child {
     /// Creates one that can do nothing.
+    ///
+    /// # Examples
+    ///
+    /// See [`ProcessPool`](crate::ProcessPool).
     pub fn new() -> Self {
         Child::default()
     }
 
     /// Lets it do jobs of this kind. A handler has the process for itself while it runs.
+    ///
+    /// # Examples
+    ///
+    /// See [`ProcessPool`](crate::ProcessPool).
     pub fn job<J: Job>(
         mut self,
         mut handler: impl FnMut(J) -> Result<J::Output, J::Error> + 'static,
@@ -76,6 +84,10 @@ impl Child {
     /// Works, if this is a process of a pool, until the pool is gone, and then ends the process. Returns otherwise.
     ///
     /// What is said to the pool goes over the standard input, which handlers must leave alone. Both outputs are free.
+    ///
+    /// # Examples
+    ///
+    /// See [`ProcessPool`](crate::ProcessPool).
     pub fn run(mut self) {
         let Some(socket) = env::var_os(MARK).and_then(|_| socket()) else { return };
         WORKS.store(true, Ordering::Relaxed);

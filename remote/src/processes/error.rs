@@ -4,6 +4,23 @@ use crate::CodecError;
 use std::{error::Error, fmt, io, process::ExitStatus, time::Duration};
 
 /// Why a job of a [`ProcessPool`](crate::ProcessPool) has no value. `E` is its own [error](crate::Job::Error).
+///
+/// # Examples
+///
+/// ```
+/// use anyscope_remote::ProcessError;
+///
+/// /// Whether the job itself is to blame: it is of no use to try such a one again.
+/// fn is_its_own_fault<E>(error: &ProcessError<E>) -> bool {
+///     matches!(
+///         error,
+///         ProcessError::Failed(_) | ProcessError::Panicked(_) | ProcessError::Exited { .. }
+///     )
+/// }
+///
+/// assert!(is_its_own_fault(&ProcessError::Failed("no number")));
+/// assert!(!is_its_own_fault::<&str>(&ProcessError::GivenUp));
+/// ```
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum ProcessError<E> {

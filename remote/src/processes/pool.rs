@@ -74,6 +74,10 @@ impl ProcessPool {
     /// # Panics
     ///
     /// Panics if `processes` is zero, or the system starts no thread.
+    ///
+    /// # Examples
+    ///
+    /// See [`ProcessPool`].
     #[track_caller]
     pub fn new(processes: usize) -> Self {
         ProcessPool::builder(processes).start().expect("the system starts a thread")
@@ -84,6 +88,17 @@ impl ProcessPool {
     /// # Panics
     ///
     /// Panics if `processes` is zero.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use anyscope_remote::ProcessPool;
+    /// use std::time::Duration;
+    ///
+    /// let pool = ProcessPool::builder(4).timeout(Duration::from_secs(10)).start()?;
+    /// # drop(pool);
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
     #[track_caller]
     pub fn builder(processes: usize) -> Builder {
         assert!(processes > 0, "a pool without processes does nothing");
@@ -107,6 +122,10 @@ impl ProcessPool {
     /// # Cancel safety
     ///
     /// Dropping the future kills the process that has the job, or takes it out of the queue.
+    ///
+    /// # Examples
+    ///
+    /// See [`ProcessPool`].
     pub fn call<J: Job>(&self, job: J) -> ProcessCall<J> {
         let encoded = J::Codec::encode(&job)
             .map(|payload| Envelope::new(JobId::unique(), J::NAME, J::VERSION, payload).to_bytes());
@@ -115,6 +134,8 @@ impl ProcessPool {
 }
 
 /// What can be said of a pool before it starts; from [`ProcessPool::builder`].
+///
+/// See [`ProcessPool::builder`].
 #[must_use = "a builder does nothing unless it is started"]
 pub struct Builder {
     processes: usize,
@@ -132,18 +153,91 @@ pub(super) struct Settings {
 
 impl Builder {
     /// Starts processes with this, instead of this program without arguments. Their inputs and outputs are the pool's.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use anyscope_remote::{ProcessError, ProcessPool};
+    /// use std::process::Command;
+    ///
+    /// # smol::block_on(async {
+    /// # use anyscope_remote::{Job, Json};
+    /// # #[derive(serde::Serialize, serde::Deserialize)]
+    /// # struct Square(u64);
+    /// # impl Job for Square {
+    /// #     const NAME: &'static str = "square";
+    /// #     type Output = u64;
+    /// #     type Error = String;
+    /// #     type Codec = Json;
+    /// # }
+    /// // `Square` is the job of the example at `Remote`.
+    /// // Another program than this one, with this environment:
+    /// let pool = ProcessPool::builder(1)
+    ///     .command(|| {
+    ///         let mut command = Command::new("no-such-worker");
+    ///         command.env("RUST_LOG", "info");
+    ///         command
+    ///     })
+    ///     .start()
+    ///     .unwrap();
+    /// let failed = pool.call(Square(7)).await;
+    /// assert!(matches!(failed, Err(ProcessError::NotStarted(_))));
+    /// # });
+    /// ```
     pub fn command(mut self, command: impl Fn() -> Command + Send + Sync + 'static) -> Self {
         self.settings.command = Box::new(move || Ok(command()));
         self
     }
 
     /// Kills a process whose job takes longer.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use anyscope_remote::{ProcessError, ProcessPool};
+    /// use std::{process::Command, time::Duration};
+    ///
+    /// # smol::block_on(async {
+    /// # use anyscope_remote::{Job, Json};
+    /// # #[derive(serde::Serialize, serde::Deserialize)]
+    /// # struct Square(u64);
+    /// # impl Job for Square {
+    /// #     const NAME: &'static str = "square";
+    /// #     type Output = u64;
+    /// #     type Error = String;
+    /// #     type Codec = Json;
+    /// # }
+    /// // `Square` is the job of the example at `Remote`.
+    /// let pool = ProcessPool::builder(1)
+    ///     .timeout(Duration::from_millis(50))
+    ///     .command(|| {
+    ///         let mut hangs = Command::new("sleep");
+    ///         hangs.arg("60");
+    ///         hangs
+    ///     })
+    ///     .start()
+    ///     .unwrap();
+    /// assert!(matches!(pool.call(Square(7)).await, Err(ProcessError::TimedOut { .. })));
+    /// # });
+    /// ```
     pub fn timeout(mut self, limit: Duration) -> Self {
         self.settings.limit = Some(limit);
         self
     }
 
     /// Ends a process after so many jobs, and starts another one: for code that leaks.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use anyscope_remote::ProcessPool;
+    /// use std::num::NonZeroU32;
+    ///
+    /// // What the library of the job leaks is gone after 100 jobs.
+    /// let pool = ProcessPool::builder(4).jobs_per_process(NonZeroU32::new(100).unwrap()).start()?;
+    /// # drop(pool);
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
     pub fn jobs_per_process(mut self, jobs: NonZeroU32) -> Self {
         self.settings.jobs_per_process = Some(jobs);
         self
@@ -151,6 +245,33 @@ impl Builder {
 
     /// Waits so long before a place of the pool starts another process, when those before it ended without having done a job: 10 ms to a second otherwise, each time
     /// twice as long. If the delays end, so does the place; without places, each call is [`GivenUp`](super::ProcessError::GivenUp).
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use anyscope_remote::{ProcessError, ProcessPool};
+    /// use std::{process::Command, time::Duration};
+    ///
+    /// # smol::block_on(async {
+    /// # use anyscope_remote::{Job, Json};
+    /// # #[derive(serde::Serialize, serde::Deserialize)]
+    /// # struct Square(u64);
+    /// # impl Job for Square {
+    /// #     const NAME: &'static str = "square";
+    /// #     type Output = u64;
+    /// #     type Error = String;
+    /// #     type Codec = Json;
+    /// # }
+    /// // `Square` is the job of the example at `Remote`.
+    /// // `false` ends at once; after a second time the pool gives up.
+    /// let pool = ProcessPool::builder(1)
+    ///     .command(|| Command::new("false"))
+    ///     .restart([Duration::ZERO])
+    ///     .start()
+    ///     .unwrap();
+    /// while !matches!(pool.call(Square(7)).await, Err(ProcessError::GivenUp)) {}
+    /// # });
+    /// ```
     pub fn restart<K, D>(mut self, delays: D) -> Self
     where
         D: IntoDelays<K, Delays: Clone + Send + Sync + 'static>,
@@ -160,6 +281,39 @@ impl Builder {
     }
 
     /// Calls `hear` with the id of a process and what it prints, on either output, as it comes. It is called by a thread of the pool, one for each process.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use anyscope_remote::ProcessPool;
+    /// use std::{process::Command, sync::{Arc, Mutex}};
+    ///
+    /// # smol::block_on(async {
+    /// # use anyscope_remote::{Job, Json};
+    /// # #[derive(serde::Serialize, serde::Deserialize)]
+    /// # struct Square(u64);
+    /// # impl Job for Square {
+    /// #     const NAME: &'static str = "square";
+    /// #     type Output = u64;
+    /// #     type Error = String;
+    /// #     type Codec = Json;
+    /// # }
+    /// // `Square` is the job of the example at `Remote`.
+    /// let heard = Arc::new(Mutex::new(Vec::new()));
+    /// let log = heard.clone();
+    /// let pool = ProcessPool::builder(1)
+    ///     .command(|| {
+    ///         let mut says = Command::new("echo");
+    ///         says.arg("no licence");
+    ///         says
+    ///     })
+    ///     .on_output(move |_process, bytes| log.lock().unwrap().extend_from_slice(bytes))
+    ///     .start()
+    ///     .unwrap();
+    /// assert!(pool.call(Square(7)).await.is_err());
+    /// assert_eq!(*heard.lock().unwrap(), b"no licence\n");
+    /// # });
+    /// ```
     pub fn on_output(mut self, hear: impl Fn(u32, &[u8]) + Send + Sync + 'static) -> Self {
         self.settings.on_output = Some(Arc::new(hear));
         self
@@ -170,6 +324,10 @@ impl Builder {
     /// # Errors
     ///
     /// If the system starts no thread.
+    ///
+    /// # Examples
+    ///
+    /// See [`ProcessPool::builder`].
     pub fn start(self) -> io::Result<ProcessPool> {
         let queue = Arc::new(Queue::default());
         // Those that were started end if another one is not.

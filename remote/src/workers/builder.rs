@@ -69,6 +69,10 @@ impl Workers {
     /// # Panics
     ///
     /// Panics if the name cannot be that of a queue; see [`Queue`].
+    ///
+    /// # Examples
+    ///
+    /// See [`Workers`].
     #[track_caller]
     pub fn new(engine: &impl Engine, queue: impl Into<Queue>) -> Self {
         let settings = Settings {
@@ -91,6 +95,45 @@ impl Workers {
     /// # Panics
     ///
     /// Panics if the limit is zero.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use anyscope::{Timer, join, scope, sim::Sim};
+    /// use anyscope_remote::{Memory, Remote, Workers};
+    /// use std::time::Duration;
+    ///
+    /// Sim::new(7).run(async |sim| {
+    ///     # use anyscope_remote::{Job, Json};
+    ///     # #[derive(serde::Serialize, serde::Deserialize)]
+    ///     # struct Square(u64);
+    ///     # impl Job for Square {
+    ///     #     const NAME: &'static str = "square";
+    ///     #     type Output = u64;
+    ///     #     type Error = String;
+    ///     #     type Codec = Json;
+    ///     # }
+    ///     // `Square` is the job of the example at `Remote`. Two workers, with four places each.
+    ///     let engine = Memory::new(&sim);
+    ///     scope(&sim, async |s| {
+    ///         for _ in 0..2 {
+    ///             let timer = sim.clone();
+    ///             let workers = Workers::new(&engine, "squares").here(4).everywhere(1);
+    ///             s.spawn_daemon(workers.serve(&sim, &sim, move |Square(n), _| {
+    ///                 let timer = timer.clone();
+    ///                 async move {
+    ///                     timer.sleep(Duration::from_secs(1)).await;
+    ///                     Ok(n * n)
+    ///                 }
+    ///             }));
+    ///         }
+    ///         let squares = Remote::<Square>::new(&engine, &sim, "squares");
+    ///         join([1, 2, 3].map(|n| squares.call(Square(n)))).await;
+    ///         assert!(sim.elapsed().as_secs() >= 3); // one after the other
+    ///     })
+    ///     .await;
+    /// }).unwrap();
+    /// ```
     #[track_caller]
     pub fn everywhere(mut self, limit: impl IntoLimit<Limit = Limit>) -> Self {
         self.settings.everywhere = limit.into_limit();
@@ -102,6 +145,19 @@ impl Workers {
     /// # Panics
     ///
     /// Panics if the limit is zero.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use anyscope::{LiveLimit, smol::Smol};
+    /// use anyscope_remote::{Memory, Workers};
+    ///
+    /// let places = LiveLimit::new(4);
+    /// let workers = Workers::new(&Memory::new(&Smol), "thumbs").here(&places);
+    /// // .. `serve` them; and while the machine has something better to do ..
+    /// places.set(1);
+    /// # drop(workers);
+    /// ```
     #[track_caller]
     pub fn here(mut self, limit: impl IntoLimit) -> Self {
         self.here = limit.into_limit().into();
@@ -114,6 +170,18 @@ impl Workers {
     /// # Panics
     ///
     /// Panics if it is less than a millisecond.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use anyscope::smol::Smol;
+    /// use anyscope_remote::{Memory, Workers};
+    /// use std::time::Duration;
+    ///
+    /// // A job of a worker that is killed runs elsewhere ten seconds later.
+    /// let workers = Workers::new(&Memory::new(&Smol), "thumbs").lease(Duration::from_secs(10));
+    /// # drop(workers);
+    /// ```
     #[track_caller]
     pub fn lease(mut self, lease: Duration) -> Self {
         assert!(
@@ -130,6 +198,36 @@ impl Workers {
     /// # Panics
     ///
     /// Panics if `attempts` is zero.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use anyscope::{scope, smol::Smol};
+    /// use anyscope_remote::{CallError, Memory, Remote, Workers};
+    /// use std::time::Duration;
+    ///
+    /// # smol::block_on(async {
+    /// # use anyscope_remote::{Job, Json};
+    /// # #[derive(serde::Serialize, serde::Deserialize)]
+    /// # struct Square(u64);
+    /// # impl Job for Square {
+    /// #     const NAME: &'static str = "square";
+    /// #     type Output = u64;
+    /// #     type Error = String;
+    /// #     type Codec = Json;
+    /// # }
+    /// // `Square` is the job of the example at `Remote`.
+    /// let engine = Memory::new(&Smol);
+    /// scope(&Smol, async |s| {
+    ///     let workers = Workers::new(&engine, "squares").attempts(3, [Duration::ZERO; 2]);
+    ///     s.spawn_daemon(workers.serve(&Smol, &Smol, async |Square(_), _| Err("no ink".to_owned())));
+    ///     let squares = Remote::<Square>::new(&engine, &Smol, "squares");
+    ///     let failed = squares.call(Square(7)).await;
+    ///     assert!(matches!(failed, Err(CallError::Dead { attempts: 3, .. })));
+    /// })
+    /// .await;
+    /// # });
+    /// ```
     #[track_caller]
     pub fn attempts<K, D>(mut self, attempts: u32, delays: D) -> Self
     where
@@ -143,12 +241,20 @@ impl Workers {
     }
 
     /// Sets how long a handler that is asked to end may still run. When its lease is lost, or its time is over, it has no grace.
+    ///
+    /// # Examples
+    ///
+    /// See [`Workers`].
     pub fn grace(mut self, grace: Grace) -> Self {
         self.settings.grace = grace;
         self
     }
 
     /// Sets the name that people see in the engine.
+    ///
+    /// # Examples
+    ///
+    /// See [`JobContext::worker`](crate::JobContext::worker).
     pub fn name(mut self, name: impl Into<Arc<str>>) -> Self {
         self.settings.name = WorkerName::new(name);
         self
@@ -156,12 +262,72 @@ impl Workers {
 
     /// Ends the workers when `token` is cancelled, with the [grace](Self::grace). A request of a scope around
     /// [`serve`](Self::serve) is noticed anyway; its grace is then that scope's.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use anyscope::{CancelToken, smol::Smol};
+    /// use anyscope_remote::{Memory, Workers};
+    ///
+    /// # smol::block_on(async {
+    /// # use anyscope_remote::{Job, Json};
+    /// # #[derive(serde::Serialize, serde::Deserialize)]
+    /// # struct Square(u64);
+    /// # impl Job for Square {
+    /// #     const NAME: &'static str = "square";
+    /// #     type Output = u64;
+    /// #     type Error = String;
+    /// #     type Codec = Json;
+    /// # }
+    /// // `Square` is the job of the example at `Remote`.
+    /// let stop = CancelToken::new();
+    /// let workers = Workers::new(&Memory::new(&Smol), "squares").until(&stop);
+    /// let serving = workers.serve(&Smol, &Smol, async |Square(n), _| Ok(n * n));
+    /// stop.cancel("shutting down"); // by a signal, for example
+    /// assert_eq!(serving.await.unwrap().begun, 0);
+    /// # });
+    /// ```
     pub fn until(mut self, token: &CancelToken) -> Self {
         self.until = Some(token.clone());
         self
     }
 
     /// Tells `observer` what happens. It is called where it happens, and must be quick.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use anyscope::{scope, smol::Smol};
+    /// use anyscope_remote::{Memory, Remote, WorkerEvent, Workers};
+    /// use std::sync::{Arc, Mutex};
+    ///
+    /// # smol::block_on(async {
+    /// # use anyscope_remote::{Job, Json};
+    /// # #[derive(serde::Serialize, serde::Deserialize)]
+    /// # struct Square(u64);
+    /// # impl Job for Square {
+    /// #     const NAME: &'static str = "square";
+    /// #     type Output = u64;
+    /// #     type Error = String;
+    /// #     type Codec = Json;
+    /// # }
+    /// // `Square` is the job of the example at `Remote`.
+    /// let (engine, log) = (Memory::new(&Smol), Arc::new(Mutex::new(Vec::new())));
+    /// let lines = log.clone();
+    /// scope(&Smol, async |s| {
+    ///     let workers = Workers::new(&engine, "squares").attempts(1, []).on_event(move |event| {
+    ///         if let WorkerEvent::Dead { why, .. } = event {
+    ///             lines.lock().unwrap().push(why.to_string());
+    ///         }
+    ///     });
+    ///     s.spawn_daemon(workers.serve(&Smol, &Smol, async |Square(_), _| Err("no ink".to_owned())));
+    ///     let squares = Remote::<Square>::new(&engine, &Smol, "squares");
+    ///     assert!(squares.call(Square(7)).await.is_err());
+    /// })
+    /// .await;
+    /// assert_eq!(log.lock().unwrap().len(), 1);
+    /// # });
+    /// ```
     pub fn on_event(mut self, observer: impl Fn(&WorkerEvent<'_>) + Send + Sync + 'static) -> Self {
         self.settings.observer = Some(Arc::new(observer));
         self
@@ -186,6 +352,10 @@ impl Workers {
     /// # Panics
     ///
     /// Propagates a panic of the [observer](Self::on_event). A panic of a handler is a failed attempt.
+    ///
+    /// # Examples
+    ///
+    /// See [`Workers`].
     pub fn serve<J, X, T, H, Fut>(
         self,
         exec: &X,

@@ -5,6 +5,8 @@ use crate::engine::{EngineError, JobId};
 /// Something that happened in a worker; see [`Workers::on_event`](crate::Workers::on_event).
 ///
 /// Nothing of a job's payload is in it.
+///
+/// See [`Workers::on_event`](crate::Workers::on_event).
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum WorkerEvent<'a> {
@@ -34,6 +36,8 @@ pub enum WorkerEvent<'a> {
 }
 
 /// What a worker has done; returned by [`Workers::serve`](crate::Workers::serve).
+///
+/// See [`Workers`](crate::Workers).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Served {
