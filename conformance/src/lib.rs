@@ -49,6 +49,8 @@ use anyscope_core::{BlockOn, Spawn};
 use std::time::Duration;
 
 /// How the suite gets an executor.
+///
+/// See the [crate](self).
 pub trait Adapter {
     /// What drives the executor while a thread waits in it.
     type Owner: BlockOn;

@@ -75,6 +75,8 @@ pub enum Failure {
 }
 
 /// A task that waits.
+///
+/// See [`Failure`].
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct Parked {

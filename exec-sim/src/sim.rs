@@ -66,17 +66,43 @@ pub struct Sim {
 
 impl Sim {
     /// Creates a simulation that makes random choices, from a generator with this seed.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use anyscope::sim::Sim;
+    ///
+    /// // The same seed means the same choices, on every machine.
+    /// let choices = |seed| Sim::new(seed).run(async |sim| [0; 10].map(|_| sim.choose(6))).unwrap();
+    /// assert_eq!(choices(7), choices(7));
+    /// assert_ne!(choices(7), choices(8));
+    /// ```
     pub fn new(seed: u64) -> Self {
         Self::builder().seed(seed).build()
     }
 
     /// Returns a builder of a simulation. Unless set otherwise, tasks run in the order in which
     /// they became ready.
+    ///
+    /// # Examples
+    ///
+    /// See [`Builder::build`].
     pub fn builder() -> Builder {
         Builder { choices: Choices::First, rules: Rules::default(), keep_trace: false }
     }
 
     /// Returns a handle, for tests that do not use [`run`](Self::run).
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use anyscope::{BlockOn, scope, sim::Sim};
+    ///
+    /// let sim = Sim::new(7);
+    /// let handle = sim.handle();
+    /// let joined = sim.block_on(scope(&handle, async |s| s.spawn(async { 42 }).await));
+    /// assert_eq!(joined.unwrap(), 42);
+    /// ```
     pub fn handle(&self) -> SimHandle {
         self.handle.clone()
     }
@@ -93,6 +119,10 @@ impl Sim {
     /// # Panics
     ///
     /// Propagates a panic of the test.
+    ///
+    /// # Examples
+    ///
+    /// See [`Sim`].
     pub fn run<F, Fut>(self, test: F) -> Result<Fut::Output, Failure>
     where
         F: FnOnce(SimHandle) -> Fut,
@@ -228,6 +258,8 @@ impl Ran {
 }
 
 /// A builder of a [`Sim`].
+///
+/// See [`build`](Self::build).
 #[derive(Clone, Debug)]
 #[must_use = "a builder does nothing before `build`"]
 pub struct Builder {
@@ -238,11 +270,35 @@ pub struct Builder {
 
 impl Builder {
     /// Makes random choices, such as which task is polled next, from a generator with this seed.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use anyscope::sim::Sim;
+    ///
+    /// let sim = Sim::builder().seed(7).build(); // as `Sim::new(7)`, and more can be set
+    /// assert!(sim.run(async |_| {}).is_ok());
+    /// ```
     pub fn seed(self, seed: u64) -> Self {
         self.choices(Choices::random(seed))
     }
 
     /// Sets which faults happen, and how often. They happen only with a seed.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use anyscope::{Timer, sim::{Faults, Sim}};
+    /// use std::time::Duration;
+    ///
+    /// let faults = Faults { oversleep: Duration::from_secs(5), ..Faults::default() };
+    /// let sim = Sim::builder().seed(7).faults(faults).build();
+    /// let slept = sim.run(async |sim| {
+    ///     sim.sleep(Duration::from_secs(1)).await;
+    ///     sim.elapsed()
+    /// });
+    /// assert!(slept.unwrap() >= Duration::from_secs(1));
+    /// ```
     pub fn faults(mut self, faults: Faults) -> Self {
         self.rules.faults = faults;
         self
@@ -250,6 +306,18 @@ impl Builder {
 
     /// Sets how many polls may be made while the clock stands still. More count as a
     /// [livelock](Failure::Livelock). A million unless set.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use anyscope::sim::{Failure, Sim};
+    ///
+    /// let sim = Sim::builder().max_polls(1000).build();
+    /// let spins = sim.run(async |_| loop {
+    ///     futures_lite::future::yield_now().await;
+    /// });
+    /// assert!(matches!(spins, Err(Failure::Livelock { .. })));
+    /// ```
     pub fn max_polls(mut self, polls: u64) -> Self {
         self.rules.max_polls = polls;
         self
@@ -257,6 +325,19 @@ impl Builder {
 
     /// Sets how often the clock may jump in one run. More jumps count as
     /// [endless](Failure::Endless). Ten million unless set.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use anyscope::{Timer, sim::{Failure, Sim}};
+    /// use std::time::Duration;
+    ///
+    /// let sim = Sim::builder().max_jumps(1000).build();
+    /// let polls = sim.run(async |sim| loop {
+    ///     sim.sleep(Duration::from_secs(1)).await; // until something comes that never does
+    /// });
+    /// assert!(matches!(polls, Err(Failure::Endless { .. })));
+    /// ```
     pub fn max_jumps(mut self, jumps: u64) -> Self {
         self.rules.max_jumps = jumps;
         self
@@ -269,6 +350,15 @@ impl Builder {
     /// # Panics
     ///
     /// Panics if `threads` is zero.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use anyscope::{Spawn, sim::Sim};
+    ///
+    /// let sim = Sim::builder().parallelism(16).build();
+    /// assert_eq!(sim.handle().parallelism().get(), 16);
+    /// ```
     #[track_caller]
     pub fn parallelism(mut self, threads: usize) -> Self {
         self.rules.parallelism = NonZeroUsize::new(threads).expect("parallelism is at least 1");
@@ -277,6 +367,23 @@ impl Builder {
 
     /// Allows other threads to wake tasks. When nothing can run and no timer is set, the run waits
     /// for them instead of reporting a deadlock. Such a run cannot be repeated.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use anyscope::{channel::{Overflow, queue}, sim::Sim};
+    /// use std::thread;
+    ///
+    /// let sim = Sim::builder().foreign_threads(true).build();
+    /// let answer = sim.run(async |_| {
+    ///     let (sender, mut receiver) = queue(1, Overflow::DropOldest);
+    ///     let thread = thread::spawn(move || sender.send(42).unwrap());
+    ///     let answer = receiver.recv().await.unwrap();
+    ///     thread.join().unwrap();
+    ///     answer
+    /// });
+    /// assert_eq!(answer.unwrap(), 42);
+    /// ```
     pub fn foreign_threads(mut self, allowed: bool) -> Self {
         self.rules.foreign_threads = allowed;
         self
@@ -284,6 +391,18 @@ impl Builder {
 
     /// Keeps all steps of the run, for [`SimHandle::recording`](crate::SimHandle::recording). Not unless set: they take memory as
     /// long as the run goes on.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use anyscope::{concurrent, sim::Sim};
+    ///
+    /// let recording = Sim::builder().record(true).build().run(async |sim| {
+    ///     concurrent(async |s| s.spawn(async {}).await.unwrap()).await;
+    ///     sim.recording()
+    /// });
+    /// assert!(recording.is_ok());
+    /// ```
     pub fn record(self, record: bool) -> Self {
         self.keep_trace(record)
     }

@@ -5,6 +5,8 @@ use anyscope_core::Instant;
 use std::{collections::BTreeSet, fmt};
 
 /// One step of a run.
+///
+/// The last ones are printed when a test of [`explore`](crate::explore()) fails.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Step {
@@ -47,10 +49,14 @@ impl Step {
 }
 
 /// The number of a task within its run. The future of the test has number 0.
+///
+/// That of a task that waits is in [`Failure`](crate::Failure).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct TaskId(pub(crate) u64);
 
 /// A fault that the simulation injected.
+///
+/// Printed among the steps when a test of [`explore`](crate::explore()) fails.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Fault {

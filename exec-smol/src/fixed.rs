@@ -59,6 +59,16 @@ pub struct SmolStatic {
 impl SmolStatic {
     /// Creates an executor with no children. It is never freed: make one for a process, and not
     /// one for each request.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use anyscope::{BlockOn, smol::SmolStatic};
+    ///
+    /// // One for the whole program, and copies of it wherever something is spawned.
+    /// let executor = SmolStatic::new();
+    /// assert_eq!(executor.block_on(async { 42 }), 42);
+    /// ```
     #[expect(clippy::new_without_default, reason = "a default must not leak")]
     pub fn new() -> Self {
         let runners: &Runners = Box::leak(Box::default());

@@ -167,11 +167,31 @@ impl Drop for Running<'_> {
 
 impl SmolExecutor {
     /// Creates an executor with no children.
+    ///
+    /// # Examples
+    ///
+    /// See [`SmolExecutor`].
     pub fn new() -> Self {
         Self::default()
     }
 
     /// Returns a handle that spawns on this executor while the executor lives.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use anyscope::{OwnedScope, smol::{SmolExecutor, SmolHandle}};
+    ///
+    /// /// What has children of its own keeps a handle, which borrows nothing.
+    /// struct Server {
+    ///     children: OwnedScope<SmolHandle>,
+    /// }
+    ///
+    /// let executor = SmolExecutor::new();
+    /// let server = Server { children: OwnedScope::new(&executor.handle()) };
+    /// let child = server.children.spawn(async { 42 });
+    /// assert_eq!(smol::block_on(executor.run(child)).unwrap(), 42);
+    /// ```
     pub fn handle(&self) -> SmolHandle {
         SmolHandle { executor: Arc::downgrade(&self.executor), runners: Some(self.runners.clone()) }
     }
@@ -306,11 +326,19 @@ pub struct SmolLocal {
 
 impl SmolLocal {
     /// Creates an executor with no children.
+    ///
+    /// # Examples
+    ///
+    /// See [`SmolLocal`].
     pub fn new() -> Self {
         Self::default()
     }
 
     /// Returns a handle that spawns on this executor while the executor lives.
+    ///
+    /// # Examples
+    ///
+    /// See [`SmolLocal`].
     pub fn handle(&self) -> SmolLocalHandle {
         SmolLocalHandle { executor: Rc::downgrade(&self.executor) }
     }
@@ -356,6 +384,8 @@ impl BlockOn for SmolLocal {
 }
 
 /// A handle to a [`LocalExecutor`] that it does not keep alive.
+///
+/// See [`SmolLocal`].
 #[derive(Clone, Debug)]
 pub struct SmolLocalHandle {
     executor: rc::Weak<LocalExecutor<'static>>,

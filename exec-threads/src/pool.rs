@@ -74,6 +74,10 @@ impl ThreadPool {
     /// # Panics
     ///
     /// Panics if the operating system cannot start so many threads; see [`Builder::build`].
+    ///
+    /// # Examples
+    ///
+    /// See [`ThreadPool`].
     #[track_caller]
     pub fn new(threads: usize) -> Self {
         Self::builder().threads(threads).build().expect("no thread for the pool")
@@ -95,12 +99,28 @@ impl ThreadPool {
     }
 
     /// Returns a handle that spawns on this pool while the pool lives.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use anyscope::{OwnedScope, threads::ThreadPool};
+    ///
+    /// let pool = ThreadPool::new(1);
+    /// let children = OwnedScope::new(&pool.handle());
+    /// let early = children.spawn(async { 42 });
+    /// assert_eq!(futures_lite::future::block_on(early).unwrap(), 42);
+    /// drop(pool); // a handle does not keep it
+    /// let late = children.spawn(async { 43 });
+    /// assert!(futures_lite::future::block_on(late).unwrap_err().is_cancelled());
+    /// ```
     pub fn handle(&self) -> ThreadPoolHandle {
         ThreadPoolHandle { shared: Arc::downgrade(&self.shared) }
     }
 }
 
 /// A builder of a [`ThreadPool`]; see [`ThreadPool::builder`].
+///
+/// See [`ThreadPool::builder`].
 #[derive(Clone, Debug)]
 #[must_use = "a builder does nothing before `build`"]
 pub struct Builder {
@@ -110,12 +130,37 @@ pub struct Builder {
 
 impl Builder {
     /// Sets how many threads the pool has. With zero, children run only inside `block_on`.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use anyscope::{Spawn, threads::ThreadPool};
+    ///
+    /// let pool = ThreadPool::builder().threads(3).build()?;
+    /// assert_eq!(pool.handle().parallelism().get(), 3);
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
     pub fn threads(mut self, threads: usize) -> Self {
         self.threads = Some(threads);
         self
     }
 
     /// Sets the names of the threads: `name-0`, `name-1` and so on.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use anyscope::{scope, threads::ThreadPool};
+    /// use std::thread;
+    ///
+    /// let pool = ThreadPool::builder().threads(1).name("resize").build()?;
+    /// let handle = pool.handle();
+    /// let names = futures_lite::future::block_on(scope(&handle, async |s| {
+    ///     s.spawn(async { thread::current().name().map(str::to_owned) }).await.unwrap()
+    /// }));
+    /// assert_eq!(names.as_deref(), Some("resize-0"));
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
     pub fn name(mut self, name: impl Into<String>) -> Self {
         self.name = name.into();
         self
@@ -127,6 +172,10 @@ impl Builder {
     ///
     /// Returns an error if the operating system cannot start a thread, or if the name contains a
     /// NUL. Threads that were started are stopped.
+    ///
+    /// # Examples
+    ///
+    /// See [`ThreadPool::builder`].
     pub fn build(self) -> io::Result<ThreadPool> {
         let threads =
             self.threads.unwrap_or_else(|| thread::available_parallelism().map_or(1, usize::from));
@@ -226,6 +275,8 @@ impl BlockOn for ThreadPool {
 /// After the pool is gone, children are refused: their handles return
 /// [`Cancelled`](anyscope_core::JoinError::Cancelled), [by](anyscope_core::Cancelled::by) the
 /// [`Executor`](anyscope_core::CancelledBy::Executor).
+///
+/// See [`ThreadPool::handle`].
 #[derive(Clone, Debug)]
 pub struct ThreadPoolHandle {
     shared: Weak<Shared>,

@@ -111,6 +111,17 @@ impl TokioHandle {
     /// # Panics
     ///
     /// Panics if the code runs in no runtime. Make a `TokioHandle` from a [`Handle`] there.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use anyscope::{scope, tokio::TokioHandle};
+    ///
+    /// # tokio::runtime::Runtime::new().unwrap().block_on(async {
+    /// let here = TokioHandle::current();
+    /// assert_eq!(scope(&here, async |s| s.spawn(async { 42 }).await).await.unwrap(), 42);
+    /// # });
+    /// ```
     #[track_caller]
     pub fn current() -> Self {
         Handle::current().into()
@@ -333,11 +344,19 @@ pub struct TokioLocal {
 
 impl TokioLocal {
     /// Creates a set with no children.
+    ///
+    /// # Examples
+    ///
+    /// See [`TokioLocal`].
     pub fn new() -> Self {
         Self::default()
     }
 
     /// Returns a handle that spawns on this set while the set lives.
+    ///
+    /// # Examples
+    ///
+    /// See [`TokioLocal`].
     pub fn handle(&self) -> TokioLocalHandle {
         TokioLocalHandle { set: Rc::downgrade(&self.set) }
     }
@@ -348,6 +367,10 @@ impl TokioLocal {
     /// # Cancel safety
     ///
     /// Dropping the returned future drops `future`. The children stay in the set.
+    ///
+    /// # Examples
+    ///
+    /// See [`TokioLocal`].
     pub async fn run_until<F: Future>(&self, future: F) -> F::Output {
         self.set.run_until(future).await
     }
@@ -366,6 +389,8 @@ impl SpawnLocal for TokioLocal {
 }
 
 /// A handle to a [`LocalSet`] that it does not keep alive.
+///
+/// See [`TokioLocal`].
 #[derive(Clone, Debug)]
 pub struct TokioLocalHandle {
     set: Weak<LocalSet>,
@@ -418,6 +443,10 @@ pub struct WithTokio<E> {
 
 impl<E> WithTokio<E> {
     /// Returns an executor that runs children on `exec`, in the context of the runtime of `handle`.
+    ///
+    /// # Examples
+    ///
+    /// See [`WithTokio`].
     pub fn new(exec: E, handle: Handle) -> Self {
         WithTokio { exec, handle }
     }

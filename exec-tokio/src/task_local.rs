@@ -43,6 +43,22 @@ pub struct TaskLocal<T: 'static> {
 
 impl<T: Clone + Send + Sync + 'static> TaskLocal<T> {
     /// Returns a hook that sets the task-local to `value`.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use anyscope::{context::Context, scope, tokio::{TaskLocal, TokioHandle}};
+    ///
+    /// tokio::task_local! {
+    ///     static REQUEST: u64;
+    /// }
+    ///
+    /// # tokio::runtime::Runtime::new().unwrap().block_on(async {
+    /// let context = Context::new().with_hook(TaskLocal::new(&REQUEST, 7));
+    /// let work = scope(&TokioHandle::current(), async |s| s.spawn(async { REQUEST.get() }).await);
+    /// assert_eq!(context.around(work).await.unwrap(), 7);
+    /// # });
+    /// ```
     pub fn new(key: &'static LocalKey<T>, value: T) -> Self {
         TaskLocal { key, value }
     }
@@ -52,6 +68,10 @@ impl<T: Clone + Send + Sync + 'static> TaskLocal<T> {
     /// # Errors
     ///
     /// [`NotSet`] if it has none.
+    ///
+    /// # Examples
+    ///
+    /// See [`TaskLocal`].
     pub fn current(key: &'static LocalKey<T>) -> Result<Self, NotSet> {
         match key.try_with(T::clone) {
             Ok(value) => Ok(TaskLocal { key, value }),
@@ -73,6 +93,18 @@ impl<T: fmt::Debug> fmt::Debug for TaskLocal<T> {
 }
 
 /// The task-local has no value here: see [`TaskLocal::current`].
+///
+/// # Examples
+///
+/// ```
+/// use anyscope::tokio::TaskLocal;
+///
+/// tokio::task_local! {
+///     static REQUEST: u64;
+/// }
+///
+/// assert!(TaskLocal::current(&REQUEST).is_err()); // outside of a `REQUEST.scope(..)`
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct NotSet;
 

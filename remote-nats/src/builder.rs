@@ -20,6 +20,8 @@ use std::{
 use tokio::runtime::Handle;
 
 /// What can be said of a connection, before it is made; from [`Nats::builder`].
+///
+/// See [`Nats`](crate::Nats).
 #[derive(Clone)]
 #[must_use = "a builder connects to nothing unless it is told to"]
 pub struct Builder {
@@ -80,42 +82,126 @@ impl Builder {
     }
 
     /// Says who connects, by a name and a password.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use anyscope_nats::Nats;
+    /// use anyscope_remote::EngineError;
+    ///
+    /// async fn connect(password: &str) -> Result<Nats, EngineError> {
+    ///     Nats::builder("tls://nats.example:4222").user("shop", password).connect().await
+    /// }
+    /// ```
     pub fn user(mut self, name: impl Into<String>, password: impl Into<String>) -> Self {
         self.who = Who::Password(name.into(), password.into());
         self
     }
 
     /// Says who connects, by a token.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use anyscope_nats::Nats;
+    /// use anyscope_remote::EngineError;
+    ///
+    /// async fn connect() -> Result<Nats, EngineError> {
+    ///     let token = std::env::var("NATS_TOKEN").unwrap_or_default();
+    ///     Nats::builder("tls://nats.example:4222").token(token).connect().await
+    /// }
+    /// ```
     pub fn token(mut self, token: impl Into<String>) -> Self {
         self.who = Who::Token(token.into());
         self
     }
 
     /// Says who connects, by the seed of an nkey.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use anyscope_nats::Nats;
+    /// use anyscope_remote::EngineError;
+    ///
+    /// /// The seed is a secret: the server has the public key that belongs to it.
+    /// async fn connect(seed: &str) -> Result<Nats, EngineError> {
+    ///     Nats::builder("tls://nats.example:4222").nkey(seed).connect().await
+    /// }
+    /// ```
     pub fn nkey(mut self, seed: impl Into<String>) -> Self {
         self.who = Who::Nkey(seed.into());
         self
     }
 
     /// Says who connects, by a file of credentials as `nsc` writes them.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use anyscope_nats::Nats;
+    /// use anyscope_remote::EngineError;
+    ///
+    /// async fn connect() -> Result<Nats, EngineError> {
+    ///     let servers = "tls://a.nats.example:4222,tls://b.nats.example:4222";
+    ///     Nats::builder(servers).credentials_file("/run/secrets/shop.creds").connect().await
+    /// }
+    /// ```
     pub fn credentials_file(mut self, path: impl AsRef<Path>) -> Self {
         self.who = Who::Credentials(path.as_ref().to_owned());
         self
     }
 
     /// Refuses a connection without TLS. An address that begins with `tls://` does that too.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use anyscope_nats::Nats;
+    /// use anyscope_remote::EngineError;
+    ///
+    /// async fn connect() -> Result<Nats, EngineError> {
+    ///     Nats::builder("nats.example:4222").require_tls().connect().await
+    /// }
+    /// ```
     pub fn require_tls(mut self) -> Self {
         self.tls.required = true;
         self
     }
 
     /// Trusts the certificates of this file, and no longer those of the system. Can be called several times.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use anyscope_nats::Nats;
+    /// use anyscope_remote::EngineError;
+    ///
+    /// /// With certificates of one's own.
+    /// async fn connect() -> Result<Nats, EngineError> {
+    ///     Nats::builder("tls://nats.example:4222").root_certificates("/etc/shop/ca.pem").connect().await
+    /// }
+    /// ```
     pub fn root_certificates(mut self, path: impl AsRef<Path>) -> Self {
         self.tls.roots.push(path.as_ref().to_owned());
         self
     }
 
     /// Shows a certificate to the server; both are files in PEM.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use anyscope_nats::Nats;
+    /// use anyscope_remote::EngineError;
+    ///
+    /// async fn connect() -> Result<Nats, EngineError> {
+    ///     Nats::builder("tls://nats.example:4222")
+    ///         .client_certificate("/etc/shop/client.pem", "/run/secrets/client.key")
+    ///         .connect()
+    ///         .await
+    /// }
+    /// ```
     pub fn client_certificate(
         mut self,
         certificate: impl AsRef<Path>,
@@ -126,6 +212,18 @@ impl Builder {
     }
 
     /// Uses JetStream of another domain than the server's own: of a hub, from a leaf node.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use anyscope_nats::Nats;
+    /// use anyscope_remote::EngineError;
+    ///
+    /// /// At the edge, with the jobs at the hub.
+    /// async fn connect() -> Result<Nats, EngineError> {
+    ///     Nats::builder("nats://localhost:4222").domain("hub").connect().await
+    /// }
+    /// ```
     pub fn domain(mut self, domain: impl Into<String>) -> Self {
         self.domain = Some(domain.into());
         self
@@ -134,18 +232,58 @@ impl Builder {
     /// Has the client on this runtime of tokio, which must have its I/O and time enabled. Otherwise it has a thread of its own with one.
     ///
     /// Handlers run where their workers say, whatever this is.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use anyscope_nats::Nats;
+    /// use anyscope_remote::EngineError;
+    ///
+    /// /// In a program of tokio: no thread more.
+    /// async fn connect() -> Result<Nats, EngineError> {
+    ///     let here = tokio::runtime::Handle::current();
+    ///     Nats::builder("nats://localhost:4222").runtime(here).connect().await
+    /// }
+    /// ```
     pub fn runtime(mut self, handle: Handle) -> Self {
         self.runtime = Some(handle);
         self
     }
 
     /// Waits for a server that is not there yet, where [`connect`](Self::connect) would be an error.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use anyscope_nats::Nats;
+    /// use anyscope_remote::EngineError;
+    ///
+    /// /// For programs that are started together with the server.
+    /// async fn connect() -> Result<Nats, EngineError> {
+    ///     Nats::builder("nats://localhost:4222").wait_for_server().connect().await
+    /// }
+    /// ```
     pub fn wait_for_server(mut self) -> Self {
         self.wait = true;
         self
     }
 
     /// Stores all of a new queue on so many servers of a cluster, 1 otherwise. See [`Durability`](crate::Durability) for what that means.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use anyscope_nats::Nats;
+    /// use anyscope_remote::{EngineError, engine::Queue};
+    ///
+    /// async fn connect() -> Result<Nats, EngineError> {
+    ///     let engine = Nats::builder("nats://localhost:4222").replicas(3).connect().await?;
+    ///     // A queue that was there before is as it was made.
+    ///     let has = engine.durability(&Queue::from("thumbs")).await?;
+    ///     println!("{} copies of each job", has.replicas);
+    ///     Ok(engine)
+    /// }
+    /// ```
     pub fn replicas(mut self, replicas: usize) -> Self {
         self.settings.replicas = replicas;
         self
@@ -157,6 +295,18 @@ impl Builder {
     /// # Panics
     ///
     /// Panics if it is zero.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use anyscope_nats::Nats;
+    /// use anyscope_remote::EngineError;
+    ///
+    /// /// Calls wait when there are 10 000 jobs in a queue.
+    /// async fn connect() -> Result<Nats, EngineError> {
+    ///     Nats::builder("nats://localhost:4222").queue_limit(10_000).connect().await
+    /// }
+    /// ```
     #[track_caller]
     pub fn queue_limit(mut self, jobs: u64) -> Self {
         assert!(jobs > 0, "a queue without jobs has none to do");
@@ -169,6 +319,20 @@ impl Builder {
     /// # Panics
     ///
     /// Panics if it is less than a second.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use anyscope_nats::Nats;
+    /// use anyscope_remote::EngineError;
+    /// use std::time::Duration;
+    ///
+    /// /// Whoever asks for an outcome does so within a week.
+    /// async fn connect() -> Result<Nats, EngineError> {
+    ///     let week = Duration::from_secs(7 * 24 * 3600);
+    ///     Nats::builder("nats://localhost:4222").keep(week).connect().await
+    /// }
+    /// ```
     #[track_caller]
     pub fn keep(mut self, time: Duration) -> Self {
         assert!(time >= Duration::from_secs(1), "an outcome must be there until it is read");
@@ -181,6 +345,20 @@ impl Builder {
     /// # Panics
     ///
     /// Panics if it is less than a second.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use anyscope_nats::Nats;
+    /// use anyscope_remote::EngineError;
+    /// use std::time::Duration;
+    ///
+    /// /// Nobody looks at them before the end of the quarter.
+    /// async fn connect() -> Result<Nats, EngineError> {
+    ///     let quarter = Duration::from_secs(92 * 24 * 3600);
+    ///     Nats::builder("nats://localhost:4222").keep_dead_letters(quarter).connect().await
+    /// }
+    /// ```
     #[track_caller]
     pub fn keep_dead_letters(mut self, time: Duration) -> Self {
         assert!(time >= Duration::from_secs(1), "a dead letter must be there until it is read");
@@ -193,6 +371,18 @@ impl Builder {
     /// # Panics
     ///
     /// Panics unless it is 1 to 32 letters of ASCII, digits and `_`.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use anyscope_nats::Nats;
+    /// use anyscope_remote::EngineError;
+    ///
+    /// /// Tests beside the real thing, in one account.
+    /// async fn connect() -> Result<Nats, EngineError> {
+    ///     Nats::builder("nats://localhost:4222").prefix("staging").connect().await
+    /// }
+    /// ```
     #[track_caller]
     pub fn prefix(mut self, prefix: impl Into<String>) -> Self {
         let prefix = prefix.into();
@@ -214,6 +404,17 @@ impl Builder {
     /// take the credentials; [`Incompatible`](ErrorKind::Incompatible) if it is too old or has no JetStream. None of them shows credentials.
     ///
     /// When the connection is lost later, it is made again, for ever; until then what is asked is `Unavailable`.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use anyscope_nats::Nats;
+    /// use anyscope_remote::ErrorKind;
+    ///
+    /// // Nobody listens on this port.
+    /// let refused = smol::block_on(Nats::builder("nats://127.0.0.1:1").connect()).unwrap_err();
+    /// assert_eq!(refused.kind(), ErrorKind::Unavailable);
+    /// ```
     pub async fn connect(self) -> Result<Nats, EngineError> {
         let home = Home::new(self.runtime.clone())
             .map_err(|error| EngineError::new(ErrorKind::Other, error))?;

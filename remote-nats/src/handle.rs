@@ -95,6 +95,8 @@ pub(crate) struct Core {
 /// JetStream says that a message is stored before it is on the disk; by default it is written there within two minutes. So one server that loses its power, and
 /// not only its process, loses what was stored last, unless it has `sync_interval: always`, which costs a factor of about 60. Three servers that do not lose
 /// their power together lose nothing.
+///
+/// See [`Nats::durability`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Durability {
@@ -104,6 +106,10 @@ pub struct Durability {
 
 impl Nats {
     /// Sets up a connection to a server, `nats://host:4222` or `tls://host:4222`, or several of a cluster with commas between.
+    ///
+    /// # Examples
+    ///
+    /// See [`Nats`].
     pub fn builder(servers: impl Into<String>) -> Builder {
         Builder::new(servers.into())
     }
@@ -113,6 +119,10 @@ impl Nats {
     /// # Errors
     ///
     /// As of everything that is asked.
+    ///
+    /// # Examples
+    ///
+    /// See [`Builder::replicas`](crate::Builder::replicas).
     pub async fn durability(&self, queue: &Queue) -> Result<Durability, EngineError> {
         let (core, line) = (self.core.clone(), self.core.line(queue));
         self.home

@@ -100,6 +100,8 @@ impl Drop for Shared {
 }
 
 /// What a stored job survives; see [`Builder::durability`].
+///
+/// See [`Builder::durability`].
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Durability {
     /// The end of power: each commit waits for the disk (`synchronous = full`).
@@ -116,11 +118,29 @@ impl Sqlite {
     ///
     /// [`Incompatible`](ErrorKind::Incompatible) if the file has something else, or jobs of another version;
     /// [`Denied`](ErrorKind::Denied) if it may not be written.
+    ///
+    /// # Examples
+    ///
+    /// See [`Sqlite`].
     pub fn open(path: impl AsRef<Path>) -> Result<Self, EngineError> {
         Self::builder().open(path)
     }
 
     /// Returns a builder, to set limits.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use anyscope_sqlite::Sqlite;
+    /// use std::time::Duration;
+    ///
+    /// # let folder = tempfile::tempdir().unwrap();
+    /// # let path = folder.path().join("jobs.db");
+    /// let hour = Duration::from_secs(3600);
+    /// let engine = Sqlite::builder().queue_limit(10_000).keep(hour).open(path)?;
+    /// # drop(engine);
+    /// # Ok::<(), anyscope_remote::EngineError>(())
+    /// ```
     pub fn builder() -> Builder {
         Builder {
             durability: Durability::default(),
@@ -338,6 +358,8 @@ impl Drop for Leasing<'_> {
 }
 
 /// Sets what a file takes; from [`Sqlite::builder`].
+///
+/// See [`Sqlite::builder`].
 #[derive(Clone, Debug)]
 #[must_use = "a builder does nothing unless it opens a file"]
 pub struct Builder {
@@ -350,18 +372,62 @@ pub struct Builder {
 
 impl Builder {
     /// Sets what a job that this handle has stored survives.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use anyscope_sqlite::{Durability, Sqlite};
+    ///
+    /// # let folder = tempfile::tempdir().unwrap();
+    /// # let path = folder.path().join("jobs.db");
+    /// // Jobs that can be put once more, should the power fail.
+    /// let engine = Sqlite::builder().durability(Durability::Processes).open(path)?;
+    /// # drop(engine);
+    /// # Ok::<(), anyscope_remote::EngineError>(())
+    /// ```
     pub fn durability(mut self, durability: Durability) -> Self {
         self.durability = durability;
         self
     }
 
     /// Sets how many jobs without an outcome a queue may have, for what this handle puts. No limit otherwise. Above it, calls wait.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use anyscope_remote::{ErrorKind, engine::{Engine, Envelope, JobId, Queue}};
+    /// use anyscope_sqlite::Sqlite;
+    ///
+    /// # let folder = tempfile::tempdir().unwrap();
+    /// # let path = folder.path().join("jobs.db");
+    /// let (engine, queue) = (Sqlite::builder().queue_limit(1).open(path)?, Queue::from("squares"));
+    /// let job = || Envelope::new(JobId::unique(), "square", 1, vec![]);
+    /// smol::block_on(engine.put(&queue, vec![job()]))?;
+    /// let full = smol::block_on(engine.put(&queue, vec![job()])).unwrap_err();
+    /// assert_eq!(full.kind(), ErrorKind::Full);
+    /// # Ok::<(), anyscope_remote::EngineError>(())
+    /// ```
     pub fn queue_limit(mut self, jobs: usize) -> Self {
         self.queue_limit = jobs;
         self
     }
 
     /// Sets how many bytes a job or an outcome may have. 1 MiB otherwise: what is larger belongs into a file, and its path into the job.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use anyscope_remote::{ErrorKind, engine::{Engine, Envelope, JobId, Queue}};
+    /// use anyscope_sqlite::Sqlite;
+    ///
+    /// # let folder = tempfile::tempdir().unwrap();
+    /// # let path = folder.path().join("jobs.db");
+    /// let engine = Sqlite::builder().payload_limit(1000).open(path)?;
+    /// let large = Envelope::new(JobId::unique(), "square", 1, vec![0; 2000]);
+    /// let refused = smol::block_on(engine.put(&Queue::from("squares"), vec![large])).unwrap_err();
+    /// assert!(matches!(refused.kind(), ErrorKind::TooLarge { .. }));
+    /// # Ok::<(), anyscope_remote::EngineError>(())
+    /// ```
     pub fn payload_limit(mut self, bytes: usize) -> Self {
         self.payload_limit = bytes;
         self
@@ -370,12 +436,29 @@ impl Builder {
     /// Sets how large the file may become by the jobs that this handle puts, as a number of bytes. Above it, jobs are refused as if the disk were
     /// [full](ErrorKind::OutOfSpace); an eighth of it, and at least 256 KiB, comes on top for leases and outcomes, so that what is stored can be done. The log
     /// beside the file comes on top, too.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use anyscope_sqlite::Sqlite;
+    ///
+    /// # let folder = tempfile::tempdir().unwrap();
+    /// # let path = folder.path().join("jobs.db");
+    /// // A producer that runs wild does not fill the disk.
+    /// let engine = Sqlite::builder().file_limit(1 << 30).open(path)?;
+    /// # drop(engine);
+    /// # Ok::<(), anyscope_remote::EngineError>(())
+    /// ```
     pub fn file_limit(mut self, bytes: u64) -> Self {
         self.file_limit = Some(bytes);
         self
     }
 
     /// Sets how long outcomes are kept, so that callers may come late and ids are not run again. A day otherwise.
+    ///
+    /// # Examples
+    ///
+    /// See [`Sqlite::builder`].
     pub fn keep(mut self, time: Duration) -> Self {
         self.keep = time;
         self
@@ -386,6 +469,10 @@ impl Builder {
     /// # Errors
     ///
     /// As [`Sqlite::open`].
+    ///
+    /// # Examples
+    ///
+    /// See [`Sqlite::builder`].
     pub fn open(self, path: impl AsRef<Path>) -> Result<Sqlite, EngineError> {
         let Builder { durability, queue_limit, payload_limit, file_limit, keep } = self;
         let path = path.as_ref().to_owned();

@@ -3,6 +3,8 @@
 use std::{fmt, io, net::SocketAddr, path::PathBuf};
 
 /// Why a [`Server`](crate::Server) does not serve.
+///
+/// See [`Server::tcp`](crate::Server::tcp).
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum Error {

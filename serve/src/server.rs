@@ -44,6 +44,18 @@ pub struct Server {
 
 impl Server {
     /// Returns a server of this tree, which listens nowhere yet.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use anyscope::observe::tree::Tree;
+    /// use anyscope_serve::Server;
+    ///
+    /// let tree = Tree::new();
+    /// let serving = Server::new(&tree).tcp("localhost:0")?;
+    /// println!("look at {serving}"); // `http://127.0.0.1:40123/`, in a browser
+    /// # Ok::<(), anyscope_serve::Error>(())
+    /// ```
     pub fn new(tree: &Tree) -> Self {
         Server {
             tree: tree.clone(),
@@ -54,11 +66,37 @@ impl Server {
     }
 
     /// Looks at the tree at most once in this time, however many ask. 200 ms by default.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use anyscope::observe::tree::Tree;
+    /// use anyscope_serve::Server;
+    /// use std::time::Duration;
+    ///
+    /// // A tree of a hundred thousand children, of which nobody needs to see each change.
+    /// let serving = Server::new(&Tree::new()).tick(Duration::from_secs(2)).tcp("localhost:0")?;
+    /// assert!(serving.local_addr().is_some());
+    /// # Ok::<(), anyscope_serve::Error>(())
+    /// ```
     pub fn tick(self, tick: Duration) -> Self {
         Server { tick, ..self }
     }
 
     /// Leaves a client that takes longer than this to say what it wants, or to take it. 5 s by default.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use anyscope::observe::tree::Tree;
+    /// use anyscope_serve::Server;
+    /// use std::time::Duration;
+    ///
+    /// // Over a slow line.
+    /// let serving = Server::new(&Tree::new()).timeout(Duration::from_secs(30)).tcp("localhost:0")?;
+    /// assert!(serving.local_addr().is_some());
+    /// # Ok::<(), anyscope_serve::Error>(())
+    /// ```
     pub fn timeout(self, timeout: Duration) -> Self {
         Server { timeout, ..self }
     }
@@ -68,6 +106,10 @@ impl Server {
     /// # Panics
     ///
     /// If it is zero.
+    ///
+    /// # Examples
+    ///
+    /// See [`Server`].
     #[track_caller]
     pub fn max_clients(self, max_clients: usize) -> Self {
         assert!(

@@ -47,6 +47,10 @@ impl Serving {
     }
 
     /// Returns the address of the port, unless it is a socket with a path.
+    ///
+    /// # Examples
+    ///
+    /// See [`Server`](crate::Server).
     pub fn local_addr(&self) -> Option<SocketAddr> {
         self.place.address()
     }

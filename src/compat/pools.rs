@@ -50,6 +50,8 @@ use std::time::Instant;
 pub struct FromDeadpool<M>(pub M);
 
 /// A resource of a [`FromDeadpool`], and what its manager wants to know of it.
+///
+/// See [`FromDeadpool`].
 #[derive(Debug)]
 pub struct Measured<T> {
     value: T,
@@ -58,11 +60,26 @@ pub struct Measured<T> {
 
 impl<T> Measured<T> {
     /// Returns how often it was recycled, and when.
+    ///
+    /// # Examples
+    ///
+    /// See [`FromDeadpool`].
     pub fn metrics(&self) -> Metrics {
         self.metrics
     }
 
     /// Returns the resource alone.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use anyscope::compat::Measured;
+    ///
+    /// /// Where one is to be had that the pool has no part in any more: of `Guard::take`.
+    /// fn alone(connection: Measured<String>) -> String {
+    ///     connection.into_inner()
+    /// }
+    /// ```
     pub fn into_inner(self) -> T {
         self.value
     }

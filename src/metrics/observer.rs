@@ -50,22 +50,68 @@ impl Metrics {
     ///
     /// It asks the recorder of the program for the metrics of each name when a child of that name is first spawned.
     /// Install the recorder before.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use anyscope::{metrics::Metrics, observe::tree::Tree};
+    ///
+    /// // Install the recorder of the program before: that of Prometheus, for example.
+    /// let tree = Tree::builder().observer(Metrics::new()).build();
+    /// assert!(tree.snapshot().scopes.is_empty());
+    /// ```
     pub fn new() -> Self {
         Metrics { by_name: ByName::new(), clock: Box::new(SystemClock), children: Marks::new() }
     }
 
     /// Takes the time from this clock.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use anyscope::{metrics::Metrics, observe::tree::Tree, sim::Sim};
+    ///
+    /// // A test of what is recorded runs in the time of a simulation.
+    /// let sim = Sim::new(7);
+    /// let tree = Tree::builder().observer(Metrics::new().clock(sim.handle())).build();
+    /// assert!(tree.snapshot().scopes.is_empty());
+    /// ```
     pub fn clock(self, clock: impl Clock + Send + Sync + 'static) -> Self {
         Metrics { clock: Box::new(clock), ..self }
     }
 
     /// Sets how many names have metrics of their own; children of further names are recorded as `other`.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use anyscope::{metrics::Metrics, observe::tree::Tree};
+    ///
+    /// // A program that names its children after customers has too many names for metrics.
+    /// let tree = Tree::builder().observer(Metrics::new().names(20)).build();
+    /// assert!(tree.snapshot().scopes.is_empty());
+    /// ```
     pub fn names(mut self, limit: usize) -> Self {
         self.by_name.limit = limit;
         self
     }
 
     /// Records to this recorder, and not to that of the program.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use anyscope::{concurrent, metrics::Metrics, observe::tree::Tree};
+    /// use metrics_util::debugging::DebuggingRecorder;
+    ///
+    /// let recorder = DebuggingRecorder::new();
+    /// let seen = recorder.snapshotter();
+    /// let tree = Tree::builder().observer(Metrics::new().recorder(recorder)).build();
+    /// smol::block_on(tree.watch(concurrent(async |s| {
+    ///     s.spawn_named("feed", async {});
+    /// })));
+    /// assert!(!seen.snapshot().into_vec().is_empty());
+    /// ```
     pub fn recorder(mut self, recorder: impl Recorder + Send + Sync + 'static) -> Self {
         self.by_name.recorder = Some(Arc::new(recorder));
         self

@@ -75,6 +75,17 @@ pub struct Bar {
 
 impl Bar {
     /// Returns the only bar on stderr, if that is a terminal. For several, see [`Bars`].
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use anyscope::progress::Bar;
+    ///
+    /// let bar = Bar::new("copying");
+    /// bar.set_total(3);
+    /// bar.inc(2);
+    /// assert_eq!(bar.to_string(), "copying 2/3");
+    /// ```
     pub fn new(description: impl AsRef<str>) -> Self {
         Bars::new().bar(description)
     }
@@ -88,6 +99,17 @@ impl Bar {
     }
 
     /// Sets what is counted: "files", say.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use anyscope::progress::Bar;
+    ///
+    /// let bar = Bar::new("copying").unit("files");
+    /// bar.set_total(3);
+    /// bar.inc(2);
+    /// assert_eq!(bar.to_string(), "copying 2/3 files");
+    /// ```
     pub fn unit(self, unit: impl AsRef<str>) -> Self {
         // Not in the same statement, where the lock is held.
         let unit = unit.as_ref();
@@ -114,18 +136,53 @@ impl Bar {
 
     /// Has it show how much is done in a second: of late, so that what is older than 15 seconds counts for
     /// a tenth.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use anyscope::{Timer, progress::Bar, sim::Sim};
+    /// use std::time::Duration;
+    ///
+    /// let line = Sim::new(1).run(async |sim| {
+    ///     let bar = Bar::new("copying").unit("files").rate().clock(sim.clone());
+    ///     sim.sleep(Duration::from_secs(10)).await;
+    ///     bar.inc(20);
+    ///     bar.finish()
+    /// });
+    /// assert_eq!(line.unwrap(), "copying 20 files, 2.0/s, 10s");
+    /// ```
     pub fn rate(self) -> Self {
         self.shown.line().has_rate = true;
         self
     }
 
     /// Sets the colour of its gauge.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use anyscope::progress::{Bar, Color};
+    ///
+    /// let bar = Bar::new("copying").color(Color::Green);
+    /// bar.inc(1);
+    /// assert_eq!(bar.finish(), "copying 1"); // what it says has no gauge
+    /// ```
     pub fn color(self, color: Color) -> Self {
         self.shown.line().color = Some(color);
         self
     }
 
     /// Sets how many columns its gauge has: 30, unless this is called. With 0 there is none.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use anyscope::progress::Bar;
+    ///
+    /// let narrow = Bar::new("copying").width(10);
+    /// let text_only = Bar::new("copying").width(0);
+    /// assert_eq!(narrow.finish(), text_only.finish());
+    /// ```
     pub fn width(self, columns: u16) -> Self {
         self.shown.line().width = columns.into();
         self
@@ -186,6 +243,19 @@ impl Bar {
     ///
     /// Several observers of a bar, at once or one after the other, show their sums. The total is known when all of them
     /// know theirs.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use anyscope::{flow, flow::NoClock, progress::Bar};
+    ///
+    /// # smol::block_on(async {
+    /// let bar = Bar::new("sending").unit("mails");
+    /// let send = async |user: &'static str| user.len(); // .. to everybody ..
+    /// flow::iter(["ann", "bob"]).map_concurrent(2, send).progress(NoClock, bar.observer()).count().await;
+    /// assert_eq!(bar.finish(), "sending 2/2 mails");
+    /// # });
+    /// ```
     pub fn observer(&self) -> impl FnMut(Progress) + Send + use<> {
         let (shown, mut before) = (self.shown.clone(), None::<Progress>);
         move |progress| {
@@ -196,23 +266,71 @@ impl Bar {
 
     /// Counts so many more that are done, beside what observers count. With 0, a bar that has a [`clock`](Self::clock)
     /// shows how much time has passed.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use anyscope::progress::Bar;
+    ///
+    /// let bar = Bar::new("lines");
+    /// for line in ["a", "b", "c"] {
+    ///     // .. whatever is no flow ..
+    ///     bar.inc(line.len());
+    /// }
+    /// assert_eq!(bar.finish(), "lines 3");
+    /// ```
     pub fn inc(&self, done: usize) {
         let elapsed = self.shown.elapsed();
         self.shown.change(|line| line.count(done, 0, elapsed));
     }
 
     /// Counts so many more that have failed, which are done, too.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use anyscope::progress::Bar;
+    ///
+    /// let bar = Bar::new("lines");
+    /// bar.set_total(10);
+    /// bar.inc(8);
+    /// bar.inc_failed(2);
+    /// assert_eq!(bar.finish(), "lines 10/10, 2 failed");
+    /// ```
     pub fn inc_failed(&self, failed: usize) {
         let elapsed = self.shown.elapsed();
         self.shown.change(|line| line.count(failed, failed, elapsed));
     }
 
     /// Sets how many there are in all, whatever observers say.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use anyscope::progress::Bar;
+    ///
+    /// let bar = Bar::new("pages");
+    /// bar.inc(1);
+    /// assert_eq!(bar.to_string(), "pages 1");
+    /// bar.set_total(20); // it is known now
+    /// assert_eq!(bar.to_string(), "pages 1/20");
+    /// ```
     pub fn set_total(&self, total: usize) {
         self.shown.change(|line| line.set_total(total));
     }
 
     /// Sets what stands at the end of the line; nothing, if it is empty.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use anyscope::progress::Bar;
+    ///
+    /// let bar = Bar::new("copying");
+    /// bar.inc(1);
+    /// bar.set_message("src/lib.rs");
+    /// assert_eq!(bar.to_string(), "copying 1: src/lib.rs");
+    /// ```
     pub fn set_message(&self, message: impl fmt::Display) {
         // Before anything is locked, as this is code of users.
         let message = &message.to_string();
@@ -224,11 +342,37 @@ impl Bar {
     /// # Errors
     ///
     /// Those of [`Bars::println`].
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use anyscope::progress::Bar;
+    ///
+    /// let bar = Bar::new("copying");
+    /// bar.inc(1);
+    /// bar.println("src/main.rs is a link, and left out")?; // above the bar
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
     pub fn println(&self, text: impl fmt::Display) -> io::Result<()> {
         self.shown.board.println(&text.to_string())
     }
 
     /// Calls `f` while no bar is on the terminal; see [`Bars::suspend`].
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use anyscope::progress::Bar;
+    ///
+    /// let bar = Bar::new("copying");
+    /// bar.inc(1);
+    /// let answer = bar.suspend(|| {
+    ///     // .. ask, and read a line from stdin ..
+    ///     eprintln!("overwrite?");
+    ///     "no"
+    /// });
+    /// assert_eq!(answer, "no");
+    /// ```
     pub fn suspend<R>(&self, f: impl FnOnce() -> R) -> R {
         let _suspended = self.shown.board.suspend();
         f()
@@ -236,12 +380,34 @@ impl Bar {
 
     /// Ends the bar as it is, and returns what it says, without a gauge. It stays on the terminal, unless
     /// it is nested, and nothing changes it any more.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use anyscope::progress::Bar;
+    ///
+    /// let bar = Bar::new("copying").unit("files");
+    /// bar.inc(7);
+    /// let summary = bar.finish();
+    /// bar.inc(1); // nothing changes it any more
+    /// assert_eq!((summary.as_str(), bar.to_string()), ("copying 7 files", summary.clone()));
+    /// ```
     pub fn finish(&self) -> String {
         self.shown.end(Stays::IfOuter);
         self.to_string()
     }
 
     /// As [`finish`](Self::finish), with a last message.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use anyscope::progress::Bar;
+    ///
+    /// let bar = Bar::new("copying").unit("files");
+    /// bar.inc(7);
+    /// assert_eq!(bar.finish_with_message("all of them"), "copying 7 files: all of them");
+    /// ```
     pub fn finish_with_message(&self, message: impl fmt::Display) -> String {
         // Before anything is locked, as this is code of users.
         let message = &message.to_string();
@@ -250,6 +416,17 @@ impl Bar {
     }
 
     /// As [`finish`](Self::finish), and takes it away from the terminal.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use anyscope::progress::Bar;
+    ///
+    /// let bar = Bar::new("copying").unit("files");
+    /// bar.inc(7);
+    /// let summary = bar.finish_and_clear(); // for a log, as the terminal does not show it
+    /// assert_eq!(summary, "copying 7 files");
+    /// ```
     pub fn finish_and_clear(&self) -> String {
         self.shown.end(Stays::No);
         self.to_string()

@@ -43,6 +43,10 @@ impl Bars {
     ///
     /// They are drawn at most 20 times a second, but for short bursts. A terminal whose `TERM` is `dumb` shows none, and
     /// one for which `NO_COLOR` is set no colours.
+    ///
+    /// # Examples
+    ///
+    /// See [`Bars`].
     pub fn new() -> Self {
         match stderr() {
             Some(screen) => {
@@ -54,6 +58,10 @@ impl Bars {
     }
 
     /// Returns bars on a screen, drawn with each change. [`pace`](Self::pace) limits how often.
+    ///
+    /// # Examples
+    ///
+    /// See [`Screen`](super::Screen).
     pub fn on(screen: impl Screen + Send + 'static) -> Self {
         Bars::with(Output::Screen(Box::new(screen)))
     }
@@ -83,12 +91,35 @@ impl Bars {
     ///
     /// What has to be seen is drawn at all times: that a bar is complete or goes, and what is printed.
     /// All else is seen with the next drawing.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use anyscope::{progress::Bars, smol::Smol};
+    /// use std::time::Duration;
+    ///
+    /// // Over a slow line, twice a second is enough.
+    /// let bars = Bars::new().pace(Smol, Duration::from_millis(500));
+    /// bars.bar("copying").inc(1);
+    /// ```
     pub fn pace(self, clock: impl Clock + Send + Sync + 'static, every: Duration) -> Self {
         self.board.set_pace(Arc::new(clock), every);
         self
     }
 
     /// Returns a bar below those that there are.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use anyscope::progress::Bars;
+    ///
+    /// let bars = Bars::new();
+    /// let (files, bytes) = (bars.bar("files"), bars.bar("bytes").bytes());
+    /// files.inc(1);
+    /// bytes.inc(5_200_000);
+    /// assert_eq!((files.finish(), bytes.finish()), ("files 1".into(), "bytes 5.2 MB".into()));
+    /// ```
     pub fn bar(&self, description: impl AsRef<str>) -> Bar {
         Bar::below(self.board.clone(), description.as_ref(), None)
     }
@@ -129,12 +160,38 @@ impl Bars {
     /// or asks by itself.
     ///
     /// No lock is held meanwhile: others count on, and what they print comes later.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use anyscope::progress::Bars;
+    ///
+    /// let bars = Bars::new();
+    /// bars.bar("copying").inc(1);
+    /// // A program of its own, which writes to the same terminal.
+    /// let status = bars.suspend(|| std::process::Command::new("true").status());
+    /// assert!(status?.success());
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
     pub fn suspend<R>(&self, f: impl FnOnce() -> R) -> R {
         let _suspended = self.board.suspend();
         f()
     }
 
     /// Returns whether no bar is ever shown.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use anyscope::progress::Bars;
+    /// use std::io;
+    ///
+    /// let bars = Bars::plain(io::sink());
+    /// if bars.is_hidden() {
+    ///     // .. log a line now and then instead ..
+    /// }
+    /// assert!(bars.is_hidden());
+    /// ```
     pub fn is_hidden(&self) -> bool {
         self.board.is_hidden()
     }

@@ -10,6 +10,8 @@ use console::measure_text_width;
 use core::{fmt::Write, time::Duration};
 
 /// The colour of a [bar](super::Bar::color): one of those that all terminals have.
+///
+/// See [`Bar::color`](super::Bar::color).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[allow(missing_docs)]
 pub enum Color {

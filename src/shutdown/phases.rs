@@ -75,6 +75,17 @@ struct Entry {
 
 impl Shutdown {
     /// Creates a shutdown that nothing but [`signal`](Self::signal) begins.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use anyscope::shutdown::Shutdown;
+    ///
+    /// let shutdown = Shutdown::new();
+    /// assert!(!shutdown.has_begun());
+    /// assert_eq!(shutdown.signal("the service manager says so"), 1);
+    /// assert!(shutdown.has_begun());
+    /// ```
     pub fn new() -> Self {
         let shared = Shared {
             state: Mutex::default(),
@@ -175,16 +186,62 @@ impl Shutdown {
     ///
     /// For what is to end at once, whatever its phase: a loop that accepts requests. Cancelling it
     /// begins no shutdown.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use anyscope::{concurrent, shutdown::Shutdown};
+    ///
+    /// # smol::block_on(async {
+    /// let shutdown = Shutdown::new();
+    /// concurrent(async |s| {
+    ///     let stop = shutdown.token();
+    ///     let accepting = s.spawn(async move { stop.run_until_cancelled(std::future::pending::<()>()).await });
+    ///     shutdown.signal("closing");
+    ///     assert_eq!(accepting.await.unwrap().unwrap_err().reason().unwrap().message(), "closing");
+    /// })
+    /// .await;
+    /// # });
+    /// ```
     pub fn token(&self) -> CancelToken {
         self.shared.begun.child_token()
     }
 
     /// Returns a token that is cancelled by the second signal.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use anyscope::shutdown::Shutdown;
+    ///
+    /// let shutdown = Shutdown::new();
+    /// let forced = shutdown.forced();
+    /// shutdown.signal("closing");
+    /// assert!(!forced.is_cancelled());
+    /// shutdown.signal("at once"); // Ctrl-C for the second time
+    /// assert!(forced.is_cancelled());
+    /// ```
     pub fn forced(&self) -> CancelToken {
         self.shared.forced.child_token()
     }
 
     /// Returns whether there was a signal.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use anyscope::shutdown::Shutdown;
+    ///
+    /// /// What a load balancer is told.
+    /// fn health(shutdown: &Shutdown) -> u16 {
+    ///     if shutdown.has_begun() { 503 } else { 200 }
+    /// }
+    ///
+    /// let shutdown = Shutdown::new();
+    /// assert_eq!(health(&shutdown), 200);
+    /// shutdown.signal("closing");
+    /// assert_eq!(health(&shutdown), 503);
+    /// ```
     pub fn has_begun(&self) -> bool {
         self.shared.begun.is_cancelled()
     }
@@ -233,6 +290,8 @@ impl fmt::Debug for Shutdown {
 }
 
 /// A policy of scopes that can be phases: [`Supervise`] and [`FailFast`].
+///
+/// A bound of [`Shutdown::phase`].
 pub trait Watched: Policy {
     /// What the daemon of a phase returns, which is no failure.
     #[doc(hidden)]
@@ -257,6 +316,8 @@ impl<E: Send + 'static> Watched for FailFast<E> {
 }
 
 /// What a scope has of a phase: a daemon and a finalizer.
+///
+/// See [`Shutdown::phase`].
 pub type Watch<P> = Pin<Box<dyn Future<Output = <P as Watched>::Done> + Send>>;
 
 /// The daemon of a phase.

@@ -37,6 +37,8 @@ pub struct Report {
 }
 
 /// A child that is still running.
+///
+/// See [`on_report`](super::Shutdown::on_report).
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct Running {

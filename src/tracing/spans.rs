@@ -65,6 +65,18 @@ const LENT: u64 = 1 << 63;
 
 impl Spans {
     /// Returns an observer whose spans have the level `INFO`, its events `DEBUG`, and all of them the target `anyscope`.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use anyscope::{concurrent, observe::tree::Tree, tracing::Spans};
+    ///
+    /// let tree = Tree::builder().observer(Spans::new()).build();
+    /// let sum = smol::block_on(tree.watch(concurrent(async |s| {
+    ///     s.spawn_named("feed", async { 1 }).await.unwrap() // its polls are in a span
+    /// })));
+    /// assert_eq!(sum, 1);
+    /// ```
     pub fn new() -> Self {
         Spans {
             target: "anyscope",
@@ -78,22 +90,43 @@ impl Spans {
     }
 
     /// Sets the target of spans and events.
+    ///
+    /// # Examples
+    ///
+    /// See [`Spans`].
     pub fn target(self, target: &'static str) -> Self {
         Spans { target, ..self }
     }
 
     /// Sets the level of spans.
+    ///
+    /// # Examples
+    ///
+    /// See [`Spans`].
     pub fn level(self, level: Level) -> Self {
         Spans { level, ..self }
     }
 
     /// Sets the level of events, but for panics, which are errors.
+    ///
+    /// # Examples
+    ///
+    /// See [`Spans`].
     pub fn event_level(self, event_level: Level) -> Self {
         Spans { event_level, ..self }
     }
 
     /// Adds what `tracing-opentelemetry` reads: `otel.name`, the name of the child, and `otel.status_code`, `ERROR` for
     /// one that failed or panicked. Not by default.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use anyscope::{observe::tree::Tree, tracing::Spans};
+    ///
+    /// let tree = Tree::builder().observer(Spans::new().otel(true)).build();
+    /// assert!(tree.snapshot().scopes.is_empty());
+    /// ```
     pub fn otel(self, is_otel: bool) -> Self {
         Spans { is_otel, ..self }
     }

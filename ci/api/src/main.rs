@@ -1,7 +1,9 @@
-//! Compares what the crates promise to their users with the listings in `docs/api`.
+//! Compares what the crates promise to their users with the listings in `docs/api`, and looks whether all of it has examples.
 //!
 //! `anyscope-api LISTINGS DOCS DEFAULT_DOCS [--bless]`: `LISTINGS` is `docs/api`, `DOCS` has rustdoc's JSON of each
 //! crate with all features, `DEFAULT_DOCS` that of core with its default features.
+
+mod examples;
 
 use public_api::{Builder, PublicItem};
 use std::{
@@ -28,13 +30,14 @@ fn main() -> Result<ExitCode, Box<dyn Error>> {
     };
     let core = Api::read("anyscope_core", Path::new(by_default))?;
     let mut narrow = core.names_only(&BY_DEFAULT, "default features");
-    let mut same = true;
+    let (mut same, mut shown) = (true, true);
     for file in files(Path::new(listings))? {
         let name = file.file_stem().ok_or("no name")?.to_string_lossy().replace('-', "_");
         let api = Api::read(&name, Path::new(docs))?;
         if name == "anyscope_core" {
             narrow &= api.names_only(&WITH_ALL_FEATURES, "all features");
         }
+        shown &= examples::are_there(&name, &Path::new(docs).join(&name).with_extension("json"))?;
         let now = api.listing();
         let then = fs::read_to_string(&file)?;
         same &= report(&name, &then, &now);
@@ -47,7 +50,10 @@ fn main() -> Result<ExitCode, Box<dyn Error>> {
             "what is public has changed: if it is meant, `ci/api.sh --bless`, and CHANGELOG.md"
         );
     }
-    Ok(if narrow && (same || bless) { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+    if !shown {
+        eprintln!("what is public needs an example, or a link to one: see ci/api/src/examples.rs");
+    }
+    Ok(if narrow && shown && (same || bless) { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
 /// Returns the listings, one for each crate that is published.

@@ -114,6 +114,8 @@ impl SimHandle {
 ///
 /// A read or write that is dropped has read or written nothing. A timer for it may be left until the
 /// next one, or until the stream is dropped.
+///
+/// See [`cable`](Self::cable).
 pub struct SimStream {
     sim: SimHandle,
     cable: Cable,
@@ -293,24 +295,49 @@ impl Cable {
     /// Ends the connection: from now on, reads at both ends fail with
     /// [`ConnectionReset`](ErrorKind::ConnectionReset), and writes with
     /// [`BrokenPipe`](ErrorKind::BrokenPipe). What has not been read is lost.
+    ///
+    /// # Examples
+    ///
+    /// See [`Cable`].
     pub fn cut(&self) {
         self.change(|state, _| state.cut = true);
     }
 
     /// Lets nothing arrive any more that this end has sent or sends, without a word to either end: the
     /// connection is half-open. Writes still succeed until the buffer is full.
+    ///
+    /// # Examples
+    ///
+    /// See [`Cable`].
     pub fn silence_outgoing(&self) {
         self.change(|state, cable| state.directions[cable.side].silence(true));
     }
 
     /// Lets nothing arrive any more at this end, as [`silence_outgoing`](Self::silence_outgoing) at
     /// the other.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use anyscope::sim::{Link, Sim};
+    /// use futures_lite::AsyncWriteExt;
+    ///
+    /// Sim::new(1).run(async |sim| {
+    ///     let (ours, mut theirs) = sim.stream_pair(Link::default());
+    ///     ours.cable().silence_incoming();
+    ///     theirs.write_all(b"hello").await.unwrap(); // it is written, and does not arrive
+    /// }).unwrap();
+    /// ```
     pub fn silence_incoming(&self) {
         self.change(|state, cable| state.directions[cable.incoming()].silence(true));
     }
 
     /// Ends silence in both directions. What was sent meanwhile arrives, as that of a protocol that
     /// sends it again. It does not undo a [`cut`](Self::cut).
+    ///
+    /// # Examples
+    ///
+    /// See [`Cable`].
     pub fn restore(&self) {
         self.change(|state, _| state.directions.iter_mut().for_each(|way| way.silence(false)));
     }

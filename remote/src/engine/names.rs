@@ -192,6 +192,12 @@ impl LeaseId {
 name! {
     /// Who calls: a [`Remote`](crate::Remote), as long as it is there.
     ///
+    /// See [`unique`](Self::unique).
+    CallerId
+}
+
+impl CallerId {
+    /// Returns an id that no other call of this returns, in any process.
     ///
     /// # Examples
     ///
@@ -202,12 +208,6 @@ name! {
     /// assert_ne!(caller, CallerId::unique());
     /// assert_eq!(caller, CallerId::new(caller.as_str()));
     /// ```
-    /// See [`unique`](Self::unique).
-    CallerId
-}
-
-impl CallerId {
-    /// Returns an id that no other call of this returns, in any process.
     pub fn unique() -> Self {
         CallerId(unique().into())
     }
