@@ -73,16 +73,16 @@ impl Link {
     /// # Examples
     ///
     /// ```
-    /// use anyscope::smol::Smol;
+    /// use anyscope::sim::Sim;
     /// use anyscope_remote::{ErrorKind, Memory, engine::{Engine, Queue}, memory::Link};
     ///
-    /// # smol::block_on(async {
-    /// let (link, queue) = (Link::new(), Queue::from("squares"));
-    /// let engine = Memory::new(&Smol).over(&link);
-    /// assert!(engine.status(&queue).await.is_ok());
-    /// link.cut();
-    /// assert_eq!(engine.status(&queue).await.unwrap_err().kind(), ErrorKind::Unavailable);
-    /// # });
+    /// Sim::new(7).run(async |sim| {
+    ///     let (link, queue) = (Link::new(), Queue::from("squares"));
+    ///     let engine = Memory::new(&sim).over(&link);
+    ///     assert!(engine.status(&queue).await.is_ok());
+    ///     link.cut();
+    ///     assert_eq!(engine.status(&queue).await.unwrap_err().kind(), ErrorKind::Unavailable);
+    /// }).unwrap();
     /// ```
     pub fn cut(&self) {
         self.cut_requests();

@@ -286,7 +286,7 @@ impl Builder {
     ///
     /// ```
     /// use anyscope_remote::ProcessPool;
-    /// use std::{process::Command, sync::{Arc, Mutex}};
+    /// use std::{process::Command, sync::mpsc};
     ///
     /// # smol::block_on(async {
     /// # use anyscope_remote::{Job, Json};
@@ -299,19 +299,18 @@ impl Builder {
     /// #     type Codec = Json;
     /// # }
     /// // `Square` is the job of the example at `Remote`.
-    /// let heard = Arc::new(Mutex::new(Vec::new()));
-    /// let log = heard.clone();
+    /// let (log, heard) = mpsc::channel();
     /// let pool = ProcessPool::builder(1)
     ///     .command(|| {
     ///         let mut says = Command::new("echo");
     ///         says.arg("no licence");
     ///         says
     ///     })
-    ///     .on_output(move |_process, bytes| log.lock().unwrap().extend_from_slice(bytes))
+    ///     .on_output(move |_process, bytes| log.send(bytes.to_vec()).unwrap())
     ///     .start()
     ///     .unwrap();
     /// assert!(pool.call(Square(7)).await.is_err());
-    /// assert_eq!(*heard.lock().unwrap(), b"no licence\n");
+    /// assert_eq!(heard.recv().unwrap(), b"no licence\n");
     /// # });
     /// ```
     pub fn on_output(mut self, hear: impl Fn(u32, &[u8]) + Send + Sync + 'static) -> Self {

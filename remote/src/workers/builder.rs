@@ -299,7 +299,6 @@ impl Workers {
     /// ```
     /// use anyscope::{scope, smol::Smol};
     /// use anyscope_remote::{Memory, Remote, WorkerEvent, Workers};
-    /// use std::sync::{Arc, Mutex};
     ///
     /// # smol::block_on(async {
     /// # use anyscope_remote::{Job, Json};
@@ -312,20 +311,19 @@ impl Workers {
     /// #     type Codec = Json;
     /// # }
     /// // `Square` is the job of the example at `Remote`.
-    /// let (engine, log) = (Memory::new(&Smol), Arc::new(Mutex::new(Vec::new())));
-    /// let lines = log.clone();
+    /// let (engine, log) = (Memory::new(&Smol), smol::channel::unbounded());
     /// scope(&Smol, async |s| {
     ///     let workers = Workers::new(&engine, "squares").attempts(1, []).on_event(move |event| {
-    ///         if let WorkerEvent::Dead { why, .. } = event {
-    ///             lines.lock().unwrap().push(why.to_string());
+    ///         if let WorkerEvent::Dead { attempts, .. } = event {
+    ///             log.0.try_send(*attempts).unwrap();
     ///         }
     ///     });
     ///     s.spawn_daemon(workers.serve(&Smol, &Smol, async |Square(_), _| Err("no ink".to_owned())));
     ///     let squares = Remote::<Square>::new(&engine, &Smol, "squares");
     ///     assert!(squares.call(Square(7)).await.is_err());
+    ///     assert_eq!(log.1.recv().await, Ok(1));
     /// })
     /// .await;
-    /// assert_eq!(log.lock().unwrap().len(), 1);
     /// # });
     /// ```
     pub fn on_event(mut self, observer: impl Fn(&WorkerEvent<'_>) + Send + Sync + 'static) -> Self {
