@@ -306,7 +306,11 @@ impl Engine for Sqlite {
     }
 
     async fn gone(&self, callers: Vec<CallerId>) -> Result<Gone, EngineError> {
-        self.read(move |db, now| jobs::gone(db, &callers, now)).await
+        let missed = self.read(move |db, now| jobs::missed(db, &callers, now)).await?;
+        if missed.is_empty() {
+            return Ok(missed);
+        }
+        self.write(move |db, now| jobs::gone(db, &missed, now)).await
     }
 
     async fn status(&self, queue: &Queue) -> Result<Status, EngineError> {

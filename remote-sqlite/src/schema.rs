@@ -39,7 +39,12 @@ create index keys on jobs (queue, key, seq) where outcome is null and key is not
 create index settled on jobs (settled_no) where settled_no is not null;
 create index kept on jobs (settled_at) where settled_at is not null;
 create index dead on jobs (queue, settled_no) where dead = 1;
-create table callers (id text primary key, until integer not null) without rowid;
+create table callers (
+    id text primary key,
+    until integer not null,
+    lease integer not null default 0,
+    missed integer          -- since when it is known not to have come back
+) without rowid;
 create table signals (
     no integer primary key autoincrement,
     queue text not null,
@@ -61,7 +66,7 @@ pub(crate) fn prepare(db: &mut Connection) -> Result<(), EngineError> {
         .query_row("select count(*) from sqlite_master", [], |row| row.get(0))
         .map_err(translate)?;
     match (application, version, tables) {
-        (APPLICATION, VERSION, _) => {}
+        (APPLICATION, VERSION, _) => add(&transaction).map_err(translate)?,
         (0, 0, 0) => transaction
             .execute_batch(&format!(
                 "{TABLES} pragma application_id = {APPLICATION}; pragma user_version = {VERSION};"
@@ -79,4 +84,17 @@ pub(crate) fn prepare(db: &mut Connection) -> Result<(), EngineError> {
         }
     }
     transaction.commit().map_err(translate)
+}
+
+/// Adds what earlier programs have not made, and pass over.
+fn add(db: &Connection) -> rusqlite::Result<()> {
+    let is_there =
+        "select exists (select 1 from pragma_table_info('callers') where name = 'lease')";
+    if db.query_row(is_there, [], |row| row.get(0))? {
+        return Ok(());
+    }
+    db.execute_batch(
+        "alter table callers add column lease integer not null default 0;
+         alter table callers add column missed integer;",
+    )
 }

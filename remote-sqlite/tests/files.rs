@@ -1,9 +1,9 @@
 //! What a file may be, and how full.
 
-use anyscope::{Timer, join, scope, smol::Smol};
+use anyscope::{Timer, join, scope, smol::Smol, timeout};
 use anyscope_remote::{
     EngineError, ErrorKind, Job, Json, Remote, Workers,
-    engine::{Ask, End, Engine, Envelope, JobId, Put, Queue, Settler, WorkerName},
+    engine::{Ask, CallerId, End, Engine, Envelope, JobId, Put, Queue, Settler, WorkerName},
 };
 use anyscope_sqlite::{Durability, Sqlite};
 use rusqlite::Connection;
@@ -189,6 +189,86 @@ fn j98_a_disk_that_others_fill_is_one_to_wait_for() {
         let status = engine.status(&queue).await.unwrap();
         assert_eq!((status.ready, status.settled), (1, u64::from(stored)));
     });
+}
+
+/// Given a file that nobody can write to for longer than the time of a caller, as another process writes or the disk is full, then the caller is there when it says so
+/// afterwards; otherwise it is gone when it had the same time once more. A file of an earlier version does.
+#[test]
+fn j115_a_caller_is_there_that_could_not_say_so() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("jobs.db");
+    drop(Sqlite::open(&path).unwrap());
+    let other = Connection::open(&path).unwrap();
+    other
+        .execute_batch(
+            "drop table callers; create table callers (id text primary key, until integer not null) without rowid",
+        )
+        .unwrap();
+    smol::block_on(async {
+        // Of another process: it does not know what this one could not do.
+        let (engine, worker) = (Sqlite::open(&path).unwrap(), Sqlite::open(&path).unwrap());
+        comes_back(&engine, &worker, async |engine| {
+            other.execute_batch("begin immediate").unwrap();
+            let somebody = CallerId::unique();
+            let says = engine.attend(&somebody, SHORT);
+            assert!(timeout(&Smol, SHORT, says).await.is_err());
+            other.execute_batch("commit").unwrap();
+        })
+        .await;
+        let Some(disk) = Disk::mount("8m") else {
+            eprintln!("skipped: this user may not mount a disk");
+            return;
+        };
+        let path = disk.0.path().join("jobs.db");
+        let (engine, worker) = (Sqlite::open(&path).unwrap(), Sqlite::open(&path).unwrap());
+        comes_back(&engine, &worker, async |engine| {
+            let ballast = disk.0.path().join("ballast");
+            let mut filled = fs::File::create(&ballast).unwrap();
+            while filled.write_all(&[0; 512]).is_ok() {}
+            // What there is of the log may take some.
+            let full = async |caller: &CallerId| loop {
+                if let Err(error) = engine.attend(caller, SHORT).await {
+                    break error;
+                }
+            };
+            let full = full(&CallerId::unique()).await;
+            assert_eq!(full.kind(), ErrorKind::OutOfSpace, "{full}");
+            pass(engine, SHORT).await;
+            fs::remove_file(&ballast).unwrap();
+        })
+        .await;
+    });
+}
+
+const SHORT: Duration = Duration::from_millis(500);
+
+/// A caller is there again after `away`, in which nobody can write.
+async fn comes_back(engine: &Sqlite, worker: &Sqlite, away: impl AsyncFnOnce(&Sqlite)) {
+    let caller = CallerId::unique();
+    let is_gone = async || {
+        let gone = worker.gone(vec![caller.clone()]).await.unwrap();
+        gone == [caller.clone()]
+    };
+    assert!(is_gone().await, "it never came");
+    engine.attend(&caller, SHORT).await.unwrap();
+    away(engine).await;
+    assert!(!is_gone().await, "it could not say that it is there");
+    engine.attend(&caller, SHORT).await.unwrap();
+    // Now it could, and does not.
+    pass(engine, SHORT).await;
+    assert!(!is_gone().await);
+    pass(engine, SHORT).await;
+    assert!(is_gone().await);
+    engine.attend(&caller, 600 * SHORT).await.unwrap();
+    assert!(!is_gone().await, "it is there again");
+    engine.attend(&caller, Duration::ZERO).await.unwrap();
+    assert!(is_gone().await, "it has said that it goes");
+}
+
+/// Waits so long.
+async fn pass(engine: &Sqlite, time: Duration) {
+    let ask = Ask::new(1, time, time, WorkerName::new("nobody"));
+    assert!(engine.lease(&"empty".into(), ask).await.unwrap().is_empty());
 }
 
 /// A disk of its own, in memory.

@@ -91,7 +91,8 @@ impl Caller {
                 }
                 let mut backoff = Backoff::new(&caller.time);
                 while caller.attend_once().await.is_err() {
-                    backoff.wait().await;
+                    // When the engine is there again, this is to be known before its time is over.
+                    caller.time.sleep(backoff.delay().min(pace)).await;
                 }
             }
         });
