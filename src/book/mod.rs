@@ -45,6 +45,7 @@ chapters! {
     for_library_authors: "for-library-authors.md",
     writing_an_adapter: "writing-an-adapter.md",
     adapter_pool: "adapter-pool.md",
+    adapter_pool_end: "adapter-pool-end.md",
     adapter_local: "adapter-local.md",
     writing_an_operator: "writing-an-operator.md",
     no_std: "no-std.md",
