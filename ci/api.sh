@@ -2,6 +2,7 @@
 # What is public is what docs/api says: a line that is gone breaks users, a new one is a promise. `--bless` writes the listings.
 # What the facade takes over from core and the adapters is listed there, not twice.
 # Core names no types of other crates but those that ci/api/src/main.rs allows.
+# What is public has an example, or says where one is: see ci/api/src/examples.rs.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 exec </dev/null
