@@ -310,7 +310,7 @@ impl<E: Spawn, P: Policy + Send + Sync + 'static> LimitedScope<E, P> {
         }
     }
 
-    /// [`try_spawn`](Self::try_spawn) with a name; see
+    /// Spawns a child with a name if there is room, as [`try_spawn`](Self::try_spawn) does; see
     /// [`Scope::spawn_named`](crate::Scope::spawn_named).
     ///
     /// # Errors

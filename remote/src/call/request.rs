@@ -226,7 +226,7 @@ impl<J: Job> Request<J> {
         Ok(ticket)
     }
 
-    /// [`submit`](Self::submit) under an id of one's own; see [`Remote::submit_as`](crate::Remote::submit_as).
+    /// Puts the job under an id of one's own, as [`submit`](Self::submit) does; see [`Remote::submit_as`](crate::Remote::submit_as).
     ///
     /// # Errors
     ///

@@ -197,7 +197,7 @@ pub struct Again {
 }
 
 impl Again {
-    /// At once, and it was no attempt.
+    /// Returns how to give a lease back at once, when it was no attempt.
     ///
     /// # Examples
     ///
@@ -223,7 +223,7 @@ impl Again {
         Again { after: Duration::ZERO, counts: false }
     }
 
-    /// After this delay, and it was an attempt.
+    /// Returns how to give a lease back for after this delay, when it was an attempt.
     ///
     /// # Examples
     ///

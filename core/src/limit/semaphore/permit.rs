@@ -81,7 +81,7 @@ impl<'a> Permit<'a> {
         Some(Permit { semaphore, count, held })
     }
 
-    /// Never returns the permits: from now on the semaphore has so many fewer.
+    /// Keeps the permits for good: from now on the semaphore has so many fewer.
     ///
     /// # Examples
     ///
@@ -161,7 +161,7 @@ impl OwnedPermit {
         Some(OwnedPermit { semaphore: self.semaphore.clone(), count })
     }
 
-    /// Never returns the permits: from now on the semaphore has so many fewer.
+    /// Keeps the permits for good: from now on the semaphore has so many fewer.
     ///
     /// # Examples
     ///

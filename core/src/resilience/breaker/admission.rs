@@ -47,7 +47,7 @@ impl<'a, C: Clock> Admission<'a, C> {
         }
     }
 
-    /// The call has succeeded.
+    /// Says that the call has succeeded.
     ///
     /// # Examples
     ///
@@ -66,7 +66,7 @@ impl<'a, C: Clock> Admission<'a, C> {
         self.end(false);
     }
 
-    /// The call has failed.
+    /// Says that the call has failed.
     ///
     /// # Examples
     ///
@@ -84,7 +84,7 @@ impl<'a, C: Clock> Admission<'a, C> {
         self.end(true);
     }
 
-    /// As [`success`](Self::success) or [`failure`](Self::failure).
+    /// Says how the call has ended: as [`success`](Self::success) or [`failure`](Self::failure).
     ///
     /// # Examples
     ///

@@ -54,7 +54,7 @@ impl When {
     /// All outputs.
     pub const All: All = All(());
 
-    /// So many outputs, and not one more, even if more are ready.
+    /// Returns the condition that there are so many outputs, and not one more, even if more are ready.
     ///
     /// Of nothing at all (`Count(0)`) there is always enough: the wait polls nothing. If there are
     /// fewer than `outputs`, it ends with the last of them, and was not
