@@ -111,8 +111,8 @@ impl<J: Job> Remote<J> {
     /// # Examples
     ///
     /// ```
-    /// use anyscope::smol::Smol;
-    /// use anyscope_remote::{Memory, Remote};
+    /// use anyscope::{Timer, scope, sim::Sim};
+    /// use anyscope_remote::{Ended, Memory, Remote, Workers, memory::Link};
     /// use std::time::Duration;
     ///
     /// # use anyscope_remote::{Job, Json};
@@ -124,11 +124,31 @@ impl<J: Job> Remote<J> {
     /// #     type Error = String;
     /// #     type Codec = Json;
     /// # }
-    /// // `Square` is the job of the example at `Remote`.
-    /// let squares = Remote::<Square>::new(&Memory::new(&Smol), &Smol, "squares");
-    /// // When this process is killed, its jobs are cancelled five seconds later.
-    /// let squares = squares.caller_lease(Duration::from_secs(5));
-    /// # drop(squares);
+    /// Sim::new(7).run(async |sim| {
+    ///     // `Square` is the job of the example at `Remote`. Its caller is cut off after a second.
+    ///     const SECOND: Duration = Duration::from_secs(1);
+    ///     let (engine, link) = (Memory::new(&sim), Link::new());
+    ///     let (sender, ended) = smol::channel::unbounded();
+    ///     let squares = Remote::<Square>::new(&engine.over(&link), &sim, "squares");
+    ///     let squares = squares.caller_lease(5 * SECOND);
+    ///     scope(&sim, async |s| {
+    ///         s.spawn_daemon(Workers::new(&engine, "squares").serve(&sim, &sim, move |Square(_), cx| {
+    ///             let sender = sender.clone();
+    ///             async move {
+    ///                 cx.token().cancelled().await;
+    ///                 sender.try_send(cx.ended()).unwrap();
+    ///                 Err("undone".to_owned())
+    ///             }
+    ///         }));
+    ///         s.spawn_daemon(squares.call(Square(7)));
+    ///         sim.sleep(SECOND).await;
+    ///         link.cut();
+    ///         assert_eq!(ended.recv().await, Ok(Some(Ended::CallerGone)));
+    ///         link.mend();
+    ///     })
+    ///     .await;
+    ///     squares.close().await;
+    /// }).unwrap();
     /// ```
     #[track_caller]
     pub fn caller_lease(self, lease: Duration) -> Self {

@@ -149,14 +149,37 @@ impl Workers {
     /// # Examples
     ///
     /// ```
-    /// use anyscope::{LiveLimit, smol::Smol};
-    /// use anyscope_remote::{Memory, Workers};
+    /// use anyscope::{Timer, join, scope, sim::Sim};
+    /// use anyscope_remote::{Memory, Remote, Workers};
+    /// use std::time::Duration;
     ///
-    /// let places = LiveLimit::new(4);
-    /// let workers = Workers::new(&Memory::new(&Smol), "thumbs").here(&places);
-    /// // .. `serve` them; and while the machine has something better to do ..
-    /// places.set(1);
-    /// # drop(workers);
+    /// # use anyscope_remote::{Job, Json};
+    /// # #[derive(serde::Serialize, serde::Deserialize)]
+    /// # struct Square(u64);
+    /// # impl Job for Square {
+    /// #     const NAME: &'static str = "square";
+    /// #     type Output = u64;
+    /// #     type Error = String;
+    /// #     type Codec = Json;
+    /// # }
+    /// Sim::new(7).run(async |sim| {
+    ///     // `Square` is the job of the example at `Remote`, which takes a second here.
+    ///     let (engine, timer) = (Memory::new(&sim), sim.clone());
+    ///     scope(&sim, async |s| {
+    ///         let workers = Workers::new(&engine, "squares").here(2); // or a `LiveLimit`
+    ///         s.spawn_daemon(workers.serve(&sim, &sim, move |Square(n), _| {
+    ///             let timer = timer.clone();
+    ///             async move {
+    ///                 timer.sleep(Duration::from_secs(1)).await;
+    ///                 Ok(n * n)
+    ///             }
+    ///         }));
+    ///         let squares = Remote::<Square>::new(&engine, &sim, "squares");
+    ///         join([1, 2, 3, 4].map(|n| squares.call(Square(n)))).await;
+    ///         assert_eq!(sim.elapsed().as_secs(), 2); // two at a time
+    ///     })
+    ///     .await;
+    /// }).unwrap();
     /// ```
     #[track_caller]
     pub fn here(mut self, limit: impl IntoLimit) -> Self {
@@ -174,13 +197,37 @@ impl Workers {
     /// # Examples
     ///
     /// ```
-    /// use anyscope::smol::Smol;
-    /// use anyscope_remote::{Memory, Workers};
-    /// use std::time::Duration;
+    /// use anyscope::{Timer, scope, sim::Sim};
+    /// use anyscope_remote::{Memory, Remote, Workers, memory::Link};
+    /// use std::{future::pending, time::Duration};
     ///
-    /// // A job of a worker that is killed runs elsewhere ten seconds later.
-    /// let workers = Workers::new(&Memory::new(&Smol), "thumbs").lease(Duration::from_secs(10));
-    /// # drop(workers);
+    /// # use anyscope_remote::{Job, Json};
+    /// # #[derive(serde::Serialize, serde::Deserialize)]
+    /// # struct Square(u64);
+    /// # impl Job for Square {
+    /// #     const NAME: &'static str = "square";
+    /// #     type Output = u64;
+    /// #     type Error = String;
+    /// #     type Codec = Json;
+    /// # }
+    /// Sim::new(7).run(async |sim| {
+    ///     // `Square` is the job of the example at `Remote`. Its first worker is cut off after a second.
+    ///     const SECOND: Duration = Duration::from_secs(1);
+    ///     let (engine, link) = (Memory::new(&sim), Link::new());
+    ///     scope(&sim, async |s| {
+    ///         let lost = Workers::new(&engine.over(&link), "squares").lease(10 * SECOND);
+    ///         s.spawn_daemon(lost.serve(&sim, &sim, async |Square(_), _| pending().await));
+    ///         let squares = Remote::<Square>::new(&engine, &sim, "squares");
+    ///         let answer = s.spawn(squares.call(Square(7)));
+    ///         sim.sleep(SECOND).await;
+    ///         link.cut();
+    ///         let other = Workers::new(&engine, "squares");
+    ///         s.spawn_daemon(other.serve(&sim, &sim, async |Square(n), _| Ok(n * n)));
+    ///         assert_eq!(answer.await.unwrap().unwrap(), 49);
+    ///         assert!((10..15).contains(&sim.elapsed().as_secs()), "{:?}", sim.elapsed());
+    ///     })
+    ///     .await;
+    /// }).unwrap();
     /// ```
     #[track_caller]
     pub fn lease(mut self, lease: Duration) -> Self {
@@ -244,7 +291,41 @@ impl Workers {
     ///
     /// # Examples
     ///
-    /// See [`Workers`].
+    /// ```
+    /// use anyscope::{CancelToken, Grace, Timer, join, sim::Sim};
+    /// use anyscope_remote::{Memory, Remote, Workers};
+    /// use std::time::Duration;
+    ///
+    /// # use anyscope_remote::{Job, Json};
+    /// # #[derive(serde::Serialize, serde::Deserialize)]
+    /// # struct Square(u64);
+    /// # impl Job for Square {
+    /// #     const NAME: &'static str = "square";
+    /// #     type Output = u64;
+    /// #     type Error = String;
+    /// #     type Codec = Json;
+    /// # }
+    /// Sim::new(7).run(async |sim| {
+    ///     // `Square` is the job of the example at `Remote`, which takes two seconds here.
+    ///     const SECOND: Duration = Duration::from_secs(1);
+    ///     let (engine, stop, timer) = (Memory::new(&sim), CancelToken::new(), sim.clone());
+    ///     let workers = Workers::new(&engine, "squares").until(&stop).grace(Grace::For(5 * SECOND));
+    ///     let serving = workers.serve(&sim, &sim, move |Square(n), _| {
+    ///         let timer = timer.clone();
+    ///         async move {
+    ///             timer.sleep(2 * SECOND).await;
+    ///             Ok(n * n)
+    ///         }
+    ///     });
+    ///     let squares = Remote::<Square>::new(&engine, &sim, "squares");
+    ///     let stopped = async {
+    ///         sim.sleep(SECOND).await;
+    ///         stop.cancel("a new version");
+    ///     };
+    ///     let (served, answer, ()) = join((serving, squares.call(Square(7)), stopped)).await;
+    ///     assert_eq!((answer.unwrap(), served.unwrap().settled), (49, 1)); // it was let end
+    /// }).unwrap();
+    /// ```
     pub fn grace(mut self, grace: Grace) -> Self {
         self.settings.grace = grace;
         self
