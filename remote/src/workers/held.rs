@@ -1,10 +1,10 @@
 //! The leases that a worker holds.
 
 use super::context::Ended;
-use crate::engine::Leased;
+use crate::engine::{JobId, Leased};
 use anyscope_core::{CancelToken, Instant};
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, VecDeque},
     sync::{
         Arc, Mutex, MutexGuard, OnceLock, PoisonError,
         atomic::{AtomicBool, Ordering},
@@ -90,14 +90,20 @@ pub(super) struct AllHeld(Mutex<Table>);
 struct Table {
     next: u64,
     runs: BTreeMap<u64, Arc<Run>>,
+    /// What was cancelled that is not here, and when: it may be on its way, as an engine can tell of a cancel before whoever asked for jobs has heard of the job.
+    early: VecDeque<(JobId, Instant)>,
 }
+
+/// So many of them are kept; then the oldest are lost, and are heard of when leases are extended.
+const EARLY: usize = 256;
 
 impl AllHeld {
     fn lock(&self) -> MutexGuard<'_, Table> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    pub(super) fn add(&self, leased: Leased, until: Instant) -> (u64, Arc<Run>) {
+    /// Adds a job that was asked for at this moment.
+    pub(super) fn add(&self, leased: Leased, until: Instant, asked: Instant) -> (u64, Arc<Run>) {
         let (kill, lost) = (CancelToken::new(), CancelToken::new());
         let run = Run {
             leased,
@@ -112,7 +118,28 @@ impl AllHeld {
         let number = table.next;
         table.next += 1;
         table.runs.insert(number, run.clone());
+        let job = &run.leased.envelope.id;
+        let is_cancelled = table.early.iter().any(|(early, at)| early == job && *at >= asked);
+        drop(table);
+        if is_cancelled {
+            run.end(Ended::Cancelled);
+        }
         (number, run)
+    }
+
+    /// Ends a job that is cancelled, now or when it comes.
+    pub(super) fn cancel(&self, job: JobId, now: Instant) {
+        let mut table = self.lock();
+        let runs = table.runs.values().filter(|run| run.leased.envelope.id == job);
+        let runs: Vec<_> = runs.cloned().collect();
+        if runs.is_empty() {
+            if table.early.len() == EARLY {
+                table.early.pop_front();
+            }
+            table.early.push_back((job, now));
+        }
+        drop(table);
+        runs.iter().for_each(|run| run.end(Ended::Cancelled));
     }
 
     pub(super) fn remove(&self, number: u64) {

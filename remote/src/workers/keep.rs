@@ -100,10 +100,7 @@ pub(super) async fn listen(site: Arc<Site>) {
             match signal {
                 Ok((job, Signal::Cancel)) => {
                     backoff.reset();
-                    let runs = site.held.all();
-                    runs.iter()
-                        .filter(|run| run.leased.envelope.id == job)
-                        .for_each(|run| run.end(Ended::Cancelled));
+                    site.held.cancel(job, site.time.now());
                 }
                 Err(error) => {
                     site.tell(WorkerEvent::Engine(&error));

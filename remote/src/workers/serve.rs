@@ -123,7 +123,8 @@ where
         backoff.reset();
         let until = site.until(asked);
         // First: if this is dropped while it waits, they are given back.
-        let held: Vec<_> = leased.into_iter().map(|leased| site.held.add(leased, until)).collect();
+        let held: Vec<_> =
+            leased.into_iter().map(|leased| site.held.add(leased, until, asked)).collect();
         let gone = without_callers(site, &held).await;
         for ((number, held), gone) in held.into_iter().zip(gone) {
             if gone {

@@ -51,6 +51,38 @@ macro_rules! kill {
     }};
 }
 
+/// Given a worker that hears late that it has a job, and a caller that cancels it before, then the handler is asked to end as soon as it has begun, and not when its
+/// lease is extended.
+#[test]
+fn j116_a_cancel_is_faster_than_its_job() {
+    explore(ORDERS, async |sim| {
+        let (engine, link) = (Memory::new(&sim), Link::new());
+        let faults = Faults { latest: 400 * MS, ..Faults::default() };
+        let choose = sim.clone();
+        link.faults(faults, move |options| choose.choose(options));
+        scope(&sim, async |s| {
+            let workers = workers(&engine.over(&link)).lease(300 * SECOND);
+            s.spawn_daemon(workers.serve(&sim, &sim, async |Number(n), cx| {
+                cx.token().cancelled().await;
+                Ok(n)
+            }));
+            let call = s.spawn(remote(&engine, &sim).call(Number(1)));
+            while status(&engine).await.running.is_empty() {
+                sim.sleep(MS).await;
+            }
+            call.cancel().await.unwrap_err();
+            let cancelled = sim.elapsed();
+            while !status(&engine).await.running.is_empty() {
+                sim.sleep(MS).await;
+            }
+            // There and back, twice.
+            assert!(sim.elapsed() - cancelled < 4 * SECOND, "{:?}", sim.elapsed() - cancelled);
+        })
+        .await;
+        rest(&sim).await;
+    });
+}
+
 /// Given three workers, of which one is killed while it runs jobs, then each job has one outcome, runs again when the lease is over and no later
 /// than a tenth of it after, and no more than the limit are leased or run.
 #[test]
