@@ -4,8 +4,8 @@ use crate::support::server_or_return;
 use anyscope::{join, scope, smol::Smol, timeout};
 use anyscope_nats::Nats;
 use anyscope_remote::{
-    Job, Json, Remote, Workers, contract,
-    engine::{Engine, Queue},
+    CallError, EngineError, ErrorKind, Job, Json, LastAttempt, Remote, Ticket, Workers, contract,
+    engine::{Engine, Envelope, JobId, Queue},
 };
 use std::{future::poll_fn, pin::Pin, time::Duration};
 
@@ -51,6 +51,98 @@ fn j86_streams_of_earlier_versions_do() {
         // Of callers, too.
         contract::callers_come_and_go(&after).await;
     });
+}
+
+/// Given any stream of a queue, or the one of callers, in another format, then who puts, works or calls is refused, and told which stream and which format.
+#[test]
+fn j113_streams_of_another_format_are_refused() {
+    let server = server_or_return!("");
+    let queue = Queue::from("jobs");
+    let kinds = ["work", "wait", "ends", "dead", "state", "callers"];
+    smol::block_on(async {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        for kind in kinds {
+            let of = if kind == "callers" { "" } else { "jobs-" };
+            let (prefix, stream) = (format!("newer_{kind}"), format!("newer_{kind}-{of}{kind}"));
+            let config = serde_json::json!({
+                "name": stream,
+                "description": "anyscope, format 2",
+                "subjects": [format!("{prefix}.strange")],
+            });
+            runtime.block_on(async {
+                let client = async_nats::connect(server.address()).await.unwrap();
+                ask(&client, &format!("CREATE.{stream}"), &config.to_string()).await;
+            });
+            let engine = Nats::builder(server.address()).prefix(prefix).connect().await.unwrap();
+            let refused = |error: EngineError| {
+                assert_eq!(error.kind(), ErrorKind::Incompatible, "{error}");
+                let what = format!("`{stream}` has format 2, and 1 is known here");
+                assert!(error.to_string().contains(&what), "{error}");
+            };
+            if kind != "callers" {
+                let job = Envelope::new(JobId::unique(), "double", 1, Vec::new());
+                refused(engine.put(&queue, vec![job]).await.unwrap_err());
+                let workers = Workers::new(&engine, "jobs");
+                refused(workers.serve(&Smol, &Smol, async |Double(n), _| Ok(n)).await.unwrap_err());
+            }
+            let remote = Remote::<Double>::new(&engine, &Smol, "jobs");
+            match remote.call(Double(1)).await.unwrap_err() {
+                CallError::Engine(error) => refused(error),
+                other => panic!("{other:?}"),
+            }
+        }
+    });
+}
+
+/// Given what a later version has added to jobs, signals and notices of workers, then it is passed over by workers and callers; given a job in another format, then it is a
+/// dead letter that says which.
+#[test]
+fn j114_what_a_later_version_adds_is_passed_over() {
+    let server = server_or_return!("");
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let queue = Queue::from("later");
+    smol::block_on(scope(&Smol, async |s| {
+        let engine = Nats::builder(server.address()).connect().await.unwrap();
+        let workers = Workers::new(&engine, "later");
+        s.spawn_daemon(workers.serve(&Smol, &Smol, async |Double(n), _| Ok(2 * n)));
+        let remote = Remote::<Double>::new(&engine, &Smol, "later");
+        // Then there are streams, and a worker that listens.
+        assert_eq!(remote.call(Double(1)).await.unwrap(), 2);
+        let job = |id: &str| {
+            let job = Envelope::new(JobId::parse(id).unwrap(), "double", 1, b"5".to_vec());
+            (Ticket::new(queue.clone(), job.id.clone()), job.to_bytes())
+        };
+        let ((more, mut bytes), (other, mut others)) = (job("more"), job("other"));
+        // A tag, a length, and so many bytes.
+        bytes.extend([200, 2, 0, 0, 0, 1, 2]);
+        others[0] = 9;
+        runtime.block_on(async {
+            let client = async_nats::connect(server.address()).await.unwrap();
+            let notice = r#"{"lease":60000,"runs":[{"job":"a","name":"double","worker":"w","attempt":1,"since":5,"of":7}],"pace":3}"#;
+            let strange = r#"{"paused":true}"#;
+            for (subject, what) in [("later", notice), ("latest", strange)] {
+                let subject = format!("anyscope.later.worker.{subject}");
+                client.request(subject, what.into()).await.unwrap();
+            }
+            client.publish("anyscope.later.signal", "pause more".into()).await.unwrap();
+            let mut headers = async_nats::HeaderMap::new();
+            headers.insert("Anyscope-Region", "north");
+            for (id, bytes) in [("more", bytes), ("other", others)] {
+                let subject = format!("anyscope.later.job.{id}");
+                let stored = client.request_with_headers(subject, headers.clone(), bytes.into());
+                stored.await.unwrap();
+            }
+        });
+        assert_eq!(remote.attach(&more).await.unwrap(), 10);
+        let CallError::Dead { last: LastAttempt::Refused(why), .. } =
+            remote.attach(&other).await.unwrap_err()
+        else {
+            panic!("it is no dead letter");
+        };
+        assert!(why.contains("written in format 9"), "{why}");
+        let running = engine.status(&queue).await.unwrap().running;
+        assert!(running.iter().any(|run| run.worker.as_str() == "w"), "{running:?}");
+    }));
 }
 
 /// Given a server that says of a stream which somebody else makes at the same moment that its subjects are those of another one, then that is waited for, and used.
