@@ -131,6 +131,7 @@ impl Sqlite {
     /// # Examples
     ///
     /// ```
+    /// use anyscope_remote::engine::{Engine, Queue};
     /// use anyscope_sqlite::Sqlite;
     /// use std::time::Duration;
     ///
@@ -138,7 +139,8 @@ impl Sqlite {
     /// # let path = folder.path().join("jobs.db");
     /// let hour = Duration::from_secs(3600);
     /// let engine = Sqlite::builder().queue_limit(10_000).keep(hour).open(path)?;
-    /// # drop(engine);
+    /// let status = smol::block_on(engine.status(&Queue::from("squares")))?;
+    /// assert_eq!(status.ready, 0);
     /// # Ok::<(), anyscope_remote::EngineError>(())
     /// ```
     pub fn builder() -> Builder {
@@ -380,13 +382,17 @@ impl Builder {
     /// # Examples
     ///
     /// ```
+    /// use anyscope_remote::engine::{Engine, Envelope, JobId, Queue};
     /// use anyscope_sqlite::{Durability, Sqlite};
     ///
     /// # let folder = tempfile::tempdir().unwrap();
     /// # let path = folder.path().join("jobs.db");
     /// // Jobs that can be put once more, should the power fail.
-    /// let engine = Sqlite::builder().durability(Durability::Processes).open(path)?;
-    /// # drop(engine);
+    /// let engine = Sqlite::builder().durability(Durability::Processes).open(&path)?;
+    /// let (queue, job) = (Queue::from("squares"), Envelope::new(JobId::unique(), "square", 1, vec![]));
+    /// smol::block_on(engine.put(&queue, vec![job]))?;
+    /// // It is there for all other processes, also if this one is killed now.
+    /// assert_eq!(smol::block_on(Sqlite::open(&path)?.status(&queue))?.ready, 1);
     /// # Ok::<(), anyscope_remote::EngineError>(())
     /// ```
     pub fn durability(mut self, durability: Durability) -> Self {
@@ -444,13 +450,16 @@ impl Builder {
     /// # Examples
     ///
     /// ```
+    /// use anyscope_remote::{ErrorKind, engine::{Engine, Envelope, JobId, Queue}};
     /// use anyscope_sqlite::Sqlite;
     ///
     /// # let folder = tempfile::tempdir().unwrap();
     /// # let path = folder.path().join("jobs.db");
     /// // A producer that runs wild does not fill the disk.
-    /// let engine = Sqlite::builder().file_limit(1 << 30).open(path)?;
-    /// # drop(engine);
+    /// let (engine, queue) = (Sqlite::builder().file_limit(1 << 20).open(path)?, Queue::from("squares"));
+    /// let job = || Envelope::new(JobId::unique(), "square", 1, vec![0; 100_000]);
+    /// let full = (0..).find_map(|_| smol::block_on(engine.put(&queue, vec![job()])).err());
+    /// assert_eq!(full.unwrap().kind(), ErrorKind::OutOfSpace);
     /// # Ok::<(), anyscope_remote::EngineError>(())
     /// ```
     pub fn file_limit(mut self, bytes: u64) -> Self {

@@ -8,10 +8,8 @@ use std::{error::Error, fmt};
 /// # Examples
 ///
 /// ```
-/// use anyscope::smol::Smol;
 /// use anyscope_remote::{CallError, LastAttempt};
 ///
-/// # smol::block_on(async {
 /// /// What a server answers.
 /// fn status(error: &CallError<String>) -> u16 {
 ///     match error {
@@ -24,7 +22,6 @@ use std::{error::Error, fmt};
 /// }
 ///
 /// assert_eq!(status(&CallError::Failed("no such picture".to_owned())), 422);
-/// # });
 /// ```
 #[derive(Debug)]
 #[non_exhaustive]

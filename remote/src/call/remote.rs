@@ -88,8 +88,9 @@ impl<J: Job> Remote<J> {
     /// // `Square` is the job of the example at `Remote`.
     /// let engine = Memory::new(&Smol);
     /// let squares = Remote::<Square>::new(&engine, &Smol, "squares");
-    /// // A call goes to whoever serves this queue, on whatever machine.
-    /// drop(squares.call(Square(7)));
+    /// // A job goes to whoever serves this queue, on whatever machine.
+    /// let ticket = smol::block_on(squares.submit(Square(7))).unwrap();
+    /// assert_eq!(ticket.queue().as_str(), "squares");
     /// ```
     #[track_caller]
     pub fn new<X>(engine: &impl Engine, exec: &X, queue: impl Into<Queue>) -> Self

@@ -130,12 +130,12 @@ impl Memory {
     /// # Examples
     ///
     /// ```
-    /// use anyscope::{sim::Sim, smol::Smol};
-    /// use anyscope_remote::Memory;
+    /// use anyscope::smol::Smol; // or the handle of a simulation, in a test
+    /// use anyscope_remote::{Memory, engine::{Engine, Envelope, JobId, Put, Queue}};
     ///
-    /// let engine = Memory::new(&Smol); // for a program
-    /// let tested = Memory::new(&Sim::new(7).handle()); // in virtual time
-    /// # drop((engine, tested));
+    /// let (engine, queue) = (Memory::new(&Smol), Queue::from("squares"));
+    /// let job = Envelope::new(JobId::unique(), "square", 1, vec![]);
+    /// assert_eq!(smol::block_on(engine.put(&queue, vec![job])).unwrap(), [Put::Stored]);
     /// ```
     pub fn new<X>(exec: &X) -> Self
     where
@@ -150,12 +150,13 @@ impl Memory {
     ///
     /// ```
     /// use anyscope::smol::Smol;
-    /// use anyscope_remote::Memory;
+    /// use anyscope_remote::{Memory, engine::{Engine, Queue}};
     /// use std::time::Duration;
     ///
     /// let minute = Duration::from_secs(60);
     /// let engine = Memory::builder().queue_limit(1000).keep(10 * minute).build(&Smol);
-    /// # drop(engine);
+    /// let status = smol::block_on(engine.status(&Queue::from("squares"))).unwrap();
+    /// assert_eq!(status.settled, 0);
     /// ```
     pub fn builder() -> Builder {
         Builder {
