@@ -37,7 +37,9 @@ impl Bell {
     /// To be called after a message is sent. If the thread does not see that message before it waits, then it has said before that it waits, and that is seen here.
     pub(crate) fn ring(&self) {
         let Some(shared) = &self.0 else { return };
-        if std::mem::take(&mut *shared.waits()) {
+        let mut waits = shared.waits();
+        if std::mem::take(&mut *waits) {
+            // Under the lock: when the thread finds that it does not wait any more, then this is written.
             let _ = io::write(&shared.rung, &1_u64.to_ne_bytes());
         }
     }
@@ -81,18 +83,19 @@ impl Watch {
     /// Waits for a message or a write, but no longer than `at_most`.
     pub(crate) fn wait(&mut self, inbox: &Receiver<Message>, at_most: Duration) -> Heard {
         *self.bell.waits() = true;
-        let (message, written) = match inbox.try_recv() {
-            Err(TryRecvError::Empty) => {
-                let written = self.poll(at_most);
-                *self.bell.waits() = false;
-                let _ = io::read(&self.bell.rung, &mut [0; 8]);
-                (inbox.try_recv(), written)
-            }
-            message => {
-                *self.bell.waits() = false;
-                (message, false)
-            }
-        };
+        let mut message = inbox.try_recv();
+        let mut written = false;
+        if matches!(message, Err(TryRecvError::Empty)) {
+            written = self.poll(at_most);
+        }
+        let is_rung = !std::mem::take(&mut *self.bell.waits());
+        if is_rung {
+            // Also if the message was found before: otherwise this would end the next wait.
+            let _ = io::read(&self.bell.rung, &mut [0; 8]);
+        }
+        if matches!(message, Err(TryRecvError::Empty)) {
+            message = inbox.try_recv();
+        }
         let message = message.map_err(|error| match error {
             TryRecvError::Empty => RecvTimeoutError::Timeout,
             TryRecvError::Disconnected => RecvTimeoutError::Disconnected,
