@@ -1,4 +1,6 @@
-//! What the pages of this repository say about it: links, paths, and which behaviours have tests.
+//! What the pages of this repository say about it: links, paths, and which behaviours have tests. And what a script says of its versions.
+
+mod semver;
 
 use std::{
     collections::BTreeSet,
@@ -228,6 +230,30 @@ fn examples_of_the_guides_are_named() {
     let there: BTreeSet<_> =
         there.iter().map(|file| file.file_stem().unwrap().to_str().unwrap().to_owned()).collect();
     assert_eq!(named, there, "left: named in the page; right: in examples/seeds");
+}
+
+/// Given a program that cargo is told not to look for tests in, then it has none.
+#[test]
+fn no_test_is_left_out() {
+    let programs = read(&root().join("examples/Cargo.toml"));
+    let path =
+        |target: &str| target.split("path = \"").nth(1)?.split('"').next().map(str::to_owned);
+    let tests: BTreeSet<_> = programs.split("[[test]]").skip(1).filter_map(path).collect();
+    let mut left_out = 0;
+    for program in programs.split("[[").filter(|target| target.contains("\ntest = false")) {
+        let main = path(program).unwrap();
+        let folder = main.strip_suffix("main.rs").unwrap_or(&main).to_owned();
+        for file in files(&root().join("examples"), "rs") {
+            let file = file.strip_prefix(root().join("examples")).unwrap();
+            let name = file.to_str().unwrap();
+            if name.starts_with(&folder) && !tests.contains(name) {
+                let text = read(&root().join("examples").join(file));
+                assert!(!text.lines().any(|line| line.trim() == "#[test]"), "{name} has tests");
+                left_out += 1;
+            }
+        }
+    }
+    assert!(left_out > 0);
 }
 
 /// Ids, what it is here, and where it is shown.

@@ -16,8 +16,8 @@ behaviour! {
     /// Given an engine in memory, then it does what an engine has to do, over a link too.
     j40_memory_is_an_engine |ex| {
         let engine = Memory::new(&ex);
-        contract::check(&engine, &ex).await;
-        contract::check(&engine.over(&Link::new()), &ex).await;
+        let over = engine.over(&Link::new());
+        anyscope::join((contract::check(&engine, &ex), contract::check(&over, &ex))).await;
     }
 
     /// Given workers, when a flow calls them, then it has all values in their order.
