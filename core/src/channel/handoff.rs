@@ -34,7 +34,7 @@ use crate::sync::Arc;
 ///     flow::source(receiver).fold(0, async |sum, n| sum + n).await
 /// })
 /// .await;
-/// assert_eq!(sum, (0..30).sum());
+/// assert_eq!(sum, (0..30).sum::<i32>());
 /// # });
 /// ```
 pub fn handoff<T>() -> (Sender<T>, Receiver<T>) {
