@@ -442,8 +442,8 @@ const _: fn(&pool::ResourcePool<Things>) = |pool| {
 // The simulation.
 yes!(Send: Sim, SimHandle, Sleep, Marble, sim::Builder, Explorer, sim::Exhausted);
 yes!(Sync: Sim, SimHandle, Sleep, Marble, sim::Builder, Explorer, sim::Exhausted);
-yes!(Send: sim::Failure, sim::Parked, sim::Faults, sim::Fault, sim::Step, sim::TaskId);
-yes!(Sync: sim::Failure, sim::Parked, sim::Faults, sim::Fault, sim::Step, sim::TaskId);
+yes!(Send: sim::Failure, sim::Parked, sim::Faults, sim::TaskId);
+yes!(Sync: sim::Failure, sim::Parked, sim::Faults, sim::TaskId);
 yes!(Unpin: Sleep, Marble);
 yes!(Send: sim::SimStream, sim::Cable, sim::Link);
 yes!(Sync: sim::SimStream, sim::Cable, sim::Link);

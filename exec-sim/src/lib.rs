@@ -49,4 +49,4 @@ pub use state::Faults;
 #[cfg(any(feature = "futures-io", feature = "tokio"))]
 #[cfg_attr(docsrs, doc(cfg(any(feature = "futures-io", feature = "tokio"))))]
 pub use stream::{Cable, Link, SimStream};
-pub use trace::{Fault, Step, TaskId};
+pub use trace::TaskId;

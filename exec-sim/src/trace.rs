@@ -7,9 +7,8 @@ use std::{collections::BTreeSet, fmt};
 /// One step of a run.
 ///
 /// The last ones are printed when a test of [`explore`](crate::explore()) fails.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-#[non_exhaustive]
-pub enum Step {
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Step {
     /// A task was spawned.
     Spawn(TaskId),
     /// A task was polled.
@@ -57,9 +56,8 @@ pub struct TaskId(pub(crate) u64);
 /// A fault that the simulation injected.
 ///
 /// Printed among the steps when a test of [`explore`](crate::explore()) fails.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-#[non_exhaustive]
-pub enum Fault {
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Fault {
     /// A task was polled although it had not been woken.
     SpuriousPoll(TaskId),
     /// A wake of a task was held back for a while.
