@@ -2,9 +2,10 @@
 
 use anyscope::{Timer, join, scope, smol::Smol, timeout};
 use anyscope_remote::{
-    EngineError, ErrorKind, Job, Json, Remote, Workers,
+    EngineError, ErrorKind, Remote, Workers,
     engine::{Ask, CallerId, End, Engine, Envelope, JobId, Put, Queue, Settler, WorkerName},
 };
+use anyscope_remote_tests::Double;
 use anyscope_sqlite::{Durability, Sqlite};
 use rusqlite::Connection;
 use std::{
@@ -86,16 +87,6 @@ fn j112_a_later_version_may_add_to_a_file() {
         assert_eq!(error.kind(), ErrorKind::Incompatible);
         assert!(error.to_string().contains("written in format 9"), "{error}");
     }));
-}
-
-#[derive(serde::Serialize, serde::Deserialize)]
-struct Double(u32);
-
-impl Job for Double {
-    const NAME: &'static str = "double";
-    type Output = u32;
-    type Error = String;
-    type Codec = Json;
 }
 
 /// Given a file that may not become larger, then a job that does not fit is refused by name, and those that are stored are done.

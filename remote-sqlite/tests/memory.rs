@@ -2,9 +2,10 @@
 
 use anyscope::{CancelToken, Limit, flow, scope, smol::Smol};
 use anyscope_remote::{
-    Job, Json, Remote, Workers,
+    Remote, Workers,
     engine::{Engine, Queue},
 };
+use anyscope_remote_tests::Echo;
 use anyscope_sqlite::{Durability, Sqlite};
 use std::{
     alloc::{GlobalAlloc, Layout, System},
@@ -34,16 +35,6 @@ unsafe impl GlobalAlloc for Counting {
         // SAFETY: promised by the caller.
         unsafe { System.dealloc(block, layout) }
     }
-}
-
-#[derive(serde::Serialize, serde::Deserialize)]
-struct Echo(String);
-
-impl Job for Echo {
-    const NAME: &'static str = "echo";
-    type Output = String;
-    type Error = String;
-    type Codec = Json;
 }
 
 const PAYLOAD: usize = 4096;

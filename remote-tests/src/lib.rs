@@ -5,6 +5,7 @@
 //!
 //! | file | what |
 //! |---|---|
+//! | `jobs` | the smallest jobs |
 //! | `place` | what is different for each engine |
 //! | `site` | what the processes of a test share, and have written |
 //! | `process` | a process that is killed at the latest at the end |
@@ -15,6 +16,7 @@
 #![cfg(unix)]
 
 mod figures;
+mod jobs;
 mod place;
 mod process;
 pub mod scenarios;
@@ -22,6 +24,7 @@ mod site;
 mod work;
 
 pub use figures::Figures;
+pub use jobs::{Double, Echo};
 pub use place::Place;
 pub use process::Process;
 pub use site::Site;

@@ -4,22 +4,13 @@ use crate::support::{self, server_or_return};
 use anyscope::{scope, smol::Smol, time::timeout};
 use anyscope_nats::{Builder, Nats};
 use anyscope_remote::{
-    CallError, EngineError, ErrorKind, Job, Json, LastAttempt, Remote, Workers,
+    CallError, EngineError, ErrorKind, LastAttempt, Remote, Workers,
     engine::{Engine, Envelope, JobId, Queue},
 };
+use anyscope_remote_tests::Echo;
 use std::time::Duration;
 
 const SECRET: &str = "correct-horse";
-
-#[derive(serde::Serialize, serde::Deserialize)]
-struct Echo(String);
-
-impl Job for Echo {
-    const NAME: &'static str = "echo";
-    type Output = String;
-    type Error = String;
-    type Codec = Json;
-}
 
 pub(crate) fn connect(builder: Builder) -> Result<Nats, EngineError> {
     assert!(!format!("{builder:?}").contains(SECRET));

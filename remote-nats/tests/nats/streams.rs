@@ -4,20 +4,11 @@ use crate::support::server_or_return;
 use anyscope::{join, scope, smol::Smol, timeout};
 use anyscope_nats::Nats;
 use anyscope_remote::{
-    CallError, EngineError, ErrorKind, Job, Json, LastAttempt, Remote, Ticket, Workers, contract,
+    CallError, EngineError, ErrorKind, LastAttempt, Remote, Ticket, Workers, contract,
     engine::{Engine, Envelope, JobId, Queue},
 };
+use anyscope_remote_tests::Double;
 use std::{future::poll_fn, pin::Pin, time::Duration};
-
-#[derive(serde::Serialize, serde::Deserialize)]
-struct Double(u32);
-
-impl Job for Double {
-    const NAME: &'static str = "double";
-    type Output = u32;
-    type Error = String;
-    type Codec = Json;
-}
 
 /// Given streams without direct answers, and outcomes of which the server does not tell, as an earlier version has made them, then all that is asked is done.
 #[test]
