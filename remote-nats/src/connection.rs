@@ -9,8 +9,8 @@ use async_nats::{
 use bytes::Bytes;
 use futures_core::Stream;
 use std::{
-    collections::{HashSet, VecDeque},
-    future::{Future, poll_fn},
+    collections::HashSet,
+    future::{Future, pending, poll_fn},
     io,
     pin::Pin,
     sync::{
@@ -23,7 +23,10 @@ use std::{
 };
 use tokio::{
     runtime::{Builder, Handle},
-    sync::{oneshot, watch},
+    sync::{
+        broadcast::{self, error::RecvError},
+        oneshot, watch,
+    },
     task::{AbortHandle, JoinHandle},
     time::{sleep, timeout},
 };
@@ -67,7 +70,15 @@ impl Connection {
             if !headers.is_empty() {
                 request = request.headers(headers.clone());
             }
-            let error = match self.client.send_request(subject.to_owned(), request).await {
+            let refused = self.refusals.of(subject);
+            let answer = tokio::select! {
+                biased;
+                answer = self.client.send_request(subject.to_owned(), request) => answer,
+                () = refused => {
+                    return Err(denied(&format!("this user may not publish to `{subject}`")));
+                }
+            };
+            let error = match answer {
                 Ok(answer) => return Ok(answer),
                 Err(error) => error,
             };
@@ -79,9 +90,6 @@ impl Connection {
             sleep(Duration::from_millis(5 * unanswered)).await;
         };
         Err(match error.kind() {
-            RequestErrorKind::TimedOut if self.refusals.of(subject) => {
-                denied(&format!("this user may not publish to `{subject}`"))
-            }
             RequestErrorKind::TimedOut => unavailable("no answer in time"),
             RequestErrorKind::NoResponders => {
                 unavailable(format!("nobody answers to `{subject}`: its stream has no leader now"))
@@ -153,13 +161,24 @@ fn denied(why: &str) -> EngineError {
 }
 
 /// What the server has refused, which it says apart from the request; and what has become of the connection.
-#[derive(Default)]
 pub(crate) struct Refusals {
     authorization: AtomicBool,
     lost: watch::Sender<()>,
-    last: Mutex<VecDeque<String>>,
+    /// What the server says, in small letters.
+    said: broadcast::Sender<Arc<str>>,
     /// When the connection was made, or an answer did not come.
     trouble: Mutex<Option<Instant>>,
+}
+
+impl Default for Refusals {
+    fn default() -> Self {
+        Refusals {
+            authorization: AtomicBool::default(),
+            lost: watch::Sender::default(),
+            said: broadcast::Sender::new(64),
+            trouble: Mutex::default(),
+        }
+    }
 }
 
 impl Refusals {
@@ -183,9 +202,7 @@ impl Refusals {
                 self.authorization.store(true, Ordering::Relaxed);
             }
             Event::ServerError(ServerError::Other(why)) => {
-                let mut last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
-                last.truncate(15);
-                last.push_front(why.to_lowercase());
+                let _ = self.said.send(why.to_lowercase().into());
             }
             _ => {}
         }
@@ -196,10 +213,24 @@ impl Refusals {
         *self.trouble.lock().unwrap_or_else(PoisonError::into_inner) = now;
     }
 
-    fn of(&self, subject: &str) -> bool {
-        let quoted = format!("\"{}\"", subject.to_lowercase());
-        let last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
-        last.iter().any(|why| why.contains("permissions violation") && why.contains(&quoted))
+    /// Waits until the server says, from now on, that the user may not publish to this subject.
+    fn of<'a>(&self, subject: &'a str) -> impl Future<Output = ()> + use<'a> {
+        let mut said = self.said.subscribe();
+        async move {
+            loop {
+                match said.recv().await {
+                    Ok(why) => {
+                        let quoted = format!("\"{}\"", subject.to_lowercase());
+                        if why.contains("permissions violation") && why.contains(&quoted) {
+                            return;
+                        }
+                    }
+                    // Of many others.
+                    Err(RecvError::Lagged(_)) => {}
+                    Err(RecvError::Closed) => pending().await,
+                }
+            }
+        }
     }
 }
 
