@@ -61,6 +61,23 @@ pub trait IntoDelays<Kind = Iterated> {
 #[derive(Debug)]
 pub enum Iterated {}
 
+/// Marks what nothing is. There is no such value, and no type has [`Never`].
+#[allow(dead_code, reason = "only there for a message")]
+enum Neither {}
+
+trait Never {}
+
+// Holds for nothing. Beside it the compiler does not take the other blanket impl for meant, and says what is written
+// above in place of asking for an `Iterator`.
+#[diagnostic::do_not_recommend]
+impl<T: Never> IntoDelays<Neither> for T {
+    type Delays = core::iter::Empty<Duration>;
+
+    fn into_delays(self) -> Self::Delays {
+        core::iter::empty()
+    }
+}
+
 #[diagnostic::do_not_recommend]
 impl<I: IntoIterator<Item = Duration>> IntoDelays for I {
     type Delays = I::IntoIter;
