@@ -28,7 +28,7 @@ use core::{
 /// ```
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is not a clock",
-    note = "the handles of the smol, tokio and threads adapters all are"
+    note = "the handles of the smol, tokio and threads adapters all are, and it is the first argument: `.progress(&clock, observer)`"
 )]
 pub trait Clock {
     /// Returns the current moment, which is never less than an earlier answer of the same clock.
@@ -73,7 +73,7 @@ impl Clock for NoClock {
 /// ```
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is not a timer",
-    note = "the handles of the smol, tokio and threads adapters all are"
+    note = "the handles of the smol, tokio and threads adapters all are, and it is the first argument: `timeout(&timer, limit, future)`"
 )]
 pub trait Timer {
     /// The future that [`sleep`](Timer::sleep) returns. Named, so that callers can require
