@@ -59,7 +59,10 @@ pub fn block_on_inside_itself_panics<A: Adapter>() {
     within::<A>(|| {
         let (owner, _handle) = A::start();
         let again = AssertUnwindSafe(|| owner.block_on(async { owner.block_on(async {}) }));
-        assert!(catch_unwind(again).is_err(), "`block_on` inside itself: use `enter::block`");
+        assert!(
+            catch_unwind(again).is_err(),
+            "`block_on` inside itself waits for ever: begin it with `let _inside = anyscope::enter::block(key, name);`"
+        );
         // And it was no harm.
         owner.block_on(yield_now());
     });

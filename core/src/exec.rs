@@ -234,6 +234,24 @@ pub trait SpawnBlocking {
 /// }));
 /// assert_eq!(sum, 3);
 /// ```
+///
+/// A complete adapter whose tasks have threads of their own, so that nothing needs to be driven here:
+///
+/// ```
+/// use anyscope::{BlockOn, enter};
+///
+/// struct Pool;
+///
+/// impl BlockOn for Pool {
+///     fn block_on<F: Future>(&self, future: F) -> F::Output {
+///         // Panics where this thread would wait for itself, until it is dropped.
+///         let _inside = enter::block(std::ptr::from_ref(self).addr(), "Pool");
+///         smol::block_on(future)
+///     }
+/// }
+///
+/// assert_eq!(Pool.block_on(async { 42 }), 42);
+/// ```
 #[diagnostic::on_unimplemented(
     message = "`{Self}` cannot block a thread on a future",
     label = "no `BlockOn`",
