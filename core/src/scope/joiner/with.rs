@@ -120,6 +120,9 @@ where
 /// Cheap to clone (that of a `block_scope_with` is a reference), so that children can spawn siblings. Children that are spawned through
 /// [`scope`](Self::scope) are not the joiner's.
 ///
+/// What is not here is a method of [`scope`](Self::scope): `s.scope().defer(..)`, `.cancel_with(..)`, `.spawn_daemon(..)`. Futures that
+/// are passed to those return `Ok`: `s.scope().defer(async { Ok(close().await) })`.
+///
 /// See [`scope_with`] and [`concurrent_with`].
 pub struct JoinScope<'a, K: Kind, O> {
     scope: ScopeHandle<'a, K, Reported>,
