@@ -35,7 +35,9 @@ impl<S: Source> Flow<S> {
     /// from the source and not yet delivered. So up to `limit` items are worked on before they are
     /// asked for.
     ///
-    /// An outcome is an error if the work panicked. [`unordered`](Flow::unordered) yields outcomes
+    /// An outcome is an error if the work panicked. A `Result` that the work itself returns is inside it: after work that may fail,
+    /// [`partition_results`](Flow::partition_results) would count each `Ok(Err(_))` among the successes. For such work
+    /// there is [`try_map_on`](Self::try_map_on). [`unordered`](Flow::unordered) yields outcomes
     /// as they come.
     ///
     /// If the executor refuses a child, for instance because it was shut down, the flow ends early.

@@ -109,6 +109,9 @@ where
     /// The index counts the items as they come. In an ordered flow, it is also the index in the
     /// source.
     ///
+    /// After [`map_on`](Self::map_on) a failure is a panic, or work that the executor has dropped. For work on an executor
+    /// that may fail by itself, write [`try_map_on`](Self::try_map_on) before it.
+    ///
     /// # Cancel safety, panics
     ///
     /// Those of [`collect`](Self::collect).
