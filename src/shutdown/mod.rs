@@ -39,6 +39,46 @@
 //! .await;
 //! # std::io::Result::Ok(()) }).unwrap();
 //! ```
+//!
+//! A server with so many connections at most, which finish the line that they are at. It accepts when there is
+//! [room](crate::LimitedScope::room):
+//!
+//! ```no_run
+//! use anyscope::{CancelToken, Grace, scope_limited, shutdown, smol::Smol, timeout};
+//! use smol::{io::{AsyncBufReadExt, AsyncWriteExt, BufReader}, net::{TcpListener, TcpStream}};
+//! use std::{io, time::Duration};
+//!
+//! async fn echo(stream: TcpStream, closing: CancelToken) -> io::Result<()> {
+//!     let (mut lines, mut answers) = (BufReader::new(stream.clone()), stream);
+//!     let mut line = String::new();
+//!     // Between two lines it may be asked to end; a line that has come is answered.
+//!     while closing.run_until_cancelled(lines.read_line(&mut line)).await.unwrap_or(Ok(0))? > 0 {
+//!         let answer = answers.write_all(line.as_bytes());
+//!         timeout(&Smol, Duration::from_secs(5), answer).await.map_err(io::Error::other)??;
+//!         line.clear();
+//!     }
+//!     Ok(())
+//! }
+//!
+//! # smol::block_on(async {
+//! let shutdown = shutdown::signals()?;
+//! let listener = TcpListener::bind("127.0.0.1:7000").await?;
+//! scope_limited(&Smol, 100, async |s| {
+//!     shutdown.phase("connections", &s, &Smol, Grace::For(Duration::from_secs(10)));
+//!     let closing = s.token();
+//!     loop {
+//!         let Ok(Ok(room)) = closing.run_until_cancelled(s.room()).await else { break };
+//!         let Ok(accepted) = closing.run_until_cancelled(listener.accept()).await else { break };
+//!         let Ok((stream, peer)) = accepted else { continue };
+//!         let served = echo(stream, s.token());
+//!         room.spawn_named(format!("connection of {peer}"), async {
+//!             served.await.unwrap_or_else(|error| eprintln!("{error}"))
+//!         });
+//!     }
+//! })
+//! .await;
+//! # io::Result::Ok(()) }).unwrap();
+//! ```
 
 mod phases;
 mod report;

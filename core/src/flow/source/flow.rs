@@ -87,6 +87,9 @@ pub fn iter<I: IntoIterator>(items: I) -> Flow<Iter<I::IntoIter>> {
 /// suspended: it continues while the operation has no room for the item. The item is then kept
 /// until there is room. So at most one item is taken ahead.
 ///
+/// A receiver that is not a [`Stream`], such as that of tokio's `mpsc`, becomes one in `ReceiverStream` of the crate tokio-stream.
+/// That of a [`channel`](crate::channel) of this crate goes into [`source`].
+///
 /// # Examples
 ///
 /// ```
