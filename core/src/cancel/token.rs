@@ -49,6 +49,7 @@ use core::fmt;
 /// let cancelled = sum(&request).unwrap_err();
 /// assert_eq!(cancelled.reason().unwrap().message(), "shutting down");
 /// ```
+#[doc(alias = "CancellationToken")]
 #[derive(Clone)]
 pub struct CancelToken {
     node: Arc<Member<Node>>,

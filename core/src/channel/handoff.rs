@@ -37,6 +37,7 @@ use crate::sync::Arc;
 /// assert_eq!(sum, (0..30).sum::<i32>());
 /// # });
 /// ```
+#[doc(alias = "mpsc")]
 pub fn handoff<T>() -> (Sender<T>, Receiver<T>) {
     let line = Arc::new(Line::new());
     (Sender::new(line.clone()), Receiver::new(Consumer::new(line)))

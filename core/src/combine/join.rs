@@ -55,6 +55,7 @@ use pin_project_lite::pin_project;
 /// assert_eq!(join(ages).await, BTreeMap::from([("ann", 36), ("bob", 25)]));
 /// # });
 /// ```
+#[doc(alias = "join_all")]
 pub fn join<G: Group<All>>(futures: G) -> Join<G::Running> {
     Join { group: Started::new(futures.start()) }
 }

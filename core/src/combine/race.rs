@@ -65,6 +65,7 @@ use pin_project_lite::pin_project;
 /// ```
 ///
 /// [`flow::merge`]: https://docs.rs/anyscope/latest/anyscope/flow/fn.merge.html
+#[doc(alias("select", "select_all"))]
 #[inline]
 pub fn race<G: Group<First>>(futures: G) -> Race<G::Running> {
     Race { group: Started::new(futures.start()) }

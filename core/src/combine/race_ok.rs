@@ -55,6 +55,7 @@ use pin_project_lite::pin_project;
 /// assert_eq!(failed.errors, ["not secure", "not secure"]);
 /// # });
 /// ```
+#[doc(alias = "select_ok")]
 pub fn race_ok<G: Group<FirstOk>>(futures: G) -> RaceOk<G::Running> {
     RaceOk { group: Started::new(futures.start()) }
 }

@@ -63,6 +63,7 @@ use pin_project_lite::pin_project;
 /// assert_eq!(*failed.key(), "height");
 /// # Ok(()) }) }
 /// ```
+#[doc(alias = "try_join_all")]
 pub fn try_join<G: Group<AllOk>>(futures: G) -> TryJoin<G::Running> {
     TryJoin { group: Started::new(futures.start()) }
 }

@@ -62,6 +62,7 @@ use core::{
 /// assert_eq!(server.served.load(Ordering::Relaxed), 3);
 /// # });
 /// ```
+#[doc(alias("JoinSet", "TaskTracker", "TaskGroup"))]
 pub struct OwnedScope<E, P: Policy = Supervise> {
     scope: Scope<E, P>,
     owner: Owner<P, Anywhere>,

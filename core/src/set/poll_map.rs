@@ -48,6 +48,7 @@ use futures_core::{FusedStream, Stream};
 /// assert_eq!(fetches.next().await, None);
 /// # });
 /// ```
+#[doc(alias("JoinMap", "FuturesUnordered"))]
 pub type FutureMap<K, F, O = <F as Future>::Output> = PollMap<K, F, Futures, O>;
 
 /// A [`StreamSet`](crate::StreamSet) whose streams have keys: each item comes with the key of its

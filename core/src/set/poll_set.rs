@@ -54,6 +54,7 @@ use futures_core::{FusedStream, Stream};
 /// assert_eq!(set.collect::<Vec<_>>().await, [0, 3]);
 /// # });
 /// ```
+#[doc(alias("FuturesUnordered", "FutureGroup"))]
 pub type FutureSet<F, O = <F as Future>::Output> = PollSet<F, Futures, O>;
 
 /// Streams whose items come as one stream, each as soon as it is there.
@@ -77,6 +78,7 @@ pub type FutureSet<F, O = <F as Future>::Output> = PollSet<F, Futures, O>;
 /// assert_eq!(set.collect::<Vec<_>>().await, [1, 10, 2, 20, 3, 30]);
 /// # });
 /// ```
+#[doc(alias("SelectAll", "StreamGroup"))]
 pub type StreamSet<S> = PollSet<S, Streams, Infallible>;
 
 /// A growing set of futures ([`FutureSet`]) or streams ([`StreamSet`]), all polled by one task.

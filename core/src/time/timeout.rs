@@ -82,6 +82,7 @@ pub fn timeout<T: Timer, F: Future>(timer: T, limit: Duration, future: F) -> Tim
 /// assert!(deadline(&Smol, at, pending::<u32>()).await.is_err());
 /// # });
 /// ```
+#[doc(alias = "timeout_at")]
 pub fn deadline<T: Timer + Clock, F: Future>(timer: T, at: Instant, future: F) -> Deadline<T, F> {
     Deadline { timed: Timed::new(timer, future), at }
 }

@@ -70,6 +70,7 @@ use pin_project_lite::pin_project;
 /// assert_eq!(all, [OneOf2::First(20.5), OneOf2::Second("on"), OneOf2::First(21.0)]);
 /// # });
 /// ```
+#[doc(alias = "select")]
 pub fn merge<I: IntoMerge>(sources: I) -> Flow<Merge<I::Inputs>> {
     crate::flow::source(Merge { inputs: sources.into_inputs() })
 }
@@ -87,6 +88,7 @@ pub fn merge<I: IntoMerge>(sources: I) -> Flow<Merge<I::Inputs>> {
 /// assert_eq!(all, [0, 1, 2, 10, 11, 12]);
 /// # });
 /// ```
+#[doc(alias = "select_all")]
 pub fn merge_all<I>(sources: I) -> Flow<Merge<Boxed<<I::Item as IntoFlow>::Source>>>
 where
     I: IntoIterator<Item: IntoFlow>,

@@ -71,6 +71,7 @@ impl<S: Source> Flow<S> {
     /// assert_eq!(total, 55);
     /// # });
     /// ```
+    #[doc(alias = "next")]
     pub fn drive<F, Fut>(self, body: F) -> Drive<S, Fut>
     where
         F: FnOnce(Items<S::Item>) -> Fut,

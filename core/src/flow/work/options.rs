@@ -25,6 +25,7 @@ impl<S: Source, W: Work<S::Item>> Flow<MapConcurrent<S, W>> {
     /// assert_eq!(all, [2, 1]);
     /// # });
     /// ```
+    #[doc(alias = "buffer_unordered")]
     pub fn unordered(mut self) -> Self {
         self.source.ordered = false;
         // If the map was polled before: values no longer wait for earlier ones.
