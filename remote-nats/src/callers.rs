@@ -1,19 +1,12 @@
 //! Who is there, and what time the server has.
 
-use crate::{
-    connection::{Connection, all},
-    error::unavailable,
-    handle::Core,
-    jetstream::{StreamConfig, StreamInfo},
-    names,
-    time::nanos,
-};
+use crate::{connection::all, error::unavailable, handle::Core, names, time::nanos};
 use anyscope_remote::{
     EngineError,
     engine::{CallerId, Gone},
 };
 use bytes::Bytes;
-use serde_json::{Value, json};
+use serde_json::json;
 use std::{
     collections::HashMap,
     sync::{
@@ -22,7 +15,6 @@ use std::{
     },
     time::{Duration, Instant},
 };
-use tokio::time::sleep;
 
 /// The server's clock, as we last heard of it.
 #[derive(Default)]
@@ -240,72 +232,5 @@ impl Core {
         self.connection.ensure_stream(&self.callers(), config, self.settings.replicas).await?;
         self.clock.ready.store(true, Ordering::Relaxed);
         Ok(())
-    }
-}
-
-/// What our streams say of themselves; the number changes when an old program would misunderstand a new one.
-const DESCRIPTION: &str = "anyscope, format 1";
-
-/// For so often it is looked for a stream that somebody else may be making: over a fifth of a second.
-const LOOKS: u32 = 10;
-
-impl Connection {
-    /// Notes how a stream may be asked.
-    pub(crate) fn note(&self, stream: &str, config: &StreamConfig) {
-        self.set_direct(stream, config.allow_direct && config.num_replicas == 1);
-    }
-
-    /// Looks for a stream that somebody else may be making.
-    async fn made_by_others(&self, name: &str) -> Result<Option<StreamInfo>, EngineError> {
-        for _ in 0..LOOKS {
-            if let Some(info) = self.stream(name).await? {
-                return Ok(Some(info));
-            }
-            sleep(Duration::from_millis(20)).await;
-        }
-        Ok(None)
-    }
-
-    /// Makes a stream, unless it is there. Then it stays as it is, which is returned.
-    pub(crate) async fn ensure_stream(
-        &self,
-        name: &str,
-        mut config: Value,
-        replicas: usize,
-    ) -> Result<StreamConfig, EngineError> {
-        let info = match self.stream(name).await? {
-            Some(info) => info,
-            None => {
-                config["name"] = name.into();
-                config["description"] = DESCRIPTION.into();
-                config["storage"] = "file".into();
-                config["num_replicas"] = replicas.max(1).into();
-                config["allow_direct"] = (replicas <= 1).into();
-                config["duplicate_window"] = 1_000_000_000_u64.into();
-                match self.ask(&format!("STREAM.CREATE.{name}"), &config).await {
-                    Ok(info) => info,
-                    Err(crate::error::Refused::Api(error)) if error.is_other_settings() => {
-                        // Somebody else was first.
-                        let info = self.stream(name).await?;
-                        info.ok_or_else(|| unavailable("a stream comes and goes"))?
-                    }
-                    Err(crate::error::Refused::Api(error)) if error.is_overlap() => {
-                        self.made_by_others(name).await?.ok_or_else(|| EngineError::from(error))?
-                    }
-                    Err(error) => return Err(error.into()),
-                }
-            }
-        };
-        let config = info.config;
-        let found = &*config.description;
-        if found == DESCRIPTION {
-            self.note(name, &config);
-            return Ok(config);
-        }
-        let why = match found.strip_prefix("anyscope, format ") {
-            Some(format) => format!("the stream `{name}` has format {format}, and 1 is known here"),
-            None => format!("the stream `{name}` is not one of anyscope: choose another prefix"),
-        };
-        Err(EngineError::new(anyscope_remote::ErrorKind::Incompatible, why))
     }
 }

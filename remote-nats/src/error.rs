@@ -40,6 +40,11 @@ impl ApiError {
         self.err_code == STREAM_EXISTS
     }
 
+    /// There are fewer servers than copies. So a cluster answers, too, until it knows all of its servers.
+    pub(crate) fn is_too_few(&self) -> bool {
+        self.err_code == NO_PEERS
+    }
+
     /// A stream has these subjects already. So a server answers, too, while it makes the same stream for somebody else (seen with 2.9.10).
     pub(crate) fn is_overlap(&self) -> bool {
         self.err_code == SUBJECTS_OVERLAP

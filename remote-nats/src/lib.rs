@@ -10,6 +10,7 @@
 // | `jetstream` | what is asked of streams |
 // | `error` | what the server's errors mean |
 // | `names` | subjects and streams of a queue |
+// | `stream` | a stream: made, found, or refused |
 // | `time` | the time of the server |
 // | `line` | a queue: its streams, its consumer, what is held of it, what is done with it |
 // | `callers` | who is there |
@@ -26,6 +27,7 @@ mod handle;
 mod jetstream;
 mod line;
 mod names;
+mod stream;
 mod time;
 
 pub use builder::Builder;
