@@ -123,6 +123,28 @@ impl fmt::Display for Elapsed {
 
 impl Error for Elapsed {}
 
+/// As [`TimedOut`](std::io::ErrorKind::TimedOut), for functions that return an [`io::Result`](std::io::Result).
+///
+/// # Examples
+///
+/// ```
+/// use anyscope::{smol::Smol, timeout};
+/// use std::{future::pending, io, time::Duration};
+///
+/// async fn read() -> io::Result<usize> {
+///     let silent = pending::<io::Result<usize>>(); // a peer that says nothing
+///     timeout(&Smol, Duration::from_millis(1), silent).await?
+/// }
+///
+/// assert_eq!(smol::block_on(read()).unwrap_err().kind(), io::ErrorKind::TimedOut);
+/// ```
+#[cfg(feature = "std")]
+impl From<Elapsed> for std::io::Error {
+    fn from(elapsed: Elapsed) -> Self {
+        std::io::Error::new(std::io::ErrorKind::TimedOut, elapsed)
+    }
+}
+
 pin_project! {
     /// Future of [`timeout`].
     #[must_use = "futures do nothing unless you `.await` or poll them"]
