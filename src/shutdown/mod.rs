@@ -54,7 +54,7 @@
 //!     // Between two lines it may be asked to end; a line that has come is answered.
 //!     while closing.run_until_cancelled(lines.read_line(&mut line)).await.unwrap_or(Ok(0))? > 0 {
 //!         let answer = answers.write_all(line.as_bytes());
-//!         timeout(&Smol, Duration::from_secs(5), answer).await.map_err(io::Error::other)??;
+//!         timeout(&Smol, Duration::from_secs(5), answer).await??;
 //!         line.clear();
 //!     }
 //!     Ok(())
