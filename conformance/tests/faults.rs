@@ -185,7 +185,7 @@ impl Fault for Blocks {
 #[test]
 fn blocking_inside_itself() {
     let text = fails(block::block_on_inside_itself_panics::<With<Blocks>>);
-    assert!(text.contains("use `enter::block`"), "{text}");
+    assert!(text.contains("`let _inside = anyscope::enter::block(key, name);`"), "{text}");
 }
 
 #[test]

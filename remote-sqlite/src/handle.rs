@@ -1,6 +1,7 @@
 //! What users have.
 
 use crate::{
+    callers,
     error::translate,
     inbox::{Inbox, Signals},
     jobs::{self, Time},
@@ -304,15 +305,15 @@ impl Engine for Sqlite {
 
     async fn attend(&self, caller: &CallerId, lease: Duration) -> Result<(), EngineError> {
         let caller = caller.clone();
-        self.write(move |db, now| jobs::attend(db, &caller, lease, now)).await
+        self.write(move |db, now| callers::attend(db, &caller, lease, now)).await
     }
 
     async fn gone(&self, callers: Vec<CallerId>) -> Result<Gone, EngineError> {
-        let missed = self.read(move |db, now| jobs::missed(db, &callers, now)).await?;
+        let missed = self.read(move |db, now| callers::missed(db, &callers, now)).await?;
         if missed.is_empty() {
             return Ok(missed);
         }
-        self.write(move |db, now| jobs::gone(db, &missed, now)).await
+        self.write(move |db, now| callers::gone(db, &missed, now)).await
     }
 
     async fn status(&self, queue: &Queue) -> Result<Status, EngineError> {

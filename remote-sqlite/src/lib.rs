@@ -9,13 +9,14 @@
 // | `thread` | has the connection; writes what is asked together |
 // | `lookout`, `watch` | how it waits for others who write |
 // | `waits` | those who wait for something in the file |
-// | `jobs` | what is asked of the tables |
+// | `jobs`, `callers` | what is asked of the tables |
 // | `schema` | the tables |
 // | `inbox`, `oneshot` | from the thread to whoever waits |
 // | `error` | what errors of SQLite mean |
 
 #![forbid(unsafe_code)]
 
+mod callers;
 mod error;
 mod handle;
 mod inbox;
