@@ -39,6 +39,10 @@ impl Stored {
         }
     }
 
+    pub(crate) fn number(&self, name: &str) -> Option<u64> {
+        self.header(name)?.parse().ok()
+    }
+
     /// Reads an answer that is the message itself, with headers of the server's. None if it says that there is none.
     fn of(answer: Message) -> Result<Option<Self>, EngineError> {
         let headers = match (answer.status.map(|status| status.as_u16()), answer.headers) {

@@ -46,9 +46,7 @@ impl Line {
             headers.insert(WAS, held.sequence.to_string());
             let subject = self.names.later(&held.job);
             // One with an older epoch is of an earlier delay.
-            let older = |stored: &Stored| {
-                stored.header(EPOCH).and_then(|epoch| epoch.parse().ok()) < Some(held.epoch)
-            };
+            let older = |stored: &Stored| stored.number(EPOCH) < Some(held.epoch);
             let stored =
                 core.store_over(&self.names.wait, &subject, headers, held.bytes.clone(), older);
             match stored.await {

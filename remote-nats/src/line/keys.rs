@@ -73,7 +73,7 @@ impl Line {
 
     async fn unpark(&self, core: &Core, job: &JobId, parked: Stored) -> Result<(), EngineError> {
         let (connection, names) = (&core.connection, &self.names);
-        let epoch = parked.header(super::EPOCH).and_then(|epoch| epoch.parse().ok()).unwrap_or(0);
+        let epoch = parked.number(super::EPOCH).unwrap_or(0);
         let headers = super::put::headers(0, epoch, parked.time, std::time::Duration::ZERO);
         // In conflict if somebody else does the same.
         connection.publish_after(&names.job(job), 0, headers, parked.payload.into()).await?;

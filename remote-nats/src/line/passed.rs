@@ -69,6 +69,7 @@ impl Line {
                 if done? { &mut gone } else { &mut unheard }.push(stored);
             }
             match gone.last() {
+                // All up to there are done.
                 Some(last) if unheard.is_empty() => {
                     connection.delete_to(stream, subject, last.sequence).await?;
                 }
@@ -108,7 +109,7 @@ impl Line {
 
 /// Returns which number a job had among those that may be leased, when its delay began.
 fn was(later: &Stored) -> u64 {
-    later.header(WAS).and_then(|was| was.parse().ok()).unwrap_or(0)
+    later.number(WAS).unwrap_or(0)
 }
 
 impl Connection {

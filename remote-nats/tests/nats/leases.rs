@@ -1,6 +1,9 @@
 //! What workers ask for comes to them, or is given back: no message is delivered to nobody, where it would wait for its lease to run out.
 
-use crate::support::server_or_return;
+use crate::{
+    between::{Becomes, between},
+    support::server_or_return,
+};
 use anyscope::{Limit, Timer, flow, scope, smol::Smol, timeout};
 use anyscope_nats::Nats;
 use anyscope_remote::{
@@ -137,8 +140,13 @@ fn j87_a_request_that_is_not_answered_is_asked_again() {
     let server = server_or_return!("");
     let runtime = tokio::runtime::Runtime::new().unwrap();
     let client = runtime.block_on(async_nats::connect(server.address())).unwrap();
-    let forgets = runtime.block_on(client.subscribe("$JS.forgets.API.>")).unwrap();
-    runtime.spawn(forward(client, forgets));
+    let mut asked = 0;
+    let forgets = between(&client, "forgets", move |what, _| {
+        let asks = what.contains("MSG.NEXT");
+        asked += u32::from(asks);
+        if asks && asked % 3 == 0 { Becomes::Lost } else { Becomes::PassedOn }
+    });
+    runtime.block_on(forgets);
     smol::block_on(soon(async {
         let engine = Nats::builder(server.address()).domain("forgets").connect().await.unwrap();
         let (errors, seen) = smol::channel::unbounded();
@@ -205,23 +213,4 @@ fn j108_of_a_new_job_nobody_asks() {
         assert!(first.unwrap().subject.ends_with(".later.own"));
         assert_eq!(engine.status(&QUEUE.into()).await.unwrap().ready, 3);
     }));
-}
-
-/// Passes requests to JetStream on, but for every third one that asks for messages.
-async fn forward(client: async_nats::Client, mut requests: async_nats::Subscriber) {
-    let mut asked = 0;
-    while let Some(request) =
-        poll_fn(|cx| futures_core::Stream::poll_next(Pin::new(&mut requests), cx)).await
-    {
-        let asks = request.subject.contains("MSG.NEXT");
-        asked += u32::from(asks);
-        if asks && asked % 3 == 0 {
-            continue;
-        }
-        let subject = request.subject.replace("$JS.forgets.", "$JS.");
-        let (reply, headers) = (request.reply.unwrap(), request.headers.unwrap_or_default());
-        let passed =
-            client.publish_with_reply_and_headers(subject, reply, headers, request.payload);
-        passed.await.unwrap();
-    }
 }

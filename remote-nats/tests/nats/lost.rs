@@ -1,6 +1,7 @@
 //! Servers that have lost a part of what they knew.
 
 use crate::{
+    between::{Becomes, between},
     fleet::LEASE,
     support::{Server, server_or_return},
 };
@@ -10,7 +11,7 @@ use anyscope_remote::{
     ErrorKind,
     engine::{Again, Ask, End, Engine, Envelope, JobId, Leased, Queue, Settler, WorkerName},
 };
-use std::{fs, future::poll_fn, pin::Pin, time::Duration};
+use std::{fs, time::Duration};
 
 fn ask(free: usize) -> Ask {
     Ask::new(free, LEASE, 10 * LEASE, WorkerName::new("w"))
@@ -169,8 +170,13 @@ fn j104_what_was_passed_over_is_stored_anew() {
         // As after a kill: it has its outcome.
         let job = Envelope::new(JobId::parse("a").unwrap(), "a", 1, Vec::new()).to_bytes();
         runtime.block_on(client.request("anyscope.passed.job.a", job.into())).unwrap();
-        let requests = runtime.block_on(client.subscribe("$JS.floorless.API.>")).unwrap();
-        runtime.spawn(forget_floor(client, requests));
+        let floorless = between(&client, "floorless", |what, _| match what {
+            what if what.starts_with("CONSUMER.INFO") => {
+                Becomes::Changed(|answer| answer["ack_floor"]["stream_seq"] = 0.into())
+            }
+            _ => Becomes::PassedOn,
+        });
+        runtime.block_on(floorless);
         smol::block_on(async {
             let builder = Nats::builder(server.address());
             let builder = domain.into_iter().fold(builder, Builder::domain);
@@ -181,28 +187,6 @@ fn j104_what_was_passed_over_is_stored_anew() {
             until_empty(&engine, &queue).await;
         });
         server = server_or_return!("");
-    }
-}
-
-/// Passes requests to JetStream on; but nothing is known of what consumers have acknowledged.
-async fn forget_floor(client: async_nats::Client, mut requests: async_nats::Subscriber) {
-    while let Some(request) =
-        poll_fn(|cx| futures_core::Stream::poll_next(Pin::new(&mut requests), cx)).await
-    {
-        let subject = request.subject.replace("$JS.floorless.", "$JS.");
-        let (reply, headers) = (request.reply.unwrap(), request.headers.unwrap_or_default());
-        if subject.contains("CONSUMER.INFO") {
-            let answer = client.request(subject, request.payload).await.unwrap();
-            let mut answer: serde_json::Value = serde_json::from_slice(&answer.payload).unwrap();
-            if answer.get("error").is_none() {
-                answer["ack_floor"]["stream_seq"] = 0.into();
-            }
-            client.publish(reply, answer.to_string().into()).await.unwrap();
-            continue;
-        }
-        let passed =
-            client.publish_with_reply_and_headers(subject, reply, headers, request.payload);
-        passed.await.unwrap();
     }
 }
 

@@ -2,6 +2,7 @@
 
 #![cfg(unix)]
 
+mod between;
 mod cluster;
 mod contract;
 mod fleet;

@@ -1,6 +1,9 @@
 //! Streams that are not as this version makes them.
 
-use crate::support::server_or_return;
+use crate::{
+    between::{Becomes, between},
+    support::server_or_return,
+};
 use anyscope::{join, scope, smol::Smol, timeout};
 use anyscope_nats::Nats;
 use anyscope_remote::{
@@ -8,7 +11,7 @@ use anyscope_remote::{
     engine::{Engine, Envelope, JobId, Queue},
 };
 use anyscope_remote_tests::Double;
-use std::{future::poll_fn, pin::Pin, time::Duration};
+use std::time::Duration;
 
 /// Given streams without direct answers, and outcomes of which the server does not tell, as an earlier version has made them, then all that is asked is done.
 #[test]
@@ -142,8 +145,20 @@ fn j100_streams_are_made_by_many_at_once() {
     let server = server_or_return!("");
     let runtime = tokio::runtime::Runtime::new().unwrap();
     let client = runtime.block_on(async_nats::connect(server.address())).unwrap();
-    let requests = runtime.block_on(client.subscribe("$JS.race.API.>")).unwrap();
-    runtime.spawn(make_later(client, requests));
+    let later = client.clone();
+    // A stream is made a moment after it was refused.
+    let race = between(&client, "race", move |what, with| {
+        if !what.starts_with("STREAM.CREATE.") {
+            return Becomes::PassedOn;
+        }
+        let (later, subject, with) = (later.clone(), format!("$JS.API.{what}"), with.to_owned());
+        tokio::spawn(async move {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+            later.request(subject, with.into()).await.unwrap();
+        });
+        Becomes::Answered(OVERLAPS)
+    });
+    runtime.block_on(race);
     let calls = async {
         let engine = Nats::builder(server.address()).domain("race").connect().await.unwrap();
         let remote = Remote::<Double>::new(&engine, &Smol, "race");
@@ -155,29 +170,6 @@ fn j100_streams_are_made_by_many_at_once() {
         assert_eq!(answer.await, 4);
     };
     smol::block_on(timeout(&Smol, Duration::from_secs(60), calls)).expect("no outcome");
-}
-
-/// Passes requests to JetStream on; but a stream is made a moment after it was refused.
-async fn make_later(client: async_nats::Client, mut requests: async_nats::Subscriber) {
-    while let Some(request) =
-        poll_fn(|cx| futures_core::Stream::poll_next(Pin::new(&mut requests), cx)).await
-    {
-        let subject = request.subject.replace("$JS.race.", "$JS.");
-        let (reply, headers) = (request.reply.unwrap(), request.headers.unwrap_or_default());
-        if subject.contains(".STREAM.CREATE.") {
-            let overlaps = r#"{"error":{"code":400,"err_code":10065,"description":"subjects overlap with an existing stream"}}"#;
-            client.publish(reply, overlaps.into()).await.unwrap();
-            let client = client.clone();
-            tokio::spawn(async move {
-                tokio::time::sleep(Duration::from_millis(20)).await;
-                client.request(subject, request.payload).await.unwrap();
-            });
-            continue;
-        }
-        let passed =
-            client.publish_with_reply_and_headers(subject, reply, headers, request.payload);
-        passed.await.unwrap();
-    }
 }
 
 /// What is wrong with the copy of a server that leads.
@@ -196,9 +188,8 @@ fn j101_what_stands_still_is_moved() {
     let runtime = tokio::runtime::Runtime::new().unwrap();
     let client = runtime.block_on(async_nats::connect(server.address())).unwrap();
     let each = [Stands::Behind, Stands::Unreadable].map(|how| {
-        let (name, client) = (format!("{how:?}"), client.clone());
-        let requests = runtime.block_on(client.subscribe(format!("$JS.{name}.API.>"))).unwrap();
-        runtime.spawn(stand_still(client, requests, how));
+        let name = format!("{how:?}");
+        runtime.block_on(between(&client, &name, stand_still(how)));
         let server = &server;
         let calls = async move {
             let queue = Queue::parse(&name).unwrap();
@@ -221,50 +212,34 @@ fn j101_what_stands_still_is_moved() {
     smol::block_on(join(each));
 }
 
-/// Passes requests to JetStream on; but the consumer of jobs says that it has none, and gives none, until that is mended.
-async fn stand_still(
-    client: async_nats::Client,
-    mut requests: async_nats::Subscriber,
-    how: Stands,
-) {
+/// Says what becomes of requests: the consumer of jobs says that it has none, and gives none, until that is mended.
+fn stand_still(how: Stands) -> impl FnMut(&str, &str) -> Becomes + Send {
     let (mut stands, stream) = (true, format!("anyscope-{how:?}-work"));
-    while let Some(request) =
-        poll_fn(|cx| futures_core::Stream::poll_next(Pin::new(&mut requests), cx)).await
-    {
-        let subject = request.subject.replace(&format!("$JS.{how:?}."), "$JS.");
-        let (reply, headers) = (request.reply.unwrap(), request.headers.unwrap_or_default());
-        let what = subject.strip_prefix("$JS.API.").unwrap();
+    let mends = match how {
+        Stands::Behind => "CONSUMER.LEADER.STEPDOWN",
+        Stands::Unreadable => "STREAM.LEADER.STEPDOWN",
+    };
+    move |what, with| {
         let is = |kind: &str| what.starts_with(kind) && what.contains(&stream);
-        let mends = match how {
-            Stands::Behind => "CONSUMER.LEADER.STEPDOWN",
-            Stands::Unreadable => "STREAM.LEADER.STEPDOWN",
-        };
         stands &= !is(mends);
-        if stands && is("CONSUMER.MSG.NEXT") {
-            continue;
-        }
-        let unreadable = how == Stands::Unreadable && stands && is("STREAM.MSG.GET");
-        if unreadable && String::from_utf8_lossy(&request.payload).contains("next_by_subj") {
-            let none =
-                r#"{"error":{"code":404,"err_code":10037,"description":"no message found"}}"#;
-            client.publish(reply, none.into()).await.unwrap();
-        } else if is("STREAM.INFO") || stands && is("CONSUMER.INFO") {
-            let answer = client.request(subject.clone(), request.payload).await.unwrap();
-            let mut answer: serde_json::Value = serde_json::from_slice(&answer.payload).unwrap();
-            if answer.get("error").is_none() {
-                match is("STREAM.INFO") {
-                    true => answer["config"]["num_replicas"] = 3.into(),
-                    false => answer["num_pending"] = 0.into(),
-                }
-            }
-            client.publish(reply, answer.to_string().into()).await.unwrap();
+        let looks = is("STREAM.MSG.GET") && with.contains("next_by_subj");
+        if is("STREAM.INFO") {
+            Becomes::Changed(|answer| answer["config"]["num_replicas"] = 3.into())
+        } else if stands && is("CONSUMER.INFO") {
+            Becomes::Changed(|answer| answer["num_pending"] = 0.into())
+        } else if stands && is("CONSUMER.MSG.NEXT") {
+            Becomes::Lost
+        } else if stands && looks && how == Stands::Unreadable {
+            Becomes::Answered(NO_MESSAGE)
         } else {
-            let passed =
-                client.publish_with_reply_and_headers(subject, reply, headers, request.payload);
-            passed.await.unwrap();
+            Becomes::PassedOn
         }
     }
 }
+
+const OVERLAPS: &str = r#"{"error":{"code":400,"err_code":10065,"description":"subjects overlap with an existing stream"}}"#;
+const NO_MESSAGE: &str =
+    r#"{"error":{"code":404,"err_code":10037,"description":"no message found"}}"#;
 
 /// Lets no stream answer directly any more.
 async fn answer_no_more(server: &str) {
