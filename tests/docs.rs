@@ -163,9 +163,9 @@ fn paths_are_those_of_files() {
     assert!(missing.is_empty(), "files that are not there:\n{}", missing.join("\n"));
 }
 
-/// Given a behaviour in the list, then a test bears its id.
+/// Given a behaviour in the list, then a test bears its id; and given an id that a test bears, then it is in the list, or is a row of the guides.
 #[test]
-fn behaviours_of_the_list_have_tests() {
+fn behaviours_of_the_list_have_tests_and_those_of_tests_are_listed() {
     let list = read(&root().join("docs/conformance.md"));
     let listed: BTreeSet<_> =
         list.split("**").skip(1).step_by(2).flat_map(|bold| ids(bold).take(1)).collect();
@@ -179,6 +179,16 @@ fn behaviours_of_the_list_have_tests() {
     }
     let missing: Vec<_> = listed.difference(&tested).collect();
     assert!(missing.is_empty(), "no test bears {missing:?}");
+
+    let rows = ROWS.iter().flat_map(|(guide, rows)| (1..=*rows).map(move |row| (*guide, row)));
+    let rows: BTreeSet<_> = rows.collect();
+    // Also those that are named as a part of a range or of a line.
+    let named: BTreeSet<_> = ids(&list).collect();
+    let unknown: Vec<_> = tested
+        .difference(&named)
+        .filter(|tested| !id(tested).is_some_and(|row| rows.contains(&row)))
+        .collect();
+    assert!(unknown.is_empty(), "tests bear ids that no list has: {unknown:?}");
 }
 
 /// What the guides that anyscope came from have: a letter for each, and how many rows.

@@ -39,8 +39,12 @@ const MOST: usize = 1000;
 
 impl Line {
     async fn write_down(&self, core: &Core) -> Result<(), EngineError> {
+        // One after the other: what was seen first is not to be written over what was seen later.
+        let mut shows_any = self.shows_any.lock().await;
         let now = Instant::now();
         let held = self.held.all();
+        // It may be stored although that is not heard.
+        *shows_any |= !held.is_empty();
         let lease = held.iter().map(|held| held.lease).max().unwrap_or_default();
         let runs = held.iter().take(MOST).map(|held| Run {
             job: held.job.to_string(),
@@ -51,7 +55,9 @@ impl Line {
         });
         let notice = Notice { lease: milliseconds(lease), runs: runs.collect() };
         let notice = serde_json::to_vec(&notice).expect("texts and numbers");
-        core.connection.publish(&self.names.worker(&core.client), notice.into()).await
+        core.connection.publish(&self.names.worker(&core.client), notice.into()).await?;
+        *shows_any = !held.is_empty();
+        Ok(())
     }
 
     /// Returns who has what.
@@ -85,7 +91,9 @@ impl Line {
 
     pub(crate) async fn status(&self, core: &Core) -> Result<Status, EngineError> {
         self.ensure(core).await?;
-        if !self.held.all().is_empty() {
+        // Of what is ours, all is known.
+        let shows_any = *self.shows_any.lock().await;
+        if shows_any || !self.held.all().is_empty() {
             self.write_down(core).await?;
         }
         let count = async |stream| {

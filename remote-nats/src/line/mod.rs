@@ -63,6 +63,8 @@ pub(crate) struct Line {
     consumer: tokio::sync::Mutex<Option<Known>>,
     /// Leases have come or gone.
     changed: Notify,
+    /// What this client has written down of its leases names any. Only one writes.
+    shows_any: tokio::sync::Mutex<bool>,
     /// What goes on beside the calls.
     background: Mutex<Option<[crate::connection::Stop; 3]>>,
 }
@@ -78,6 +80,7 @@ impl Line {
             making: tokio::sync::Mutex::default(),
             consumer: tokio::sync::Mutex::default(),
             changed: Notify::new(),
+            shows_any: tokio::sync::Mutex::default(),
             background: Mutex::default(),
         }
     }

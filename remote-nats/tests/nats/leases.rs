@@ -8,6 +8,7 @@ use anyscope::{Limit, Timer, flow, scope, smol::Smol, timeout};
 use anyscope_nats::Nats;
 use anyscope_remote::{
     Job, Json, Remote, WorkerEvent, Workers,
+    contract::lease_as,
     engine::{Ask, End, Engine, Envelope, JobId, Leased, Queue, Settler, WorkerName},
 };
 use std::{
@@ -116,17 +117,14 @@ fn j84_what_nobody_asks_for_any_more_is_given_back() {
                 Envelope::new(id, "a", 1, Vec::new())
             });
             first.put(&queue, jobs.into()).await.unwrap();
-            let mut all = Vec::new();
             // Of the round before, requests may still be open.
-            while all.len() < 2 {
-                all.extend(first.lease(&queue, ask()).await.unwrap());
-            }
+            let all = lease_as(&first, &queue, ask(), 2).await;
             let settle = async |engine: &Nats, leased: &Leased| {
                 let by = Settler::Worker(leased.lease.clone());
                 engine.settle(&queue, &leased.envelope.id, by, End::new(Vec::new())).await.unwrap();
             };
             settle(&first, &all[0]).await;
-            let other = second.lease(&queue, ask()).await.unwrap().remove(0);
+            let other = lease_as(&second, &queue, ask(), 1).await.remove(0);
             assert_eq!([all[0].attempt, all[1].attempt, other.attempt], [1; 3]);
             settle(&second, &other).await;
             settle(&first, &all[1]).await;

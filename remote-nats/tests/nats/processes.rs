@@ -6,8 +6,11 @@ use crate::{
 };
 use anyscope::{Limit, Timer, smol::Smol, timeout};
 use anyscope_nats::Nats;
-use anyscope_remote::engine::{
-    Again, Ask, End, Engine, Envelope, JobId, Queue, Settled, Settler, Status, WorkerName,
+use anyscope_remote::{
+    contract::lease_as,
+    engine::{
+        Again, Ask, End, Engine, Envelope, JobId, Queue, Settled, Settler, Status, WorkerName,
+    },
 };
 use anyscope_remote_tests::{EVERYWHERE, scenarios};
 use std::{
@@ -124,8 +127,8 @@ fn j64_late_acks_decide_nothing() {
             ask.everywhere = Limit::new(1);
             ask
         };
-        let late = first.lease(&queue, ask()).await.unwrap().remove(0);
-        let leased = second.lease(&queue, ask()).await.unwrap().remove(0);
+        let late = lease_as(&first, &queue, ask(), 1).await.remove(0);
+        let leased = lease_as(&second, &queue, ask(), 1).await.remove(0);
         assert!(leased.epoch > late.epoch);
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
         runtime.block_on(async {
@@ -158,7 +161,7 @@ fn j66_what_follows_an_outcome_is_done_by_others() {
         });
         engine.put(&queue, jobs.into()).await.unwrap();
         let ask = || Ask::new(9, LEASE / 4, 10 * LEASE, WorkerName::new("w"));
-        let killed = engine.lease(&queue, ask()).await.unwrap();
+        let killed = lease_as(&engine, &queue, ask(), 1).await;
         assert_eq!(killed.len(), 1);
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
         runtime.block_on(async {
@@ -168,7 +171,7 @@ fn j66_what_follows_an_outcome_is_done_by_others() {
             let subject = "anyscope.half.end.a";
             client.request_with_headers(subject, headers, "dead".into()).await.unwrap();
         });
-        let next = engine.lease(&queue, ask()).await.unwrap();
+        let next = lease_as(&engine, &queue, ask(), 1).await;
         assert_eq!(next[0].envelope.id.as_str(), "b");
         let letters = engine.dead_letters(&queue, 9).await.unwrap();
         assert_eq!((letters.len(), &*letters[0].end.bytes), (1, &b"dead"[..]));
@@ -188,7 +191,7 @@ fn j67_a_job_that_waits_outlives_its_server() {
             ["x", "a", "y"].map(|id| Envelope::new(JobId::parse(id).unwrap(), "a", 1, Vec::new()));
         engine.put(&queue, jobs.into()).await.unwrap();
         let ask = |free| Ask::new(free, 30 * LEASE, 10 * LEASE, WorkerName::new("w"));
-        let mut all = engine.lease(&queue, ask(3)).await.unwrap();
+        let mut all = lease_as(&engine, &queue, ask(3), 3).await;
         let mut leased = all.remove(1);
         for attempt in 1..=2 {
             assert_eq!(leased.attempt, attempt);
@@ -228,7 +231,7 @@ fn j69_leases_of_nothing_end() {
         let jobs = ["stays", "goes", "waits"]
             .map(|id| Envelope::new(JobId::parse(id).unwrap(), "a", 1, Vec::new()));
         engine.put(&queue, jobs.into()).await.unwrap();
-        assert_eq!(engine.lease(&queue, ask(2)).await.unwrap().len(), 2);
+        lease_as(&engine, &queue, ask(2), 2).await;
     });
     // An earlier moment of what the server knows of leases, and a later one of the messages.
     server.stop();

@@ -1,6 +1,8 @@
 //! Leases.
 
-use super::{LONG, SHORT, ask, ids, job, lease, lease_now, now, put, queue};
+use super::{
+    LONG, SHORT, ask, ids, job, lease, lease_as, lease_now, longer_and_longer, now, put, queue,
+};
 use crate::engine::{Again, End, Engine, Held, Settler};
 use anyscope_core::{Clock, Limit, Spawn, Timer, scope};
 
@@ -13,18 +15,23 @@ pub async fn leases_are_bounded(engine: &impl Engine) {
         ask.everywhere = Limit::new(everywhere);
         ask
     };
-    let bounded = |free, everywhere| engine.lease(&queue, asks(free, everywhere));
-    let first = bounded(2, 3).await.expect("leased");
+    let bounded = |ask, jobs| lease_as(engine, &queue, ask, jobs);
+    let none_with = async |limit| {
+        engine.lease(&queue, now(asks(9, limit))).await.expect("an answer").is_empty()
+    };
+    let first = bounded(asks(2, 3), 2).await;
     assert_eq!(ids(&first), ["a", "b"], "no more than there are places");
-    let second = bounded(9, 3).await.expect("leased");
+    let second = bounded(asks(9, 3), 1).await;
     assert_eq!(ids(&second), ["c"], "no more than may run everywhere");
-    assert!(engine.lease(&queue, now(asks(9, 3))).await.expect("an answer").is_empty());
-    let raised = bounded(9, 4).await.expect("leased");
+    assert!(none_with(3).await);
+    let raised = bounded(asks(9, 4), 1).await;
     assert_eq!(ids(&raised), ["d"], "each ask has its own limit");
+    assert!(none_with(4).await);
     let by = Settler::Worker(first[0].lease.clone());
     engine.settle(&queue, &first[0].envelope.id, by, End::new(Vec::new())).await.expect("settled");
     engine.give_back(&queue, &second[0].lease, Again::after(LONG)).await.expect("given back");
-    assert_eq!(ids(&bounded(9, 3).await.expect("leased")), ["e"], "two are free, and one waits");
+    assert_eq!(ids(&bounded(asks(9, 3), 1).await), ["e"], "two are free, and one waits");
+    assert!(none_with(9).await);
 }
 
 /// A lease that is not extended runs out, and the job is leased again: another attempt, and a greater epoch.
@@ -33,9 +40,9 @@ pub async fn a_lease_runs_out(engine: &impl Engine) {
     put(engine, &queue, &["a"]).await;
     let mut short = ask(1, SHORT);
     short.everywhere = Limit::new(1);
-    let first = engine.lease(&queue, short.clone()).await.expect("leased");
+    let first = lease_as(engine, &queue, short.clone(), 1).await;
     // Waits for it, and for nothing else.
-    let second = engine.lease(&queue, short).await.expect("leased");
+    let second = lease_as(engine, &queue, short, 1).await;
     assert_eq!(ids(&second), ["a"]);
     assert_eq!((first[0].attempt, second[0].attempt), (1, 2));
     assert!(second[0].epoch > first[0].epoch && second[0].lease != first[0].lease);
@@ -46,13 +53,23 @@ pub async fn a_lease_runs_out(engine: &impl Engine) {
 pub async fn an_extended_lease_does_not(engine: &impl Engine) {
     let queue = queue();
     put(engine, &queue, &["a", "b"]).await;
-    let a = engine.lease(&queue, ask(1, SHORT)).await.expect("leased").remove(0);
-    let held = engine.extend(&queue, vec![a.lease.clone()], LONG).await.expect("extended");
-    assert_eq!(held, [Held::Yes]);
-    let b = engine.lease(&queue, ask(1, SHORT)).await.expect("leased").remove(0);
+    let mut spans = longer_and_longer();
+    let (a, span) = loop {
+        let span = spans.next().expect("a lease that is extended in its time is held");
+        let a = lease_as(engine, &queue, ask(1, span), 1).await.remove(0);
+        let held = engine.extend(&queue, vec![a.lease.clone()], LONG).await.expect("extended");
+        match held[..] {
+            [Held::Yes] => break (a, span),
+            [Held::Lost] => {}
+            _ => panic!("one lease that nobody has settled: {held:?}"),
+        }
+    };
+    assert_eq!(a.envelope.id.as_str(), "a", "the oldest");
+    let b = lease_as(engine, &queue, ask(1, span), 1).await.remove(0);
     // When `b` runs out, `a` would have too.
-    let again = lease(engine, &queue, 2).await;
+    let again = lease(engine, &queue, 1).await;
     assert_eq!(ids(&again), ["b"]);
+    assert!(lease_now(engine, &queue, 9).await.is_empty());
     let leases = vec![b.lease, a.lease, again[0].lease.clone()];
     let held = engine.extend(&queue, leases, LONG).await.expect("extended");
     assert_eq!(held, [Held::Lost, Held::Yes, Held::Yes], "in their order");
@@ -65,10 +82,17 @@ pub async fn given_back(engine: &impl Engine) {
     put(engine, &queue, &["a"]).await;
     let first = lease(engine, &queue, 1).await.remove(0);
     engine.give_back(&queue, &first.lease, Again::now()).await.expect("given back");
-    let second = lease(engine, &queue, 1).await.remove(0);
+    let mut second = lease(engine, &queue, 1).await.remove(0);
     assert!(second.epoch > first.epoch && second.attempt <= 2);
-    engine.give_back(&queue, &second.lease, Again::after(SHORT)).await.expect("given back");
-    assert!(lease_now(engine, &queue, 1).await.is_empty(), "not before its delay");
+    let mut delays = longer_and_longer();
+    loop {
+        let again = Again::after(delays.next().expect("not before its delay"));
+        engine.give_back(&queue, &second.lease, again).await.expect("given back");
+        match lease_now(engine, &queue, 1).await.pop() {
+            Some(early) => second = early,
+            None => break,
+        }
+    }
     let third = lease(engine, &queue, 1).await.remove(0);
     assert_eq!(third.attempt, second.attempt + 1);
     engine.give_back(&queue, &first.lease, Again::now()).await.expect("nothing is done");
@@ -119,13 +143,15 @@ pub async fn keys_are_in_order(engine: &impl Engine) {
         with_key("a3", "a"),
     ];
     engine.put(&queue, jobs).await.expect("stored");
-    let first = lease(engine, &queue, 9).await;
+    let first = lease(engine, &queue, 3).await;
     assert_eq!(ids(&first), ["a1", "b1", "c"]);
+    assert!(lease_now(engine, &queue, 9).await.is_empty(), "one of each key");
     // One that is tried again keeps its place.
     engine.give_back(&queue, &first[0].lease, Again::now()).await.expect("given back");
     for expected in ["a1", "a2", "a3"] {
-        let next = lease(engine, &queue, 9).await;
+        let next = lease(engine, &queue, 1).await;
         assert_eq!(ids(&next), [expected]);
+        assert!(lease_now(engine, &queue, 9).await.is_empty(), "one of its key");
         let by = Settler::Worker(next[0].lease.clone());
         engine
             .settle(&queue, &next[0].envelope.id, by, End::new(Vec::new()))

@@ -3,7 +3,7 @@
 //! [`check`] runs all of them, on queues of their own, so an engine with other work in it may be checked. Each is a function too, for an adapter that is being
 //! written. They panic where an engine does something else.
 //!
-//! Nothing here waits for a time to pass but for leases of half a second to run out, so they are as fast as the engine.
+//! Nothing here waits for a time to pass but for leases of half a second to run out, so they are as fast as the engine. One that is slower than that has longer ones.
 //!
 //! # Examples
 //!
@@ -69,11 +69,56 @@ where
     status_counts(engine).await;
 }
 
+/// Leases so many jobs as `ask` says, in as many calls as it takes: an engine may lease fewer at a time than there are.
+///
+/// For tests that need all of them. Waits until they are there.
+///
+/// # Panics
+///
+/// Panics if the engine fails.
+///
+/// # Examples
+///
+/// ```
+/// use anyscope::smol::Smol;
+/// use anyscope_remote::{Memory, contract, engine::{Ask, Engine, Envelope, JobId, Queue, WorkerName}};
+/// use std::time::Duration;
+///
+/// smol::block_on(async {
+///     let (engine, queue) = (Memory::new(&Smol), Queue::from("jobs"));
+///     let jobs = ["a", "b"].map(|id| Envelope::new(JobId::parse(id).unwrap(), "job", 1, Vec::new()));
+///     engine.put(&queue, jobs.into()).await.unwrap();
+///     let minute = Duration::from_secs(60);
+///     let ask = Ask::new(9, minute, minute, WorkerName::new("tester"));
+///     let leased = contract::lease_as(&engine, &queue, ask, 2).await;
+///     assert_eq!(leased[1].envelope.id.as_str(), "b");
+/// });
+/// ```
+pub async fn lease_as(
+    engine: &impl Engine,
+    queue: &Queue,
+    mut ask: Ask,
+    jobs: usize,
+) -> Vec<Leased> {
+    let mut leased = Vec::new();
+    while leased.len() < jobs {
+        let more = engine.lease(queue, ask.clone()).await.expect("jobs are leased");
+        ask.free -= more.len();
+        leased.extend(more);
+    }
+    leased
+}
+
 /// Longer than any check takes.
 const LONG: Duration = Duration::from_secs(600);
 
 /// What runs out.
 const SHORT: Duration = Duration::from_millis(500);
+
+/// What is to be done before it runs out: once more with a longer one, as an engine, or its machine, may be slow.
+fn longer_and_longer() -> impl Iterator<Item = Duration> {
+    (0..6).map(|times| SHORT * 2_u32.pow(times))
+}
 
 /// A queue that nobody else has.
 fn queue() -> Queue {
@@ -100,12 +145,12 @@ fn ask(free: usize, lease: Duration) -> Ask {
     Ask::new(free, lease, LONG, WorkerName::new("checker"))
 }
 
-/// Leases jobs that are there, or will be.
-async fn lease(engine: &impl Engine, queue: &Queue, free: usize) -> Vec<Leased> {
-    engine.lease(queue, ask(free, LONG)).await.expect("jobs are leased")
+/// Leases so many jobs, which are there, or will be.
+async fn lease(engine: &impl Engine, queue: &Queue, jobs: usize) -> Vec<Leased> {
+    lease_as(engine, queue, ask(jobs, LONG), jobs).await
 }
 
-/// Leases what can be leased now.
+/// Leases what can be leased now, or some of it.
 async fn lease_now(engine: &impl Engine, queue: &Queue, free: usize) -> Vec<Leased> {
     engine.lease(queue, now(ask(free, LONG))).await.expect("an engine answers")
 }

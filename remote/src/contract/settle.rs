@@ -1,6 +1,6 @@
 //! Outcomes.
 
-use super::{LONG, SHORT, ask, id, ids, job, lease, lease_now, now, put, queue};
+use super::{LONG, SHORT, ask, id, ids, job, lease, lease_as, lease_now, now, put, queue};
 use crate::engine::{Again, End, Engine, Held, JobId, Put, Queue, Settled, Settler};
 use anyscope_core::join;
 
@@ -49,7 +49,7 @@ pub async fn one_settler_is_first(engine: &impl Engine) {
 pub async fn late_settles_change_nothing(engine: &impl Engine) {
     let queue = queue();
     put(engine, &queue, &["a"]).await;
-    let first = engine.lease(&queue, ask(1, SHORT)).await.expect("leased").remove(0);
+    let first = lease_as(engine, &queue, ask(1, SHORT), 1).await.remove(0);
     let second = lease(engine, &queue, 1).await.remove(0);
     let (first, second) = (Settler::Worker(first.lease), Settler::Worker(second.lease));
     let late = settle(engine, &queue, &id("a"), first.clone(), "first").await;
@@ -89,7 +89,8 @@ pub async fn a_caller_settles_what_waits(engine: &impl Engine) {
         Settled::First
     );
     engine.released(&queue, &id("a")).await.expect("an answer");
-    assert_eq!(ids(&lease(engine, &queue, 9).await), ["b"]);
+    assert_eq!(ids(&lease(engine, &queue, 1).await), ["b"]);
+    assert!(lease_now(engine, &queue, 9).await.is_empty());
 }
 
 /// A job that runs keeps its place when its caller has settled it, until its worker gives the lease back. The worker hears of it when it extends the lease.
@@ -113,11 +114,7 @@ pub async fn a_caller_settles_what_runs(engine: &impl Engine) {
     let (released, ended) = join((engine.released(&queue, &id("a")), ends)).await;
     released.expect("an answer");
     ended.expect("given back");
-    assert_eq!(
-        ids(&engine.lease(&queue, one).await.expect("leased")),
-        ["b"],
-        "it is not begun again"
-    );
+    assert_eq!(ids(&lease_as(engine, &queue, one, 1).await), ["b"], "it is not begun again");
 }
 
 /// An outcome is waited for by as many as like, and is there for those who come late.

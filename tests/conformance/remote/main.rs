@@ -8,4 +8,5 @@ mod jobs;
 mod lost;
 mod refuse;
 mod seen;
+mod sparing;
 mod work;
