@@ -1,6 +1,7 @@
 //! Who is there, and what time the server has.
 
-use crate::{connection::all, error::unavailable, handle::Core, names, time::nanos};
+use crate::{error::unavailable, handle::Core, names, time::nanos};
+use anyscope_core::join;
 use anyscope_remote::{
     EngineError,
     engine::{CallerId, Gone},
@@ -137,7 +138,7 @@ impl Core {
             });
             Ok(self.is_gone(&caller, said, looked, now).then_some(caller))
         };
-        let looked = all(callers.into_iter().map(look)).await;
+        let looked = join(callers.into_iter().map(look).collect::<Vec<_>>()).await;
         if looked.iter().any(Result::is_err) {
             self.connection.has_failed();
         }

@@ -17,7 +17,6 @@ use std::{
         Arc, Mutex, PoisonError, RwLock,
         atomic::{AtomicBool, Ordering},
     },
-    task::Poll,
     thread,
     time::{Duration, Instant},
 };
@@ -294,23 +293,6 @@ impl Drop for Stop {
 /// Waits for the next message. None when there will be no more.
 pub(crate) async fn next(messages: &mut Subscriber) -> Option<Message> {
     poll_fn(|cx| Stream::poll_next(Pin::new(&mut *messages), cx)).await
-}
-
-/// Does all of these at once, and returns what they do in their order.
-pub(crate) async fn all<F: Future>(futures: impl Iterator<Item = F>) -> Vec<F::Output> {
-    let mut futures: Vec<_> = futures.map(|future| (Box::pin(future), None)).collect();
-    poll_fn(|cx| {
-        let mut pending = false;
-        for (future, output) in futures.iter_mut().filter(|(_, output)| output.is_none()) {
-            match Pin::new(future).poll(cx) {
-                Poll::Ready(done) => *output = Some(done),
-                Poll::Pending => pending = true,
-            }
-        }
-        if pending { Poll::Pending } else { Poll::Ready(()) }
-    })
-    .await;
-    futures.into_iter().map(|(_, output)| output.expect("ready")).collect()
 }
 
 /// Reads JSON.

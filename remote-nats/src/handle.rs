@@ -40,7 +40,7 @@ use std::{
 ///
 /// A worker asks for jobs for a quarter of a second at a time: what comes for one that has just ended is held up for so long, and no longer. Giving a job back at once counts as an
 /// attempt. What is [running](anyscope_remote::engine::Status::running) is what workers have said in the last 50
-/// milliseconds: one that has just moved may be seen twice.
+/// milliseconds: one that has just moved may be seen twice. Of the leases of the client that is asked, all is known.
 ///
 /// # Examples
 ///

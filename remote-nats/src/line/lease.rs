@@ -7,12 +7,13 @@ use super::{
     pull::{Puller, Request},
 };
 use crate::{
-    connection::{Home, all},
+    connection::Home,
     error::unavailable,
     handle::Core,
     jetstream::Stored,
     names::{Key, WORKERS, last_token},
 };
+use anyscope_core::join;
 use anyscope_remote::{
     EngineError,
     engine::{Ask, Envelope, JobId, LeaseId, Leased, Malformed},
@@ -161,16 +162,16 @@ impl Line {
                 return Err(error);
             }
         };
-        let ends = all(jobs.iter().map(async |job| match job {
+        let ends = jobs.iter().map(async |job| match job {
             Some(job) => self.end(core, job).await,
             None => Ok(None),
-        }));
+        });
         // Whoever asked for the jobs asks for their callers next, and then it is known.
         let known = envelopes.iter().flatten();
         let mut callers: Vec<_> = known.filter_map(|known| known.caller.clone()).collect();
         callers.sort();
         callers.dedup();
-        let (ends, _) = tokio::join!(ends, core.look_for(callers));
+        let (ends, _) = join((join(ends.collect::<Vec<_>>()), core.look_for(callers))).await;
         let mut leased = Vec::new();
         let mut failed = None;
         let jobs = jobs.into_iter().zip(envelopes);

@@ -6,11 +6,12 @@
 
 use super::{ATTEMPTS, DELAY, EPOCH, Line, PUT_AT, WAS, sweep::Consumed};
 use crate::{
-    connection::{Connection, all},
+    connection::Connection,
     handle::Core,
     jetstream::{ConsumerInfo, Stored},
     names::{WORKERS, last_token},
 };
+use anyscope_core::join;
 use anyscope_remote::{EngineError, ErrorKind, engine::JobId};
 use async_nats::HeaderMap;
 use bytes::Bytes;
@@ -63,7 +64,8 @@ impl Line {
         let (connection, Consumed { stream, subject, .. }) = (&core.connection, consumed);
         let mut unheard = Vec::new();
         for some in passed.chunks(MOST.1) {
-            let done = all(some.iter().map(|stored| self.is_done(core, consumed, stored))).await;
+            let done = some.iter().map(|stored| self.is_done(core, consumed, stored));
+            let done = join(done.collect::<Vec<_>>()).await;
             let mut gone = Vec::new();
             for (stored, done) in some.iter().zip(done) {
                 if done? { &mut gone } else { &mut unheard }.push(stored);
@@ -75,7 +77,10 @@ impl Line {
                 }
                 _ => {
                     let deleted = gone.iter().map(|gone| connection.delete(stream, gone.sequence));
-                    all(deleted).await.into_iter().collect::<Result<(), _>>()?;
+                    join(deleted.collect::<Vec<_>>())
+                        .await
+                        .into_iter()
+                        .collect::<Result<(), _>>()?;
                 }
             }
         }

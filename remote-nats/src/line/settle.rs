@@ -6,12 +6,12 @@ use super::{
     held::Held,
 };
 use crate::{
-    connection::all,
     error::unavailable,
     handle::Core,
     jetstream::{Published, Stored},
     names::{Key, WORKERS},
 };
+use anyscope_core::join;
 use anyscope_remote::{
     EngineError, ErrorKind,
     engine::{End, Envelope, Held as Answer, JobId, LeaseId, Settled, Settler},
@@ -200,7 +200,7 @@ impl Line {
             return Ok(Vec::new());
         }
         self.raise(core, length).await?;
-        let answers = all(leases.iter().map(async |lease| {
+        let answers = leases.iter().map(async |lease| {
             let Some(held) = self.held.get(lease) else { return Ok(Answer::Lost) };
             let asked = Instant::now();
             let progress = core.connection.answer(lease.as_str(), PROGRESS);
@@ -211,8 +211,8 @@ impl Line {
                 true if end.is_some() => Answer::Settled,
                 true => Answer::Yes,
             })
-        }));
-        let answers = answers.await;
+        });
+        let answers = join(answers.collect::<Vec<_>>()).await;
         self.changed.notify_one();
         answers.into_iter().collect()
     }
