@@ -80,9 +80,11 @@ impl Connection {
                 request = request.headers(headers.clone());
             }
             let refused = self.refusals.of(subject);
+            // It is large, and all futures around it, which are moved to the runtime, would be larger by it.
+            let sent = Box::pin(self.client.send_request(subject.to_owned(), request));
             let answer = tokio::select! {
                 biased;
-                answer = self.client.send_request(subject.to_owned(), request) => answer,
+                answer = sent => answer,
                 () = refused => {
                     return Err(denied(&format!("this user may not publish to `{subject}`")));
                 }
