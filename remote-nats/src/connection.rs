@@ -43,22 +43,12 @@ pub(crate) struct Connection {
     refusals: Arc<Refusals>,
     /// Streams that one server has, and that give their messages without a detour through JetStream.
     direct: RwLock<HashSet<String>>,
-    server: Mutex<Option<Server>>,
-}
-
-/// The server at the other end.
-struct Server {
-    id: String,
-    /// Which of its connections ours is.
-    connection: u64,
-    /// When it was first seen, in nanoseconds by its own clock.
-    since: u64,
 }
 
 impl Connection {
     pub(crate) fn new(client: Client, api: String, refusals: Arc<Refusals>) -> Self {
         refusals.note_trouble();
-        Connection { client, api, refusals, direct: RwLock::default(), server: Mutex::default() }
+        Connection { client, api, refusals, direct: RwLock::default() }
     }
 
     /// How many bytes a message may have.
@@ -80,11 +70,9 @@ impl Connection {
                 request = request.headers(headers.clone());
             }
             let refused = self.refusals.of(subject);
-            // It is large, and all futures around it, which are moved to the runtime, would be larger by it.
-            let sent = Box::pin(self.client.send_request(subject.to_owned(), request));
             let answer = tokio::select! {
                 biased;
-                answer = sent => answer,
+                answer = self.client.send_request(subject.to_owned(), request) => answer,
                 () = refused => {
                     return Err(denied(&format!("this user may not publish to `{subject}`")));
                 }
@@ -124,25 +112,6 @@ impl Connection {
                 true => all.insert(stream.to_owned()),
                 false => all.remove(stream),
             };
-        }
-    }
-
-    /// Returns since when the server that has this stream was not away, and so has forgotten nothing that it had said. That is never, [`u64::MAX`], if another one
-    /// than that at the other end may have it. In nanoseconds by its clock, which says `now`.
-    pub(crate) fn alone_since(&self, stream: &str, now: u64) -> u64 {
-        let info = self.client.server_info();
-        if !self.is_direct(stream) || info.cluster.is_some() || !info.jetstream {
-            return u64::MAX;
-        }
-        let mut server = self.server.lock().unwrap_or_else(PoisonError::into_inner);
-        match &*server {
-            Some(known) if known.id == info.server_id && known.connection == info.client_id => {
-                known.since
-            }
-            _ => {
-                let (id, connection) = (info.server_id, info.client_id);
-                server.insert(Server { id, connection, since: now }).since
-            }
         }
     }
 

@@ -24,9 +24,7 @@ impl Nats {
 impl Engine for Nats {
     async fn put(&self, queue: &Queue, jobs: Vec<Envelope>) -> Result<Vec<Put>, EngineError> {
         let (line, core, home) = self.parts(queue);
-        let awaited = Arc::new(());
-        let gone = Arc::downgrade(&awaited);
-        home.run_to_end(async move { line.put(&core, jobs, &gone).await }).await
+        home.run_to_end(async move { line.put(&core, jobs).await }).await
     }
 
     fn lease(

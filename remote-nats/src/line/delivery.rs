@@ -1,6 +1,5 @@
 //! A message that was delivered, and what is answered to it.
 
-use super::NEW;
 use crate::{connection::Connection, time::nanos};
 use anyscope_remote::EngineError;
 use async_nats::Message;
@@ -33,12 +32,6 @@ impl Delivery {
         let number = |nth: usize| tokens.get(first + nth)?.parse::<u64>().ok();
         let (delivered, sequence, stored_at) = (number(0)?, number(1)?, number(3)?);
         Some(Delivery { message, reply, delivered, sequence, stored_at })
-    }
-
-    /// Whether nobody can have had the job before, so that it has no outcome: it was stored once, since this moment of [`Connection::alone_since`], and is delivered for the
-    /// first time. Its caller may be about to settle it; then it was a moment faster.
-    pub(super) fn is_first(&self, since: u64) -> bool {
-        self.delivered == 1 && self.stored_at > since && self.header(NEW).is_some()
     }
 
     pub(super) fn header(&self, name: &str) -> Option<&str> {

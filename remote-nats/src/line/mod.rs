@@ -99,8 +99,6 @@ const DELAY: &str = "Anyscope-Delay";
 /// Which number it had among the jobs that may be leased.
 const WAS: &str = "Anyscope-Was";
 const DEAD: &str = "Anyscope-Dead";
-/// Its id was made for it, and it was never stored before.
-const NEW: &str = "Anyscope-New";
 
 /// How many bytes the headers of a message may have.
 const HEADERS: usize = 1024;

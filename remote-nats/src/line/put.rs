@@ -1,23 +1,21 @@
 //! Stores jobs.
 
-use super::{ATTEMPTS, DELAY, EPOCH, HEADERS, Line, NEW, PUT_AT};
+use super::{ATTEMPTS, DELAY, EPOCH, HEADERS, Line, PUT_AT};
 use crate::{handle::Core, jetstream::Published, names::Key, time::nanos};
 use anyscope_remote::{
     EngineError,
-    engine::{Envelope, JobId, Put, Signal},
+    engine::{Envelope, Put},
 };
 use async_nats::HeaderMap;
 use bytes::Bytes;
-use std::{sync::Weak, time::Duration};
+use std::time::Duration;
 use tokio::try_join;
 
 impl Line {
-    /// Whoever no longer waits for it has dropped what is `awaited`.
     pub(crate) async fn put(
         &self,
         core: &Core,
         jobs: Vec<Envelope>,
-        awaited: &Weak<()>,
     ) -> Result<Vec<Put>, EngineError> {
         let mut encoded = Vec::with_capacity(jobs.len());
         for job in jobs {
@@ -30,10 +28,6 @@ impl Line {
         for (job, bytes) in encoded {
             match self.put_one(core, &job, HeaderMap::new(), bytes).await {
                 Ok(Some(place)) => {
-                    if job.is_new && awaited.strong_count() == 0 {
-                        // Whoever put it may have settled it before it was stored.
-                        self.take_out_settled(core, &job.id).await?;
-                    }
                     stored.push(place);
                     put.push(Put::Stored);
                 }
@@ -63,15 +57,13 @@ impl Line {
         let Some(key) = job.key.as_deref().map(Key::new) else {
             // At once, as it is seldom known; a worker looks at the outcome too.
             let subject = names.job(&job.id);
+            let publish = connection.publish_after(&subject, 0, headers, bytes);
             if job.is_new {
-                let mut headers = headers;
-                headers.insert(NEW, "1");
-                return Ok(match connection.publish_after(&subject, 0, headers, bytes).await? {
+                return Ok(match publish.await? {
                     Published::Stored(sequence) => Some((&names.work, sequence)),
                     Published::Conflict => None,
                 });
             }
-            let publish = connection.publish_after(&subject, 0, headers, bytes);
             let (published, ended, waits) = try_join!(publish, ended, waits)?;
             let Published::Stored(sequence) = published else { return Ok(None) };
             if ended.is_some() || waits.is_some() {
@@ -94,15 +86,6 @@ impl Line {
         // Also of one that is known: whoever put it may not have come this far.
         self.promote(core, &key, None).await?;
         Ok(place)
-    }
-
-    /// Takes a job out if it has its outcome, or tells whoever runs it.
-    async fn take_out_settled(&self, core: &Core, job: &JobId) -> Result<(), EngineError> {
-        if self.end(core, job).await?.is_some() {
-            self.take_out(core, job).await?;
-            self.signal(core, job, Signal::Cancel).await?;
-        }
-        Ok(())
     }
 
     /// Undoes a part of a put, as far as nobody has begun it.

@@ -151,7 +151,7 @@ impl Line {
     }
 
     /// Takes a job out that has its outcome, unless somebody may have it.
-    pub(super) async fn take_out(&self, core: &Core, job: &JobId) -> Result<(), EngineError> {
+    async fn take_out(&self, core: &Core, job: &JobId) -> Result<(), EngineError> {
         let (connection, names) = (&core.connection, &self.names);
         if let Some(stored) = connection.last(&names.work, &names.job(job)).await? {
             if !self.is_leased(core, &stored).await? {

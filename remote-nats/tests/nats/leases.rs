@@ -190,17 +190,6 @@ fn j88_a_job_that_is_lost_is_put_again() {
     }));
 }
 
-/// Waits for the first message of any of these subjects that comes after what a program does next, and returns its subject.
-async fn first_of(client: &async_nats::Client, subject: &str) -> impl Future<Output = String> {
-    let mut asked = client.subscribe(subject.to_owned()).await.unwrap();
-    client.flush().await.unwrap();
-    client.request("$JS.API.INFO", "".into()).await.unwrap();
-    async move {
-        let first = poll_fn(|cx| futures_core::Stream::poll_next(Pin::new(&mut asked), cx)).await;
-        first.unwrap().subject.into_string()
-    }
-}
-
 /// Given a job with an id that was made for it, then nobody asks the server whether it knows it; of one with an id of the caller's own it is asked.
 #[test]
 fn j108_of_a_new_job_nobody_asks() {
@@ -212,45 +201,22 @@ fn j108_of_a_new_job_nobody_asks() {
         let remote = Remote::<Attempt>::new(&engine, &Smol, QUEUE);
         // Makes the streams.
         remote.submit(Attempt).await.unwrap();
-        let asked = first_of(&client, "$JS.API.DIRECT.GET.anyscope-leases-wait.>");
-        let asked = runtime.block_on(asked);
+        let asked = "$JS.API.DIRECT.GET.anyscope-leases-wait.>";
+        let mut asked = runtime.block_on(client.subscribe(asked)).unwrap();
+        runtime.block_on(client.flush()).unwrap();
+        runtime.block_on(client.request("$JS.API.INFO", "".into())).unwrap();
         remote.submit(Attempt).await.unwrap();
         remote.submit_as(JobId::parse("own").unwrap(), Attempt).await.unwrap();
-        assert!(asked.await.ends_with(".later.own"));
+        let first = poll_fn(|cx| futures_core::Stream::poll_next(Pin::new(&mut asked), cx)).await;
+        assert!(first.unwrap().subject.ends_with(".later.own"));
         assert_eq!(engine.status(&QUEUE.into()).await.unwrap().ready, 3);
     }));
 }
 
-/// Given the same, and a worker that is there, then it does not ask whether the job has an outcome before it begins; of one with an id of the caller's own it does.
-#[test]
-fn j120_a_new_job_has_no_outcome() {
-    let server = server_or_return!("");
-    let runtime = tokio::runtime::Runtime::new().unwrap();
-    let client = runtime.block_on(async_nats::connect(server.address())).unwrap();
-    let (queue, ask) =
-        (Queue::from(QUEUE), || Ask::new(1, LEASE, LEASE, WorkerName::new("worker")));
-    smol::block_on(soon(async {
-        let engine = connect(&server).await;
-        let remote = Remote::<Attempt>::new(&engine, &Smol, QUEUE);
-        remote.submit(Attempt).await.unwrap();
-        // From now on it is known how long the server is there.
-        lease_as(&engine, &queue, ask(), 1).await;
-        let asked = first_of(&client, "$JS.API.DIRECT.GET.anyscope-leases-ends.>");
-        let asked = runtime.block_on(asked);
-        remote.submit(Attempt).await.unwrap();
-        lease_as(&engine, &queue, ask(), 1).await;
-        let own = JobId::parse("own").unwrap();
-        engine.put(&queue, vec![Envelope::new(own, "attempt", 0, Vec::new())]).await.unwrap();
-        lease_as(&engine, &queue, ask(), 1).await;
-        assert!(asked.await.ends_with(".end.own"));
-        assert_eq!(engine.status(&queue).await.unwrap().running.len(), 3);
-    }));
-}
-
-/// Given a new job that has an outcome, as its worker ended before it was acknowledged, and a server that was away and has forgotten that it was leased, then it is asked, and the job is
+/// Given a job that has an outcome, as its worker ended before it was acknowledged, and a server that was away and has forgotten that it was leased, then the job is
 /// not begun again.
 #[test]
-fn j121_a_server_that_was_away_is_asked() {
+fn j120_a_server_that_has_forgotten_a_lease_is_asked() {
     let mut server = server_or_return!("");
     let runtime = tokio::runtime::Runtime::new().unwrap();
     let queue = Queue::from(QUEUE);
@@ -281,37 +247,4 @@ fn j121_a_server_that_was_away_is_asked() {
             }
         }
     }));
-}
-
-/// Given a new job whose put is dropped and which is settled before it is stored, as of a call that ends at once, then it is taken out when it is stored: no worker looks whether it has an
-/// outcome.
-#[test]
-fn j122_a_put_that_nobody_waits_for_looks_itself() {
-    let server = server_or_return!("");
-    // The client does something only while this is asked to.
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-    let queue = Queue::from(QUEUE);
-    let connects = Nats::builder(server.address()).runtime(runtime.handle().clone()).connect();
-    let mut job = Envelope::new(JobId::unique(), "attempt", 0, Vec::new());
-    job.is_new = true;
-    let (engine, client) = runtime.block_on(async {
-        let engine = connects.await.unwrap();
-        let cancelled = End::new(b"cancelled".to_vec());
-        engine.settle(&queue, &job.id, Settler::Caller, cancelled).await.unwrap();
-        (engine, async_nats::connect(server.address()).await.unwrap())
-    });
-    let put = smol::future::poll_once(engine.put(&queue, vec![job]));
-    assert!(smol::block_on(put).is_none(), "the client has done nothing yet");
-    let taken_out = async {
-        loop {
-            let info = client.request("$JS.API.STREAM.INFO.anyscope-leases-work", "".into());
-            let info = info.await.unwrap().payload;
-            let info: serde_json::Value = serde_json::from_slice(&info).unwrap();
-            if info["state"]["last_seq"] == 1 && info["state"]["messages"] == 0 {
-                break;
-            }
-        }
-    };
-    let taken_out = async { tokio::time::timeout(LEASE / 10, taken_out).await };
-    runtime.block_on(taken_out).expect("it is not taken out");
 }
