@@ -53,7 +53,10 @@ where
 fn not_to_begin<J: Job>(site: &Site, run: &Run) -> Option<End> {
     let Envelope { name, version, budget, .. } = &run.leased.envelope;
     let attempt = run.leased.attempt;
-    if run.why() == Some(Ended::CallerGone) {
+    if run.why() == Some(Ended::Cancelled) {
+        // It has its outcome.
+        Some(End::GiveBack)
+    } else if run.why() == Some(Ended::CallerGone) {
         Some(End::Settle(Outcome::Cancelled(Ended::CallerGone.to_string())))
     } else if attempt > site.attempts(run) {
         Some(End::dead(attempt - 1, Last::WorkerLost))

@@ -1,8 +1,12 @@
 //! An engine that does no more than it must, late.
 
-use crate::cluster::SECOND;
+use crate::{
+    cluster::{QUEUE, Runs, SECOND, serve, workers},
+    faults::remote,
+    jobs::Number,
+};
 use anyscope::{
-    Timer,
+    Timer, scope,
     sim::{SimHandle, explore},
 };
 use anyscope_remote::{
@@ -20,7 +24,35 @@ use std::time::Duration;
 #[test]
 fn j118_a_slow_and_sparing_engine_is_an_engine() {
     explore(8, async |sim| {
-        contract::check(&Sparing { engine: Memory::new(&sim), sim: sim.clone() }, &sim).await;
+        contract::check(
+            &Sparing { engine: Memory::new(&sim), sim: sim.clone(), answer: Duration::ZERO },
+            &sim,
+        )
+        .await;
+    });
+}
+
+/// Given a job that is leased, and whose caller cancels it before its worker has heard of the job, but not of the cancel, then it is not begun.
+#[test]
+fn j126_what_is_cancelled_by_then_is_not_begun() {
+    explore(8, async |sim| {
+        let (engine, runs) = (Memory::new(&sim), Runs::default());
+        let running = async || engine.status(&QUEUE.into()).await.unwrap().running.len();
+        let sparing = Sparing { engine: engine.clone(), sim: sim.clone(), answer: SECOND };
+        scope(&sim, async |s| {
+            let workers = workers(&sparing).lease(300 * SECOND);
+            s.spawn_daemon(serve(workers, &sim, &runs, |n, _| async move { Ok(n) }));
+            let call = s.spawn(remote(&engine, &sim).call(Number(1)));
+            while running().await == 0 {
+                sim.sleep(SECOND / 100).await;
+            }
+            call.cancel().await.unwrap_err();
+            while running().await > 0 {
+                sim.sleep(SECOND / 100).await;
+            }
+        })
+        .await;
+        assert_eq!(runs.of(1), 0);
     });
 }
 
@@ -28,6 +60,8 @@ fn j118_a_slow_and_sparing_engine_is_an_engine() {
 struct Sparing {
     engine: Memory,
     sim: SimHandle,
+    /// How long it takes until whoever has asked for jobs hears of them.
+    answer: Duration,
 }
 
 impl Sparing {
@@ -44,7 +78,9 @@ impl Engine for Sparing {
 
     async fn lease(&self, queue: &Queue, mut ask: Ask) -> Result<Vec<Leased>, EngineError> {
         ask.free = ask.free.min(1);
-        self.late().await.lease(queue, ask).await
+        let leased = self.late().await.lease(queue, ask).await;
+        self.sim.sleep(self.answer).await;
+        leased
     }
 
     async fn extend(
