@@ -8,7 +8,7 @@ use crate::{
     lookout::Lookout,
     oneshot::{Receiver, Reply, oneshot},
     schema,
-    thread::{Message, Task, run},
+    thread::{Message, Task, now, run},
     watch::Bell,
 };
 use anyscope_remote::{
@@ -318,7 +318,7 @@ impl Engine for Sqlite {
 
     async fn status(&self, queue: &Queue) -> Result<Status, EngineError> {
         let queue = queue.clone();
-        self.read(move |db, now| jobs::status(db, &queue, now)).await
+        self.read(move |db, _| jobs::status(db, &queue, now)).await
     }
 
     async fn dead_letters(

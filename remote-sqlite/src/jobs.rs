@@ -338,16 +338,18 @@ pub(crate) fn forget(db: &Connection, keep: Duration, now: Time) -> Result<()> {
     Ok(())
 }
 
-pub(crate) fn status(db: &Connection, queue: &Queue, now: Time) -> Result<Status> {
+pub(crate) fn status(db: &Connection, queue: &Queue, now: fn() -> Time) -> Result<Status> {
     // All of it at one moment: other processes write meanwhile.
     let db = &db.unchecked_transaction()?;
     let number =
         |sql: &str| db.prepare_cached(sql)?.query_row(params![queue.as_str()], |row| count(row, 0));
+    let waiting: u64 =
+        number("select count(*) from jobs where queue = ?1 and outcome is null and until is null")?;
+    // The moment is that of the first look. By an earlier time, a job that was put just before it would be delayed.
+    let now = now();
     let number_now = |sql: &str| {
         db.prepare_cached(sql)?.query_row(params![queue.as_str(), now], |row| count::<u64>(row, 0))
     };
-    let waiting: u64 =
-        number("select count(*) from jobs where queue = ?1 and outcome is null and until is null")?;
     let run_out = number_now(
         "select count(*) from jobs where queue = ?1 and until is not null and until <= ?2 and outcome is null",
     )?;
