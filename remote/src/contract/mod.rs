@@ -75,7 +75,7 @@ where
 ///
 /// # Panics
 ///
-/// Panics if the engine fails.
+/// Panics if the engine fails or leases more than it is asked for, and if `ask` is for fewer than so many jobs.
 ///
 /// # Examples
 ///
@@ -100,10 +100,11 @@ pub async fn lease_as(
     mut ask: Ask,
     jobs: usize,
 ) -> Vec<Leased> {
+    assert!(jobs <= ask.free, "`ask` is for {} jobs, and {jobs} would be waited for", ask.free);
     let mut leased = Vec::new();
     while leased.len() < jobs {
         let more = engine.lease(queue, ask.clone()).await.expect("jobs are leased");
-        ask.free -= more.len();
+        ask.free = ask.free.checked_sub(more.len()).expect("no more than it is asked for");
         leased.extend(more);
     }
     leased

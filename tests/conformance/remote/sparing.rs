@@ -13,7 +13,7 @@ use anyscope_remote::{
     EngineError, Memory, contract,
     engine::{
         Again, Ask, CallerId, DeadLetter, End, Engine, Envelope, Gone, Held, JobId, LeaseId,
-        Leased, Put, Queue, Settled, Settler, Signal, Status,
+        Leased, Put, Queue, Settled, Settler, Signal, Status, WorkerName,
     },
 };
 use futures_core::Stream;
@@ -29,6 +29,16 @@ fn j118_a_slow_and_sparing_engine_is_an_engine() {
             &sim,
         )
         .await;
+    });
+}
+
+/// Given a lease of fewer jobs than are waited for, then that is a panic that says so, and no wait without end.
+#[test]
+#[should_panic(expected = "`ask` is for 1 jobs, and 2 would be waited for")]
+fn j118_more_than_is_asked_for_is_not_waited_for() {
+    explore(1, async |sim| {
+        let ask = Ask::new(1, SECOND, SECOND, WorkerName::new("one"));
+        contract::lease_as(&Memory::new(&sim), &QUEUE.into(), ask, 2).await;
     });
 }
 
